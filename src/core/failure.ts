@@ -1,0 +1,51 @@
+/**
+ * Why a request could not be answered by a server. Each protocol words these for its clients; the texts are
+ * twemproxy's where it has one, because people alert on them (see docs/from-twemproxy.md).
+ */
+export type FailureReason =
+  | 'connection_refused'
+  | 'connection_reset'
+  | 'timed_out'
+  | 'host_down'
+  | 'no_route'
+  | 'broken_pipe'
+  | 'io_error'
+  | 'no_backend'
+  | 'overloaded'
+  | 'server_auth'
+  | 'server_garbage';
+
+export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
+  connection_refused: 'Connection refused',
+  connection_reset: 'Connection reset by peer',
+  timed_out: 'Connection timed out',
+  host_down: 'Host is down',
+  no_route: 'No route to host',
+  broken_pipe: 'Broken pipe',
+  io_error: 'Input/output error',
+  no_backend: 'Connection refused',
+  overloaded: 'server overloaded: too many requests are waiting for it',
+  server_auth: 'server refused the proxy: authentication or SELECT failed',
+  server_garbage: 'server answered something that is not its protocol',
+};
+
+export const FAILURE_REASONS = Object.keys(FAILURE_TEXT) as readonly FailureReason[];
+
+const BY_ERRNO: Readonly<Record<string, FailureReason>> = {
+  ECONNREFUSED: 'connection_refused',
+  // A unix socket whose file is missing: to the operator the same thing as a refused connection.
+  ENOENT: 'connection_refused',
+  ECONNRESET: 'connection_reset',
+  ETIMEDOUT: 'timed_out',
+  ENOTFOUND: 'host_down',
+  EAI_AGAIN: 'host_down',
+  EHOSTDOWN: 'host_down',
+  EHOSTUNREACH: 'no_route',
+  ENETUNREACH: 'no_route',
+  EPIPE: 'broken_pipe',
+};
+
+/** The reason that belongs to a socket error's `code`. */
+export function failureFromErrno(code: string | undefined): FailureReason {
+  return (code !== undefined && BY_ERRNO[code]) || 'io_error';
+}

@@ -1,0 +1,155 @@
+import type { FailureReason } from '../core/failure.ts';
+
+/**
+ * The one interface the proxy knows of a protocol. A protocol brings a parser with a command table, a framer for
+ * requests that arrive in pieces, a scanner that finds the end of a reply, and the words for errors.
+ *
+ *   client bytes → RequestParser.parse → route, keys → router → backend → ReplyScanner.scan → client
+ */
+export interface Protocol {
+  readonly name: 'redis' | 'memcached';
+  /** One per pool and worker, shared by its clients: it keeps nothing from one `parse` to the next. */
+  createParser(options: ParserOptions): RequestParser;
+  /** One per client: what the protocol remembers of it (authenticated, its name, …). */
+  createSession(id: number): Session;
+  /** One per client, made when its first request in pieces arrives. */
+  createFramer(options: ParserOptions): Framer;
+  /** One per backend connection. */
+  createReplyScanner(): ReplyScanner;
+  /** What a client reads when its request failed. The same bytes each time. */
+  failureReply(reason: FailureReason): Buffer;
+  /** The keys of a command that cannot be split are on different servers. */
+  readonly crossServerReply: Buffer;
+  /** The request grew over `maxRequestBytes`; the connection closes after it. */
+  readonly tooLargeReply: Buffer;
+  /** Requests the proxy sends when a server connection opens, one after the other. */
+  handshake(options: HandshakeOptions): readonly ControlRequest[];
+  /** A request that a healthy server answers. */
+  readonly probe: ControlRequest;
+}
+
+export interface ParserOptions {
+  readonly poolName: string;
+  readonly version: string;
+  /** Longest request accepted, in bytes. */
+  readonly maxRequestBytes: number;
+  /** What clients must AUTH with; null: none. */
+  readonly password: string | null;
+  /** Keys of a command that can't be split go where the first one goes, as twemproxy does. */
+}
+
+export interface HandshakeOptions {
+  readonly password: string | null;
+  readonly db: number;
+}
+
+/** A request the proxy makes itself. */
+export interface ControlRequest {
+  readonly bytes: Buffer;
+  readonly replyKind: number;
+  /** What is wrong with the reply, in a few words for the log, or null when it is as it should be. */
+  check(reply: Buffer): string | null;
+}
+
+/** Per-client state of a protocol. `id` is unique in the worker. */
+export interface Session {
+  readonly id: number;
+}
+
+/** More bytes are needed. */
+export const INCOMPLETE = -1;
+/** The peer does not speak the protocol. */
+export const MALFORMED = -2;
+
+/** Answered by the proxy: `reply`. */
+export const ROUTE_LOCAL = 0;
+/** To the server of key 0. */
+export const ROUTE_KEY = 1;
+/** All keys must be on one server. */
+export const ROUTE_SAME_SERVER = 2;
+/** Split by server when the keys are on several: `fragment` and `coalescer`. */
+export const ROUTE_SPLIT = 3;
+/** Any server will do. */
+export const ROUTE_ANY = 4;
+/** To every server: `fragment` is not called, the request goes out as it is; `coalescer` merges. */
+export const ROUTE_ALL = 5;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5;
+
+/**
+ * Reads one request and says what is to be done with it. The fields describe the request last parsed; they are
+ * overwritten by the next `parse`, so the caller is done with them before.
+ */
+export interface RequestParser {
+  readonly route: Route;
+  /** Canonical name from the command table; never bytes of the client's. */
+  readonly command: string;
+  /** What the reply scanner must expect from the server. */
+  readonly replyKind: number;
+  readonly keyCount: number;
+  /** Key i is `buf[keyStarts[i], keyEnds[i])`. The arrays are reused and may be replaced as they grow. */
+  readonly keyStarts: Int32Array;
+  readonly keyEnds: Int32Array;
+  /** `buf[cutStart, cutEnd)` is left out when the request is forwarded (memcached's ` noreply`); equal: nothing. */
+  readonly cutStart: number;
+  readonly cutEnd: number;
+  /** The client wants no reply: the server's is read and dropped. */
+  readonly isNoreply: boolean;
+  /** ROUTE_LOCAL: the answer, never written to again; empty: none. */
+  readonly reply: Buffer;
+  /** ROUTE_LOCAL: close the connection once the answer is out. */
+  readonly closesClient: boolean;
+  /** ROUTE_SPLIT, ROUTE_ALL: merges the replies. */
+  readonly coalescer: Coalescer;
+
+  /**
+   * Reads the request that begins at `buf[start]`. Returns the position after it, or INCOMPLETE. Bad input is a
+   * ROUTE_LOCAL whose reply is the protocol's error. A ROUTE_LOCAL may end after `end`: the bytes up to there are
+   * still to come and are skipped (a value over the limit).
+   */
+  parse(session: Session, buf: Buffer, start: number, end: number): number;
+
+  /**
+   * The request for a part of the keys of the request just parsed (ROUTE_SPLIT): of the keys
+   * `members[0, count)`, indexes in ascending order. The buffer is the caller's.
+   */
+  fragment(buf: Buffer, start: number, end: number, members: Int32Array, count: number): Buffer;
+}
+
+/**
+ * Finds where a request ends that arrives in pieces, reading each byte once. Where it reads nonsense or an announced
+ * length over the limit, the request ends: `parse` then has the whole header and words the error.
+ */
+export interface Framer {
+  /** A new request begins. */
+  reset(): void;
+  /** The position after the request, or INCOMPLETE when it goes on after `end`. */
+  scan(buf: Buffer, start: number, end: number): number;
+}
+
+/** Finds where a reply ends, reading each byte once; replies may arrive split at any byte. */
+export interface ReplyScanner {
+  /** The next byte begins the reply to a request of this kind. */
+  begin(replyKind: number): void;
+  /** The position after the reply, or INCOMPLETE, or MALFORMED. */
+  scan(buf: Buffer, start: number, end: number): number;
+  /** After a complete reply: it was the protocol's error. */
+  readonly isError: boolean;
+}
+
+/** Where a coalescer writes the merged reply. */
+export interface ReplyWriter {
+  /** Appends bytes that nobody writes to again. */
+  appendOwned(bytes: Buffer): void;
+  /** Appends a copy of `buf[start, end)`. */
+  append(buf: Buffer, start: number, end: number): void;
+}
+
+/** Merges the replies of one request's fragments into the reply to the whole. */
+export interface Coalescer {
+  /**
+   * `parts[p]` is the complete reply of fragment p. For ROUTE_SPLIT, `owners[i]` is the part that key i was sent
+   * in (keys keep their order within a part) and `owners.length` the number of keys; for ROUTE_ALL it is empty.
+   * A part that is an error makes the whole an error.
+   */
+  merge(parts: readonly Buffer[], owners: Int32Array, out: ReplyWriter): void;
+}
