@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Child, childPids, type Exit, run, temporaryDirectory } from './child.ts';
+
+export interface RingmasterOptions {
+  /** The text of the config file. */
+  readonly config: string;
+  /** -w */
+  readonly workers?: number;
+  /** Further flags. */
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** The program, src/main.ts unless a built or installed one is meant. */
+  readonly entry?: string;
+  /** How long it may take until every listener accepts. */
+  readonly startTimeoutMs?: number;
+}
+
+/** A running Ringmaster: the master and its workers. */
+export interface Ringmaster {
+  /** The master's. */
+  readonly pid: number;
+  readonly configFile: string;
+  readonly pidFile: string;
+  /** Living children of the master, ascending. */
+  workerPids(): number[];
+  /** Standard output and error so far. */
+  stdout(): string;
+  stderr(): string;
+  /** How the master ended, or null while it runs. */
+  exited(): Exit | null;
+  /** Puts another text into the config file; the daemon is not told. */
+  writeConfig(text: string): void;
+  /** Sends the master a signal. */
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves when the master has ended by itself. */
+  exit(timeoutMs?: number): Promise<Exit>;
+  /** Resolves once `ready` is true, asked at each piece of output; fails with the output. */
+  until(ready: () => boolean | Promise<boolean>, what: string, timeoutMs?: number): Promise<void>;
+  /** TERM, and the assertion that it exits with code 0 and leaves no pid file. */
+  stop(timeoutMs?: number): Promise<void>;
+  /** SIGKILL to the master and its workers. */
+  kill(): Promise<void>;
+  /** SIGKILL to the master alone. */
+  killMaster(): Promise<void>;
+}
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/** Starts Ringmaster; resolves when its pid file is there, which is written once every listener accepts. */
+export async function startRingmaster(options: RingmasterOptions): Promise<Ringmaster> {
+  const dir = temporaryDirectory('daemon');
+  const configFile = path.join(dir, 'ringmaster.yml');
+  const pidFile = path.join(dir, 'ringmaster.pid');
+  writeFileSync(configFile, options.config);
+  rmSync(pidFile, { force: true });
+  const args = [options.entry ?? MAIN, '-c', configFile, '-p', pidFile];
+  if (options.workers !== undefined) args.push('-w', String(options.workers));
+  args.push(...(options.args ?? []));
+
+  const child = new Child(process.execPath, args, { env: childEnvironment(options.env) });
+  try {
+    await child.until(() => existsSync(pidFile), 'the pid file', options.startTimeoutMs ?? 20_000);
+  } catch (error) {
+    await child.kill();
+    throw error;
+  }
+  assert.equal(readFileSync(pidFile, 'utf8').trim(), String(child.pid), 'the pid file names the master');
+
+  return {
+    pid: child.pid,
+    configFile,
+    pidFile,
+    workerPids: () => childPids(child.pid),
+    stdout: () => child.stdout(),
+    stderr: () => child.stderr(),
+    exited: () => child.exited,
+    writeConfig: text => writeFileSync(configFile, text),
+    signal: signal => child.signal(signal),
+    exit: timeoutMs => child.exit(timeoutMs),
+    until: (ready, what, timeoutMs) => child.until(ready, what, timeoutMs),
+    async stop(timeoutMs) {
+      const exit = await child.stop(timeoutMs);
+      assert.deepEqual(exit, { code: 0, signal: null }, `an exit after SIGTERM with code 0\n${child.diagnosis()}`);
+      assert.equal(existsSync(pidFile), false, 'the pid file is removed on exit');
+    },
+    kill: async () => void (await child.kill()),
+    async killMaster() {
+      child.signal('SIGKILL');
+      await child.exit();
+    },
+  };
+}
+
+/** Runs `ringmaster ARGS…` to its end: the one-shot commands, and starts that must fail. */
+export async function runRingmaster(
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly entry?: string; readonly timeoutMs?: number } = {},
+): Promise<Exit & { stdout: string; stderr: string }> {
+  const { timeoutMs = 30_000 } = options;
+  return run(process.execPath, [options.entry ?? MAIN, ...args], { env: childEnvironment(options.env), timeoutMs });
+}
+
+/** Writes a config file that is removed when the test process ends; returns its path. */
+export function writeConfigFile(text: string): string {
+  const file = path.join(temporaryDirectory('config'), 'ringmaster.yml');
+  writeFileSync(file, text);
+  return file;
+}
+
+// A test file runs with the runner's own variables, which would make the daemon believe it is a test too.
+function childEnvironment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...rest } = process.env;
+  return { ...rest, ...extra };
+}
