@@ -11,6 +11,17 @@ export interface ReplySink {
   onFailure(request: Request, reason: FailureReason): void;
 }
 
+/** A reply that is put together only when it is written out: the merged one of a fragmented request. */
+export interface ReplySource {
+  writeReply(out: ReplyOut): void;
+}
+
+/** Where a reply goes to: an outbox. */
+export interface ReplyOut {
+  append(buf: Buffer, start: number, end: number): void;
+  appendOwned(bytes: Buffer): void;
+}
+
 /**
  * One request on its way: pending at its client, inflight at a backend connection. It is settled once, by
  * reply or by failure; a client that left sets `sink` to null and the reply is read and dropped.
@@ -28,6 +39,10 @@ export class Request {
   isStreaming = false;
   /** Close the client once this reply is out. */
   closesClient = false;
+  /** Of a fragment: its index among the fragments of its request. */
+  part = 0;
+  /** Of a fragmented request that is settled: what merges its reply. */
+  source: ReplySource | null = null;
   heldBytes = 0;
   private held: Buffer | null = null;
   private heldMore: Buffer[] | null = null;
@@ -52,8 +67,14 @@ export class Request {
     else this.heldMore.push(bytes);
   }
 
-  /** Hands all held pieces to `take` in order and forgets them. */
-  releaseTo(out: { appendOwned(bytes: Buffer): void }): void {
+  /** Writes all that is held, in order, to `out` and forgets it. */
+  releaseTo(out: ReplyOut): void {
+    if (this.source !== null) {
+      this.source.writeReply(out);
+      this.source = null;
+      this.heldBytes = 0;
+      return;
+    }
     const { held, heldMore } = this;
     this.held = null;
     this.heldMore = null;

@@ -1,4 +1,5 @@
 import type { FailureReason } from '../core/failure.ts';
+import type { ReplyOut } from '../core/request.ts';
 
 /**
  * The one interface the proxy knows of a protocol. A protocol brings a parser with a command table, a framer for
@@ -35,7 +36,6 @@ export interface ParserOptions {
   readonly maxRequestBytes: number;
   /** What clients must AUTH with; null: none. */
   readonly password: string | null;
-  /** Keys of a command that can't be split go where the first one goes, as twemproxy does. */
 }
 
 export interface HandshakeOptions {
@@ -136,14 +136,6 @@ export interface ReplyScanner {
   readonly isError: boolean;
 }
 
-/** Where a coalescer writes the merged reply. */
-export interface ReplyWriter {
-  /** Appends bytes that nobody writes to again. */
-  appendOwned(bytes: Buffer): void;
-  /** Appends a copy of `buf[start, end)`. */
-  append(buf: Buffer, start: number, end: number): void;
-}
-
 /** Merges the replies of one request's fragments into the reply to the whole. */
 export interface Coalescer {
   /**
@@ -151,5 +143,5 @@ export interface Coalescer {
    * in (keys keep their order within a part) and `owners.length` the number of keys; for ROUTE_ALL it is empty.
    * A part that is an error makes the whole an error.
    */
-  merge(parts: readonly Buffer[], owners: Int32Array, out: ReplyWriter): void;
+  merge(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): void;
 }

@@ -1,0 +1,37 @@
+/** Something that has work left for the end of the event-loop turn. */
+export interface TurnTask {
+  endTurn(): void;
+}
+
+/**
+ * What is to be done once at the end of the event-loop turn, after all sockets that were ready have been read:
+ * mostly the one write per connection. Runs in libuv's check phase, directly after the reads, so a lone request
+ * waits for nobody.
+ */
+export class Turn {
+  private tasks: TurnTask[] = [];
+  private spare: TurnTask[] = [];
+  private isScheduled = false;
+  private readonly runTasks = (): void => this.run();
+
+  /** Calls `task.endTurn()` at the end of this turn. A task that is added twice runs twice: callers keep a flag. */
+  defer(task: TurnTask): void {
+    this.tasks.push(task);
+    if (!this.isScheduled) {
+      this.isScheduled = true;
+      setImmediate(this.runTasks);
+    }
+  }
+
+  /** Tasks that tasks defer run in the same turn, after the others. */
+  private run(): void {
+    while (this.tasks.length > 0) {
+      const tasks = this.tasks;
+      this.tasks = this.spare;
+      for (let i = 0; i < tasks.length; i++) (tasks[i] as TurnTask).endTurn();
+      tasks.length = 0;
+      this.spare = tasks;
+    }
+    this.isScheduled = false;
+  }
+}
