@@ -33,6 +33,7 @@ export class Outbox implements TurnTask {
   private isDeferred = false;
   /** The socket took all it can, or may not be written yet. */
   private isBlocked: boolean;
+  private isClosing = false;
 
   /** `isBlocked`: nothing leaves before `unblock`. */
   constructor(socket: Socket, turn: Turn, isBlocked: boolean) {
@@ -70,7 +71,13 @@ export class Outbox implements TurnTask {
   /** The socket can be written again. */
   unblock(): void {
     this.isBlocked = false;
-    if (this.queuedBytes > 0) this.flush();
+    this.flush();
+  }
+
+  /** Ends the connection once all that was appended has left; nothing may be appended any more. */
+  close(): void {
+    this.isClosing = true;
+    if (!this.isDeferred) this.flush();
   }
 
   endTurn(): void {
@@ -111,7 +118,14 @@ export class Outbox implements TurnTask {
   /** Writes everything gathered, unless the socket is full. */
   private flush(): void {
     const { socket } = this;
-    if (this.isBlocked || this.queuedBytes === 0 || socket.destroyed) return;
+    if (this.isBlocked || socket.destroyed) return;
+    if (this.queuedBytes > 0) this.write();
+    // What the socket itself still has to write leaves before its end.
+    if (this.isClosing && this.queuedBytes === 0) socket.end();
+  }
+
+  private write(): void {
+    const { socket } = this;
     let isAccepted: boolean;
     if (this.pieces.length === 0) {
       isAccepted = socket.write(this.chunk.subarray(this.chunkStart, this.chunkUsed));

@@ -32,13 +32,15 @@ export class Request {
   readonly replyKind: number;
   /** Bytes that went to the server. */
   sizeBytes = 0;
+  /** Bytes that the client sent for it. */
+  originBytes = 0;
   /** When it was handed to the backend connection, on the worker's clock. */
   startedAtMs = 0;
   isSettled = false;
   /** Part of the reply went out to the client already, so a failure can no longer be told in words. */
   isStreaming = false;
-  /** Close the client once this reply is out. */
-  closesClient = false;
+  /** The client wants no reply (memcached's noreply): the server's is dropped, and so is an error. */
+  isSilent = false;
   /** Of a fragment: its index among the fragments of its request. */
   part = 0;
   /** Of a fragmented request that is settled: what merges its reply. */

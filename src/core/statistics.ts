@@ -63,6 +63,30 @@ export class BackendStats {
   readonly failures: FailureCounts = newFailureCounts();
 }
 
+/** What a worker reports to the master: plain data, sent over IPC. */
+export interface WorkerSnapshot {
+  readonly pools: readonly PoolSnapshot[];
+  readonly process: ProcessSnapshot;
+}
+
+export interface PoolSnapshot {
+  readonly name: string;
+  readonly stats: PoolStats;
+  readonly backends: readonly { readonly name: string; readonly stats: BackendStats }[];
+}
+
+export interface ProcessSnapshot {
+  readonly pid: number;
+  readonly uptimeMs: number;
+  readonly residentBytes: number;
+  readonly heapUsedBytes: number;
+  readonly externalBytes: number;
+  readonly cpuUserUs: number;
+  readonly cpuSystemUs: number;
+  /** Share of time the event loop was busy since the worker started, 0–1. */
+  readonly eventLoopUtilization: number;
+}
+
 export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
   {
     field: 'clientEof',

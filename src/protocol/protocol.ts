@@ -94,6 +94,11 @@ export interface RequestParser {
   readonly cutEnd: number;
   /** The client wants no reply: the server's is read and dropped. */
   readonly isNoreply: boolean;
+  /**
+   * Bytes to be sent in place of the request (an inline command as an array); null: as it came. Key and cut ranges
+   * are positions in it, and `fragment` gets it as its `buf`.
+   */
+  readonly rewritten: Buffer | null;
   /** ROUTE_LOCAL: the answer, never written to again; empty: none. */
   readonly reply: Buffer;
   /** ROUTE_LOCAL: close the connection once the answer is out. */

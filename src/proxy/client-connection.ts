@@ -1,0 +1,385 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../core/clock.ts';
+import type { FailureReason } from '../core/failure.ts';
+import { Fifo } from '../core/fifo.ts';
+import type { Log } from '../core/log.ts';
+import { Outbox } from '../core/outbox.ts';
+import { Request } from '../core/request.ts';
+import type { PoolStats } from '../core/statistics.ts';
+import type { Turn, TurnTask } from '../core/turn.ts';
+import { type Framer, INCOMPLETE, type Protocol, type RequestParser, type Session } from '../protocol/protocol.ts';
+import { PartialRequest } from './partial-request.ts';
+import type { RequestOrigin, Router } from './router.ts';
+
+/** The bounds of one client; sizes in bytes. */
+export interface ClientLimits {
+  readonly maxRequestBytes: number;
+  /** Pending requests above which we stop reading from the client. */
+  readonly maxPipeline: number;
+  /**
+   * Unsent replies and unanswered requests above which we stop reading from it. At least 128 KiB: a socket announces
+   * that it drained only when more than its own buffer was waiting.
+   */
+  readonly bufferBytes: number;
+  /** Unsent replies above which it is cut off. */
+  readonly outputLimitBytes: number;
+}
+
+/** What the clients of one pool share in a worker. */
+export interface ClientHost {
+  readonly poolName: string;
+  readonly stats: PoolStats;
+  readonly protocol: Protocol;
+  readonly parser: RequestParser;
+  readonly router: Router;
+  readonly limits: ClientLimits;
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly log: Log;
+  createFramer(): Framer;
+  removeClient(client: ClientConnection): void;
+}
+
+/** A reply is passed on before it is complete once this much of it is there. */
+const STREAM_THRESHOLD_BYTES = 256 * 1024;
+/** How long a client whose connection we end may take to end its side. */
+const LINGER_MS = 2000;
+
+/*
+ * One client: its requests in, their replies out in the same order.
+ *
+ *   read ─▶ parse ─▶ route ─▶ pending ◀─ replies, in any order over the servers
+ *     ▲       │                  │
+ *     │    partial request       └─ the head is settled ─▶ outbox ─▶ one write at the end of the turn
+ *     └── paused while the client has too much pending, or reads too little
+ */
+export class ClientConnection implements RequestOrigin, TurnTask {
+  readonly id: number;
+  private readonly host: ClientHost;
+  private readonly socket: Socket;
+  private readonly session: Session;
+  private readonly outbox: Outbox;
+  private readonly pending = new Fifo<Request>();
+  /** The beginning of a request whose end has not arrived. */
+  private partial: PartialRequest | null = null;
+  private framer: Framer | null = null;
+  /** Read, but not parsed while paused. */
+  private unparsed: Buffer | null = null;
+  private skipBytes = 0;
+  /** Bytes of the pending requests, and of the one that is being dispatched. */
+  private pendingBytes = 0;
+  private dispatchBytes = 0;
+  private isPaused = false;
+  private isResuming = false;
+  /** The client sent its last byte. */
+  private hasEnded = false;
+  /** What it sends from now on is not read: it said QUIT, or sent garbage, or we drain. */
+  private isClosing = false;
+  private isEnding = false;
+  private lingerTimer: NodeJS.Timeout | null = null;
+  private isClosed = false;
+
+  constructor(id: number, socket: Socket, host: ClientHost) {
+    this.id = id;
+    this.socket = socket;
+    this.host = host;
+    this.session = host.protocol.createSession(id);
+    this.outbox = new Outbox(socket, host.turn, false);
+    const { stats } = host;
+    stats.clientConnections++;
+    stats.clientConnectionsTotal++;
+    socket.on('data', (chunk: Buffer) => this.read(chunk));
+    socket.on('end', () => this.ended());
+    socket.on('drain', () => this.drained());
+    socket.on('error', () => {
+      stats.clientErr++;
+    });
+    socket.on('close', () => this.closed());
+    socket.on('finish', () => this.linger());
+  }
+
+  /** Ends the connection as soon as all pending requests are answered; takes no new ones. */
+  drain(): void {
+    this.stopReading();
+    this.closeWhenDone();
+  }
+
+  /** Cuts the connection. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  enqueue(request: Request): void {
+    request.originBytes = this.dispatchBytes;
+    this.pendingBytes += this.dispatchBytes;
+    this.pending.push(request);
+  }
+
+  answer(bytes: Buffer, closesClient: boolean): void {
+    if (closesClient) this.stopReading();
+    if (bytes.length === 0) {
+      if (closesClient) this.closeWhenDone();
+      return;
+    }
+    if (this.pending.length === 0) {
+      this.outbox.appendOwned(bytes);
+      this.replied(bytes.length);
+      if (closesClient) this.closeWhenDone();
+      return;
+    }
+    const request = new Request(null, 0);
+    request.holdOwned(bytes);
+    request.isSettled = true;
+    this.enqueue(request);
+  }
+
+  onReply(request: Request, buf: Buffer, start: number, end: number, isLast: boolean): void {
+    const isHead = request === this.pending.peek();
+    if (request.isSilent) {
+      if (isLast) this.settle(request, isHead);
+      return;
+    }
+    if (isLast && isHead && request.heldBytes === 0) {
+      this.outbox.append(buf, start, end);
+      this.replied(end - start);
+      this.shift(request);
+      if (this.pending.length > 0) this.releaseSettled();
+      else this.queueEmptied();
+      return;
+    }
+    request.hold(buf, start, end);
+    if (isLast) {
+      this.settle(request, isHead);
+    } else if (isHead && (request.isStreaming || request.heldBytes >= STREAM_THRESHOLD_BYTES)) {
+      request.isStreaming = true;
+      this.host.stats.responseBytes += request.heldBytes;
+      request.releaseTo(this.outbox);
+      this.checkOutputLimit();
+    }
+  }
+
+  onCoalesced(request: Request): void {
+    this.settle(request, request === this.pending.peek());
+  }
+
+  onFailure(request: Request, reason: FailureReason): void {
+    if (request.isStreaming) {
+      // Half of the reply is with the client already; only a closed connection tells it that the rest won't come.
+      this.destroy();
+      return;
+    }
+    request.dropHeld();
+    request.holdOwned(this.host.protocol.failureReply(reason));
+    this.settle(request, request === this.pending.peek());
+  }
+
+  endTurn(): void {
+    this.isResuming = false;
+    if (this.isClosed || !this.isPaused || this.isOverBounds()) return;
+    this.isPaused = false;
+    const { unparsed } = this;
+    this.unparsed = null;
+    if (unparsed !== null) this.read(unparsed);
+    if (this.isPaused) return;
+    if (!this.isClosing) this.socket.resume();
+    if (this.hasEnded) this.closeWhenDone();
+  }
+
+  private read(chunk: Buffer): void {
+    if (this.isClosing) return;
+    if (this.isPaused) {
+      this.stash(chunk, 0);
+      return;
+    }
+    this.host.clock.refresh();
+    this.host.stats.requestBytes += chunk.length;
+    let position = 0;
+    if (this.skipBytes > 0) {
+      position = Math.min(this.skipBytes, chunk.length);
+      this.skipBytes -= position;
+    }
+    if (this.partial !== null && position < chunk.length)
+      position = this.continuePartial(this.partial, chunk, position);
+    this.parseAll(chunk, position);
+  }
+
+  /** Parses every whole request of `chunk` from `start` on; keeps what is left. */
+  private parseAll(chunk: Buffer, start: number): void {
+    const { host, session } = this;
+    const { parser } = host;
+    const end = chunk.length;
+    let position = start;
+    while (position < end && !this.isClosing) {
+      if (this.isOverBounds()) {
+        this.pause(chunk, position);
+        return;
+      }
+      const stop = parser.parse(session, chunk, position, end);
+      if (stop === INCOMPLETE) {
+        this.beginPartial(chunk, position);
+        return;
+      }
+      if (stop > end) this.skipBytes = stop - end;
+      this.dispatch(chunk, position, Math.min(stop, end));
+      position = stop;
+    }
+  }
+
+  /** The socket gave us `buf` for good, so parts of it may be sent as they are. */
+  private dispatch(buf: Buffer, start: number, end: number): void {
+    const { host } = this;
+    const { rewritten } = host.parser;
+    host.stats.requests++;
+    this.dispatchBytes = end - start;
+    if (rewritten === null) host.router.dispatch(this, host.parser, buf, start, end, true);
+    else host.router.dispatch(this, host.parser, rewritten, 0, rewritten.length, true);
+  }
+
+  private beginPartial(chunk: Buffer, start: number): void {
+    this.framer ??= this.host.createFramer();
+    this.framer.reset();
+    this.framer.scan(chunk, start, chunk.length);
+    this.partial = new PartialRequest(this.host.limits.maxRequestBytes);
+    this.partial.append(chunk, start, chunk.length);
+  }
+
+  /** Adds to the request in pieces; the position after it, or the end of the chunk. */
+  private continuePartial(partial: PartialRequest, chunk: Buffer, start: number): number {
+    const stop = (this.framer as Framer).scan(chunk, start, chunk.length);
+    const end = stop === INCOMPLETE ? chunk.length : stop;
+    if (!partial.append(chunk, start, end)) {
+      this.partial = null;
+      this.answer(this.host.protocol.tooLargeReply, true);
+      return chunk.length;
+    }
+    if (stop === INCOMPLETE) return end;
+    this.partial = null;
+    const bytes = partial.take();
+    const parsed = this.host.parser.parse(this.session, bytes, 0, bytes.length);
+    if (parsed === INCOMPLETE) {
+      this.host.log.error({ pool: this.host.poolName }, 'framer and parser disagree about a request');
+      this.destroy();
+      return chunk.length;
+    }
+    this.dispatch(bytes, 0, Math.min(parsed, bytes.length));
+    if (parsed <= bytes.length) return end;
+    // A value over the limit: what is left of it is skipped.
+    const rest = parsed - bytes.length;
+    const here = Math.min(rest, chunk.length - end);
+    this.skipBytes = rest - here;
+    return end + here;
+  }
+
+  /** A reply or a piece of one went to the outbox. */
+  private replied(bytes: number): void {
+    const { stats } = this.host;
+    stats.responses++;
+    stats.responseBytes += bytes;
+    this.checkOutputLimit();
+  }
+
+  private settle(request: Request, isHead: boolean): void {
+    request.isSettled = true;
+    if (isHead) this.releaseSettled();
+  }
+
+  private shift(head: Request): void {
+    this.pending.shift();
+    this.pendingBytes -= head.originBytes;
+  }
+
+  /** Writes the replies of all settled requests at the head of the queue. */
+  private releaseSettled(): void {
+    let head = this.pending.peek();
+    while (head?.isSettled) {
+      this.shift(head);
+      if (!head.isSilent) this.release(head);
+      head = this.pending.peek();
+    }
+    if (head === undefined) this.queueEmptied();
+    else if (this.isPaused) this.resumeLater();
+  }
+
+  private release(request: Request): void {
+    const bytes = request.heldBytes;
+    request.releaseTo(this.outbox);
+    this.replied(bytes);
+  }
+
+  private queueEmptied(): void {
+    if (this.isPaused) this.resumeLater();
+    if (this.isClosing || this.hasEnded) this.closeWhenDone();
+  }
+
+  private isOverBounds(): boolean {
+    const { maxPipeline, bufferBytes } = this.host.limits;
+    return this.pending.length >= maxPipeline || this.outbox.unsentBytes + this.pendingBytes >= bufferBytes;
+  }
+
+  private pause(chunk: Buffer, position: number): void {
+    this.isPaused = true;
+    this.socket.pause();
+    this.stash(chunk, position);
+    // What is over the bounds may be gone when this turn has written: then nobody else wakes us.
+    this.resumeLater();
+  }
+
+  private stash(chunk: Buffer, position: number): void {
+    const rest = chunk.subarray(position);
+    this.unparsed = this.unparsed === null ? rest : Buffer.concat([this.unparsed, rest]);
+  }
+
+  /** Reads on at the end of the turn, not inside somebody's reply. */
+  private resumeLater(): void {
+    if (this.isResuming) return;
+    this.isResuming = true;
+    this.host.turn.defer(this);
+  }
+
+  private drained(): void {
+    this.outbox.unblock();
+    if (this.isPaused) this.resumeLater();
+  }
+
+  private checkOutputLimit(): void {
+    const { unsentBytes } = this.outbox;
+    if (unsentBytes < this.host.limits.outputLimitBytes) return;
+    this.host.stats.outputLimitCloses++;
+    this.host.log.warn({ pool: this.host.poolName, unsentBytes }, 'client does not read its replies: cut off');
+    this.destroy();
+  }
+
+  private stopReading(): void {
+    this.isClosing = true;
+    this.unparsed = null;
+    this.partial = null;
+  }
+
+  private ended(): void {
+    this.hasEnded = true;
+    this.host.stats.clientEof++;
+    this.closeWhenDone();
+  }
+
+  /** Ends the connection when nothing is pending; what is unsent still leaves. */
+  private closeWhenDone(): void {
+    if (this.pending.length > 0 || this.unparsed !== null || this.isClosed || this.isEnding) return;
+    this.isEnding = true;
+    this.outbox.close();
+  }
+
+  /** We said our last word. A client that does not end its side is cut off; one that did closes by itself. */
+  private linger(): void {
+    if (this.hasEnded) return;
+    this.lingerTimer = setTimeout(() => this.destroy(), LINGER_MS);
+    this.lingerTimer.unref();
+  }
+
+  private closed(): void {
+    this.isClosed = true;
+    if (this.lingerTimer !== null) clearTimeout(this.lingerTimer);
+    for (let i = 0; i < this.pending.length; i++) this.pending.at(i).sink = null;
+    this.host.stats.clientConnections--;
+    this.host.removeClient(this);
+  }
+}

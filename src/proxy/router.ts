@@ -1,0 +1,238 @@
+import { type ReplySink, Request } from '../core/request.ts';
+import {
+  type Protocol,
+  type RequestParser,
+  ROUTE_ALL,
+  ROUTE_ANY,
+  ROUTE_KEY,
+  ROUTE_LOCAL,
+  ROUTE_SAME_SERVER,
+  ROUTE_SPLIT,
+} from '../protocol/protocol.ts';
+import type { Backend } from '../upstream/backend.ts';
+import type { Pool } from '../upstream/pool.ts';
+import { FragmentedRequest, type FragmentParent } from './fragmented-request.ts';
+
+/** The client side of a request. */
+export interface RequestOrigin extends ReplySink, FragmentParent {
+  readonly id: number;
+  /** Puts a request in the client's order of replies. */
+  enqueue(request: Request): void;
+  /** Answers without a server. `bytes` is never written to again; empty: no answer. */
+  answer(bytes: Buffer, closesClient: boolean): void;
+}
+
+const NO_OWNERS = new Int32Array(0);
+const NO_BACKEND = -1;
+
+/** Sends what the parser has just read to the servers it belongs to. One per pool and worker. */
+export class Router {
+  private readonly pool: Pool;
+  private readonly protocol: Protocol;
+  private readonly sendsToFirstKey: boolean;
+  /** Scratch: fragment of each backend, and its reverse. */
+  private readonly partOfBackend: Int32Array;
+  private readonly backendOfPart: Int32Array;
+  private readonly partEnds: Int32Array;
+  private members = new Int32Array(64);
+
+  /** `sendsToFirstKey`: a command that can't be split goes where its first key is, right or wrong (as in twemproxy). */
+  constructor(pool: Pool, protocol: Protocol, sendsToFirstKey: boolean) {
+    this.pool = pool;
+    this.protocol = protocol;
+    this.sendsToFirstKey = sendsToFirstKey;
+    this.partOfBackend = new Int32Array(pool.backends.length);
+    this.backendOfPart = new Int32Array(pool.backends.length);
+    this.partEnds = new Int32Array(pool.backends.length);
+  }
+
+  /**
+   * Acts on the request `buf[start, end)` that `parser` has just parsed. `isOwned`: nobody will write to `buf` again.
+   * The client may have its reply before this returns.
+   */
+  dispatch(
+    origin: RequestOrigin,
+    parser: RequestParser,
+    buf: Buffer,
+    start: number,
+    end: number,
+    isOwned: boolean,
+  ): void {
+    switch (parser.route) {
+      case ROUTE_LOCAL:
+        this.pool.stats.localReplies++;
+        origin.answer(parser.reply, parser.closesClient);
+        return;
+      case ROUTE_KEY:
+        this.forward(origin, parser, this.pickKey(parser, buf, 0), buf, start, end, isOwned);
+        return;
+      case ROUTE_SAME_SERVER:
+        this.forwardTogether(origin, parser, buf, start, end, isOwned);
+        return;
+      case ROUTE_SPLIT:
+        this.split(origin, parser, buf, start, end, isOwned);
+        return;
+      case ROUTE_ANY:
+        this.forward(origin, parser, this.pool.pickAny(), buf, start, end, isOwned);
+        return;
+      case ROUTE_ALL:
+        this.broadcast(origin, parser, buf, start, end, isOwned);
+        return;
+    }
+  }
+
+  private pickKey(parser: RequestParser, buf: Buffer, key: number): number {
+    return this.pool.pick(buf, parser.keyStarts[key] as number, parser.keyEnds[key] as number);
+  }
+
+  private forward(
+    origin: RequestOrigin,
+    parser: RequestParser,
+    backend: number,
+    buf: Buffer,
+    start: number,
+    end: number,
+    isOwned: boolean,
+  ): void {
+    const request = this.enqueue(origin, parser);
+    if (backend === NO_BACKEND) this.refuse(origin, request);
+    else this.send(request, backend, origin.id, buf, start, end, parser.cutStart, parser.cutEnd, isOwned);
+  }
+
+  private send(
+    request: Request,
+    backend: number,
+    originId: number,
+    buf: Buffer,
+    start: number,
+    end: number,
+    cutStart: number,
+    cutEnd: number,
+    isOwned: boolean,
+  ): void {
+    const target = this.pool.backends[backend] as Backend;
+    target.connectionFor(originId).send(request, buf, start, end, cutStart, cutEnd, isOwned);
+  }
+
+  private refuse(origin: RequestOrigin, request: Request): void {
+    this.pool.stats.forwardError++;
+    origin.onFailure(request, 'no_backend');
+  }
+
+  private enqueue(origin: RequestOrigin, parser: RequestParser): Request {
+    const request = new Request(origin, parser.replyKind);
+    request.isSilent = parser.isNoreply;
+    origin.enqueue(request);
+    return request;
+  }
+
+  private forwardTogether(
+    origin: RequestOrigin,
+    parser: RequestParser,
+    buf: Buffer,
+    start: number,
+    end: number,
+    isOwned: boolean,
+  ): void {
+    const backend = this.pickKey(parser, buf, 0);
+    if (!this.sendsToFirstKey) {
+      for (let i = 1; i < parser.keyCount; i++) {
+        if (this.pickKey(parser, buf, i) === backend) continue;
+        this.pool.stats.forwardError++;
+        origin.answer(this.protocol.crossServerReply, false);
+        return;
+      }
+    }
+    this.forward(origin, parser, backend, buf, start, end, isOwned);
+  }
+
+  /** One fragment per server that owns a key of the request. Without allocation as long as it is a single one. */
+  private split(
+    origin: RequestOrigin,
+    parser: RequestParser,
+    buf: Buffer,
+    start: number,
+    end: number,
+    isOwned: boolean,
+  ): void {
+    const { partOfBackend, backendOfPart, partEnds } = this;
+    const { keyCount } = parser;
+    const first = this.pickKey(parser, buf, 0);
+    if (keyCount === 1) {
+      this.forward(origin, parser, first, buf, start, end, isOwned);
+      return;
+    }
+    const owners = new Int32Array(keyCount);
+    partOfBackend.fill(-1);
+    let parts = 0;
+    for (let i = 0; i < keyCount; i++) {
+      const backend = i === 0 ? first : this.pickKey(parser, buf, i);
+      if (backend === NO_BACKEND) {
+        this.forward(origin, parser, NO_BACKEND, buf, start, end, isOwned);
+        return;
+      }
+      let part = partOfBackend[backend] as number;
+      if (part < 0) {
+        part = parts++;
+        partOfBackend[backend] = part;
+        backendOfPart[part] = backend;
+        partEnds[part] = 0;
+      }
+      owners[i] = part;
+      (partEnds[part] as number)++;
+    }
+    if (parts === 1) {
+      this.forward(origin, parser, first, buf, start, end, isOwned);
+      return;
+    }
+    this.groupMembers(owners, parts);
+    const request = this.enqueue(origin, parser);
+    const whole = new FragmentedRequest(origin, request, parser.coalescer, owners, parts);
+    this.pool.stats.fragments += parts;
+    let from = 0;
+    for (let part = 0; part < parts; part++) {
+      const to = partEnds[part] as number;
+      const bytes = parser.fragment(buf, start, end, this.members.subarray(from, to), to - from);
+      const fragment = new Request(whole, parser.replyKind);
+      fragment.part = part;
+      this.send(fragment, backendOfPart[part] as number, origin.id, bytes, 0, bytes.length, 0, 0, true);
+      from = to;
+    }
+  }
+
+  /** Fills `members` with the key indexes of part 0, then of part 1, …; turns the counts in `partEnds` into ends. */
+  private groupMembers(owners: Int32Array, parts: number): void {
+    const { partEnds } = this;
+    if (this.members.length < owners.length) this.members = new Int32Array(owners.length * 2);
+    let begin = 0;
+    for (let part = 0; part < parts; part++) {
+      const count = partEnds[part] as number;
+      partEnds[part] = begin;
+      begin += count;
+    }
+    for (let i = 0; i < owners.length; i++) {
+      const part = owners[i] as number;
+      this.members[partEnds[part] as number] = i;
+      (partEnds[part] as number)++;
+    }
+  }
+
+  /** The same request to every server of the pool that is in the ring. */
+  private broadcast(
+    origin: RequestOrigin,
+    parser: RequestParser,
+    buf: Buffer,
+    start: number,
+    end: number,
+    isOwned: boolean,
+  ): void {
+    const { backends } = this.pool;
+    const request = this.enqueue(origin, parser);
+    const whole = new FragmentedRequest(origin, request, parser.coalescer, NO_OWNERS, backends.length);
+    for (let i = 0; i < backends.length; i++) {
+      const fragment = new Request(whole, parser.replyKind);
+      fragment.part = i;
+      this.send(fragment, i, origin.id, buf, start, end, parser.cutStart, parser.cutEnd, isOwned);
+    }
+  }
+}
