@@ -16,6 +16,8 @@ export interface Config {
   readonly pools: readonly PoolConfig[];
   /** Which form of file this came from. */
   readonly form: ConfigForm;
+  /** Paths of keys that the file gives, that are accepted, and that have no effect here. */
+  readonly ignored: readonly string[];
 }
 
 export type ConfigForm = 'native' | 'twemproxy';
@@ -33,7 +35,7 @@ export interface PoolConfig {
   readonly listen: ListenAddress;
   readonly protocol: ProtocolName;
   readonly hash: HashName;
-  /** The opening and the closing byte, as a string of two one-byte characters; null: the whole key is hashed. */
+  /** Two bytes in UTF-8: the opening and the closing one; null: the whole key is hashed. */
   readonly hashTag: string | null;
   readonly distribution: DistributionName;
   /** From enqueue to reply; 0: none. */
@@ -41,7 +43,7 @@ export interface PoolConfig {
   readonly connectTimeoutMs: number;
   /** Of the listening socket. */
   readonly backlog: number;
-  /** Clients at once, over all workers; 0: unlimited. */
+  /** Clients connected at once; 0: unlimited. */
   readonly clientConnections: number;
   readonly tcpKeepalive: boolean;
   readonly redisAuth: string | null;

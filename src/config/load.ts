@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { LineCounter } from 'yaml';
+import type { Config } from './config.ts';
+import { crossCheck } from './cross-checks.ts';
+import { ConfigError } from './errors.ts';
+import { readNativeForm } from './native.ts';
+import { finishPool } from './pool-draft.ts';
+import { Problems } from './problems.ts';
+import { isTwemproxyForm, readTwemproxyForm } from './twemproxy.ts';
+import { readYamlTree } from './yaml-tree.ts';
+
+/** Far above any real file; keeps a wrong path (a disk, a log) from being read whole. */
+export const MAX_CONFIG_BYTES = 16 * 2 ** 20;
+
+/**
+ * Reads, checks and freezes a configuration file.
+ * @throws ConfigError when it cannot be read or used; all problems at once
+ */
+export function loadConfig(path: string): Config {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw wholeFileError(path, `cannot read the file: ${readFailure(error as NodeJS.ErrnoException)}`);
+  }
+  if (bytes.length > MAX_CONFIG_BYTES) throw wholeFileError(path, `larger than ${MAX_CONFIG_BYTES} bytes`);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw wholeFileError(path, 'not UTF-8 text; save it as UTF-8');
+  }
+  return parseConfig(text, path);
+}
+
+/**
+ * Checks the text of a configuration in either form. `fileName` is for messages only.
+ * @throws ConfigError all problems at once
+ */
+export function parseConfig(text: string, fileName: string): Config {
+  const lines = new LineCounter();
+  const problems = new Problems(fileName, lines);
+  // YAML takes a lone CR for a line end too, the parser does not.
+  const source = text.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n');
+  const root = readYamlTree(source, lines, problems);
+  reportControlCharacters(source, problems);
+  if (root === null) {
+    if (problems.isEmpty) problems.add(-1, '', 'is empty; it needs at least "pools:" with one pool');
+    throw new ConfigError(problems.list());
+  }
+  if (root.kind !== 'map') {
+    problems.add(root.offset, '', `must be a map of keys, such as "pools:", not a ${root.kind}`);
+    throw new ConfigError(problems.list());
+  }
+
+  const draft = isTwemproxyForm(root) ? readTwemproxyForm(root, source, problems) : readNativeForm(root, problems);
+  crossCheck(draft, problems);
+  if (!problems.isEmpty) throw new ConfigError(problems.list());
+  return deepFreeze({ ...(draft.top as Config), pools: draft.pools.map(finishPool) });
+}
+
+/** YAML forbids them; where the parser lets one pass, it was not meant. */
+function reportControlCharacters(source: string, problems: Problems): void {
+  for (let i = 0; i < source.length; i++) {
+    const code = source.charCodeAt(i);
+    const isControl = (code < 0x20 && code !== 0x09 && code !== 0x0a) || (code >= 0x7f && code < 0xa0 && code !== 0x85);
+    if (!isControl) continue;
+    const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
+    problems.add(i, '', `a control character (${name}); remove it, or write it as an escape in double quotes`);
+    return;
+  }
+}
+
+function readFailure(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ENOENT':
+      return 'no such file';
+    case 'EACCES':
+      return 'permission denied';
+    case 'EISDIR':
+      return 'it is a directory';
+    default:
+      return error.message;
+  }
+}
+
+function wholeFileError(file: string, message: string): ConfigError {
+  return new ConfigError([{ file, line: 0, column: 0, path: '', message }]);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

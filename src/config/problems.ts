@@ -1,0 +1,34 @@
+import type { LineCounter } from 'yaml';
+import type { ConfigProblem } from './errors.ts';
+
+/** Gathers what is wrong with one file and turns offsets into lines and columns. */
+export class Problems {
+  private readonly file: string;
+  private readonly lines: LineCounter;
+  private readonly found: (ConfigProblem & { readonly offset: number })[] = [];
+
+  constructor(file: string, lines: LineCounter) {
+    this.file = file;
+    this.lines = lines;
+  }
+
+  get isEmpty(): boolean {
+    return this.found.length === 0;
+  }
+
+  /** `offset` counts characters of the text; below 0: the file as a whole. */
+  add(offset: number, path: string, message: string): void {
+    const { line, col } = offset < 0 ? { line: 0, col: 0 } : this.lines.linePos(offset);
+    this.found.push({ file: this.file, line, column: col, path, message, offset });
+  }
+
+  lineOf(offset: number): number {
+    return this.lines.linePos(offset).line;
+  }
+
+  /** In the order of the file. */
+  list(): ConfigProblem[] {
+    const sorted = this.found.toSorted((a, b) => a.offset - b.offset);
+    return sorted.map(({ offset: _, ...problem }) => problem);
+  }
+}

@@ -1,0 +1,11 @@
+import type { Config } from './config.ts';
+
+const REDACTED = '<redacted>';
+
+/** The same configuration with passwords replaced, for logs and for the admin side. */
+export function redactConfig(config: Config): Config {
+  return {
+    ...config,
+    pools: config.pools.map(pool => ({ ...pool, redisAuth: pool.redisAuth === null ? null : REDACTED })),
+  };
+}
