@@ -1,0 +1,57 @@
+import { type HashFunction, type HashName, hashFunction } from '../hash/hash.ts';
+import { HashTag } from '../hash/hash-tag.ts';
+import { buildRing, type Distribution, type Ring } from './ring.ts';
+import type { RingServer } from './ring-server.ts';
+
+export interface KeyRingOptions {
+  readonly hash: HashName;
+  /** The two bytes of `hash_tag`, or null. */
+  readonly hashTag: readonly [number, number] | null;
+  readonly distribution: Distribution;
+  readonly servers: readonly RingServer[];
+}
+
+/**
+ * From a key to a server: hash tag, hash and ring of one pool.
+ *
+ *     key bytes ── tag ──▶ bytes to hash ── hash ──▶ u32 ── ring ──▶ index into `servers`
+ */
+export class KeyRing {
+  readonly servers: readonly RingServer[];
+  /** The ring over the servers that are live now; replaced, never changed, by `setLive`. */
+  ring: Ring;
+  private readonly hash: HashFunction;
+  private readonly tag: HashTag | null;
+  /** A pool of one server and a random one have no use for the hash; twemproxy takes 0 there. */
+  private readonly skipsHash: boolean;
+  private readonly distribution: Distribution;
+
+  /** Starts with all servers live. Throws a RangeError for weights that no ring can have. */
+  constructor(options: KeyRingOptions) {
+    this.servers = options.servers;
+    this.distribution = options.distribution;
+    this.hash = hashFunction(options.hash);
+    this.tag = options.hashTag === null ? null : new HashTag(options.hashTag[0], options.hashTag[1]);
+    this.skipsHash = options.servers.length === 1 || options.distribution === 'random';
+    this.ring = buildRing(options.distribution, options.servers);
+  }
+
+  /** Index into `servers` of the server for the key `buf[start, end)`; -1 when none is live. */
+  pick(buf: Uint8Array, start: number, end: number): number {
+    return this.ring.pick(this.hashOf(buf, start, end));
+  }
+
+  /** The u32 by which the key `buf[start, end)` is placed: of its tag if it has one; 0 for an empty key. */
+  hashOf(buf: Uint8Array, start: number, end: number): number {
+    if (this.skipsHash || start === end) return 0;
+    const tag = this.tag;
+    if (tag === null) return this.hash(buf, start, end);
+    tag.locate(buf, start, end);
+    return this.hash(buf, tag.start, tag.end);
+  }
+
+  /** Rebuilds the ring over the servers whose entry is true; one entry per server. Not for the hot path. */
+  setLive(live: readonly boolean[]): void {
+    this.ring = buildRing(this.distribution, this.servers, live);
+  }
+}
