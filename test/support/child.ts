@@ -37,7 +37,8 @@ function setExitHook(): void {
     ['SIGTERM', 143],
     ['SIGHUP', 129],
   ] as const) {
-    process.once(signal, () => process.exit(code));
+    // A program that handles the signal itself decides itself when to leave.
+    process.once(signal, () => process.listenerCount(signal) === 0 && process.exit(code));
   }
 }
 
