@@ -1,0 +1,20 @@
+import type { ReplyOut } from '../../core/request.ts';
+import type { Coalescer } from '../protocol.ts';
+import { LINE_ERROR, LINE_REFUSED, replyLineKind } from './reply-line.ts';
+
+/** The first error among the parts, or null. A part is a complete reply, its error on its only line. */
+export function firstError(parts: readonly Buffer[]): Buffer | null {
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]!;
+    const kind = replyLineKind(part, 0, part.length - 2);
+    if (kind === LINE_ERROR || kind === LINE_REFUSED) return part;
+  }
+  return null;
+}
+
+/** Of servers that all answer one line (flush_all, verbosity, stats reset): the first error, else the first line. */
+export const firstLineCoalescer: Coalescer = {
+  merge(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): void {
+    out.appendOwned(firstError(parts) ?? parts[0]!);
+  },
+};

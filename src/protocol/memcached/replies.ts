@@ -1,0 +1,38 @@
+import { FAILURE_REASONS, FAILURE_TEXT, type FailureReason } from '../../core/failure.ts';
+
+// The lines the proxy answers itself. The words are memcached 1.6.18's where it has any.
+
+const line = (text: string): Buffer => Buffer.from(`${text}\r\n`, 'latin1');
+
+export const NO_REPLY: Buffer = Buffer.alloc(0);
+export const ERROR: Buffer = line('ERROR');
+export const BAD_FORMAT: Buffer = line('CLIENT_ERROR bad command line format');
+export const BAD_DATA_CHUNK: Buffer = line('CLIENT_ERROR bad data chunk');
+export const BAD_DELETE: Buffer = line('CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]');
+export const BAD_DELTA: Buffer = line('CLIENT_ERROR invalid numeric delta argument');
+export const BAD_EXPTIME: Buffer = line('CLIENT_ERROR invalid exptime argument');
+export const SHUTDOWN_DISABLED: Buffer = line('ERROR: shutdown not enabled');
+export const OBJECT_TOO_LARGE: Buffer = line('SERVER_ERROR object too large for cache');
+export const END: Buffer = line('END');
+
+/** memcached closes without a word. */
+export const LINE_TOO_LONG_REPLY: Buffer = line('CLIENT_ERROR line too long');
+export const REQUEST_TOO_LARGE: Buffer = line('CLIENT_ERROR request too large');
+export const NOT_BINARY: Buffer = line('CLIENT_ERROR the binary protocol is not supported: use the text protocol');
+export const CROSS_SERVER: Buffer = line('SERVER_ERROR the keys are on different servers');
+
+const FAILURES = Object.fromEntries(
+  FAILURE_REASONS.map(reason => [reason, line(`SERVER_ERROR ${FAILURE_TEXT[reason]}`)]),
+) as Record<FailureReason, Buffer>;
+
+export function failureReply(reason: FailureReason): Buffer {
+  return FAILURES[reason];
+}
+
+/**
+ * `VERSION x.y.z` of the proxy, as twemproxy does it. Pre-release and build suffixes are cut off: the npm package
+ * memcached throws inside its socket handler unless the line ends in three numbers.
+ */
+export function versionReply(version: string): Buffer {
+  return line(`VERSION ${/\d+\.\d+\.\d+/.exec(version)?.[0] ?? '0.0.0'}`);
+}

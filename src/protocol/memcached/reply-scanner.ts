@@ -1,0 +1,155 @@
+import { INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol.ts';
+import {
+  LINE_END,
+  LINE_ERROR,
+  LINE_REFUSED,
+  LINE_STAT,
+  LINE_STORED,
+  LINE_VALUE,
+  LINE_WORD,
+  replyLineKind,
+  valueDataBytes,
+} from './reply-line.ts';
+
+/** One line. */
+export const REPLY_LINE = 0;
+/** One line, the answer to a storage command. */
+export const REPLY_STORED = 1;
+/** VALUE lines with their data, then END; or an error. */
+export const REPLY_VALUES = 2;
+/** STAT lines, then END; or one line. */
+export const REPLY_STATS = 3;
+
+/** Longest line of a reply; the longest real ones are STAT lines with addresses or file names. */
+const MAX_REPLY_LINE_BYTES = 4096;
+
+const LF = 10;
+const CR = 13;
+
+const IN_LINE = 0;
+const IN_DATA = 1;
+const IN_DATA_CR = 2;
+const IN_DATA_LF = 3;
+
+/**
+ * Finds the end of a reply as its bytes arrive. Lines are looked at whole: in place when one arrives in one piece,
+ * else its pieces are gathered in `partial`. Data is jumped over.
+ *
+ *   begin ─▶ IN_LINE ─ END, error, word ─▶ done
+ *              │  ▲ ▲─ STAT
+ *        VALUE ▼  │
+ *           IN_DATA ─▶ IN_DATA_CR ─▶ IN_DATA_LF
+ */
+export class MemcachedReplyScanner implements ReplyScanner {
+  isError = false;
+  private kind: number = REPLY_LINE;
+  private state = IN_LINE;
+  private dataLeft = 0;
+  private hasLines = false;
+  private partial: Buffer | null = null;
+  private partialBytes = 0;
+
+  begin(replyKind: number): void {
+    this.kind = replyKind;
+    this.state = IN_LINE;
+    this.isError = false;
+    this.hasLines = false;
+    this.partialBytes = 0;
+  }
+
+  scan(buf: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end) {
+      switch (this.state) {
+        case IN_LINE: {
+          const lineEnd = this.findLineEnd(buf, at, end);
+          if (lineEnd < 0) return lineEnd;
+          const after =
+            this.partialBytes > 0 ? this.takePartialLine(buf, at, lineEnd) : this.takeLine(buf, at, lineEnd);
+          at = lineEnd;
+          if (after === MALFORMED) return MALFORMED;
+          if (after === DONE) return at;
+          break;
+        }
+        case IN_DATA: {
+          const left = end - at;
+          if (left < this.dataLeft) {
+            this.dataLeft -= left;
+            return INCOMPLETE;
+          }
+          at += this.dataLeft;
+          this.state = IN_DATA_CR;
+          break;
+        }
+        case IN_DATA_CR:
+          if (buf[at++] !== CR) return MALFORMED;
+          this.state = IN_DATA_LF;
+          break;
+        default:
+          if (buf[at++] !== LF) return MALFORMED;
+          this.state = IN_LINE;
+          break;
+      }
+    }
+    return INCOMPLETE;
+  }
+
+  /** Position after the newline; without one the bytes are kept and it is INCOMPLETE, or MALFORMED when too many. */
+  private findLineEnd(buf: Buffer, start: number, end: number): number {
+    const limit = start + MAX_REPLY_LINE_BYTES - this.partialBytes;
+    const stop = end < limit ? end : limit;
+    let at = start;
+    while (at < stop && buf[at] !== LF) at++;
+    if (at < stop) return at + 1;
+    if (stop === limit) return MALFORMED;
+    this.keep(buf, start, end);
+    return INCOMPLETE;
+  }
+
+  private keep(buf: Buffer, start: number, end: number): void {
+    this.partial ??= Buffer.allocUnsafeSlow(MAX_REPLY_LINE_BYTES);
+    buf.copy(this.partial, this.partialBytes, start, end);
+    this.partialBytes += end - start;
+  }
+
+  private takePartialLine(buf: Buffer, start: number, end: number): number {
+    this.keep(buf, start, end);
+    const length = this.partialBytes;
+    this.partialBytes = 0;
+    return this.takeLine(this.partial!, 0, length);
+  }
+
+  /** Takes the line `buf[start, end)`, newline included: MALFORMED, DONE, or GOES_ON. */
+  private takeLine(buf: Buffer, start: number, end: number): number {
+    const textEnd = end - 2;
+    if (textEnd < start || buf[textEnd] !== CR) return MALFORMED;
+    const line = replyLineKind(buf, start, textEnd);
+    if (line === LINE_ERROR || line === LINE_REFUSED) {
+      this.isError = true;
+      return line === LINE_REFUSED && this.kind === REPLY_STORED ? MALFORMED : DONE;
+    }
+    switch (this.kind) {
+      case REPLY_VALUES:
+        if (line === LINE_END) return DONE;
+        if (line !== LINE_VALUE) return MALFORMED;
+        this.dataLeft = valueDataBytes(buf, start, textEnd);
+        if (this.dataLeft < 0) return MALFORMED;
+        this.state = IN_DATA;
+        return GOES_ON;
+      case REPLY_STORED:
+        return line === LINE_STORED ? DONE : MALFORMED;
+      case REPLY_STATS:
+        if (line === LINE_END) return DONE;
+        if (line === LINE_STAT) {
+          this.hasLines = true;
+          return GOES_ON;
+        }
+        return line === LINE_WORD && !this.hasLines ? DONE : MALFORMED;
+      default:
+        return line === LINE_WORD || line === LINE_STORED ? DONE : MALFORMED;
+    }
+  }
+}
+
+const DONE = 1;
+const GOES_ON = 0;

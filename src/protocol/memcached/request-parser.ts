@@ -1,0 +1,271 @@
+import {
+  type Coalescer,
+  INCOMPLETE,
+  type ParserOptions,
+  type RequestParser,
+  ROUTE_ALL,
+  ROUTE_ANY,
+  ROUTE_KEY,
+  ROUTE_LOCAL,
+  ROUTE_SPLIT,
+  type Route,
+  type Session,
+} from '../protocol.ts';
+import {
+  KIND_DELETE,
+  KIND_FLUSH,
+  KIND_GAT,
+  KIND_GET,
+  KIND_NUMBER,
+  KIND_QUIT,
+  KIND_SHUTDOWN,
+  KIND_STATS,
+  KIND_STORE,
+  KIND_VERBOSITY,
+  KIND_VERSION,
+} from './command-table.ts';
+import { firstLineCoalescer } from './first-line-coalescer.ts';
+import {
+  BAD_DATA_CHUNK,
+  BAD_DELETE,
+  BAD_DELTA,
+  BAD_EXPTIME,
+  BAD_FORMAT,
+  ERROR,
+  LINE_TOO_LONG_REPLY,
+  NO_REPLY,
+  NOT_BINARY,
+  OBJECT_TOO_LARGE,
+  REQUEST_TOO_LARGE,
+  SHUTDOWN_DISABLED,
+  versionReply,
+} from './replies.ts';
+import { REPLY_LINE, REPLY_STATS, REPLY_STORED, REPLY_VALUES } from './reply-scanner.ts';
+import { BINARY_MAGIC, beginsLongLine, MAX_KEY_BYTES, MAX_LINE_BYTES, RequestLine } from './request-line.ts';
+import { statsCoalescerFor } from './stats-command.ts';
+import { isExptime, storageDataBytes } from './storage-header.ts';
+import { ValuesCoalescer } from './values-coalescer.ts';
+
+const CR = 13;
+const LF = 10;
+const SPACE = 32;
+const ZERO = 48;
+
+/**
+ * Reads memcached text requests. What it forwards is always a line that every memcached answers with exactly one
+ * reply; what a server would refuse without reading the data block, or answer with silence, is answered here.
+ *
+ * noreply: memcached is silent to such a request whatever happens, but only where it gets as far as recognising the
+ * word, and later versions are less silent. So the word is cut out, and the reply that then surely comes is dropped.
+ */
+export class MemcachedRequestParser implements RequestParser {
+  route: Route = ROUTE_LOCAL;
+  command = '';
+  replyKind: number = REPLY_LINE;
+  keyCount = 0;
+  cutStart = 0;
+  cutEnd = 0;
+  isNoreply = false;
+  reply: Buffer = NO_REPLY;
+  closesClient = false;
+  coalescer: Coalescer = firstLineCoalescer;
+  readonly rewritten: Buffer | null = null;
+  private readonly line = new RequestLine();
+  private readonly maxRequestBytes: number;
+  private readonly maxGetLineBytes: number;
+  private readonly versionReply: Buffer;
+
+  constructor(options: ParserOptions) {
+    this.maxRequestBytes = options.maxRequestBytes;
+    this.maxGetLineBytes = Math.max(options.maxRequestBytes, MAX_LINE_BYTES);
+    this.versionReply = versionReply(options.version);
+  }
+
+  get keyStarts(): Int32Array {
+    return this.line.argStarts;
+  }
+
+  get keyEnds(): Int32Array {
+    return this.line.argEnds;
+  }
+
+  parse(_session: Session, buf: Buffer, start: number, end: number): number {
+    if (start === end) return INCOMPLETE;
+    this.keyCount = 0;
+    this.cutStart = this.cutEnd = 0;
+    this.isNoreply = false;
+    this.closesClient = false;
+    if (buf[start] === BINARY_MAGIC) return this.refuse(NOT_BINARY, end);
+
+    const line = this.line;
+    const next = line.read(buf, start, end, this.maxGetLineBytes);
+    if (next === INCOMPLETE) return INCOMPLETE;
+    if (next < 0) return this.refuse(beginsLongLine(buf, start, end) ? REQUEST_TOO_LARGE : LINE_TOO_LONG_REPLY, end);
+    const command = line.command;
+    if (command === null) {
+      this.command = 'unknown';
+      return this.answer(ERROR, next);
+    }
+    this.command = command.name;
+    const { argCount } = line;
+    if (argCount > command.maxArgs) return this.answer(ERROR, next);
+    if (argCount < command.minArgs && (command.kind !== KIND_GAT || line.exptimeEnd === 0)) {
+      return this.answer(ERROR, next);
+    }
+    if (command.kind === KIND_STORE) return this.parseStore(buf, start, next, end);
+    if (line.hasNul) return this.answer(BAD_FORMAT, next);
+
+    switch (command.kind) {
+      case KIND_GET:
+      case KIND_GAT:
+        return this.parseGet(buf, next);
+      case KIND_NUMBER:
+        return this.parseNumber(buf, next);
+      case KIND_DELETE:
+        return this.parseDelete(buf, next);
+      case KIND_FLUSH:
+      case KIND_VERBOSITY:
+        return this.parseForAll(buf, next, command.kind === KIND_FLUSH ? BAD_EXPTIME : BAD_FORMAT);
+      case KIND_STATS: {
+        const coalescer = statsCoalescerFor(line, buf);
+        return coalescer === null ? this.answer(ERROR, next) : this.forwardToAll(REPLY_STATS, coalescer, next);
+      }
+      case KIND_VERSION:
+        return this.answer(this.versionReply, next);
+      case KIND_QUIT:
+        return this.refuse(NO_REPLY, next);
+      case KIND_SHUTDOWN:
+        return this.answer(SHUTDOWN_DISABLED, next);
+      default:
+        return this.answer(ERROR, next);
+    }
+  }
+
+  /** `get k1 k2\r\n` of the keys that are members; for gat and gats with the expiry time. */
+  fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Buffer {
+    const { argStarts, argEnds, exptimeStart, exptimeEnd, command } = this.line;
+    const name = command!.nameBytes;
+    let size = name.length + 2;
+    if (exptimeEnd > exptimeStart) size += 1 + exptimeEnd - exptimeStart;
+    for (let i = 0; i < count; i++) size += 1 + argEnds[members[i]!]! - argStarts[members[i]!]!;
+
+    const out = Buffer.allocUnsafe(size);
+    let at = name.copy(out, 0);
+    if (exptimeEnd > exptimeStart) {
+      out[at++] = SPACE;
+      at += buf.copy(out, at, exptimeStart, exptimeEnd);
+    }
+    for (let i = 0; i < count; i++) {
+      out[at++] = SPACE;
+      at += buf.copy(out, at, argStarts[members[i]!]!, argEnds[members[i]!]!);
+    }
+    out[at++] = CR;
+    out[at] = LF;
+    return out;
+  }
+
+  private parseStore(buf: Buffer, start: number, lineEnd: number, end: number): number {
+    const { line } = this;
+    const dataBytes = storageDataBytes(line, buf);
+    this.isNoreply = line.isNoreply(buf, line.argCount - 1);
+    if (dataBytes < 0) return this.answerUnlessNoreply(BAD_FORMAT, lineEnd);
+    const next = lineEnd + dataBytes + 2;
+    if (next - start > this.maxRequestBytes) return this.answerUnlessNoreply(OBJECT_TOO_LARGE, next);
+    if (next > end) return INCOMPLETE;
+    if (buf[next - 2] !== CR || buf[next - 1] !== LF) return this.answerUnlessNoreply(BAD_DATA_CHUNK, next);
+    this.keyCount = 1;
+    this.cutAfter(line.command!.minArgs);
+    return this.forward(ROUTE_KEY, REPLY_STORED, next);
+  }
+
+  private parseGet(buf: Buffer, next: number): number {
+    const { line } = this;
+    const { argCount } = line;
+    if (line.longestArgBytes > MAX_KEY_BYTES) {
+      const hasBadExptime = line.exptimeEnd > line.exptimeStart && !isExptime(buf, line.exptimeStart, line.exptimeEnd);
+      return this.answer(hasBadExptime ? BAD_EXPTIME : BAD_FORMAT, next);
+    }
+    this.keyCount = argCount;
+    // gat with an expiry time alone: END or an error, whoever is asked.
+    if (argCount === 0) return this.forward(ROUTE_ANY, REPLY_VALUES, next);
+    if (argCount === 1) return this.forward(ROUTE_KEY, REPLY_VALUES, next);
+    this.coalescer = new ValuesCoalescer(buf, line.argStarts[0]!, line.argEnds[argCount - 1]!);
+    return this.forward(ROUTE_SPLIT, REPLY_VALUES, next);
+  }
+
+  /** incr, decr, touch: a key and a number, whose check is left to the server. */
+  private parseNumber(buf: Buffer, next: number): number {
+    const { line } = this;
+    this.isNoreply = line.isNoreply(buf, line.argCount - 1);
+    if (line.argEnds[0]! - line.argStarts[0]! > MAX_KEY_BYTES) return this.answerUnlessNoreply(BAD_FORMAT, next);
+    if (line.isNoreply(buf, 1)) {
+      // In the number's place: a bad number, and for the server a reason to be silent.
+      return this.answerUnlessNoreply(this.command === 'touch' ? BAD_EXPTIME : BAD_DELTA, next);
+    }
+    this.keyCount = 1;
+    this.cutAfter(2);
+    return this.forward(ROUTE_KEY, REPLY_LINE, next);
+  }
+
+  private parseDelete(buf: Buffer, next: number): number {
+    const { line } = this;
+    const { argCount } = line;
+    if (argCount > 1) {
+      const hasZero = line.argEnds[1]! - line.argStarts[1]! === 1 && buf[line.argStarts[1]!] === ZERO;
+      this.isNoreply = line.isNoreply(buf, argCount - 1);
+      const isValid = argCount === 2 ? hasZero || this.isNoreply : hasZero && this.isNoreply;
+      if (!isValid) return this.answerUnlessNoreply(BAD_DELETE, next);
+    }
+    if (line.argEnds[0]! - line.argStarts[0]! > MAX_KEY_BYTES) return this.answerUnlessNoreply(BAD_FORMAT, next);
+    this.keyCount = 1;
+    if (this.isNoreply) this.cutAfter(argCount - 1);
+    return this.forward(ROUTE_KEY, REPLY_LINE, next);
+  }
+
+  /** flush_all and verbosity: perhaps a number, perhaps noreply. */
+  private parseForAll(buf: Buffer, next: number, badNumber: Buffer): number {
+    const { line } = this;
+    const { argCount } = line;
+    this.isNoreply = line.isNoreply(buf, argCount - 1);
+    const isBareFlush = argCount === 1 && line.command!.kind === KIND_FLUSH;
+    if (line.isNoreply(buf, 0) && !isBareFlush) return this.answerUnlessNoreply(badNumber, next);
+    this.cutAfter(this.isNoreply ? argCount - 1 : 1);
+    return this.forwardToAll(REPLY_LINE, firstLineCoalescer, next);
+  }
+
+  /** Leaves out of the forwarded request the one argument after the first `count`, if it is there. */
+  private cutAfter(count: number): void {
+    const { line } = this;
+    if (line.argCount <= count) return;
+    this.cutStart = count === 0 ? line.nameEnd : line.argEnds[count - 1]!;
+    this.cutEnd = line.argEnds[line.argCount - 1]!;
+  }
+
+  private forward(route: Route, replyKind: number, next: number): number {
+    this.route = route;
+    this.replyKind = replyKind;
+    this.reply = NO_REPLY;
+    return next;
+  }
+
+  private forwardToAll(replyKind: number, coalescer: Coalescer, next: number): number {
+    this.coalescer = coalescer;
+    return this.forward(ROUTE_ALL, replyKind, next);
+  }
+
+  private answer(reply: Buffer, next: number): number {
+    this.route = ROUTE_LOCAL;
+    this.reply = reply;
+    return next;
+  }
+
+  private answerUnlessNoreply(reply: Buffer, next: number): number {
+    return this.answer(this.isNoreply ? NO_REPLY : reply, next);
+  }
+
+  /** As the last answer of the connection. */
+  private refuse(reply: Buffer, next: number): number {
+    this.closesClient = true;
+    return this.answer(reply, next);
+  }
+}
