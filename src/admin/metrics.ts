@@ -1,0 +1,229 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { FAILURE_REASONS } from '../core/failure.ts';
+import { BACKEND_FIELDS, POOL_FIELDS, type PoolSnapshot, type StatKind } from '../core/statistics.ts';
+import type { Totals, WorkerFigures } from './totals.ts';
+
+export interface WorkerCounts {
+  readonly running: number;
+  readonly wanted: number;
+  /** Workers started in place of one that died. */
+  readonly restarts: number;
+}
+
+export interface MetricsOptions {
+  readonly totals: Totals;
+  /** Ringmaster's. */
+  readonly version: string;
+  /** Asked at every scrape. */
+  readonly workers: () => WorkerCounts;
+}
+
+/** One line of output. */
+interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+interface MetricDefinition {
+  readonly name: string;
+  readonly kind: StatKind;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** All lines, at the time of a scrape. */
+  samples(): Sample[];
+}
+
+// The delay histogram of the default metrics wakes the process this often.
+const EVENT_LOOP_SAMPLING_MS = 100;
+
+const US_PER_SECOND = 1e6;
+
+/** Of one worker process. CPU seconds begin anew when the slot gets a new process, which Prometheus' rate() allows for. */
+const WORKER_METRICS: readonly {
+  readonly name: string;
+  readonly kind: StatKind;
+  readonly help: string;
+  value(worker: WorkerFigures): number;
+}[] = [
+  {
+    name: 'ringmaster_worker_cpu_user_seconds_total',
+    kind: 'counter',
+    help: 'CPU time of the worker in user space',
+    value: worker => worker.process.cpuUserUs / US_PER_SECOND,
+  },
+  {
+    name: 'ringmaster_worker_cpu_system_seconds_total',
+    kind: 'counter',
+    help: 'CPU time of the worker in the kernel',
+    value: worker => worker.process.cpuSystemUs / US_PER_SECOND,
+  },
+  {
+    name: 'ringmaster_worker_resident_memory_bytes',
+    kind: 'gauge',
+    help: 'resident memory of the worker',
+    value: worker => worker.process.residentBytes,
+  },
+  {
+    name: 'ringmaster_worker_heap_used_bytes',
+    kind: 'gauge',
+    help: 'JavaScript heap in use in the worker',
+    value: worker => worker.process.heapUsedBytes,
+  },
+  {
+    name: 'ringmaster_worker_external_memory_bytes',
+    kind: 'gauge',
+    help: 'memory outside the JavaScript heap that its objects hold: buffers, above all',
+    value: worker => worker.process.externalBytes,
+  },
+  {
+    name: 'ringmaster_worker_event_loop_utilization_ratio',
+    kind: 'gauge',
+    help: 'share of time the event loop of the worker was busy since the worker started, 0 to 1',
+    value: worker => worker.process.eventLoopUtilization,
+  },
+  {
+    name: 'ringmaster_worker_uptime_seconds',
+    kind: 'gauge',
+    help: 'time since the worker started',
+    value: worker => worker.process.uptimeMs / 1000,
+  },
+  {
+    name: 'ringmaster_worker_client_connections',
+    kind: 'gauge',
+    help: 'active client connections of the worker, over all pools',
+    value: worker => worker.clientConnections,
+  },
+];
+
+/** The text of /metrics. Nothing is counted here: every value is read from the totals when it is asked for. */
+export class Metrics {
+  readonly contentType: string;
+  private readonly registry = new Registry();
+  private readonly options: MetricsOptions;
+  // As of the scrape that runs: all its lines come from one state of the totals.
+  private pools: readonly PoolSnapshot[] = [];
+  private workers: readonly WorkerFigures[] = [];
+
+  constructor(options: MetricsOptions) {
+    this.options = options;
+    this.contentType = this.registry.contentType;
+    for (const metric of this.definitions()) register(metric, this.registry);
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLING_MS });
+  }
+
+  /** All metrics in Prometheus' text format. */
+  render(): Promise<string> {
+    this.pools = this.options.totals.pools();
+    this.workers = this.options.totals.workers();
+    // prom-client calls every collect() before metrics() returns, so overlapping scrapes do not mix.
+    return this.registry.metrics();
+  }
+
+  private definitions(): MetricDefinition[] {
+    return [...this.processDefinitions(), ...this.poolDefinitions(), ...this.backendDefinitions()];
+  }
+
+  private processDefinitions(): MetricDefinition[] {
+    const { version, workers } = this.options;
+    return [
+      {
+        name: 'ringmaster_build_info',
+        kind: 'gauge',
+        help: 'always 1; the labels say what runs',
+        labels: ['version', 'node_version'],
+        samples: () => [{ labels: { version, node_version: process.version }, value: 1 }],
+      },
+      {
+        name: 'ringmaster_workers',
+        kind: 'gauge',
+        help: 'worker processes: those that run, and how many there should be',
+        labels: ['state'],
+        samples: () => {
+          const { running, wanted } = workers();
+          return [
+            { labels: { state: 'running' }, value: running },
+            { labels: { state: 'wanted' }, value: wanted },
+          ];
+        },
+      },
+      {
+        name: 'ringmaster_worker_restarts_total',
+        kind: 'counter',
+        help: 'workers started in place of one that died',
+        labels: [],
+        samples: () => [{ labels: {}, value: workers().restarts }],
+      },
+      ...WORKER_METRICS.map(({ value, ...metric }) => ({
+        ...metric,
+        labels: ['worker'],
+        samples: () => this.workers.map(worker => ({ labels: { worker: String(worker.slot) }, value: value(worker) })),
+      })),
+    ];
+  }
+
+  private poolDefinitions(): MetricDefinition[] {
+    return POOL_FIELDS.map(({ field, kind, metric, help }) => ({
+      name: metric,
+      kind,
+      help,
+      labels: ['pool'],
+      samples: () => this.pools.map(({ name, stats }) => ({ labels: { pool: name }, value: stats[field] })),
+    }));
+  }
+
+  private backendDefinitions(): MetricDefinition[] {
+    const fields = BACKEND_FIELDS.filter(({ field }) => field !== 'failures').map(({ field, kind, metric, help }) => ({
+      name: metric,
+      kind,
+      help,
+      labels: ['pool', 'server'],
+      samples: () =>
+        this.pools.flatMap(pool =>
+          pool.backends.map(({ name, stats }) => ({
+            labels: { pool: pool.name, server: name },
+            value: stats[field as Exclude<typeof field, 'failures'>],
+          })),
+        ),
+    }));
+    return [
+      ...fields,
+      {
+        name: 'ringmaster_server_failures_total',
+        kind: 'counter',
+        help: 'requests that the server did not answer, by reason',
+        labels: ['pool', 'server', 'reason'],
+        samples: () =>
+          this.pools.flatMap(pool =>
+            pool.backends.flatMap(({ name, stats }) =>
+              FAILURE_REASONS.map(reason => ({
+                labels: { pool: pool.name, server: name, reason },
+                value: stats.failures[reason],
+              })),
+            ),
+          ),
+      },
+    ];
+  }
+}
+
+function register(metric: MetricDefinition, registry: Registry): void {
+  const { name, help, samples } = metric;
+  const common = { name, help, labelNames: [...metric.labels], registers: [registry] };
+  if (metric.kind === 'counter') {
+    new Counter({
+      ...common,
+      collect() {
+        this.reset();
+        for (const { labels, value } of samples()) this.inc({ ...labels }, value);
+      },
+    });
+  } else {
+    new Gauge({
+      ...common,
+      collect() {
+        this.reset();
+        for (const { labels, value } of samples()) this.set({ ...labels }, value);
+      },
+    });
+  }
+}

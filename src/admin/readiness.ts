@@ -1,0 +1,149 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { joinRunning } from './join-running.ts';
+import { type ProbeTarget, probe } from './probe.ts';
+
+/** A pool as far as its readiness is concerned; a `PoolConfig` is one. */
+export interface ReadinessPool {
+  readonly name: string;
+  readonly protocol: ProbeTarget['protocol'];
+  readonly servers: readonly { readonly name: string; readonly address: ProbeTarget['address'] }[];
+}
+
+export interface ReadinessOptions {
+  readonly pools: readonly ReadinessPool[];
+  /** How many worker slots accept clients of this pool now. */
+  readonly listeningWorkers: (pool: string) => number;
+  /** For tests: what asks a server; see `probe`. */
+  readonly probe?: (target: ProbeTarget, timeoutMs: number) => Promise<string | null>;
+}
+
+/** What /readyz says. */
+export interface ReadinessReport {
+  /** All pools are. */
+  readonly ready: boolean;
+  readonly pools: readonly PoolReadiness[];
+}
+
+interface PoolReadiness {
+  readonly name: string;
+  readonly ready: boolean;
+  /** Worker slots that listen. */
+  readonly workers: number;
+  /** null when ready. */
+  readonly why: string | null;
+  readonly servers: readonly ServerReadiness[];
+}
+
+interface ServerReadiness {
+  readonly name: string;
+  /** null: it has not answered yet, nor has its probe run out of time. */
+  readonly reachable: boolean | null;
+  readonly why: string | null;
+}
+
+const PROBE_TIMEOUT_MS = 1000;
+const RESULT_LIFETIME_MS = 1000;
+/** Once every pool is decided, the other servers have this long to answer for the sake of a complete report. */
+const COMPLETION_MS = 50;
+
+/** Whether every pool has a listening worker and a reachable server. Servers are asked only when somebody asks us. */
+export class Readiness {
+  private readonly options: ReadinessOptions;
+  private pools: readonly ReadinessPool[] = [];
+  /** By protocol and address: a server that is in two pools is asked once. */
+  private servers = new Map<string, ProbedServer>();
+
+  constructor(options: ReadinessOptions) {
+    this.options = options;
+    this.setPools(options.pools);
+  }
+
+  /** Takes over another config. */
+  setPools(pools: readonly ReadinessPool[]): void {
+    const old = this.servers;
+    this.pools = pools;
+    this.servers = new Map();
+    for (const { protocol, servers } of pools) {
+      for (const { address } of servers) {
+        const key = keyOf(protocol, address);
+        const server = old.get(key) ?? new ProbedServer({ protocol, address }, this.options.probe ?? probe);
+        this.servers.set(key, server);
+      }
+    }
+  }
+
+  /**
+   * Probes the servers whose last result is older than a second. Resolves as soon as one server of each pool has
+   * answered, so that a dead server does not delay the report on a pool that works; else after a second.
+   */
+  async check(): Promise<ReadinessReport> {
+    const probed = this.pools.map(pool => ({
+      pool,
+      servers: pool.servers.map(({ name, address }) => ({
+        name,
+        server: this.servers.get(keyOf(pool.protocol, address))!,
+      })),
+    }));
+    const decided = Promise.all(probed.map(({ servers }) => untilDecided(servers.map(({ server }) => server))));
+    const complete = Promise.all([...this.servers.values()].map(server => server.check()));
+    const enough = new AbortController();
+    await Promise.race([complete, decided.then(() => delay(COMPLETION_MS, null, { signal: enough.signal }))]);
+    enough.abort();
+
+    const pools = probed.map(({ pool, servers }) =>
+      this.judge(
+        pool.name,
+        servers.map(({ name, server }) => ({ name, ...server.state() })),
+      ),
+    );
+    return { ready: pools.every(pool => pool.ready), pools };
+  }
+
+  private judge(name: string, servers: readonly ServerReadiness[]): PoolReadiness {
+    const workers = this.options.listeningWorkers(name);
+    const faults: string[] = [];
+    if (workers === 0) faults.push('no worker listens');
+    if (!servers.some(server => server.reachable)) faults.push('no server is reachable');
+    return { name, ready: faults.length === 0, workers, why: faults.length === 0 ? null : faults.join('; '), servers };
+  }
+}
+
+function keyOf(protocol: string, address: ProbeTarget['address']): string {
+  return JSON.stringify('path' in address ? [protocol, address.path] : [protocol, address.host, address.port]);
+}
+
+/** Resolves when one of the servers is reachable or all are known not to be. */
+function untilDecided(servers: readonly ProbedServer[]): Promise<void> {
+  return new Promise(resolve => {
+    let unknown = servers.length;
+    if (unknown === 0) resolve();
+    for (const server of servers) {
+      server.check().then(why => {
+        unknown--;
+        if (why === null || unknown === 0) resolve();
+      });
+    }
+  });
+}
+
+class ProbedServer {
+  /** Resolves with null when the server answers, else with why it does not. */
+  readonly check: () => Promise<string | null>;
+  private last: { readonly why: string | null; readonly atMs: number } | null = null;
+
+  constructor(target: ProbeTarget, ask: NonNullable<ReadinessOptions['probe']>) {
+    this.check = joinRunning(async () => {
+      if (this.last === null || performance.now() - this.last.atMs >= RESULT_LIFETIME_MS) {
+        this.last = null;
+        const why = await ask(target, PROBE_TIMEOUT_MS);
+        this.last = { why, atMs: performance.now() };
+      }
+      return this.last.why;
+    });
+  }
+
+  state(): { readonly reachable: boolean | null; readonly why: string | null } {
+    if (this.last === null) return { reachable: null, why: 'no answer yet' };
+    return { reachable: this.last.why === null, why: this.last.why };
+  }
+}

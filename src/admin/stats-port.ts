@@ -1,0 +1,130 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { hostname } from 'node:os';
+import type { Log } from '../core/log.ts';
+import { BACKEND_FIELDS, POOL_FIELDS, type PoolSnapshot, type StatField } from '../core/statistics.ts';
+import { joinRunning } from './join-running.ts';
+import { closeServer, type HostPort, listenOn } from './listen.ts';
+import type { Totals } from './totals.ts';
+
+export interface StatsPortOptions {
+  readonly totals: Totals;
+  /** Ringmaster's. */
+  readonly version: string;
+  /** Asks the workers for new figures; resolves when they have come, or soon anyway. */
+  readonly fresh: () => Promise<void>;
+  readonly log: Log;
+  /** How long a client may take to read its line and close. */
+  readonly clientTimeoutMs?: number;
+}
+
+const CLIENT_TIMEOUT_MS = 5000;
+/** Connections over it are closed without a line. */
+const MAX_CONNECTIONS = 128;
+
+/** twemproxy's statistics port: who connects gets one line of JSON, then the connection closes. Nothing is read. */
+export class StatsPort {
+  private readonly server: Server;
+  private readonly options: StatsPortOptions;
+  private readonly sockets = new Set<Socket>();
+  private readonly startedAtMs = performance.now();
+  private readonly line: () => Promise<string>;
+
+  constructor(options: StatsPortOptions) {
+    this.options = options;
+    this.line = joinRunning(async () => {
+      await options.fresh().catch(error => options.log.warn({ err: error }, 'statistics are not up to date'));
+      return this.format();
+    });
+    // Half-open: a client may send FIN first and still gets its line.
+    this.server = createServer({ allowHalfOpen: true }, socket => this.serve(socket));
+    this.server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  /** Resolves with the actual address; rejects with an Error whose message is the sentence to show. */
+  async listen(address: HostPort): Promise<HostPort> {
+    const actual = await listenOn(this.server, address, 'statistics port');
+    this.server.on('error', error => this.options.log.error({ err: error }, 'statistics port'));
+    return actual;
+  }
+
+  /** Stops listening and cuts off who is connected. */
+  async close(): Promise<void> {
+    const closed = closeServer(this.server);
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+  }
+
+  private async serve(socket: Socket): Promise<void> {
+    const deadline = setTimeout(() => socket.destroy(), this.options.clientTimeoutMs ?? CLIENT_TIMEOUT_MS);
+    this.sockets.add(socket);
+    socket.once('close', () => {
+      clearTimeout(deadline);
+      this.sockets.delete(socket);
+    });
+    socket.on('error', () => socket.destroy());
+    // Bytes left unread would turn our close into a reset, which takes the line from the client's hands.
+    socket.resume();
+    try {
+      socket.end(await this.line());
+    } catch (error) {
+      this.options.log.error({ err: error }, 'statistics port failed');
+      socket.destroy();
+    }
+  }
+
+  private format(): string {
+    const { totals, version } = this.options;
+    const pools = totals.pools();
+    // twemproxy counts all its connections here, the listening one of each pool too.
+    let current = pools.length;
+    let total = pools.length;
+    for (const { stats, backends } of pools) {
+      current += stats.clientConnections;
+      total += stats.clientConnectionsTotal;
+      for (const backend of backends) {
+        current += backend.stats.serverConnections;
+        total += backend.stats.reconnects;
+      }
+    }
+    const head = [
+      member('service', 'nutcracker'),
+      member('source', hostname()),
+      member('version', version),
+      member('uptime', Math.floor((performance.now() - this.startedAtMs) / 1000)),
+      member('timestamp', Math.floor(Date.now() / 1000)),
+      member('total_connections', total),
+      member('curr_connections', current),
+    ];
+    return `{${[head.join(', '), pools.map(formatPool).join(',')].join(', ')}}\n`;
+  }
+}
+
+// Written by hand, in twemproxy's spacing, because of its order: an object would put names that are numbers first.
+
+function formatPool({ name, stats, backends }: PoolSnapshot): string {
+  const servers = backends.map(
+    backend => `${JSON.stringify(backend.name)}: {${members(BACKEND_FIELDS, backend.stats)}}`,
+  );
+  return `${JSON.stringify(name)}: {${members(POOL_FIELDS, stats)}, ${servers.join(',')}}`;
+}
+
+function members<Stats>(fields: readonly StatField<Stats>[], stats: Stats): string {
+  const parts: string[] = [];
+  for (const { field, statsName } of fields) if (statsName !== null) parts.push(member(statsName, stats[field]));
+  return parts.join(', ');
+}
+
+function member(name: string, value: unknown): string {
+  return `${JSON.stringify(name)}:${JSON.stringify(value)}`;
+}
+
+/** The fields of the statistics port and what each means, in the layout of `nutcracker --describe-stats`. */
+export function describeStats(): string {
+  return `pool stats:\n${describe(POOL_FIELDS)}\nserver stats:\n${describe(BACKEND_FIELDS)}`;
+}
+
+function describe(fields: readonly { readonly statsName: string | null; readonly help: string }[]): string {
+  let text = '';
+  for (const { statsName, help } of fields) if (statsName !== null) text += `  ${statsName.padEnd(20)}"${help}"\n`;
+  return text;
+}

@@ -1,0 +1,193 @@
+import { FAILURE_REASONS } from '../core/failure.ts';
+import {
+  BACKEND_FIELDS,
+  BackendStats,
+  type FailureCounts,
+  POOL_FIELDS,
+  type PoolSnapshot,
+  PoolStats,
+  type ProcessSnapshot,
+  type StatKind,
+  type WorkerSnapshot,
+} from '../core/statistics.ts';
+import { liveInNameOrder } from '../ring/ring-server.ts';
+
+/** A pool as far as its figures are concerned; a `PoolConfig` is one. */
+export interface PoolNames {
+  readonly name: string;
+  readonly servers: readonly { readonly name: string }[];
+}
+
+/** One living worker. */
+export interface WorkerFigures {
+  readonly slot: number;
+  readonly process: ProcessSnapshot;
+  /** Of all pools. */
+  readonly clientConnections: number;
+}
+
+/**
+ * The sum over all workers of what they count.
+ *
+ *     worker slot 0 ── snapshot ──▶ ┌ per pool and server ┐
+ *     worker slot 1 ── snapshot ──▶ │ counters: grown so far, by what each snapshot adds to the one before it
+ *     …                             │ gauges: the sum of the last snapshots of living workers
+ *                                   └ timestamps: the latest seen
+ *
+ * So counters never go back, whoever dies. The pools and servers are those of the config: they are there before a
+ * worker has reported on them, and what a worker reports on others is left out.
+ */
+export class Totals {
+  private entries: readonly PoolEntry[] = [];
+  private readonly workersBySlot = new Map<number, WorkerFigures>();
+  /** The last process of each slot that was retired: what it sent before its end may arrive after it. */
+  private readonly retiredBySlot = new Map<number, ProcessSnapshot>();
+
+  constructor(pools: readonly PoolNames[]) {
+    this.setPools(pools);
+  }
+
+  /** Takes over another config. Pools and servers that stay, by name, keep what they have counted. */
+  setPools(pools: readonly PoolNames[]): void {
+    const old = new Map(this.entries.map(entry => [entry.name, entry]));
+    this.entries = pools.map(({ name, servers }) => {
+      const entry = old.get(name) ?? new PoolEntry(name);
+      entry.setServers(servers);
+      return entry;
+    });
+  }
+
+  /** Takes in what the worker in `workerSlot` counts since it started. */
+  update(workerSlot: number, snapshot: WorkerSnapshot): void {
+    const { process } = snapshot;
+    const retired = this.retiredBySlot.get(workerSlot);
+    if (retired !== undefined && retired.pid === process.pid && process.uptimeMs >= retired.uptimeMs) return;
+    const before = this.workersBySlot.get(workerSlot);
+    if (before !== undefined && before.process.pid !== process.pid) this.retire(workerSlot);
+
+    const reported = new Map(snapshot.pools.map(pool => [pool.name, pool]));
+    for (const entry of this.entries) entry.update(workerSlot, reported.get(entry.name));
+    let clientConnections = 0;
+    for (const { stats } of snapshot.pools) clientConnections += stats.clientConnections;
+    this.workersBySlot.set(workerSlot, { slot: workerSlot, process, clientConnections });
+  }
+
+  /** The worker in `workerSlot` is dead: its counters stay, its gauges and process figures vanish. */
+  retire(workerSlot: number): void {
+    const worker = this.workersBySlot.get(workerSlot);
+    if (worker === undefined) return;
+    this.workersBySlot.delete(workerSlot);
+    this.retiredBySlot.set(workerSlot, worker.process);
+    for (const entry of this.entries) entry.update(workerSlot, undefined);
+  }
+
+  /** Pools in the order of the config; the servers of each in the order of the ring, which is twemproxy's. */
+  pools(): PoolSnapshot[] {
+    return this.entries.map(entry => entry.total());
+  }
+
+  /** Living workers that have reported, by slot. */
+  workers(): WorkerFigures[] {
+    return [...this.workersBySlot.values()].sort((a, b) => a.slot - b.slot);
+  }
+}
+
+class PoolEntry {
+  readonly name: string;
+  private readonly tally = new Tally(POOL_FIELDS);
+  private backends: readonly BackendEntry[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  setServers(servers: readonly { readonly name: string }[]): void {
+    const old = new Map(this.backends.map(backend => [backend.name, backend]));
+    const order = liveInNameOrder(servers.map(({ name }) => ({ name, weight: 1 })));
+    this.backends = Array.from(order, index => {
+      const { name } = servers[index]!;
+      return old.get(name) ?? new BackendEntry(name);
+    });
+  }
+
+  /** `pool`: undefined when the worker is dead or has no such pool. */
+  update(slot: number, pool: PoolSnapshot | undefined): void {
+    this.tally.update(slot, pool && { ...pool.stats });
+    const reported = new Map(pool?.backends.map(({ name, stats }) => [name, stats]));
+    for (const backend of this.backends) backend.update(slot, reported.get(backend.name));
+  }
+
+  total(): PoolSnapshot {
+    const stats = Object.assign(new PoolStats(), this.tally.total());
+    return { name: this.name, stats, backends: this.backends.map(backend => backend.total()) };
+  }
+}
+
+const FAILURE_FIELDS = FAILURE_REASONS.map(field => ({ field, kind: 'counter' }) as const);
+
+class BackendEntry {
+  readonly name: string;
+  private readonly tally = new Tally(BACKEND_FIELDS);
+  private readonly failures = new Tally(FAILURE_FIELDS);
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  update(slot: number, stats: BackendStats | undefined): void {
+    if (stats === undefined) {
+      this.tally.update(slot, undefined);
+      this.failures.update(slot, undefined);
+      return;
+    }
+    const { failures, ...numbers } = stats;
+    this.tally.update(slot, numbers);
+    this.failures.update(slot, failures);
+  }
+
+  total(): { readonly name: string; readonly stats: BackendStats } {
+    const failures = this.failures.total() as FailureCounts;
+    return { name: this.name, stats: Object.assign(new BackendStats(), this.tally.total(), { failures }) };
+  }
+}
+
+type Numbers = Record<string, number>;
+
+/** The sum over worker slots of one set of fields. */
+class Tally {
+  private readonly fields: readonly { readonly field: string; readonly kind: StatKind }[];
+  /** Counters and timestamps. */
+  private readonly kept: Numbers = {};
+  private readonly lastBySlot = new Map<number, Numbers>();
+
+  constructor(fields: readonly { readonly field: string; readonly kind: StatKind }[]) {
+    this.fields = fields;
+    for (const { field } of fields) this.kept[field] = 0;
+  }
+
+  /** `now`: undefined when the slot has nothing to say any more. */
+  update(slot: number, now: Numbers | undefined): void {
+    if (now === undefined) {
+      this.lastBySlot.delete(slot);
+      return;
+    }
+    const last = this.lastBySlot.get(slot);
+    for (const { field, kind } of this.fields) {
+      const value = now[field]!;
+      const before = last?.[field] ?? 0;
+      // A counter below its last value has begun anew, as after a pool was built again.
+      if (kind === 'counter') this.kept[field]! += value >= before ? value - before : value;
+      else if (kind === 'timestamp') this.kept[field] = Math.max(this.kept[field]!, value);
+    }
+    this.lastBySlot.set(slot, now);
+  }
+
+  total(): Numbers {
+    const total = { ...this.kept };
+    for (const { field, kind } of this.fields) {
+      if (kind !== 'gauge') continue;
+      for (const last of this.lastBySlot.values()) total[field]! += last[field]!;
+    }
+    return total;
+  }
+}
