@@ -57,7 +57,6 @@ export function readYamlTree(text: string, lineCounter: LineCounter, problems: P
     lineCounter,
     uniqueKeys: false,
     prettyErrors: false,
-    logLevel: 'silent',
   });
   for (const error of document.errors) {
     problems.add(error.pos[0], '', syntaxMessage(error.code, error.message));

@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../../../src/config/load.ts';
+import { configProblems } from '../../support/config-problems.ts';
+
+/** The one in the issue and the README. */
+const FULL = `workers: 3
+admin: 127.0.0.1:22223
+log: { level: debug, file: /var/log/ringmaster.log }
+shutdown_timeout: 1m
+pools:
+  sessions:
+    listen: 127.0.0.1:22121
+    protocol: redis
+    hash: md5
+    hash_tag: "{}"
+    distribution: modula
+    timeout: 400ms
+    connect_timeout: 1s
+    backlog: 1024
+    client_connections: 10
+    tcpkeepalive: true
+    redis_auth: 0123
+    redis_db: 2
+    preconnect: true
+    auto_eject_hosts: true
+    server_connections: 2
+    server_retry_timeout: 5s
+    server_failure_limit: 3
+    cross_server: first_key
+    max_request_bytes: 1mb
+    max_pipeline: 10
+    client_buffer: 64kb
+    client_output_limit: 2mb
+    max_inflight: 100
+    server_output_limit: 3mb
+    servers:
+      - 127.0.0.1:6379:1
+      - { address: 10.0.0.2:6379, weight: 2, name: cache-b }
+      - /run/redis.sock
+`;
+
+test('every key of the native form arrives in the configuration', () => {
+  assert.deepEqual(parseConfig(FULL, 'f'), {
+    workers: 3,
+    admin: { host: '127.0.0.1', port: 22223 },
+    log: { level: 'debug', file: '/var/log/ringmaster.log' },
+    shutdownTimeoutMs: 60_000,
+    form: 'native',
+    ignored: [],
+    pools: [
+      {
+        name: 'sessions',
+        listen: { host: '127.0.0.1', port: 22121 },
+        protocol: 'redis',
+        hash: 'md5',
+        hashTag: '{}',
+        distribution: 'modula',
+        timeoutMs: 400,
+        connectTimeoutMs: 1000,
+        backlog: 1024,
+        clientConnections: 10,
+        tcpKeepalive: true,
+        redisAuth: '0123',
+        redisDb: 2,
+        preconnect: true,
+        autoEjectHosts: true,
+        serverConnections: 2,
+        serverRetryTimeoutMs: 5000,
+        serverFailureLimit: 3,
+        crossServer: 'first_key',
+        maxRequestBytes: 1_048_576,
+        maxPipeline: 10,
+        clientBufferBytes: 65_536,
+        clientOutputLimitBytes: 2_097_152,
+        maxInflight: 100,
+        serverOutputLimitBytes: 3_145_728,
+        servers: [
+          { name: '127.0.0.1:6379', address: { host: '127.0.0.1', port: 6379 }, weight: 1 },
+          { name: 'cache-b', address: { host: '10.0.0.2', port: 6379 }, weight: 2 },
+          { name: '/run/redis.sock:', address: { path: '/run/redis.sock' }, weight: 1 },
+        ],
+      },
+    ],
+  });
+});
+
+const MINIMAL = `pools:
+  p:
+    listen: 127.0.0.1:22121
+    protocol: memcached
+    servers: [127.0.0.1:11211]
+`;
+
+test('what is left out has its default', () => {
+  assert.deepEqual(parseConfig(MINIMAL, 'f'), {
+    workers: 'auto',
+    admin: { host: '127.0.0.1', port: 22223 },
+    log: { level: 'info', file: null },
+    shutdownTimeoutMs: 10_000,
+    form: 'native',
+    ignored: [],
+    pools: [
+      {
+        name: 'p',
+        listen: { host: '127.0.0.1', port: 22121 },
+        protocol: 'memcached',
+        hash: 'fnv1a_64',
+        hashTag: null,
+        distribution: 'ketama',
+        timeoutMs: 0,
+        connectTimeoutMs: 5000,
+        backlog: 512,
+        clientConnections: 0,
+        tcpKeepalive: false,
+        redisAuth: null,
+        redisDb: 0,
+        preconnect: false,
+        autoEjectHosts: false,
+        serverConnections: 1,
+        serverRetryTimeoutMs: 30_000,
+        serverFailureLimit: 2,
+        crossServer: 'error',
+        maxRequestBytes: 513 * 2 ** 20,
+        maxPipeline: 4096,
+        clientBufferBytes: 2 ** 20,
+        clientOutputLimitBytes: 2 ** 30,
+        maxInflight: 1_048_576,
+        serverOutputLimitBytes: 2 ** 30,
+        servers: [{ name: '127.0.0.1', address: { host: '127.0.0.1', port: 11211 }, weight: 1 }],
+      },
+    ],
+  });
+});
+
+test('null and ~ are the same as leaving a key out', () => {
+  const nulls = MINIMAL.replace('    servers', '    redis_auth: ~\n    hash: null\n    servers').replace(
+    'memcached',
+    'redis',
+  );
+  const [pool] = parseConfig(nulls, 'f').pools;
+  assert.equal(pool?.redisAuth, null);
+  assert.equal(pool?.hash, 'fnv1a_64');
+});
+
+test('admin: false turns it off, timeout: none and 0 mean none', () => {
+  assert.equal(parseConfig(`admin: false\n${MINIMAL}`, 'f').admin, null);
+  for (const none of ['none', '0', '0s']) {
+    assert.equal(parseConfig(`${MINIMAL}    timeout: ${none}\n`, 'f').pools[0]?.timeoutMs, 0);
+  }
+});
+
+/** One line added to the minimal file, and what is said about it. */
+const WRONG_IN_POOL: readonly [line: string, problem: string][] = [
+  [
+    'hash: fnv',
+    '6:11: pools.p.hash: unknown hash "fnv"; one of: one_at_a_time, md5, crc16, crc32, crc32a, fnv1_64, fnv1a_64, fnv1_32, fnv1a_32, hsieh, murmur, jenkins',
+  ],
+  [
+    'hash:',
+    '6:10: pools.p.hash: is empty; write one_at_a_time, md5, crc16, crc32, crc32a, fnv1_64, fnv1a_64, fnv1_32, fnv1a_32, hsieh, murmur, jenkins, or leave the key out',
+  ],
+  ['distribution: maglev', '6:19: pools.p.distribution: unknown distribution "maglev"; one of: ketama, modula, random'],
+  ['hash_tag: "{"', '6:15: pools.p.hash_tag: must be exactly two characters, such as "{}", not "{"'],
+  [
+    'timeout: soon',
+    '6:14: pools.p.timeout: "soon" is no duration; write such as 400ms, 5s, 1m or 1h (a plain number: ms)',
+  ],
+  ['timeout: [5s]', '6:14: pools.p.timeout: must be a single value, not a list: duration, none'],
+  ['connect_timeout: 0', '6:22: pools.p.connect_timeout: 0 is too short; at least 1ms'],
+  ['preconnect: yes', '6:17: pools.p.preconnect: must be true or false, not "yes"'],
+  ['server_connections: 0', '6:25: pools.p.server_connections: must be a whole number from 1 to 1024, not "0"'],
+  ['max_pipeline: -1', '6:19: pools.p.max_pipeline: must be a whole number from 1 to 2147483647, not "-1"'],
+  [
+    'client_buffer: 1k',
+    '6:20: pools.p.client_buffer: "1k" is no size; write such as 64kb, 512mb or 1gb (a plain number: bytes)',
+  ],
+  ['redis_db: 1', '6:15: pools.p.redis_db: only for Redis, and this pool speaks memcached; leave it out'],
+  ['redis_auth: geheim', '6:17: pools.p.redis_auth: only for Redis, and this pool speaks memcached; leave it out'],
+  ['sever_connections: 1', '6:5: pools.p.sever_connections: unknown key; did you mean "server_connections"?'],
+  ['tcpKeepalive: true', '6:5: pools.p.tcpKeepalive: unknown key; did you mean "tcpkeepalive"?'],
+  ['redis: true', '6:5: pools.p.redis: unknown key; write "protocol: redis" or "protocol: memcached"'],
+  ['workers: 2', '6:5: pools.p.workers: unknown key; "workers" belongs to the top level of the file'],
+  ['protocol: redis', '6:5: pools.p.protocol: given twice, first on line 4; keep one'],
+];
+for (const [line, problem] of WRONG_IN_POOL) {
+  test(`in a pool, ${line} is refused with its place`, () => {
+    assert.deepEqual(configProblems(`${MINIMAL}    ${line}\n`), [problem]);
+  });
+}
+
+const WRONG_AT_TOP: readonly [line: string, problem: string][] = [
+  ['workers: 0', '1:10: workers: must be auto or a whole number from 1 to 1024, not "0"'],
+  ['workers: many', '1:10: workers: must be auto or a whole number from 1 to 1024, not "many"'],
+  ['admin: true', '1:8: admin: must be host:port or false, not "true"'],
+  ['log: debug', '1:6: log: must be a map, such as { level: info }'],
+  [
+    'log: { level: loud }',
+    '1:15: log.level: unknown level "loud"; one of: fatal, error, warn, info, debug, trace, silent',
+  ],
+  ['log: { levle: info }', '1:8: log.levle: unknown key; did you mean "level"?'],
+  ['worker: 2', '1:1: worker: unknown key; did you mean "workers"?'],
+  ['timeout: 5s', '1:1: timeout: unknown key; "timeout" belongs to a pool, under "pools:"'],
+  ['q: { listen: "a:1" }', '1:1: q: unknown key; a pool belongs under "pools:", indented'],
+];
+for (const [line, problem] of WRONG_AT_TOP) {
+  test(`at the top, ${line} is refused with its place`, () => {
+    assert.deepEqual(configProblems(`${line}\n${MINIMAL}`), [problem]);
+  });
+}
+
+const WRONG_SERVERS: readonly [servers: string, problem: string][] = [
+  ['', '5:14: pools.p.servers: must be a list with at least one server, each on a line that begins with "- "'],
+  ['[]', '5:14: pools.p.servers: must be a list with at least one server, each on a line that begins with "- "'],
+  ['a:1', '5:14: pools.p.servers: must be a list with at least one server, each on a line that begins with "- "'],
+  ['[a:1, [b:1]]', '5:20: pools.p.servers[1]: must be one server, not a list'],
+  ['[a:1, b]', '5:20: pools.p.servers[1]: "b" has no port; write host:port:weight or host:port'],
+  ['[{ address: a }]', '5:26: pools.p.servers[0].address: "a" has no port; write host:port'],
+  ['[{ weight: 2 }]', '5:15: pools.p.servers[0].address: required: host:port, [v6]:port, or /path'],
+  [
+    '[{ address: "a:1", weight: 0 }]',
+    '5:41: pools.p.servers[0].weight: "0" is no weight; write a whole number from 1 to 2147483647',
+  ],
+  ['[{ address: "a:1", name: "" }]', '5:39: pools.p.servers[0].name: the name is empty; leave it out or write one'],
+  [
+    '[a:1, a:1:2]',
+    '5:20: pools.p.servers[1]: the name "a:1" is already that of pools.p.servers[0]; give one of them another name',
+  ],
+];
+for (const [servers, problem] of WRONG_SERVERS) {
+  test(`servers: ${servers} is refused with its place`, () => {
+    assert.deepEqual(configProblems(MINIMAL.replace('[127.0.0.1:11211]', servers)), [problem]);
+  });
+}
+
+test('missing keys are reported at the pool that lacks them', () => {
+  assert.deepEqual(configProblems('pools:\n  p: {}\n'), [
+    '2:3: pools.p.listen: required: host:port, [v6]:port, or /path [octal mode]',
+    '2:3: pools.p.protocol: required: redis or memcached',
+    '2:3: pools.p.servers: required: a list of servers',
+  ]);
+  assert.deepEqual(configProblems('workers: 1\n'), ['1:1: pools: required: a map: name of a pool → its keys']);
+  assert.deepEqual(configProblems('pools:\n'), [
+    '1:7: pools: must be a map with at least one pool: its name, then its keys',
+  ]);
+  assert.deepEqual(configProblems('pools:\n  p: x\n'), [
+    '2:6: pools.p: must be a map of keys: listen, protocol, servers, …',
+  ]);
+});
+
+test('a password never shows in a message', () => {
+  for (const password of [
+    '*geheim',
+    '!geheim',
+    '@geheim',
+    '&geheim',
+    '|geheim',
+    '"geheim',
+    'a: geheim',
+    '[geheim]',
+    '{geheim: 1}',
+    '%geheim',
+  ]) {
+    const problems = configProblems(MINIMAL.replace('memcached', `redis\n    redis_auth: ${password}`));
+    assert.notDeepEqual(problems, [], password);
+    assert.doesNotMatch(problems.join('\n'), /geheim/, password);
+  }
+});

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../../../src/config/load.ts';
+import { configWarnings } from '../../../src/config/warnings.ts';
+
+const warningsOf = (lines: string, servers = '[h:1, h:2]', protocol = 'redis') =>
+  configWarnings(
+    parseConfig(
+      `pools:\n  p:\n    listen: h:1\n    protocol: ${protocol}\n    servers: ${servers}\n    ${lines.replaceAll('\n', '\n    ')}\n`,
+      'f',
+    ),
+  ).map(warning => warning.path);
+
+test('a sensible pool has no warnings', () => {
+  assert.deepEqual(warningsOf('hash: crc32a\nhash_tag: "{}"\nauto_eject_hosts: true\nserver_retry_timeout: 5s'), []);
+  assert.deepEqual(warningsOf('', '[h:1]'), []);
+});
+
+const CASES: readonly [lines: string, path: string, servers?: string, protocol?: string][] = [
+  ['hash: crc32', 'pools.p.hash'],
+  ['hash_tag: "{}"', 'pools.p.hash_tag', '[h:1]'],
+  ['hash_tag: "##"', 'pools.p.hash_tag'],
+  ['hash_tag: "{}"\ndistribution: random', 'pools.p.hash_tag'],
+  ['auto_eject_hosts: true', 'pools.p.auto_eject_hosts', '[h:1]'],
+  ['server_retry_timeout: 5s', 'pools.p.server_retry_timeout'],
+  ['cross_server: first_key', 'pools.p.cross_server', '[h:1, h:2]', 'memcached'],
+  ['client_buffer: 2mb\nclient_output_limit: 1mb', 'pools.p.client_output_limit'],
+  ['', 'pools.p.servers[1]', '[h:1 a, h:1 b]'],
+];
+for (const [lines, path, servers, protocol] of CASES) {
+  test(`${JSON.stringify(lines)}${servers === undefined ? '' : ` with ${servers}`} is warned about`, () => {
+    assert.deepEqual(warningsOf(lines, servers, protocol), [path]);
+  });
+}
+
+test('crc32 with modula, or with one server, is no reason to warn', () => {
+  assert.deepEqual(warningsOf('hash: crc32\ndistribution: modula'), []);
+  assert.deepEqual(warningsOf('hash: crc32', '[h:1]'), []);
+});
