@@ -3,7 +3,7 @@ import type { HostPort, ListenAddress, ServerAddress } from './config.ts';
 import { SettingError } from './setting-error.ts';
 
 /** What fits into `sun_path` with its final NUL. */
-export const MAX_SOCKET_PATH_BYTES = 107;
+const MAX_SOCKET_PATH_BYTES = 107;
 const MAX_SOCKET_MODE = 0o777;
 const MAX_WEIGHT = 2 ** 31 - 1;
 

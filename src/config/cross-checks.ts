@@ -95,7 +95,7 @@ function canonicalHost(host: string): string {
   return zone === undefined ? canonical : `${canonical}%${zone}`;
 }
 
-export function describeAddress(address: ListenAddress): string {
+function describeAddress(address: ListenAddress): string {
   if ('path' in address) return address.path;
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }

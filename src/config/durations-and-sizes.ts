@@ -1,8 +1,8 @@
 import { SettingError } from './setting-error.ts';
 
 /** The longest delay a Node timer can wait: 24.8 days. */
-export const MAX_DURATION_MS = 2 ** 31 - 1;
-export const MAX_SIZE_BYTES = 2 ** 40;
+const MAX_DURATION_MS = 2 ** 31 - 1;
+const MAX_SIZE_BYTES = 2 ** 40;
 
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 };

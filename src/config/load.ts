@@ -10,7 +10,7 @@ import { isTwemproxyForm, readTwemproxyForm } from './twemproxy.ts';
 import { readYamlTree } from './yaml-tree.ts';
 
 /** Far above any real file; keeps a wrong path (a disk, a log) from being read whole. */
-export const MAX_CONFIG_BYTES = 16 * 2 ** 20;
+const MAX_CONFIG_BYTES = 16 * 2 ** 20;
 
 /**
  * Reads, checks and freezes a configuration file.

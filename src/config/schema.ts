@@ -27,7 +27,7 @@ const DISTRIBUTIONS: readonly DistributionName[] = ['ketama', 'modula', 'random'
 const CROSS_SERVER: readonly CrossServerPolicy[] = ['error', 'first_key'];
 const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
-export const MAX_WORKERS = 1024;
+const MAX_WORKERS = 1024;
 const MAX_SERVER_CONNECTIONS = 1024;
 const MIN_REQUEST_BYTES = 1024;
 const MIN_BUFFER_BYTES = 16 * 1024;

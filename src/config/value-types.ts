@@ -44,7 +44,7 @@ export function flag() {
   });
 }
 
-export const MAX_COUNT = 2 ** 31 - 1;
+const MAX_COUNT = 2 ** 31 - 1;
 
 export function count(min: number, max: number = MAX_COUNT) {
   return readAs((text): number => {
