@@ -13,8 +13,8 @@ export interface Protocol {
   createParser(options: ParserOptions): RequestParser;
   /** One per client: what the protocol remembers of it (authenticated, its name, …). */
   createSession(id: number): Session;
-  /** One per client, made when its first request in pieces arrives. */
-  createFramer(options: ParserOptions): Framer;
+  /** One per client, made when its first request in pieces arrives. `session` is that client's, if limits depend on it. */
+  createFramer(options: ParserOptions, session?: Session): Framer;
   /** One per backend connection. */
   createReplyScanner(): ReplyScanner;
   /** What a client reads when its request failed. The same bytes each time. */

@@ -1,0 +1,97 @@
+// AUTH and HELLO, as Redis 7 with one user, `default`, answers them.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { setName } from './client-command.ts';
+import { REDIS_VERSION } from './command-data.ts';
+import type { RequestArgs } from './request-args.ts';
+import { encodeReply, errorReply, OK } from './resp.ts';
+import type { RedisSession } from './session.ts';
+
+const NO_PASSWORD_SET = errorReply(
+  'ERR AUTH <password> called without any password configured for the default user. ' +
+    'Are you sure your configuration is correct?',
+);
+const WRONG_PASSWORD = errorReply('WRONGPASS invalid username-password pair or user is disabled.');
+const SYNTAX_ERROR = errorReply('ERR syntax error');
+const VERSION_NO_INTEGER = errorReply('ERR Protocol version is not an integer or out of range');
+/** Clients that ask for RESP3 take this as the sign to go on with RESP2. */
+const NO_SUCH_PROTOCOL = errorReply('NOPROTO unsupported protocol version');
+const HELLO_BEFORE_AUTH = errorReply(
+  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option ' +
+    'can be used to authenticate the client and select the RESP protocol version at the same time',
+);
+const DEFAULT_USER = 'default';
+
+/** The pool's password and who has given it. */
+export class Authentication {
+  private readonly digest: Buffer | null;
+
+  constructor(password: string | null) {
+    this.digest = password === null ? null : digestOf(Buffer.from(password));
+  }
+
+  /** AUTH [username] password. */
+  auth(args: RequestArgs, session: RedisSession): Buffer {
+    if (args.count > 3) return SYNTAX_ERROR;
+    if (args.count === 2 && this.digest === null) return NO_PASSWORD_SET;
+    const user = args.count === 3 ? args.text(1) : DEFAULT_USER;
+    return this.admit(session, user, args.bytes(args.count - 1)) ? OK : WRONG_PASSWORD;
+  }
+
+  /** HELLO [protover [AUTH username password] [SETNAME name]]. */
+  hello(args: RequestArgs, session: RedisSession): Buffer {
+    if (args.count > 1) {
+      const version = args.integer(1);
+      if (Number.isNaN(version)) return VERSION_NO_INTEGER;
+      if (version !== 2) return NO_SUCH_PROTOCOL;
+    }
+    let userAt = 0;
+    let nameAt = 0;
+    for (let at = 2; at < args.count; at++) {
+      const more = args.count - 1 - at;
+      if (args.isWord(at, 'auth') && more >= 2) {
+        userAt = at + 1;
+        at += 2;
+      } else if (args.isWord(at, 'setname') && more >= 1) nameAt = ++at;
+      else return errorReply(`ERR Syntax error in HELLO option '${args.text(at)}'`);
+    }
+    const oldName = session.name;
+    if (nameAt > 0) {
+      const error = setName(session, args.text(nameAt));
+      if (error !== null) return error;
+    }
+    const isRefused = userAt > 0 && !this.admit(session, args.text(userAt), args.bytes(userAt + 1));
+    if (isRefused || (this.digest !== null && !session.isAuthenticated)) {
+      session.name = oldName;
+      return isRefused ? WRONG_PASSWORD : HELLO_BEFORE_AUTH;
+    }
+    return encodeReply([
+      'server',
+      'redis',
+      'version',
+      REDIS_VERSION,
+      'proto',
+      2,
+      'id',
+      session.id,
+      'mode',
+      'standalone',
+      'role',
+      'master',
+      'modules',
+      [],
+    ]);
+  }
+
+  /** Marks the session as authenticated when user and password are right. Takes the same time whatever is wrong. */
+  private admit(session: RedisSession, user: string, password: Buffer): boolean {
+    const isPasswordRight = this.digest === null || timingSafeEqual(digestOf(password), this.digest);
+    if (user !== DEFAULT_USER || !isPasswordRight) return false;
+    session.isAuthenticated = true;
+    return true;
+  }
+}
+
+/** Equal lengths are what timingSafeEqual wants; a digest also hides the password's. */
+function digestOf(password: Buffer): Buffer {
+  return createHash('sha256').update(password).digest();
+}

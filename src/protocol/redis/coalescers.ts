@@ -1,0 +1,144 @@
+// How the replies of a request's parts become one reply. Any part that is an error makes the whole that error: the first
+// in the order of the parts. A part of a type that the command never answers with is an error too.
+import type { ReplyOut } from '../../core/request.ts';
+import type { Coalescer } from '../protocol.ts';
+import type { MergeKind } from './command-policy.ts';
+import { COLON, CR, DOLLAR, errorReply, MINUS, STAR, ZERO } from './resp.ts';
+
+/** Elements of at least this size go out as they are, without a copy. */
+const OWNED_ELEMENT_BYTES = 16 * 1024;
+
+const UNEXPECTED = errorReply('ERR servers answered the parts of this command in ways that do not fit together');
+const DIFFERENT = errorReply('ERR servers answered this command differently');
+
+/** Deals with errors, so that the coalescers see only parts that succeeded. */
+abstract class ErrorFirstCoalescer implements Coalescer {
+  merge(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): void {
+    for (const part of parts) {
+      if (part[0] !== MINUS) continue;
+      out.appendOwned(part);
+      return;
+    }
+    if (!this.mergeValues(parts, owners, out)) out.appendOwned(UNEXPECTED);
+  }
+
+  /** False, and nothing written: the parts are not what this command is answered with. */
+  protected abstract mergeValues(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): boolean;
+}
+
+/** MGET: the elements of the parts' arrays, back in the order of the keys. */
+class ValuesCoalescer extends ErrorFirstCoalescer {
+  protected override mergeValues(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): boolean {
+    const keyCount = owners.length;
+    const starts = new Int32Array(keyCount);
+    const ends = new Int32Array(keyCount);
+    if (!locateElements(parts, owners, starts, ends)) return false;
+    out.appendOwned(Buffer.from(`*${keyCount}\r\n`, 'latin1'));
+    for (let i = 0; i < keyCount; ) {
+      const owner = owners[i]!;
+      const from = starts[i]!;
+      let to = ends[i]!;
+      // Neighbours from one part lie side by side in it.
+      for (i++; i < keyCount && owners[i] === owner; i++) to = ends[i]!;
+      if (to - from >= OWNED_ELEMENT_BYTES) out.appendOwned(parts[owner]!.subarray(from, to));
+      else out.append(parts[owner]!, from, to);
+    }
+    return true;
+  }
+}
+
+/**
+ * Where element i of the whole lies in its part. False when a part is no array of bulk strings with one element per key.
+ * Each part is read once, from a cursor of its own.
+ */
+function locateElements(parts: readonly Buffer[], owners: Int32Array, starts: Int32Array, ends: Int32Array): boolean {
+  const cursors = new Int32Array(parts.length);
+  const left = new Int32Array(parts.length);
+  for (let p = 0; p < parts.length; p++) {
+    const part = parts[p]!;
+    if (part[0] !== STAR) return false;
+    left[p] = lengthAfterType(part, 0);
+    cursors[p] = part.indexOf(CR) + 2;
+  }
+  for (let i = 0; i < owners.length; i++) {
+    const owner = owners[i]!;
+    const part = parts[owner]!;
+    const start = cursors[owner]!;
+    if (left[owner]!-- <= 0 || part[start] !== DOLLAR) return false;
+    const end = bulkEnd(part, start);
+    starts[i] = start;
+    ends[i] = end;
+    cursors[owner] = end;
+  }
+  for (let p = 0; p < parts.length; p++) if (left[p] !== 0) return false;
+  return true;
+}
+
+/** End of the bulk string whose `$` is at `start`; the scanner has seen that it is whole. */
+function bulkEnd(part: Buffer, start: number): number {
+  let at = start + 1;
+  if (part[at] === MINUS) return start + NULL_BYTES;
+  let length = 0;
+  for (; part[at] !== CR; at++) length = length * 10 + part[at]! - ZERO;
+  return at + 2 + length + 2;
+}
+
+/** Reads the number between the type byte at `at` and the CR; negative too. */
+function lengthAfterType(part: Buffer, at: number): number {
+  const isNegative = part[at + 1] === MINUS;
+  let value = 0;
+  for (let i = isNegative ? at + 2 : at + 1; part[i] !== CR; i++) value = value * 10 + part[i]! - ZERO;
+  return isNegative ? -value : value;
+}
+
+/** DEL, UNLINK, TOUCH, EXISTS, DBSIZE: the counts added up. */
+class SumCoalescer extends ErrorFirstCoalescer {
+  protected override mergeValues(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): boolean {
+    let sum = 0;
+    for (const part of parts) {
+      if (part[0] !== COLON) return false;
+      sum += lengthAfterType(part, 0);
+    }
+    out.appendOwned(Buffer.from(`:${sum}\r\n`, 'latin1'));
+    return true;
+  }
+}
+
+/** MSET, SCRIPT LOAD: all servers say the same. */
+class SameCoalescer extends ErrorFirstCoalescer {
+  protected override mergeValues(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): boolean {
+    const first = parts[0]!;
+    const isSame = parts.every(part => part.equals(first));
+    out.appendOwned(isSame ? first : DIFFERENT);
+    return true;
+  }
+}
+
+/** SCRIPT EXISTS: arrays of 0 and 1; 1 where every server says 1. */
+class AllTrueCoalescer extends ErrorFirstCoalescer {
+  protected override mergeValues(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): boolean {
+    const whole = Buffer.from(parts[0]!);
+    for (const part of parts) {
+      if (part[0] !== STAR || part.length !== whole.length) return false;
+      // Arrays of one-digit integers: where two differ, one has 0 and the other 1.
+      for (let i = 0; i < whole.length; i++) if (part[i] === ZERO) whole[i] = ZERO;
+    }
+    out.appendOwned(whole);
+    return true;
+  }
+}
+
+/** Length of `$-1\r\n`. */
+const NULL_BYTES = 5;
+
+const COALESCERS: Readonly<Record<MergeKind, Coalescer>> = {
+  values: new ValuesCoalescer(),
+  sum: new SumCoalescer(),
+  same: new SameCoalescer(),
+  all_true: new AllTrueCoalescer(),
+};
+
+/** The coalescer for a merge kind; shared, they keep nothing. */
+export function coalescerFor(kind: MergeKind): Coalescer {
+  return COALESCERS[kind];
+}

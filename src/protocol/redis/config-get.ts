@@ -1,0 +1,25 @@
+import { matchesGlob } from './glob.ts';
+import type { RequestArgs } from './request-args.ts';
+import { encodeReply, MAX_BULK_BYTES } from './resp.ts';
+
+/** What programs ask for (redis-benchmark: save, appendonly); of the proxy, not of its servers. */
+const SETTINGS: readonly (readonly [string, string])[] = [
+  ['appendonly', 'no'],
+  ['databases', '1'],
+  ['maxmemory', '0'],
+  ['proto-max-bulk-len', String(MAX_BULK_BYTES)],
+  ['save', ''],
+];
+
+/** CONFIG GET pattern […]: names and values that match any of the patterns. */
+export function configReply(args: RequestArgs): Buffer {
+  const found: string[] = [];
+  for (const [name, value] of SETTINGS) {
+    for (let i = 2; i < args.count; i++) {
+      if (!matchesGlob(args.text(i).toLowerCase(), name)) continue;
+      found.push(name, value);
+      break;
+    }
+  }
+  return encodeReply(found);
+}

@@ -1,0 +1,96 @@
+import type { MovableKeys } from './command-policy.ts';
+import { type Command, KEYS_MOVABLE, KEYS_NONE } from './command-table.ts';
+import type { KeyRanges, RequestArgs } from './request-args.ts';
+
+/** The keys were found; there may be none. */
+export const KEYS_FOUND = 0;
+/** The request is wrong in a way that a server words: that of the first key found, or any when there is none. */
+export const KEYS_UNCLEAR = 1;
+/** The request would block its server connection. */
+export const KEYS_BLOCK = 2;
+
+/**
+ * Finds the keys of a request whose arity is right and adds their ranges to `keys`. Returns one of the constants above.
+ * Where the arguments say where the keys are, it reads them as the `getkeys` functions of Redis's db.c do.
+ */
+export function findKeys(command: Command, args: RequestArgs, keys: KeyRanges): number {
+  if (command.keys === KEYS_NONE) return KEYS_FOUND;
+  if (command.keys === KEYS_MOVABLE) return findMovable(args, command.movable!, keys);
+  const { firstKey, keyStep } = command;
+  const last = command.lastKey < 0 ? args.count + command.lastKey : command.lastKey;
+  const { starts, ends } = args;
+  for (let i = firstKey; i <= last; i += keyStep) keys.add(starts[i]!, ends[i]!);
+  // MSET with a key that has no value.
+  return keyStep > 1 && (last - firstKey + 1) % keyStep !== 0 ? KEYS_UNCLEAR : KEYS_FOUND;
+}
+
+function findMovable(args: RequestArgs, spec: MovableKeys, keys: KeyRanges): number {
+  switch (spec.kind) {
+    case 'counted':
+      return findCounted(args, spec.countAt, spec.destinationAt, keys);
+    case 'streams':
+      return findStreams(args, spec.optionsAt, keys);
+    case 'sort':
+      return findSort(args, keys);
+    case 'geo_store':
+      return findGeoStore(args, spec.optionsAt, keys);
+  }
+}
+
+function addKey(args: RequestArgs, index: number, keys: KeyRanges): void {
+  keys.add(args.starts[index]!, args.ends[index]!);
+}
+
+/** `numkeys key [key …]`, as in EVAL and ZUNION; ZUNIONSTORE has a destination before them. */
+function findCounted(args: RequestArgs, countAt: number, destinationAt: number | null, keys: KeyRanges): number {
+  if (destinationAt !== null) addKey(args, destinationAt, keys);
+  const count = args.integer(countAt);
+  if (!(count >= 0 && count <= args.count - countAt - 1)) return KEYS_UNCLEAR;
+  for (let i = 0; i < count; i++) addKey(args, countAt + 1 + i, keys);
+  return KEYS_FOUND;
+}
+
+/** `[options] STREAMS key [key …] id [id …]`, as in XREAD and XREADGROUP. */
+function findStreams(args: RequestArgs, optionsAt: number, keys: KeyRanges): number {
+  let isBlocking = false;
+  for (let at = optionsAt; at < args.count; at++) {
+    if (args.isWord(at, 'streams')) {
+      if (isBlocking) return KEYS_BLOCK;
+      const rest = args.count - at - 1;
+      if (rest === 0 || rest % 2 !== 0) return KEYS_UNCLEAR;
+      for (let i = 1; i <= rest / 2; i++) addKey(args, at + i, keys);
+      return KEYS_FOUND;
+    }
+    if (args.isWord(at, 'block')) {
+      isBlocking = true;
+      at++;
+    } else if (args.isWord(at, 'count')) at++;
+    else if (args.isWord(at, 'group')) at += 2;
+    else if (!args.isWord(at, 'noack')) return KEYS_UNCLEAR;
+  }
+  return KEYS_UNCLEAR;
+}
+
+/** `key [BY pattern] [LIMIT offset count] [GET pattern …] … [STORE destination]`; the last STORE counts. */
+function findSort(args: RequestArgs, keys: KeyRanges): number {
+  addKey(args, 1, keys);
+  let destination = 0;
+  for (let at = 2; at < args.count; at++) {
+    if (args.isWord(at, 'limit')) at += 2;
+    else if (args.isWord(at, 'get') || args.isWord(at, 'by')) at++;
+    else if (args.isWord(at, 'store') && at + 1 < args.count) destination = ++at;
+  }
+  if (destination > 0) addKey(args, destination, keys);
+  return KEYS_FOUND;
+}
+
+/** `key … [STORE destination | STOREDIST destination]`, as in GEORADIUS; the last one counts. */
+function findGeoStore(args: RequestArgs, optionsAt: number, keys: KeyRanges): number {
+  addKey(args, 1, keys);
+  let destination = 0;
+  for (let at = optionsAt; at + 1 < args.count; at++) {
+    if (args.isWord(at, 'store') || args.isWord(at, 'storedist')) destination = ++at;
+  }
+  if (destination > 0) addKey(args, destination, keys);
+  return KEYS_FOUND;
+}

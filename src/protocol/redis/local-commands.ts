@@ -1,0 +1,92 @@
+// The commands that Ringmaster answers itself, one handler each. They run once per connection or when somebody types
+// them, so they may make strings.
+import type { ParserOptions } from '../protocol.ts';
+import { Authentication } from './authentication.ts';
+import * as client from './client-command.ts';
+import * as introspection from './command-introspection.ts';
+import { COMMANDS, type Command } from './command-table.ts';
+import { configReply } from './config-get.ts';
+import { infoReply } from './info.ts';
+import type { RequestArgs } from './request-args.ts';
+import { EMPTY_ARRAY, encodeReply, errorReply, OK, simpleReply } from './resp.ts';
+import type { RedisSession } from './session.ts';
+
+type Handler = (args: RequestArgs, session: RedisSession) => Buffer;
+
+export const NOT_AN_INTEGER = errorReply('ERR value is not an integer or out of range');
+const WRONG_DB = errorReply('ERR DB index is out of range');
+const PONG = simpleReply('PONG');
+const RESET = simpleReply('RESET');
+const PING_ARITY = errorReply("ERR wrong number of arguments for 'ping' command");
+
+export class LocalCommands {
+  /** By `Command.id`. */
+  private readonly handlers: readonly (Handler | undefined)[];
+
+  constructor(options: ParserOptions) {
+    const byName = handlersOf(options);
+    this.handlers = COMMANDS.map(command => byName[command.name]);
+  }
+
+  /** The reply to a request whose arity is right; its route is ROUTE_LOCAL. */
+  answer(command: Command, args: RequestArgs, session: RedisSession): Buffer {
+    return this.handlers[command.id]!(args, session);
+  }
+}
+
+function handlersOf(options: ParserOptions): Readonly<Record<string, Handler>> {
+  const authentication = new Authentication(options.password);
+  return {
+    'acl|whoami': () => encodeReply('default'),
+    auth: (args, session) => authentication.auth(args, session),
+    'client|caching': () => client.NOT_TRACKING,
+    'client|getname': (_args, session) => client.getName(session),
+    'client|getredir': () => client.NO_REDIRECTION,
+    'client|id': (_args, session) => encodeReply(session.id),
+    'client|info': (_args, session) => client.info(session),
+    'client|list': (args, session) => client.list(args, session),
+    'client|no-evict': args => client.onOff(args),
+    'client|no-touch': args => client.onOff(args),
+    'client|reply': args => client.reply(args),
+    'client|setinfo': (args, session) => client.setInfo(args, session),
+    'client|setname': (args, session) => client.setName(session, args.text(2)) ?? OK,
+    'client|tracking': args => client.tracking(args),
+    'client|trackinginfo': () => client.TRACKING_INFO,
+    command: () => introspection.all(),
+    'command|count': () => introspection.count(),
+    'command|docs': () => EMPTY_ARRAY,
+    'command|getkeys': args => introspection.getKeys(args),
+    'command|info': args => introspection.info(args),
+    'command|list': args => introspection.list(args),
+    'config|get': args => configReply(args),
+    echo: args => encodeReply(args.bytes(1)),
+    hello: (args, session) => authentication.hello(args, session),
+    info: args => infoReply(args, options),
+    'module|list': () => EMPTY_ARRAY,
+    ping,
+    quit: () => OK,
+    reset: (_args, session) => {
+      session.reset();
+      return RESET;
+    },
+    select,
+    time,
+  };
+}
+
+function ping(args: RequestArgs): Buffer {
+  if (args.count > 2) return PING_ARITY;
+  return args.count === 1 ? PONG : encodeReply(args.bytes(1));
+}
+
+/** Every client works on the database that the pool is set to, which is number 0 to it. */
+function select(args: RequestArgs): Buffer {
+  const db = args.integer(1);
+  if (Number.isNaN(db)) return NOT_AN_INTEGER;
+  return db === 0 ? OK : WRONG_DB;
+}
+
+function time(): Buffer {
+  const micros = Math.round((performance.timeOrigin + performance.now()) * 1000);
+  return encodeReply([String(Math.floor(micros / 1e6)), String(micros % 1e6)]);
+}

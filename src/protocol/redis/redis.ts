@@ -1,0 +1,21 @@
+import type { Protocol, Session } from '../protocol.ts';
+import { RedisFramer } from './framer.ts';
+import { RedisReplyScanner } from './reply-scanner.ts';
+import { CROSS_SERVER, failureReply, TOO_LARGE } from './request-errors.ts';
+import { RedisRequestParser } from './request-parser.ts';
+import { handshakeRequests, PROBE } from './server-requests.ts';
+import { RedisSession } from './session.ts';
+
+/** RESP2, as clients and servers of Redis speak it. */
+export const redisProtocol: Protocol = {
+  name: 'redis',
+  createParser: options => new RedisRequestParser(options),
+  createSession: id => new RedisSession(id),
+  createFramer: (options, session?: Session) => new RedisFramer(options, session as RedisSession | undefined),
+  createReplyScanner: () => new RedisReplyScanner(),
+  failureReply,
+  crossServerReply: CROSS_SERVER,
+  tooLargeReply: TOO_LARGE,
+  handshake: handshakeRequests,
+  probe: PROBE,
+};

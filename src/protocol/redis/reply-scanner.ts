@@ -1,0 +1,227 @@
+// Finds the end of a RESP2 reply, jumping over payloads:
+//
+//   +OK\r\n  -ERR …\r\n      TYPE → LINE → LINE_LF
+//   :42\r\n                  TYPE → NUMBER → NUMBER_LF
+//   $5\r\nhello\r\n          TYPE → NUMBER → NUMBER_LF → PAYLOAD → PAYLOAD_CR → PAYLOAD_LF
+//   *2\r\n…                  TYPE → NUMBER → NUMBER_LF, and two values more to come
+//
+// Nesting needs no stack: an array is one value less and its length more to come. The reply ends when none is left.
+// Source: the Redis serialization protocol specification.
+import { INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol.ts';
+import { COLON, CR, DOLLAR, LF, MINUS, PLUS, STAR, ZERO } from './resp.ts';
+
+/** Longest status or error: scripts may return long ones. They pass through, so this bounds no memory. */
+export const MAX_STATUS_BYTES = 64 * 1024 * 1024;
+/** Largest bulk string and largest array: a server may have a proto-max-bulk-len above the default. */
+export const MAX_REPLY_LENGTH = 2 ** 31 - 1;
+/** Digits of a number, sign apart: an integer reply has 64 bits. */
+export const MAX_REPLY_DIGITS = 19;
+
+const FIRST = 0;
+const TYPE = 1;
+const LINE = 2;
+const LINE_LF = 3;
+const NUMBER = 4;
+const NUMBER_LF = 5;
+const PAYLOAD = 6;
+const PAYLOAD_CR = 7;
+const PAYLOAD_LF = 8;
+
+export class RedisReplyScanner implements ReplyScanner {
+  isError = false;
+  private state = FIRST;
+  /** Type byte of the value being read. */
+  private type = 0;
+  /** Values still to come, the one being read included. */
+  private valuesLeft = 1;
+  /** The number being read, without its sign. */
+  private value = 0;
+  private digits = 0;
+  private isNegative = false;
+  /** Bytes of the status line or payload: read so far, or still to come. */
+  private lineBytes = 0;
+  private payloadLeft = 0;
+
+  begin(_replyKind: number): void {
+    this.state = FIRST;
+    this.valuesLeft = 1;
+    this.isError = false;
+  }
+
+  scan(buf: Buffer, start: number, end: number): number {
+    let at = start;
+    if (this.state === FIRST && at < end) {
+      this.isError = buf[at] === MINUS;
+      this.state = TYPE;
+    }
+    while (at < end) {
+      switch (this.state) {
+        case TYPE: {
+          const next = wholeValueEnd(buf, at, end);
+          if (next === INCOMPLETE) {
+            if (!this.beginValue(buf[at++]!)) return MALFORMED;
+          } else {
+            at = next;
+            if (--this.valuesLeft === 0) return at;
+          }
+          break;
+        }
+        case LINE: {
+          const found = buf.indexOf(CR, at);
+          const stop = found < 0 || found >= end ? end : found + 1;
+          this.lineBytes += stop - at;
+          if (this.lineBytes > MAX_STATUS_BYTES) return MALFORMED;
+          if (stop === found + 1) this.state = LINE_LF;
+          at = stop;
+          break;
+        }
+        case LINE_LF:
+          if (buf[at++] !== LF) return MALFORMED;
+          if (this.endValue()) return at;
+          break;
+        case NUMBER:
+          at = this.readNumber(buf, at, end);
+          if (at === MALFORMED) return MALFORMED;
+          break;
+        case NUMBER_LF:
+          if (buf[at++] !== LF || !this.endNumber()) return MALFORMED;
+          if (this.valuesLeft === 0) return at;
+          break;
+        case PAYLOAD: {
+          const take = Math.min(this.payloadLeft, end - at);
+          at += take;
+          this.payloadLeft -= take;
+          if (this.payloadLeft === 0) this.state = PAYLOAD_CR;
+          break;
+        }
+        case PAYLOAD_CR:
+          if (buf[at++] !== CR) return MALFORMED;
+          this.state = PAYLOAD_LF;
+          break;
+        case PAYLOAD_LF:
+          if (buf[at++] !== LF) return MALFORMED;
+          if (this.endValue()) return at;
+          break;
+      }
+    }
+    return INCOMPLETE;
+  }
+
+  private beginValue(type: number): boolean {
+    this.type = type;
+    switch (type) {
+      case PLUS:
+      case MINUS:
+        this.state = LINE;
+        this.lineBytes = 0;
+        return true;
+      case COLON:
+      case DOLLAR:
+      case STAR:
+        this.state = NUMBER;
+        this.value = 0;
+        this.digits = 0;
+        this.isNegative = false;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Reads a sign and digits up to and with the CR. Returns where it stopped, or MALFORMED. */
+  private readNumber(buf: Buffer, from: number, end: number): number {
+    let { value, digits } = this;
+    for (let at = from; at < end; at++) {
+      const byte = buf[at]!;
+      const digit = byte - ZERO;
+      if (digit >= 0 && digit <= 9) {
+        if (++digits > MAX_REPLY_DIGITS) return MALFORMED;
+        value = value * 10 + digit;
+      } else if (byte === CR && digits > 0) {
+        this.value = value;
+        this.state = NUMBER_LF;
+        return at + 1;
+      } else if (byte === MINUS && digits === 0 && !this.isNegative) this.isNegative = true;
+      else return MALFORMED;
+    }
+    this.value = value;
+    this.digits = digits;
+    return end;
+  }
+
+  /** The line with the number has ended. False: no such length. */
+  private endNumber(): boolean {
+    const { type, value } = this;
+    if (type === COLON) {
+      this.endValue();
+      return true;
+    }
+    if (this.isNegative) {
+      this.endValue();
+      return value === 1;
+    }
+    if (value > MAX_REPLY_LENGTH) return false;
+    if (type === STAR) {
+      this.valuesLeft += value;
+      this.endValue();
+    } else {
+      this.payloadLeft = value;
+      this.state = value === 0 ? PAYLOAD_CR : PAYLOAD;
+    }
+    return true;
+  }
+
+  /** A value is complete. True: it was the last. */
+  private endValue(): boolean {
+    this.state = TYPE;
+    return --this.valuesLeft === 0;
+  }
+}
+
+/**
+ * The fast path: end of the short status, integer or bulk string that begins at `start` and is wholly in the buffer.
+ * INCOMPLETE when it is something else, broken or not whole: the states then read it from its start.
+ */
+function wholeValueEnd(buf: Buffer, start: number, end: number): number {
+  const stop = Math.min(end, start + FAST_BYTES);
+  let at = start + 1;
+  if (at >= stop) return INCOMPLETE;
+  const type = buf[start]!;
+  if (type === DOLLAR) {
+    let length = 0;
+    for (; at < stop; at++) {
+      const digit = buf[at]! - ZERO;
+      if (digit < 0 || digit > 9) break;
+      length = length * 10 + digit;
+    }
+    const digits = at - start - 1;
+    if (digits === 0) return isNullBulk(buf, start, end) ? start + NULL_BULK_BYTES : INCOMPLETE;
+    const next = at + 2 + length;
+    const isWhole = digits <= FAST_DIGITS && next + 2 <= end;
+    if (isWhole && buf[at] === CR && buf[at + 1] === LF && buf[next] === CR && buf[next + 1] === LF) return next + 2;
+    return INCOMPLETE;
+  }
+  if (type === PLUS) while (at < stop && buf[at] !== CR) at++;
+  else if (type === COLON) {
+    while (at < stop && buf[at]! >= ZERO && buf[at]! <= ZERO + 9) at++;
+    if (at === start + 1 || at - start - 1 > MAX_REPLY_DIGITS) return INCOMPLETE;
+  } else return INCOMPLETE;
+  return at + 1 < stop && buf[at] === CR && buf[at + 1] === LF ? at + 2 : INCOMPLETE;
+}
+
+function isNullBulk(buf: Buffer, start: number, end: number): boolean {
+  return (
+    start + NULL_BULK_BYTES <= end &&
+    buf[start + 1] === MINUS &&
+    buf[start + 2] === ZERO + 1 &&
+    buf[start + 3] === CR &&
+    buf[start + 4] === LF
+  );
+}
+
+/** The fast path looks for the end of a line no further. */
+const FAST_BYTES = 64;
+/** Digits of a length that the fast path takes: 999,999,999 is an int32. */
+const FAST_DIGITS = 9;
+/** Length of `$-1\r\n`. */
+const NULL_BULK_BYTES = 5;

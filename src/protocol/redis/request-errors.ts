@@ -1,0 +1,62 @@
+// Redis's words for requests that it cannot read or does not know.
+import { FAILURE_REASONS, FAILURE_TEXT, type FailureReason } from '../../core/failure.ts';
+import type { RequestArgs } from './request-args.ts';
+import { errorReply } from './resp.ts';
+
+export const INVALID_COUNT = protocolError('invalid multibulk length');
+export const INVALID_LENGTH = protocolError('invalid bulk length');
+export const COUNT_LINE_TOO_LONG = protocolError('too big mbulk count string');
+export const LENGTH_LINE_TOO_LONG = protocolError('too big bulk count string');
+export const INLINE_TOO_LONG = protocolError('too big inline request');
+export const UNBALANCED_QUOTES = protocolError('unbalanced quotes in request');
+export const COUNT_BEFORE_AUTH = protocolError('unauthenticated multibulk length');
+export const LENGTH_BEFORE_AUTH = protocolError('unauthenticated bulk length');
+
+export const NOT_AUTHENTICATED = errorReply('NOAUTH Authentication required.');
+export const TOO_LARGE = errorReply('ERR Protocol error: request is larger than the pool accepts');
+export const CROSS_SERVER = errorReply(
+  'ERR keys of this command are on different servers; the setting hash_tag can keep keys that belong together on one',
+);
+
+const FAILURES: ReadonlyMap<FailureReason, Buffer> = new Map(
+  FAILURE_REASONS.map(reason => [reason, errorReply(`ERR ${FAILURE_TEXT[reason]}`)]),
+);
+
+/** What the client of a failed request reads. */
+export function failureReply(reason: FailureReason): Buffer {
+  return FAILURES.get(reason)!;
+}
+
+/** An argument begins with something else than `$`. */
+export function expectedDollar(byte: number): Buffer {
+  return protocolError(`expected '$', got '${String.fromCharCode(byte)}'`);
+}
+
+/** The first argument names no command; words and limits as commandCheckExistence in Redis's server.c. */
+export function unknownCommand(args: RequestArgs): Buffer {
+  let list = '';
+  for (let i = 1; i < args.count && list.length < MAX_QUOTED; i++) {
+    list += `'${printed(args, i, MAX_QUOTED - list.length)}' `;
+  }
+  return errorReply(`ERR unknown command '${printed(args, 0, MAX_QUOTED)}', with args beginning with: ${list}`);
+}
+
+/** The second argument names no subcommand of the command `container`. */
+export function unknownSubcommand(args: RequestArgs, container: string): Buffer {
+  const sub = printed(args, 1, MAX_QUOTED);
+  return errorReply(`ERR unknown subcommand '${sub}'. Try ${container.toUpperCase()} HELP.`);
+}
+
+/** An argument as C's `%.*s` prints it: cut at `limit` bytes and at the first NUL. */
+function printed(args: RequestArgs, index: number, limit: number): string {
+  const start = args.starts[index]!;
+  const text = args.buf.toString('latin1', start, Math.min(args.ends[index]!, start + limit));
+  const nul = text.indexOf('\0');
+  return nul < 0 ? text : text.slice(0, nul);
+}
+
+function protocolError(text: string): Buffer {
+  return errorReply(`ERR Protocol error: ${text}`);
+}
+
+const MAX_QUOTED = 128;

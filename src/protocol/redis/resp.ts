@@ -1,0 +1,72 @@
+// RESP2 as bytes: the constants that parsers compare with, and the encoders for what Ringmaster answers itself.
+// Source: the Redis serialization protocol specification.
+
+export const CR = 13;
+export const LF = 10;
+export const STAR = 42;
+export const PLUS = 43;
+export const MINUS = 45;
+export const COLON = 58;
+export const DOLLAR = 36;
+export const ZERO = 48;
+
+/** Redis's PROTO_INLINE_MAX_SIZE: longest inline request, and longest line that announces a length. */
+export const MAX_LINE_BYTES = 64 * 1024;
+/** Redis's default proto-max-bulk-len. */
+export const MAX_BULK_BYTES = 512 * 1024 * 1024;
+/** Most arguments of one request. Redis itself stops at 2^31-1, which no proxy wants to keep offsets of. */
+export const MAX_ARGUMENTS = 1024 * 1024;
+/** What a client may announce before it is authenticated. */
+export const MAX_ARGUMENTS_BEFORE_AUTH = 10;
+export const MAX_BULK_BYTES_BEFORE_AUTH = 16 * 1024;
+
+export const EMPTY = Buffer.alloc(0);
+export const OK = simpleReply('OK');
+export const NULL_BULK = Buffer.from('$-1\r\n');
+export const EMPTY_ARRAY = Buffer.from('*0\r\n');
+
+/** A value that `encodeReply` puts into bytes: bulk strings, integers, null, arrays; `SimpleText` for `+text`. */
+export type ReplyValue = string | number | null | Buffer | SimpleText | readonly ReplyValue[];
+
+/** A status inside an array, such as the flags in COMMAND's reply. */
+export class SimpleText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** `+text`. */
+export function simpleReply(text: string): Buffer {
+  return Buffer.from(`+${text}\r\n`, 'latin1');
+}
+
+/** `-text`; `text` begins with the error's code. Line ends in it become spaces, as in Redis. */
+export function errorReply(text: string): Buffer {
+  return Buffer.from(`-${text.replace(/[\r\n]/g, ' ')}\r\n`, 'latin1');
+}
+
+/** Any reply; strings are written as UTF-8 bulk strings. */
+export function encodeReply(value: ReplyValue): Buffer {
+  const chunks: Buffer[] = [];
+  pushValue(value, chunks);
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}
+
+function pushValue(value: ReplyValue, chunks: Buffer[]): void {
+  if (value === null) chunks.push(NULL_BULK);
+  else if (typeof value === 'number') chunks.push(Buffer.from(`:${value}\r\n`, 'latin1'));
+  else if (typeof value === 'string') chunks.push(Buffer.from(`$${Buffer.byteLength(value)}\r\n${value}\r\n`));
+  else if (Buffer.isBuffer(value)) chunks.push(Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n'));
+  else if (value instanceof SimpleText) chunks.push(simpleReply(value.text));
+  else {
+    const items = value as readonly ReplyValue[];
+    chunks.push(Buffer.from(`*${items.length}\r\n`, 'latin1'));
+    for (const item of items) pushValue(item, chunks);
+  }
+}
+
+/** A request as clients send it: an array of bulk strings. */
+export function encodeRequest(...args: readonly (string | Buffer)[]): Buffer {
+  return encodeReply(args);
+}
