@@ -36,7 +36,7 @@ export interface ClientHost {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  createFramer(): Framer;
+  createFramer(session: Session): Framer;
   removeClient(client: ClientConnection): void;
 }
 
@@ -236,7 +236,7 @@ export class ClientConnection implements RequestOrigin, TurnTask {
   }
 
   private beginPartial(chunk: Buffer, start: number): void {
-    this.framer ??= this.host.createFramer();
+    this.framer ??= this.host.createFramer(this.session);
     this.framer.reset();
     this.framer.scan(chunk, start, chunk.length);
     this.partial = new PartialRequest(this.host.limits.maxRequestBytes);

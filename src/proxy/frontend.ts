@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { PoolStats } from '../core/statistics.ts';
 import type { Turn } from '../core/turn.ts';
-import type { Framer, ParserOptions, Protocol, RequestParser } from '../protocol/protocol.ts';
+import type { Framer, ParserOptions, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { ClientConnection, type ClientHost, type ClientLimits } from './client-connection.ts';
 import { createListener, type ListenHandle } from './listener.ts';
@@ -66,8 +66,8 @@ export class Frontend implements ClientHost {
     this.listener.on('error', error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'));
   }
 
-  createFramer(): Framer {
-    return this.protocol.createFramer(this.parserOptions);
+  createFramer(session: Session): Framer {
+    return this.protocol.createFramer(this.parserOptions, session);
   }
 
   removeClient(client: ClientConnection): void {

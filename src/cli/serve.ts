@@ -1,0 +1,73 @@
+import { Master } from '../cluster/master.ts';
+import type { Config, LogLevel } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { isDaemon, reportOutcome, startDaemon } from './daemonize.ts';
+import type { DaemonOptions } from './options.ts';
+
+const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'];
+/** twemproxy's statistics port, on when its form of file is used. */
+const STATS_PORT = 22222;
+const STATS_ADDRESS = '0.0.0.0';
+
+/**
+ * Runs the daemon until a signal ends it. Throws before anything runs when it can't start; the message is for the
+ * operator. Resolves when it is drained.
+ */
+export async function serve(options: DaemonOptions): Promise<void> {
+  const config = withFlags(loadConfig(options.confFile), options);
+  if (options.daemonize && !isDaemon()) {
+    const failure = await startDaemon();
+    if (failure !== null) throw new Error(failure);
+    return;
+  }
+  const master = new Master(config, {
+    workers: options.workers === 'auto' ? null : options.workers,
+    pidFile: options.pidFile,
+    statsAddress: statsAddress(config, options),
+  });
+  const ended = followSignals(master, config.log.level);
+  try {
+    await master.start();
+  } catch (error) {
+    if (isDaemon()) await reportOutcome((error as Error).message);
+    throw error;
+  }
+  if (isDaemon()) await reportOutcome(null);
+  await ended;
+}
+
+function withFlags(config: Config, options: DaemonOptions): Config {
+  return {
+    ...config,
+    workers: options.workers ?? config.workers,
+    log: { level: options.verbose ?? config.log.level, file: options.output ?? config.log.file },
+  };
+}
+
+function statsAddress(config: Config, options: DaemonOptions): { host: string; port: number } | null {
+  const isWanted = config.form === 'twemproxy' || options.statsPort !== null || options.statsAddr !== null;
+  if (!isWanted) return null;
+  return { host: options.statsAddr ?? STATS_ADDRESS, port: options.statsPort ?? STATS_PORT };
+}
+
+/** Resolves when a signal has ended the master. */
+function followSignals(master: Master, firstLevel: LogLevel): Promise<void> {
+  let level = LEVELS.indexOf(firstLevel);
+  const changeLevel = (step: number) => {
+    level = Math.min(LEVELS.length - 1, Math.max(0, level + step));
+    master.setLogLevel(LEVELS[level] as LogLevel);
+  };
+  process.on('SIGTTIN', () => changeLevel(1));
+  process.on('SIGTTOU', () => changeLevel(-1));
+  process.on('SIGUSR1', () => master.reopenLog());
+  process.on('SIGHUP', () => master.reopenLog());
+  return new Promise(resolve => {
+    const end = (signal: NodeJS.Signals) => {
+      process.off('SIGTERM', end);
+      process.off('SIGINT', end);
+      master.stop(signal).then(resolve);
+    };
+    process.on('SIGTERM', end);
+    process.on('SIGINT', end);
+  });
+}

@@ -1,0 +1,124 @@
+import type { Worker } from 'node:cluster';
+import { performance } from 'node:perf_hooks';
+import type { Config } from '../config/config.ts';
+import type { ProcessSnapshot } from '../core/statistics.ts';
+import type { ListenHandle } from '../proxy/listener.ts';
+import { DataPath } from './data-path.ts';
+import { readToWorker, type ToMaster } from './ipc.ts';
+import { createLog, type ReopenableLog } from './logger.ts';
+
+const REPORT_PERIOD_MS = 1000;
+
+/** A worker process: does what the master says until it is told to drain, or the master is gone. */
+export function runWorker(worker: Worker): void {
+  // node:cluster would exit at once when the master goes; we answer what is pending first.
+  worker.exitedAfterDisconnect = true;
+  const role = new WorkerRole();
+  process.on('message', (message, handle) => role.receive(message, handle as ListenHandle | undefined));
+  process.on('disconnect', () => role.drain('the master is gone'));
+  process.on('SIGTERM', () => role.drain('SIGTERM'));
+  // Ctrl-C reaches the whole foreground group, and so do a terminal's other signals: the master decides.
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const) {
+    process.on(signal, () => {});
+  }
+  process.on('uncaughtException', error => role.crashed(error));
+}
+
+class WorkerRole {
+  private config: Config | null = null;
+  private dataPath: DataPath | null = null;
+  private log: ReopenableLog | null = null;
+  private readonly listening: Promise<void>[] = [];
+  private isDraining = false;
+
+  receive(raw: unknown, handle: ListenHandle | undefined): void {
+    const message = readToWorker(raw);
+    switch (message.type) {
+      case 'start':
+        this.start(message.slot, message.config);
+        return;
+      case 'listen':
+        this.listening.push(this.listen(message.pool, handle));
+        // Reported by `go`.
+        this.listening.at(-1)?.catch(() => {});
+        return;
+      case 'go':
+        void this.go();
+        return;
+      case 'drain':
+        void this.drain('the master said so');
+        return;
+      case 'report':
+        this.report(message.id);
+        return;
+      case 'log':
+        this.log?.setLevel(message.level);
+        if (message.reopen) this.log?.reopen();
+        return;
+    }
+  }
+
+  async drain(why: string): Promise<void> {
+    if (this.isDraining) return;
+    this.isDraining = true;
+    this.log?.log.info({ why }, 'worker drains');
+    const cut = (await this.dataPath?.drain(this.config?.shutdownTimeoutMs ?? 0)) ?? 0;
+    if (cut > 0) this.log?.log.warn({ clients: cut }, 'clients cut off: they were not done within shutdown_timeout');
+    this.report(null);
+    process.exit(0);
+  }
+
+  /** The process can't be trusted any more: it says where, answers what it can and makes room for another. */
+  crashed(error: Error): void {
+    if (this.log === null || this.isDraining) {
+      process.stderr.write(`ringmaster: worker ${process.pid}: ${error.stack}\n`);
+      process.exit(1);
+    }
+    this.log.log.fatal({ err: error }, 'uncaught error in a worker');
+    void this.drain('an uncaught error');
+  }
+
+  private start(slot: number, config: Config): void {
+    this.config = config;
+    this.log = createLog(config.log, `worker ${slot}`);
+    this.dataPath = new DataPath(config, this.log.log);
+    setInterval(() => this.report(null), REPORT_PERIOD_MS).unref();
+  }
+
+  private async listen(pool: string, handle: ListenHandle | undefined): Promise<void> {
+    if (handle === undefined || this.dataPath === null) throw new Error(`no socket came for pool ${pool}`);
+    await this.dataPath.listen(pool, handle);
+  }
+
+  private async go(): Promise<void> {
+    try {
+      await Promise.all(this.listening);
+      send({ type: 'ready' });
+    } catch (error) {
+      send({ type: 'failed', message: (error as Error).message });
+    }
+  }
+
+  private report(id: number | null): void {
+    send({ type: 'report', id, snapshot: { pools: this.dataPath?.snapshot() ?? [], process: processSnapshot() } });
+  }
+}
+
+function send(message: ToMaster): void {
+  if (process.connected) process.send?.(message, undefined, {}, () => {});
+}
+
+function processSnapshot(): ProcessSnapshot {
+  const memory = process.memoryUsage();
+  const cpu = process.cpuUsage();
+  return {
+    pid: process.pid,
+    uptimeMs: performance.now(),
+    residentBytes: memory.rss,
+    heapUsedBytes: memory.heapUsed,
+    externalBytes: memory.external,
+    cpuUserUs: cpu.user,
+    cpuSystemUs: cpu.system,
+    eventLoopUtilization: performance.eventLoopUtilization().utilization,
+  };
+}
