@@ -136,7 +136,7 @@ async function isReady(admin: number): Promise<boolean> {
 }
 
 async function show({ ports, redis, memcached }: Running): Promise<void> {
-  const keys = ['user:1', 'user:2', 'user:3', 'user:4'];
+  const keys = ['alice', 'bob', 'carol', 'dave'];
 
   print('', `Redis, through port ${ports.redisPool}:`);
   const client = await RawClient.connect(ports.redisPool);
@@ -144,7 +144,7 @@ async function show({ ports, redis, memcached }: Running): Promise<void> {
     const reply = await client.command('SET', key, `value of ${key}`);
     print(`  SET ${key} "value of ${key}"  →  ${text(reply)}   on ${await redisHolders(redis, key)}`);
   }
-  print(`  GET user:1  →  ${text(await client.command('GET', 'user:1'))}`);
+  print(`  GET alice  →  ${text(await client.command('GET', 'alice'))}`);
   print(`  MGET ${keys.join(' ')}  →  ${text(await client.command('MGET', ...keys))}`);
   client.destroy();
 
@@ -166,8 +166,8 @@ async function show({ ports, redis, memcached }: Running): Promise<void> {
 
   print('', 'Talk to it:');
   print(`  redis-cli -p ${ports.redisPool} set hello world`);
-  print(`  redis-cli -p ${ports.redisPool} mget user:1 user:2 hello`);
-  print(`  printf 'get user:1 user:2\\r\\nquit\\r\\n' | nc 127.0.0.1 ${ports.memcachedPool}`);
+  print(`  redis-cli -p ${ports.redisPool} mget alice bob hello`);
+  print(`  printf 'get alice bob\\r\\nquit\\r\\n' | nc 127.0.0.1 ${ports.memcachedPool}`);
   print(`  curl http://127.0.0.1:${ports.admin}/metrics`);
 }
 

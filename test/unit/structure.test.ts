@@ -1,6 +1,6 @@
 // Reads the imports of src/ and holds them against the layers of the architecture:
 //   main → cluster → proxy → upstream → {protocol, ring, hash} → core        the data path
-//   main → cli | cluster → {admin, config} → core                            the control side
+//   main → cli → cluster → {admin, config} → core                            the control side
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -17,8 +17,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // It checks names and limits that hash/ and ring/ define.
   config: ['hash', 'ring', 'core'],
   admin: ['core'],
-  // `ringmaster route` and `diff` compute rings; a client's connection they never see.
-  cli: ['admin', 'config', 'ring', 'hash', 'core'],
+  // `serve` starts the master; `route` and `diff` compute rings. A client's connection they never see.
+  cli: ['cluster', 'admin', 'config', 'ring', 'hash', 'core'],
   cluster: ['proxy', 'upstream', 'protocol', 'ring', 'hash', 'admin', 'config', 'core'],
   'main.ts': ['cluster', 'cli', 'admin', 'config', 'core'],
 };
