@@ -45,10 +45,10 @@ function outcomeOf(child: ChildProcess): Promise<string | null> {
 /** In the daemon: lets the process that started it know, once. */
 export function reportOutcome(failure: string | null): Promise<void> {
   const message: z.infer<typeof outcome> = failure === null ? { isReady: true } : { failure };
+  if (!process.connected) return Promise.resolve();
   return new Promise(resolve => {
-    if (!process.connected || process.send === undefined) return resolve();
     process.send?.(message, undefined, {}, () => {
-      if (process.connected) process.disconnect();
+      if (process.connected) process.disconnect?.();
       resolve();
     });
   });

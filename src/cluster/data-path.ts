@@ -75,7 +75,7 @@ export class DataPath {
 }
 
 function buildPool(config: PoolConfig, worker: { clock: Clock; turn: Turn; log: Log }): Pool {
-  const tag = config.hashTag === null ? null : Buffer.from(config.hashTag, 'latin1');
+  const tag = config.hashTag === null ? null : Buffer.from(config.hashTag);
   return new Pool(
     {
       name: config.name,

@@ -30,7 +30,8 @@ const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debu
 const MAX_WORKERS = 1024;
 const MAX_SERVER_CONNECTIONS = 1024;
 const MIN_REQUEST_BYTES = 1024;
-const MIN_BUFFER_BYTES = 16 * 1024;
+/** A socket says that it drained only when more than its own buffer (64 KiB) was waiting. */
+const MIN_BUFFER_BYTES = 128 * 1024;
 
 export const poolSchema = z.strictObject({
   listen: setting(
