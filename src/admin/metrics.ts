@@ -172,7 +172,7 @@ export class Metrics {
   }
 
   private backendDefinitions(): MetricDefinition[] {
-    const fields = BACKEND_FIELDS.filter(({ field }) => field !== 'failures').map(({ field, kind, metric, help }) => ({
+    const fields = BACKEND_FIELDS.map(({ field, kind, metric, help }) => ({
       name: metric,
       kind,
       help,
@@ -181,7 +181,8 @@ export class Metrics {
         this.pools.flatMap(pool =>
           pool.backends.map(({ name, stats }) => ({
             labels: { pool: pool.name, server: name },
-            value: stats[field as Exclude<typeof field, 'failures'>],
+            // The table holds numbers only: failures have a metric of their own.
+            value: stats[field] as number,
           })),
         ),
     }));

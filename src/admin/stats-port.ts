@@ -95,7 +95,7 @@ export class StatsPort {
       member('total_connections', total),
       member('curr_connections', current),
     ];
-    return `{${[head.join(', '), pools.map(formatPool).join(',')].join(', ')}}\n`;
+    return `${object(head, pools.map(formatPool))}\n`;
   }
 }
 
@@ -103,15 +103,20 @@ export class StatsPort {
 
 function formatPool({ name, stats, backends }: PoolSnapshot): string {
   const servers = backends.map(
-    backend => `${JSON.stringify(backend.name)}: {${members(BACKEND_FIELDS, backend.stats)}}`,
+    backend => `${JSON.stringify(backend.name)}: ${object(members(BACKEND_FIELDS, backend.stats), [])}`,
   );
-  return `${JSON.stringify(name)}: {${members(POOL_FIELDS, stats)}, ${servers.join(',')}}`;
+  return `${JSON.stringify(name)}: ${object(members(POOL_FIELDS, stats), servers)}`;
 }
 
-function members<Stats>(fields: readonly StatField<Stats>[], stats: Stats): string {
+/** twemproxy puts a space after a figure's comma and none after that of an object. */
+function object(figures: readonly string[], objects: readonly string[]): string {
+  return `{${[...figures, ...(objects.length > 0 ? [objects.join(',')] : [])].join(', ')}}`;
+}
+
+function members<Stats>(fields: readonly StatField<Stats>[], stats: Stats): string[] {
   const parts: string[] = [];
   for (const { field, statsName } of fields) if (statsName !== null) parts.push(member(statsName, stats[field]));
-  return parts.join(', ');
+  return parts;
 }
 
 function member(name: string, value: unknown): string {

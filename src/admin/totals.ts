@@ -10,7 +10,6 @@ import {
   type StatKind,
   type WorkerSnapshot,
 } from '../core/statistics.ts';
-import { liveInNameOrder } from '../ring/ring-server.ts';
 
 /** A pool as far as its figures are concerned; a `PoolConfig` is one. */
 export interface PoolNames {
@@ -81,7 +80,7 @@ export class Totals {
     for (const entry of this.entries) entry.update(workerSlot, undefined);
   }
 
-  /** Pools in the order of the config; the servers of each in the order of the ring, which is twemproxy's. */
+  /** Pools in the order of the config; the servers of each in twemproxy's order. */
   pools(): PoolSnapshot[] {
     return this.entries.map(entry => entry.total());
   }
@@ -103,11 +102,8 @@ class PoolEntry {
 
   setServers(servers: readonly { readonly name: string }[]): void {
     const old = new Map(this.backends.map(backend => [backend.name, backend]));
-    const order = liveInNameOrder(servers.map(({ name }) => ({ name, weight: 1 })));
-    this.backends = Array.from(order, index => {
-      const { name } = servers[index]!;
-      return old.get(name) ?? new BackendEntry(name);
-    });
+    const names = servers.map(({ name }) => name).sort(compareNames);
+    this.backends = names.map(name => old.get(name) ?? new BackendEntry(name));
   }
 
   /** `pool`: undefined when the worker is dead or has no such pool. */
@@ -121,6 +117,11 @@ class PoolEntry {
     const stats = Object.assign(new PoolStats(), this.tally.total());
     return { name: this.name, stats, backends: this.backends.map(backend => backend.total()) };
   }
+}
+
+/** By length in bytes, then by bytes, as twemproxy sorts its servers. */
+function compareNames(a: string, b: string): number {
+  return Buffer.byteLength(a) - Buffer.byteLength(b) || Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 const FAILURE_FIELDS = FAILURE_REASONS.map(field => ({ field, kind: 'counter' }) as const);

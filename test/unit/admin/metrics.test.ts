@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { withMetricsReference } from '../../../scripts/metrics-reference.ts';
+import { Metrics } from '../../../src/admin/metrics.ts';
+import { Totals } from '../../../src/admin/totals.ts';
+import { FAILURE_REASONS } from '../../../src/core/failure.ts';
+import {
+  BACKEND_FIELDS,
+  type BackendStats,
+  newFailureCounts,
+  POOL_FIELDS,
+  type PoolStats,
+} from '../../../src/core/statistics.ts';
+import { type ParsedMetric, parsePrometheusText } from '../../support/prometheus-text.ts';
+import { poolSnapshot, workerSnapshot } from '../../support/worker-figures.ts';
+
+const POOLS = [{ name: 'sessions', servers: [{ name: 'a' }, { name: 'b' }] }];
+const WORKERS = { running: 1, wanted: 2, restarts: 3 };
+
+function metricsOf(totals: Totals): Metrics {
+  return new Metrics({ totals, version: '1.2.3', workers: () => WORKERS });
+}
+
+async function scrape(totals: Totals): Promise<Map<string, ParsedMetric>> {
+  return parsePrometheusText(await metricsOf(totals).render());
+}
+
+function samplesOf(metrics: Map<string, ParsedMetric>, name: string) {
+  return metrics.get(name)?.samples.map(({ labels, value }) => ({ ...labels, value }));
+}
+
+test('every field of the tables is there, with its type, its help, its labels and its value', async () => {
+  const totals = new Totals(POOLS);
+  const pool: Partial<PoolStats> = {};
+  const server: Partial<BackendStats> = {};
+  for (const [i, { field }] of POOL_FIELDS.entries()) Object.assign(pool, { [field]: i + 1 });
+  for (const [i, { field }] of BACKEND_FIELDS.entries()) Object.assign(server, { [field]: i + 100 });
+  totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', pool, { b: server })]));
+
+  const metrics = await scrape(totals);
+  for (const [i, { metric, kind, help }] of POOL_FIELDS.entries()) {
+    assert.equal(metrics.get(metric)?.type, kind === 'counter' ? 'counter' : 'gauge', metric);
+    assert.equal(metrics.get(metric)?.help, help);
+    assert.deepEqual(samplesOf(metrics, metric), [{ pool: 'sessions', value: i + 1 }]);
+  }
+  for (const [i, { metric, kind, help }] of BACKEND_FIELDS.entries()) {
+    assert.equal(metrics.get(metric)?.type, kind === 'counter' ? 'counter' : 'gauge', metric);
+    assert.equal(metrics.get(metric)?.help, help);
+    assert.deepEqual(samplesOf(metrics, metric), [
+      { pool: 'sessions', server: 'a', value: 0 },
+      { pool: 'sessions', server: 'b', value: i + 100 },
+    ]);
+  }
+});
+
+test('failures have a series for each reason', async () => {
+  const totals = new Totals([{ name: 'p', servers: [{ name: 's' }] }]);
+  const failures = newFailureCounts();
+  for (const [i, reason] of FAILURE_REASONS.entries()) failures[reason] = i;
+  totals.update(0, workerSnapshot(10, [poolSnapshot('p', {}, { s: { failures } })]));
+  assert.deepEqual(
+    samplesOf(await scrape(totals), 'ringmaster_server_failures_total'),
+    FAILURE_REASONS.map((reason, value) => ({ pool: 'p', server: 's', reason, value })),
+  );
+});
+
+describe('processes', () => {
+  test('build, workers and restarts', async () => {
+    const metrics = await scrape(new Totals(POOLS));
+    const build = { version: '1.2.3', node_version: process.version, value: 1 };
+    assert.deepEqual(samplesOf(metrics, 'ringmaster_build_info'), [build]);
+    assert.deepEqual(samplesOf(metrics, 'ringmaster_workers'), [
+      { state: 'running', value: 1 },
+      { state: 'wanted', value: 2 },
+    ]);
+    assert.deepEqual(samplesOf(metrics, 'ringmaster_worker_restarts_total'), [{ value: 3 }]);
+    assert.ok(metrics.has('process_cpu_seconds_total'), "the master's own");
+  });
+
+  test('each worker, in seconds and bytes, until it dies', async () => {
+    const totals = new Totals(POOLS);
+    totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', { clientConnections: 7 })], 1500));
+    totals.update(1, workerSnapshot(11, []));
+    totals.retire(1);
+    const metrics = await scrape(totals);
+    const expected = {
+      cpu_user_seconds_total: 10,
+      cpu_system_seconds_total: 5,
+      resident_memory_bytes: 10_000,
+      heap_used_bytes: 1000,
+      external_memory_bytes: 100,
+      event_loop_utilization_ratio: 0.25,
+      uptime_seconds: 1.5,
+      client_connections: 7,
+    };
+    for (const [name, value] of Object.entries(expected)) {
+      assert.deepEqual(samplesOf(metrics, `ringmaster_worker_${name}`), [{ worker: '0', value }], name);
+    }
+  });
+});
+
+test('every name of ours is in its namespace, and ends in _total exactly when it is a counter', async () => {
+  for (const { name, type } of (await scrape(new Totals(POOLS))).values()) {
+    if (/^(process|nodejs)_/.test(name)) continue;
+    assert.match(name, /^ringmaster_[a-z_]+$/);
+    assert.equal(name.endsWith('_total'), type === 'counter', name);
+  }
+});
+
+test('names with quotes, backslashes and line ends come through', async () => {
+  const name = 'a "quoted" \\ name\nof {two="lines"}, é';
+  const metrics = await scrape(new Totals([{ name, servers: [{ name }] }]));
+  assert.deepEqual(samplesOf(metrics, 'ringmaster_server_requests_total'), [{ pool: name, server: name, value: 0 }]);
+});
+
+test('a scrape shows the state of its own moment, also while another one runs', async () => {
+  const totals = new Totals(POOLS);
+  const metrics = metricsOf(totals);
+  const renders: Promise<string>[] = [];
+  for (let requests = 0; requests < 3; requests++) {
+    totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', { requests }, { a: { requests } })]));
+    renders.push(metrics.render());
+  }
+  for (const [i, text] of (await Promise.all(renders)).entries()) {
+    const parsed = parsePrometheusText(text);
+    assert.equal(samplesOf(parsed, 'ringmaster_pool_requests_total')?.[0]?.value, i);
+    assert.equal(samplesOf(parsed, 'ringmaster_server_requests_total')?.[0]?.value, i);
+  }
+});
+
+test('a server that leaves the config leaves the output', async () => {
+  const totals = new Totals(POOLS);
+  const metrics = metricsOf(totals);
+  await metrics.render();
+  totals.setPools([{ name: 'sessions', servers: [{ name: 'b' }] }]);
+  const parsed = parsePrometheusText(await metrics.render());
+  assert.deepEqual(samplesOf(parsed, 'ringmaster_server_requests_total'), [
+    { pool: 'sessions', server: 'b', value: 0 },
+  ]);
+});
+
+test('docs/metrics.md lists exactly what /metrics gives', async () => {
+  const document = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
+  assert.equal(document, await withMetricsReference(document), 'run: node scripts/metrics-reference.ts');
+});

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, mock, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import type { ProbeTarget } from '../../../src/admin/probe.ts';
+import { Readiness, type ReadinessPool } from '../../../src/admin/readiness.ts';
+import { freePort } from '../../support/free-port.ts';
+import { startRedis } from '../../support/redis-server.ts';
+
+/** Probes that end when the test says so. */
+class Probes {
+  readonly asked: number[] = [];
+  private readonly waiting = new Map<number, (why: string | null) => void>();
+
+  readonly probe = (target: ProbeTarget): Promise<string | null> => {
+    const { port } = target.address as { port: number };
+    this.asked.push(port);
+    assert.ok(!this.waiting.has(port), `two probes of ${port} at a time`);
+    return new Promise(resolve => this.waiting.set(port, resolve));
+  };
+
+  answer(port: number, why: string | null): void {
+    this.waiting.get(port)!(why);
+    this.waiting.delete(port);
+  }
+}
+
+function pool(name: string, ports: readonly number[]): ReadinessPool {
+  const servers = ports.map(port => ({ name: `s${port}`, address: { host: 'h', port } }));
+  return { name, protocol: 'redis', servers };
+}
+
+function readiness(pools: readonly ReadinessPool[], probes: Probes, workers: Record<string, number> = {}): Readiness {
+  return new Readiness({ pools, probe: probes.probe, listeningWorkers: name => workers[name] ?? 1 });
+}
+
+test('a pool is ready when a worker listens and a server answers; the report says what is wrong with the others', async () => {
+  const probes = new Probes();
+  const pools = [pool('fine', [1, 2]), pool('dead', [3]), pool('deaf', [1]), pool('both', [3])];
+  const report = readiness(pools, probes, { deaf: 0, both: 0, fine: 2 }).check();
+  assert.deepEqual(probes.asked, [1, 2, 3], 'a server in two pools is asked once');
+  probes.answer(1, null);
+  probes.answer(2, 'refused');
+  probes.answer(3, 'timed out');
+  const one = { name: 's1', reachable: true, why: null };
+  const three = { name: 's3', reachable: false, why: 'timed out' };
+  assert.deepEqual(await report, {
+    ready: false,
+    pools: [
+      {
+        name: 'fine',
+        ready: true,
+        workers: 2,
+        why: null,
+        servers: [one, { name: 's2', reachable: false, why: 'refused' }],
+      },
+      { name: 'dead', ready: false, workers: 1, why: 'no server is reachable', servers: [three] },
+      { name: 'deaf', ready: false, workers: 0, why: 'no worker listens', servers: [one] },
+      { name: 'both', ready: false, workers: 0, why: 'no worker listens; no server is reachable', servers: [three] },
+    ],
+  });
+});
+
+test('all pools ready: ready', async () => {
+  const probes = new Probes();
+  const report = readiness([pool('a', [1]), pool('b', [2])], probes).check();
+  probes.answer(1, null);
+  probes.answer(2, null);
+  assert.equal((await report).ready, true);
+});
+
+describe('with the clock in hand', () => {
+  let nowMs = 0;
+
+  beforeEach(() => {
+    nowMs = 1000;
+    mock.method(performance, 'now', () => nowMs);
+    mock.timers.enable({ apis: ['setTimeout'] });
+  });
+
+  afterEach(() => {
+    mock.timers.reset();
+    mock.restoreAll();
+  });
+
+  test('a silent server does not delay the report on a pool that another one serves', async () => {
+    const probes = new Probes();
+    const report = readiness([pool('a', [1, 2])], probes).check();
+    probes.answer(2, null);
+    await settled();
+    mock.timers.tick(50);
+    assert.deepEqual((await report).pools[0]!.servers, [
+      { name: 's1', reachable: null, why: 'no answer yet' },
+      { name: 's2', reachable: true, why: null },
+    ]);
+  });
+
+  test('a result holds for a second, then the server is asked again', async () => {
+    const probes = new Probes();
+    const subject = readiness([pool('a', [1])], probes);
+    const first = subject.check();
+    probes.answer(1, null);
+    await first;
+    nowMs += 999;
+    assert.equal((await subject.check()).ready, true);
+    assert.deepEqual(probes.asked, [1]);
+    nowMs += 1;
+    const third = subject.check();
+    probes.answer(1, 'gone');
+    assert.equal((await third).ready, false);
+    assert.deepEqual(probes.asked, [1, 1]);
+  });
+});
+
+test('checks that overlap share their probes', async () => {
+  const probes = new Probes();
+  const subject = readiness([pool('a', [1])], probes);
+  const reports = [subject.check(), subject.check()];
+  await settled();
+  const late = subject.check();
+  probes.answer(1, null);
+  for (const report of [...reports, late]) assert.equal((await report).ready, true);
+  assert.deepEqual(probes.asked, [1]);
+});
+
+test('another config takes effect with the next check and keeps what is known of servers that stay', async () => {
+  const probes = new Probes();
+  const subject = readiness([pool('a', [1, 2])], probes);
+  const first = subject.check();
+  probes.answer(1, null);
+  probes.answer(2, null);
+  await first;
+  subject.setPools([pool('b', [2, 3])]);
+  const second = subject.check();
+  probes.answer(3, 'refused');
+  assert.deepEqual(
+    (await second).pools.map(({ name, servers }) => [name, servers.map(server => server.reachable)]),
+    [['b', [true, false]]],
+  );
+  assert.deepEqual(probes.asked, [1, 2, 3]);
+});
+
+test('asks real servers', async t => {
+  const redis = await startRedis();
+  t.after(() => redis.stop());
+  const host = '127.0.0.1';
+  const servers = [
+    { name: 'up', address: { host, port: redis.port } },
+    { name: 'down', address: { host, port: await freePort() } },
+  ];
+  const subject = new Readiness({ pools: [{ name: 'p', protocol: 'redis', servers }], listeningWorkers: () => 1 });
+  assert.deepEqual(await subject.check(), {
+    ready: true,
+    pools: [
+      {
+        name: 'p',
+        ready: true,
+        workers: 1,
+        why: null,
+        servers: [
+          { name: 'up', reachable: true, why: null },
+          { name: 'down', reachable: false, why: 'Connection refused (ECONNREFUSED)' },
+        ],
+      },
+    ],
+  });
+});
+
+/** Resolves when everything that can go on without the outside has done so. */
+function settled(): Promise<void> {
+  return setImmediate();
+}

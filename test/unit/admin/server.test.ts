@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { describe, type TestContext, test } from 'node:test';
+import type { ReadinessReport } from '../../../src/admin/readiness.ts';
+import { AdminServer, type AdminServerOptions } from '../../../src/admin/server.ts';
+import { CollectedLog } from '../../support/collected-log.ts';
+import { RawClient } from '../../support/raw-client.ts';
+import { within } from '../../support/wait-for.ts';
+
+const READY: ReadinessReport = { ready: true, pools: [] };
+
+interface Started {
+  readonly port: number;
+  readonly server: AdminServer;
+  readonly log: CollectedLog;
+  /** Sends a request and reads to the end of the connection. */
+  ask(request: string): Promise<{ status: number; head: string; body: string }>;
+}
+
+async function start(t: TestContext, options: Partial<AdminServerOptions> = {}): Promise<Started> {
+  const log = new CollectedLog();
+  const server = new AdminServer({
+    metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', render: async () => 'up 1\n' },
+    readiness: { check: async () => READY },
+    fresh: async () => {},
+    log,
+    ...options,
+  });
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  t.after(() => server.close());
+  return {
+    port,
+    server,
+    log,
+    async ask(request) {
+      const client = await RawClient.connect(port);
+      client.send(request);
+      const [head = '', body = ''] = (await client.readToEnd()).toString().split('\r\n\r\n');
+      return { status: Number(head.split(' ')[1]), head: head.toLowerCase(), body };
+    },
+  };
+}
+
+function get(path: string, method = 'GET'): string {
+  return `${method} ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+}
+
+describe('pages', () => {
+  test('/healthz says ok', async t => {
+    const { ask } = await start(t);
+    const { status, body } = await ask(get('/healthz'));
+    assert.deepEqual([status, body], [200, 'ok\n']);
+  });
+
+  test('/metrics gives what is rendered, in the type of Prometheus, whatever the query', async t => {
+    const { ask } = await start(t);
+    const { status, head, body } = await ask(get('/metrics?name=x'));
+    assert.deepEqual([status, body], [200, 'up 1\n']);
+    assert.match(head, /^content-type: text\/plain; version=0\.0\.4; charset=utf-8\r$/m);
+    assert.match(head, /^content-length: 5\r$/m);
+  });
+
+  test('/ lists the pages', async t => {
+    const { ask } = await start(t);
+    const { status, body } = await ask(get('/'));
+    assert.equal(status, 200);
+    for (const page of ['/metrics', '/healthz', '/readyz']) assert.ok(body.includes(page));
+  });
+
+  for (const [ready, expected] of [
+    [true, 200],
+    [false, 503],
+  ] as const) {
+    test(`/readyz is ${expected} when ready is ${ready}, with the report as JSON`, async t => {
+      const report: ReadinessReport = {
+        ready,
+        pools: [{ name: 'p', ready, workers: 1, why: null, servers: [{ name: 's', reachable: ready, why: null }] }],
+      };
+      const { ask } = await start(t, { readiness: { check: async () => report } });
+      const { status, head, body } = await ask(get('/readyz'));
+      assert.equal(status, expected);
+      assert.match(head, /^content-type: application\/json\r$/m);
+      assert.deepEqual(JSON.parse(body), report);
+    });
+  }
+
+  test('another path is not found, and the answer says what there is', async t => {
+    const { ask } = await start(t);
+    const { status, body } = await ask(get('/metric'));
+    assert.deepEqual([status, body], [404, 'Not found. There is: / /healthz /metrics /readyz\n']);
+  });
+
+  test('another method is refused in plain words, its body is not waited for', async t => {
+    const { ask } = await start(t);
+    const { status, head, body } = await ask('POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc');
+    assert.deepEqual([status, body], [405, 'Method not allowed: only GET and HEAD are.\n']);
+    assert.match(head, /^allow: get, head\r?$/m);
+  });
+
+  test('HEAD has the head of GET and no body', async t => {
+    const { ask } = await start(t);
+    const { status, head, body } = await ask(get('/metrics', 'HEAD'));
+    assert.deepEqual([status, body], [200, '']);
+    assert.match(head, /^content-length: 5\r$/m);
+  });
+
+  test('a page that fails is a 500, and the log has the cause', async t => {
+    const { ask, log } = await start(t, { readiness: { check: () => Promise.reject(new Error('oh')) } });
+    const { status } = await ask(get('/readyz'));
+    assert.equal(status, 500);
+    assert.deepEqual(log.lines, ['error admin page failed']);
+  });
+
+  test('garbage is a bad request', async t => {
+    const { ask } = await start(t);
+    const { status } = await ask('*1\r\n$4\r\nPING\r\n');
+    assert.equal(status, 400);
+  });
+});
+
+describe('figures', () => {
+  test('are asked for before they are rendered', async t => {
+    let isFresh = false;
+    const { ask } = await start(t, {
+      fresh: async () => {
+        await new Promise(setImmediate);
+        isFresh = true;
+      },
+      metrics: { contentType: 'text/plain', render: async () => String(isFresh) },
+    });
+    assert.equal((await ask(get('/metrics'))).body, 'true');
+  });
+
+  test('are given as they are when asking fails', async t => {
+    const { ask, log } = await start(t, { fresh: () => Promise.reject(new Error('worker died')) });
+    const { status, body } = await ask(get('/metrics'));
+    assert.deepEqual([status, body], [200, 'up 1\n']);
+    assert.deepEqual(log.lines, ['warn metrics are not up to date']);
+  });
+
+  test('are asked for once for all who ask at the same time', async t => {
+    const gate = Promise.withResolvers<void>();
+    let asked = 0;
+    const { port, ask } = await start(t, {
+      fresh: () => {
+        asked++;
+        return gate.promise;
+      },
+    });
+    const clients = await Promise.all([1, 2, 3].map(() => RawClient.connect(port)));
+    for (const client of clients) client.send(get('/metrics'));
+    // Their requests were there before this connection was, so that by its answer they have been read.
+    await ask(get('/healthz'));
+    gate.resolve();
+    for (const client of clients) assert.match((await client.readToEnd()).toString(), /^HTTP\/1\.1 200 /);
+    assert.equal(asked, 1);
+  });
+});
+
+describe('a client that stalls', () => {
+  const clientTimeoutMs = 100;
+
+  test('is cut off when it sends nothing', async t => {
+    const { port } = await start(t, { clientTimeoutMs });
+    const client = await RawClient.connect(port);
+    await within(client.closed, { what: 'the end of the connection' });
+  });
+
+  test('is cut off when it does not finish its request', async t => {
+    const { port } = await start(t, { clientTimeoutMs });
+    const client = await RawClient.connect(port);
+    client.send('GET /metrics HTTP/1.1\r\nHost:');
+    assert.match((await client.readToEnd()).toString(), /^HTTP\/1\.1 408 /);
+  });
+
+  test('is cut off when it does not read its answer', async t => {
+    const body = 'x'.repeat(64 << 20);
+    const { port } = await start(t, { clientTimeoutMs, metrics: { contentType: 'a/b', render: async () => body } });
+    const client = await RawClient.connect(port);
+    client.pause();
+    client.send(get('/metrics'));
+    // Nothing is read, so that nothing tells this side of the end but a write.
+    const poke = setInterval(() => client.send('x'), 20);
+    t.after(() => clearInterval(poke));
+    await within(client.closed, { what: 'a reset' });
+    assert.ok(client.unread().length < body.length);
+  });
+
+  test('does not keep another one waiting', async t => {
+    const { port, ask } = await start(t);
+    const stuck = await Promise.all(Array.from({ length: 20 }, () => RawClient.connect(port)));
+    for (const client of stuck) client.send('GET / HT');
+    assert.equal((await ask(get('/healthz'))).status, 200);
+    for (const client of stuck) client.destroy();
+  });
+});
+
+test('a connection serves one request, however many are sent on it', async t => {
+  let rendered = 0;
+  const render = async () => String(++rendered);
+  const { ask } = await start(t, { metrics: { contentType: 'text/plain', render } });
+  const { head } = await ask(get('/metrics').repeat(500));
+  assert.match(head, /^connection: close\r?$/m);
+  assert.equal(rendered, 1);
+});
+
+test('connections over the limit are closed, and the next is served when there is room', async t => {
+  const { port, ask } = await start(t);
+  const clients = await Promise.all(Array.from({ length: 64 }, () => RawClient.connect(port)));
+  const over = await RawClient.connect(port);
+  await within(over.closed, { what: 'the end of the connection over the limit' });
+  clients[0]!.send(get('/healthz'));
+  await clients[0]!.readToEnd();
+  assert.equal((await ask(get('/healthz'))).status, 200);
+  for (const client of clients) client.destroy();
+});
+
+test('a port in use is one sentence that names the address', async t => {
+  const other = createServer().listen(0, '127.0.0.1');
+  t.after(() => other.close());
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  const server = new AdminServer({
+    metrics: { contentType: '', render: async () => '' },
+    readiness: { check: async () => READY },
+    fresh: async () => {},
+    log: new CollectedLog(),
+  });
+  await assert.rejects(server.listen({ host: '127.0.0.1', port }), {
+    message: `admin server cannot listen on 127.0.0.1:${port}: the port is in use`,
+  });
+  await server.close();
+});
+
+test('close ends open connections and resolves', async t => {
+  const { port, server } = await start(t);
+  const client = await RawClient.connect(port);
+  client.send('GET / HTTP/1.1\r\n');
+  await within(server.close(), { what: 'the end of close()' });
+  await within(client.closed, { what: 'the end of the connection' });
+});

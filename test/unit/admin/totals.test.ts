@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Totals } from '../../../src/admin/totals.ts';
+import {
+  BACKEND_FIELDS,
+  BackendStats,
+  newFailureCounts,
+  POOL_FIELDS,
+  PoolStats,
+} from '../../../src/core/statistics.ts';
+import { SeededRandom, seedFrom } from '../../support/seeded-random.ts';
+import { poolSnapshot, workerSnapshot } from '../../support/worker-figures.ts';
+
+const POOLS = [{ name: 'sessions', servers: [{ name: 'a' }, { name: 'b' }] }];
+
+function stats(totals: Totals): PoolStats {
+  return totals.pools()[0]!.stats;
+}
+
+function backend(totals: Totals, server = 'a'): BackendStats {
+  return totals.pools()[0]!.backends.find(({ name }) => name === server)!.stats;
+}
+
+test('every figure a worker counts stands in the tables that name it', () => {
+  assert.deepEqual(POOL_FIELDS.map(({ field }) => field).sort(), Object.keys(new PoolStats()).sort());
+  const { failures: _, ...numbers } = new BackendStats();
+  assert.deepEqual(BACKEND_FIELDS.map(({ field }) => field).sort(), Object.keys(numbers).sort());
+});
+
+test('pools and servers of the config are there, with zeros, before any worker has reported', () => {
+  const totals = new Totals(POOLS);
+  assert.deepEqual(totals.pools(), [
+    {
+      name: 'sessions',
+      stats: new PoolStats(),
+      backends: [
+        { name: 'a', stats: new BackendStats() },
+        { name: 'b', stats: new BackendStats() },
+      ],
+    },
+  ]);
+  assert.deepEqual(totals.workers(), []);
+});
+
+test('servers come in the order of twemproxy: by length in bytes, then by bytes', () => {
+  const names = ['zz', 'é', 'a', 'b', 'ccc', 'aa', 'Z'];
+  const totals = new Totals([{ name: 'p', servers: names.map(name => ({ name })) }]);
+  const order = totals.pools()[0]!.backends.map(({ name }) => name);
+  assert.deepEqual(order, ['Z', 'a', 'b', 'aa', 'zz', 'é', 'ccc']);
+});
+
+test('figures of several workers are added up, whichever order they come in', () => {
+  const totals = new Totals(POOLS);
+  const failures = { ...newFailureCounts(), timed_out: 3 };
+  totals.update(1, workerSnapshot(11, [poolSnapshot('sessions', { requests: 5, clientConnections: 2 })]));
+  totals.update(
+    0,
+    workerSnapshot(10, [
+      poolSnapshot('sessions', { requests: 7, clientConnections: 1 }, { b: { responses: 4, inQueue: 6, failures } }),
+    ]),
+  );
+  totals.update(1, workerSnapshot(11, [poolSnapshot('sessions', { requests: 9 }, { b: { inQueue: 1, failures } })]));
+  assert.deepEqual(stats(totals), Object.assign(new PoolStats(), { requests: 16, clientConnections: 1 }));
+  const expected = { responses: 4, inQueue: 7, failures: { ...newFailureCounts(), timed_out: 6 } };
+  assert.deepEqual(backend(totals, 'b'), Object.assign(new BackendStats(), expected));
+  assert.deepEqual(backend(totals), new BackendStats());
+});
+
+test('of timestamps the latest counts, and it stays', () => {
+  const totals = new Totals(POOLS);
+  totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', {}, { a: { serverEjectedAtUs: 2000 } })]));
+  totals.update(1, workerSnapshot(11, [poolSnapshot('sessions', {}, { a: { serverEjectedAtUs: 1000 } })]));
+  assert.equal(backend(totals).serverEjectedAtUs, 2000);
+  totals.retire(0);
+  assert.equal(backend(totals).serverEjectedAtUs, 2000);
+});
+
+describe('a worker that dies', () => {
+  const failures = { ...newFailureCounts(), overloaded: 1 };
+  const last = poolSnapshot(
+    'sessions',
+    { requests: 5, clientConnections: 2 },
+    { a: { responses: 3, outQueue: 9, isEjected: 1, failures } },
+  );
+
+  test('leaves its counters; its gauges and its process vanish', () => {
+    const totals = new Totals(POOLS);
+    totals.update(0, workerSnapshot(10, [last]));
+    totals.retire(0);
+    assert.deepEqual(stats(totals), Object.assign(new PoolStats(), { requests: 5 }));
+    assert.deepEqual(backend(totals), Object.assign(new BackendStats(), { responses: 3, failures }));
+    assert.deepEqual(totals.workers(), []);
+  });
+
+  test('is followed by one whose counters are added to its own', () => {
+    const totals = new Totals(POOLS);
+    totals.update(0, workerSnapshot(10, [last]));
+    totals.retire(0);
+    totals.update(0, workerSnapshot(12, [poolSnapshot('sessions', { requests: 2, clientConnections: 1 })]));
+    assert.deepEqual(stats(totals), Object.assign(new PoolStats(), { requests: 7, clientConnections: 1 }));
+  });
+
+  test('is told from its successor even when nobody said that it died', () => {
+    const totals = new Totals(POOLS);
+    totals.update(0, workerSnapshot(10, [last]));
+    totals.update(0, workerSnapshot(12, [poolSnapshot('sessions', { requests: 6, clientConnections: 1 })]));
+    assert.deepEqual(stats(totals), Object.assign(new PoolStats(), { requests: 11, clientConnections: 1 }));
+    assert.deepEqual(
+      totals.workers().map(worker => worker.process.pid),
+      [12],
+    );
+  });
+
+  test('cannot come back by a report that arrives after its death', () => {
+    const totals = new Totals(POOLS);
+    totals.update(0, workerSnapshot(10, [last], 1000));
+    totals.retire(0);
+    totals.update(0, workerSnapshot(10, [last], 1001));
+    assert.equal(stats(totals).requests, 5);
+    assert.deepEqual(totals.workers(), []);
+  });
+
+  test('may have its pid given to its successor', () => {
+    const totals = new Totals(POOLS);
+    totals.update(0, workerSnapshot(10, [last], 1000));
+    totals.retire(0);
+    totals.update(0, workerSnapshot(10, [last], 20));
+    assert.equal(stats(totals).requests, 10);
+  });
+
+  test('may have said nothing at all', () => {
+    const totals = new Totals(POOLS);
+    totals.retire(3);
+    assert.deepEqual(stats(totals), new PoolStats());
+  });
+});
+
+test('counters of a worker that begin anew, as after a reload, do not take the sum back', () => {
+  const totals = new Totals(POOLS);
+  totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', { requests: 5 })]));
+  totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', { requests: 1 })]));
+  totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', { requests: 4 })]));
+  assert.equal(stats(totals).requests, 9);
+});
+
+test('a pool that a worker no longer reports loses its gauges only', () => {
+  const totals = new Totals(POOLS);
+  totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', { requests: 5, clientConnections: 2 })]));
+  totals.update(0, workerSnapshot(10, []));
+  assert.deepEqual(stats(totals), Object.assign(new PoolStats(), { requests: 5 }));
+});
+
+test('another config keeps the counts of what stays, drops what goes and has zeros for what comes', () => {
+  const totals = new Totals([...POOLS, { name: 'gone', servers: [{ name: 'x' }] }]);
+  const report = [
+    poolSnapshot('sessions', { requests: 5, clientConnections: 1 }, { a: { responses: 3 }, b: { responses: 4 } }),
+    poolSnapshot('gone', { requests: 6 }),
+    poolSnapshot('unheard-of', { requests: 7 }),
+  ];
+  totals.update(0, workerSnapshot(10, report));
+  totals.setPools([
+    { name: 'new', servers: [{ name: 'x' }] },
+    { name: 'sessions', servers: [{ name: 'c' }, { name: 'b' }] },
+  ]);
+  totals.update(0, workerSnapshot(10, report));
+  assert.deepEqual(totals.pools(), [
+    poolSnapshot('new', {}, { x: {} }),
+    poolSnapshot('sessions', { requests: 5, clientConnections: 1 }, { b: { responses: 4 }, c: {} }),
+  ]);
+});
+
+test('process figures and client connections are given for each worker, by slot', () => {
+  const totals = new Totals([...POOLS, { name: 'other', servers: [] }]);
+  const pools = [poolSnapshot('sessions', { clientConnections: 2 }), poolSnapshot('other', { clientConnections: 3 })];
+  totals.update(2, workerSnapshot(12, pools));
+  totals.update(0, workerSnapshot(10, []));
+  assert.deepEqual(totals.workers(), [
+    { slot: 0, process: workerSnapshot(10, []).process, clientConnections: 0 },
+    { slot: 2, process: workerSnapshot(12, []).process, clientConnections: 5 },
+  ]);
+});
+
+test('whatever lives and dies, counters never go back and end as the sum of all last reports', t => {
+  const seed = seedFrom('TOTALS_SEED');
+  t.diagnostic(`TOTALS_SEED=${seed} repeats this run`);
+  const random = new SeededRandom(seed);
+  const totals = new Totals(POOLS);
+  const requestsByPid = new Map<number, number>();
+  const pidBySlot = new Map<number, number>();
+  let before = 0;
+  for (let i = 0; i < 2000; i++) {
+    const slot = random.between(0, 3);
+    if (random.chance(0.1)) {
+      // Half of the deaths go unnoticed.
+      if (random.chance(0.5)) totals.retire(slot);
+      pidBySlot.delete(slot);
+      continue;
+    }
+    const pid = pidBySlot.get(slot) ?? i;
+    pidBySlot.set(slot, pid);
+    const requests = (requestsByPid.get(pid) ?? 0) + random.between(0, 5);
+    requestsByPid.set(pid, requests);
+    totals.update(slot, workerSnapshot(pid, [poolSnapshot('sessions', { requests })]));
+    assert.ok(stats(totals).requests >= before);
+    before = stats(totals).requests;
+  }
+  let sum = 0;
+  for (const requests of requestsByPid.values()) sum += requests;
+  assert.equal(stats(totals).requests, sum);
+});
