@@ -5,9 +5,8 @@ import type { ServerAddress } from '../../src/ring/server-name.ts';
 import { freePorts } from '../support/free-port.ts';
 import { placeOf, startNameServers } from '../support/name-servers.ts';
 import { startNutcracker } from '../support/nutcracker.ts';
+import { askPlaces, placeDifferences } from '../support/places.ts';
 import { type RandomPool, randomKeys, randomPools, twemproxyFile } from '../support/random-pools.ts';
-import { RawClient } from '../support/raw-client.ts';
-import { encodeCommand, parseReply, RespError } from '../support/resp-reader.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
 
 const POOLS = 60;
@@ -33,9 +32,9 @@ test('no key of any random pool goes elsewhere than with nutcracker', { timeout:
   t.after(() => nutcracker.kill());
 
   for (const [i, pool] of pools.entries()) {
-    const theirs = await askProxy(ports[i]!, keys[i]!);
+    const theirs = await askPlaces(ports[i]!, keys[i]!);
     const ours = askRing(pool, keyRing(pool), keys[i]!);
-    assert.deepEqual(differences(keys[i]!, ours, theirs), [], `${pool.name}, ROUTING_SEED=${seed}\n${file}`);
+    assert.deepEqual(placeDifferences(keys[i]!, ours, theirs), [], `${pool.name}, ROUTING_SEED=${seed}\n${file}`);
   }
 });
 
@@ -64,34 +63,22 @@ test('no key goes elsewhere once dead servers are ejected', { timeout: 60_000 },
       const probes = keyForEachServer(ring, pool.servers.length, random);
       const found = [...probes.keys()].filter(server => dead.includes(pool.servers[server]!.address));
       if (found.length === 0) break;
-      await askProxy(ports[i]!, [...probes.values()]);
+      await askPlaces(ports[i]!, [...probes.values()]);
       for (const server of found) live[server] = false;
       ring.setLive(live);
     }
     // With nobody left there is nothing to compare: twemproxy goes on asking the dead, we answer at once.
     if (!live.includes(true)) continue;
     compared++;
-    const theirs = await askProxy(ports[i]!, keys[i]!);
+    const theirs = await askPlaces(ports[i]!, keys[i]!);
     const ours = askRing(pool, ring, keys[i]!);
-    assert.deepEqual(differences(keys[i]!, ours, theirs), [], `${pool.name}, ROUTING_SEED=${seed}\n${file}`);
+    assert.deepEqual(placeDifferences(keys[i]!, ours, theirs), [], `${pool.name}, ROUTING_SEED=${seed}\n${file}`);
   }
   assert.ok(compared > EJECTING_POOLS / 2, `only ${compared} pools had a live server left`);
 });
 
 function listenOn(ports: readonly number[]): string[] {
   return ports.map(port => `127.0.0.1:${port}`);
-}
-
-/** The place that a proxy's pool gets each of the keys from, or `error …`. */
-async function askProxy(port: number, keys: readonly Buffer[]): Promise<string[]> {
-  const client = await RawClient.connect(port);
-  client.send(Buffer.concat(keys.map(key => encodeCommand('GET', key))));
-  const replies = await client.readReplies(keys.length);
-  client.destroy();
-  return replies.map(reply => {
-    const value = parseReply(reply);
-    return value instanceof RespError ? `error ${value.text}` : String(value);
-  });
 }
 
 function keyRing(pool: RandomPool): KeyRing {
@@ -117,10 +104,4 @@ function keyForEachServer(ring: KeyRing, servers: number, random: SeededRandom):
     if (server >= 0) found.set(server, key);
   }
   return found;
-}
-
-function differences(keys: readonly Buffer[], ours: readonly string[], theirs: readonly string[]): string[] {
-  return keys.flatMap((key, i) =>
-    ours[i] === theirs[i] ? [] : [`${key.toString('hex')}: ${ours[i]}, nutcracker says ${theirs[i]}`],
-  );
 }
