@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { MAX_RING_SERVERS, MAX_TOTAL_WEIGHT } from '../ring/ring-server.ts';
+import { addressText } from './address-text.ts';
 import type { HostPort, ListenAddress } from './config.ts';
 import type { ConfigDraft, PoolDraft } from './pool-draft.ts';
 import type { Problems } from './problems.ts';
@@ -65,8 +66,8 @@ function checkListenAddresses(draft: ConfigDraft, problems: Problems): void {
     if (other === undefined) continue;
     // The admin address may be the default, which stands nowhere in the file: then the pool's line is the better place.
     const [at, against] = listener.offset >= 0 ? [listener, other] : [other, listener];
-    const taken = `${describeAddress(against.address)} of ${against.path}`;
-    problems.add(at.offset, at.path, `${describeAddress(at.address)} collides with ${taken}; choose another address`);
+    const taken = `${addressText(against.address)} of ${against.path}`;
+    problems.add(at.offset, at.path, `${addressText(at.address)} collides with ${taken}; choose another address`);
   }
 }
 
@@ -93,9 +94,4 @@ function canonicalHost(host: string): string {
   const [address, zone] = host.split('%');
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
   return zone === undefined ? canonical : `${canonical}%${zone}`;
-}
-
-function describeAddress(address: ListenAddress): string {
-  if ('path' in address) return address.path;
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }

@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { crossCheck } from './cross-checks.ts';
 import { ConfigError } from './errors.ts';
 import { readNativeForm } from './native.ts';
+import { Places } from './places.ts';
 import { finishPool } from './pool-draft.ts';
 import { Problems } from './problems.ts';
 import { isTwemproxyForm, readTwemproxyForm } from './twemproxy.ts';
@@ -12,11 +13,24 @@ import { readYamlTree } from './yaml-tree.ts';
 /** Far above any real file; keeps a wrong path (a disk, a log) from being read whole. */
 const MAX_CONFIG_BYTES = 16 * 2 ** 20;
 
+export interface ConfigFile {
+  readonly config: Config;
+  readonly places: Places;
+}
+
 /**
  * Reads, checks and freezes a configuration file.
  * @throws ConfigError when it cannot be read or used; all problems at once
  */
 export function loadConfig(path: string): Config {
+  return loadConfigFile(path).config;
+}
+
+/**
+ * The same, with where each setting stands.
+ * @throws ConfigError when it cannot be read or used; all problems at once
+ */
+export function loadConfigFile(path: string): ConfigFile {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -30,7 +44,7 @@ export function loadConfig(path: string): Config {
   } catch {
     throw wholeFileError(path, 'not UTF-8 text; save it as UTF-8');
   }
-  return parseConfig(text, path);
+  return parseConfigFile(text, path);
 }
 
 /**
@@ -38,6 +52,10 @@ export function loadConfig(path: string): Config {
  * @throws ConfigError all problems at once
  */
 export function parseConfig(text: string, fileName: string): Config {
+  return parseConfigFile(text, fileName).config;
+}
+
+function parseConfigFile(text: string, fileName: string): ConfigFile {
   const lines = new LineCounter();
   const problems = new Problems(fileName, lines);
   // YAML takes a lone CR for a line end too, the parser does not.
@@ -56,7 +74,8 @@ export function parseConfig(text: string, fileName: string): Config {
   const draft = isTwemproxyForm(root) ? readTwemproxyForm(root, source, problems) : readNativeForm(root, problems);
   crossCheck(draft, problems);
   if (!problems.isEmpty) throw new ConfigError(problems.list());
-  return deepFreeze({ ...(draft.top as Config), pools: draft.pools.map(finishPool) });
+  const config = deepFreeze({ ...(draft.top as Config), pools: draft.pools.map(finishPool) });
+  return { config, places: new Places(root, lines) };
 }
 
 /** YAML forbids them; where the parser lets one pass, it was not meant. */

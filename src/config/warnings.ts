@@ -1,3 +1,4 @@
+import { addressText } from './address-text.ts';
 import type { Config, PoolConfig } from './config.ts';
 
 /** Something that works but is probably not meant. */
@@ -12,10 +13,14 @@ const DEFAULT_SERVER_RETRY_TIMEOUT_MS = 30_000;
 export function configWarnings(config: Config): ConfigWarning[] {
   const warnings = config.ignored.map(path => ({ path, message: 'accepted, and has no effect here' }));
   for (const pool of config.pools) {
-    const path = config.form === 'native' ? `pools.${pool.name}` : pool.name;
-    warnings.push(...poolWarnings(pool, path));
+    warnings.push(...poolWarnings(pool, poolPath(config, pool)));
   }
   return warnings;
+}
+
+/** Where the pool's keys stand in the file. */
+export function poolPath(config: Config, pool: PoolConfig): string {
+  return config.form === 'native' ? `pools.${pool.name}` : pool.name;
 }
 
 function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
@@ -31,6 +36,12 @@ function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   }
   if (!hasRing && pool.autoEjectHosts) {
     warn('auto_eject_hosts', 'the pool has one server; while it is ejected every request fails');
+  }
+  if (hasRing && pool.autoEjectHosts && pool.distribution === 'modula') {
+    warn('auto_eject_hosts', 'with modula, ejecting one server moves nearly all keys of the others; use ketama');
+  }
+  if (pool.autoEjectHosts && pool.timeoutMs === 0) {
+    warn('auto_eject_hosts', 'without a timeout, a server that hangs is never ejected; set timeout');
   }
   if (pool.hashTag !== null && pool.distribution === 'random') {
     warn('hash_tag', 'no effect: a random distribution does not look at keys');
@@ -48,18 +59,21 @@ function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   if (pool.clientOutputLimitBytes < pool.clientBufferBytes) {
     warn('client_output_limit', 'below client_buffer: clients are cut off before reading from them pauses');
   }
-  warnings.push(...sameAddressWarnings(pool, path));
+  warnings.push(...addressWarnings(pool, path));
   return warnings;
 }
 
-function sameAddressWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
+function addressWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   const warnings: ConfigWarning[] = [];
+  const warn = (i: number, message: string) => warnings.push({ path: `${path}.servers[${i}]`, message });
+  const listen = addressText(pool.listen);
   const seen = new Map<string, string>();
   for (const [i, { address, name }] of pool.servers.entries()) {
-    const place = 'path' in address ? address.path : `${address.host} ${address.port}`;
+    const place = addressText(address);
     const earlier = seen.get(place);
     if (earlier === undefined) seen.set(place, name);
-    else warnings.push({ path: `${path}.servers[${i}]`, message: `the same address as "${earlier}"` });
+    else warn(i, `the same address as "${earlier}", so that server gets the keys of both`);
+    if (place === listen) warn(i, 'the address this pool listens on: requests would come back to it without end');
   }
   return warnings;
 }

@@ -6,13 +6,16 @@ import { configWarnings } from '../../../src/config/warnings.ts';
 const warningsOf = (lines: string, servers = '[h:1, h:2]', protocol = 'redis') =>
   configWarnings(
     parseConfig(
-      `pools:\n  p:\n    listen: h:1\n    protocol: ${protocol}\n    servers: ${servers}\n    ${lines.replaceAll('\n', '\n    ')}\n`,
+      `pools:\n  p:\n    listen: h:9\n    protocol: ${protocol}\n    servers: ${servers}\n    ${lines.replaceAll('\n', '\n    ')}\n`,
       'f',
     ),
   ).map(warning => warning.path);
 
 test('a sensible pool has no warnings', () => {
-  assert.deepEqual(warningsOf('hash: crc32a\nhash_tag: "{}"\nauto_eject_hosts: true\nserver_retry_timeout: 5s'), []);
+  assert.deepEqual(
+    warningsOf('hash: crc32a\nhash_tag: "{}"\ntimeout: 1s\nauto_eject_hosts: true\nserver_retry_timeout: 5s'),
+    [],
+  );
   assert.deepEqual(warningsOf('', '[h:1]'), []);
 });
 
@@ -21,11 +24,14 @@ const CASES: readonly [lines: string, path: string, servers?: string, protocol?:
   ['hash_tag: "{}"', 'pools.p.hash_tag', '[h:1]'],
   ['hash_tag: "##"', 'pools.p.hash_tag'],
   ['hash_tag: "{}"\ndistribution: random', 'pools.p.hash_tag'],
-  ['auto_eject_hosts: true', 'pools.p.auto_eject_hosts', '[h:1]'],
+  ['timeout: 1s\nauto_eject_hosts: true', 'pools.p.auto_eject_hosts', '[h:1]'],
+  ['auto_eject_hosts: true', 'pools.p.auto_eject_hosts'],
+  ['timeout: 1s\nauto_eject_hosts: true\ndistribution: modula', 'pools.p.auto_eject_hosts'],
   ['server_retry_timeout: 5s', 'pools.p.server_retry_timeout'],
   ['cross_server: first_key', 'pools.p.cross_server', '[h:1, h:2]', 'memcached'],
   ['client_buffer: 2mb\nclient_output_limit: 1mb', 'pools.p.client_output_limit'],
   ['', 'pools.p.servers[1]', '[h:1 a, h:1 b]'],
+  ['', 'pools.p.servers[1]', '[h:1, h:9]'],
 ];
 for (const [lines, path, servers, protocol] of CASES) {
   test(`${JSON.stringify(lines)}${servers === undefined ? '' : ` with ${servers}`} is warned about`, () => {
