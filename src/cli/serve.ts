@@ -25,7 +25,8 @@ export async function serve(options: DaemonOptions): Promise<void> {
     pidFile: options.pidFile,
     statsAddress: statsAddress(config, options),
   });
-  const ended = followSignals(master, config.log.level);
+  const load = () => withFlags(loadConfig(options.confFile), options);
+  const ended = followSignals(master, config.log.level, load);
   try {
     await master.start();
   } catch (error) {
@@ -51,7 +52,7 @@ function statsAddress(config: Config, options: DaemonOptions): { host: string; p
 }
 
 /** Resolves when a signal has ended the master. */
-function followSignals(master: Master, firstLevel: LogLevel): Promise<void> {
+function followSignals(master: Master, firstLevel: LogLevel, load: () => Config): Promise<void> {
   let level = LEVELS.indexOf(firstLevel);
   const changeLevel = (step: number) => {
     level = Math.min(LEVELS.length - 1, Math.max(0, level + step));
@@ -60,7 +61,12 @@ function followSignals(master: Master, firstLevel: LogLevel): Promise<void> {
   process.on('SIGTTIN', () => changeLevel(1));
   process.on('SIGTTOU', () => changeLevel(-1));
   process.on('SIGUSR1', () => master.reopenLog());
-  process.on('SIGHUP', () => master.reopenLog());
+  process.on('SIGHUP', () => {
+    master.reopenLog();
+    master
+      .reload(load)
+      .catch(error => master.log.error({ reason: error.message }, 'not reloaded: nothing has changed'));
+  });
   return new Promise(resolve => {
     const end = (signal: NodeJS.Signals) => {
       process.off('SIGTERM', end);

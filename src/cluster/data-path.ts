@@ -7,9 +7,9 @@ import { VERSION } from '../core/version.ts';
 import { memcachedProtocol } from '../protocol/memcached/memcached.ts';
 import type { Protocol } from '../protocol/protocol.ts';
 import { redisProtocol } from '../protocol/redis/redis.ts';
-import { Frontend } from '../proxy/frontend.ts';
+import { Frontend, type FrontendOptions } from '../proxy/frontend.ts';
 import type { ListenHandle } from '../proxy/listener.ts';
-import { Pool } from '../upstream/pool.ts';
+import { Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
 
 const PROTOCOLS: Readonly<Record<PoolConfig['protocol'], Protocol>> = {
   redis: redisProtocol,
@@ -25,44 +25,76 @@ interface Lane {
   readonly frontend: Frontend;
 }
 
+/** The next configuration with everything done that can be refused. */
+export interface DataPathPlan {
+  readonly config: Config;
+  readonly pools: ReadonlyMap<string, PoolPlan>;
+}
+
+/** Builds what `DataPath.apply` needs. Throws a RangeError for weights that no ring can have. */
+export function planDataPath(config: Config): DataPathPlan {
+  return { config, pools: new Map(config.pools.map(pool => [pool.name, planPool(poolOptions(pool))])) };
+}
+
 /** Everything of a worker that touches traffic, built from the configuration. */
 export class DataPath {
   private readonly clock = new Clock();
   private readonly turn = new Turn();
+  private readonly log: Log;
   private readonly lanes = new Map<string, Lane>();
+  /** Pools that are gone from the configuration and finish what they have. */
+  private readonly retiring = new Set<Lane>();
   private clients = 0;
 
-  constructor(config: Config, log: Log) {
-    const worker = { clock: this.clock, turn: this.turn, log };
-    for (const poolConfig of config.pools) {
-      const pool = buildPool(poolConfig, worker);
-      const frontend = buildFrontend(poolConfig, pool, () => ++this.clients);
-      this.lanes.set(poolConfig.name, { pool, frontend });
-      if (poolConfig.preconnect) pool.preconnect();
-    }
-    this.clock.start(tickPeriodMs(config.pools));
+  constructor(log: Log) {
+    this.log = log;
   }
 
-  /** Accepts clients of a pool on a bound handle; resolves when it does. */
-  async listen(pool: string, handle: ListenHandle): Promise<void> {
-    const lane = this.lanes.get(pool);
-    if (lane === undefined) throw new Error(`there is no pool ${pool} to listen for`);
-    await lane.frontend.listen(handle);
+  /**
+   * Serves by `plan` from now on. Clients of a pool that stays keep their connections, and so do the servers that stay
+   * in it; a pool that is gone, or speaks another protocol, answers what is pending and closes. New bound handles come
+   * by pool: a pool without one goes on listening where it does. Resolves when all listen.
+   */
+  async apply(plan: DataPathPlan, handles: ReadonlyMap<string, ListenHandle>): Promise<void> {
+    const { config } = plan;
+    const configs = new Map(config.pools.map(pool => [pool.name, pool]));
+    for (const [name, lane] of this.lanes) {
+      const next = configs.get(name);
+      if (next === undefined || PROTOCOLS[next.protocol] !== lane.frontend.protocol) this.retire(name, lane, config);
+    }
+    for (const next of config.pools) this.applyPool(next, plan.pools.get(next.name) as PoolPlan, config);
+    this.clock.start(tickPeriodMs(config.pools));
+    await Promise.all([...handles].map(([pool, handle]) => this.lanes.get(pool)?.frontend.listen(handle)));
+  }
+
+  private applyPool(next: PoolConfig, plan: PoolPlan, config: Config): void {
+    const lane = this.lanes.get(next.name);
+    if (lane !== undefined) {
+      lane.pool.apply(plan, config.shutdownTimeoutMs);
+      lane.frontend.reconfigure(frontendOptions(next));
+    } else {
+      const pool = new Pool(next.name, plan, { clock: this.clock, turn: this.turn, log: this.log });
+      const frontend = new Frontend(pool, frontendOptions(next), () => ++this.clients);
+      this.lanes.set(next.name, { pool, frontend });
+    }
+    if (next.preconnect) this.lanes.get(next.name)?.pool.preconnect();
+  }
+
+  private retire(name: string, lane: Lane, config: Config): void {
+    this.lanes.delete(name);
+    this.retiring.add(lane);
+    void drainLane(lane, config.shutdownTimeoutMs).then(cut => {
+      this.retiring.delete(lane);
+      this.log.info({ pool: name, clientsCut: cut }, 'pool is gone');
+    });
   }
 
   /** Stops accepting, answers what is pending, closes; cuts off after `timeoutMs`. Returns the clients cut off. */
   async drain(timeoutMs: number): Promise<number> {
-    const frontends = [...this.lanes.values()].map(lane => lane.frontend);
-    const drained = Promise.all(frontends.map(frontend => frontend.drain()));
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    await Promise.race([drained, late]);
-    clearTimeout(timer);
-    let cut = 0;
-    for (const frontend of frontends) cut += frontend.destroyClients();
-    for (const lane of this.lanes.values()) lane.pool.close();
+    const lanes = [...this.lanes.values(), ...this.retiring];
+    const cut = await Promise.all(lanes.map(lane => drainLane(lane, timeoutMs)));
     this.clock.stop();
-    return cut;
+    return cut.reduce((sum, clients) => sum + clients, 0);
   }
 
   snapshot(): PoolSnapshot[] {
@@ -74,55 +106,58 @@ export class DataPath {
   }
 }
 
-function buildPool(config: PoolConfig, worker: { clock: Clock; turn: Turn; log: Log }): Pool {
-  const tag = config.hashTag === null ? null : Buffer.from(config.hashTag);
-  return new Pool(
-    {
-      name: config.name,
-      ring: {
-        hash: config.hash,
-        hashTag: tag === null ? null : [tag[0] as number, tag[1] as number],
-        distribution: config.distribution,
-      },
-      backends: config.servers.map(server => ({
-        name: server.name,
-        weight: server.weight,
-        address: server.address,
-        protocol: PROTOCOLS[config.protocol],
-        password: config.redisAuth,
-        db: config.redisDb,
-        connections: config.serverConnections,
-        timeoutMs: config.timeoutMs,
-        connectTimeoutMs: config.connectTimeoutMs,
-        maxInflight: config.maxInflight,
-        outputLimitBytes: config.serverOutputLimitBytes,
-        autoEject: config.autoEjectHosts,
-        failureLimit: config.serverFailureLimit,
-        retryTimeoutMs: config.serverRetryTimeoutMs,
-      })),
-    },
-    worker,
-  );
+/** Drains one pool; the clients that had to be cut off. */
+async function drainLane({ pool, frontend }: Lane, timeoutMs: number): Promise<number> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeoutMs);
+  await Promise.race([frontend.drain(), late]);
+  clearTimeout(timer);
+  const cut = frontend.destroyClients();
+  pool.close();
+  return cut;
 }
 
-function buildFrontend(config: PoolConfig, pool: Pool, nextClientId: () => number): Frontend {
-  return new Frontend(
-    pool,
-    {
-      protocol: PROTOCOLS[config.protocol],
-      parser: { version: VERSION, password: config.redisAuth },
-      limits: {
-        maxRequestBytes: config.maxRequestBytes,
-        maxPipeline: config.maxPipeline,
-        bufferBytes: config.clientBufferBytes,
-        outputLimitBytes: config.clientOutputLimitBytes,
-      },
-      sendsToFirstKey: config.crossServer === 'first_key',
-      tcpKeepalive: config.tcpKeepalive,
-      backlog: config.backlog,
+function poolOptions(config: PoolConfig): PoolOptions {
+  const tag = config.hashTag === null ? null : Buffer.from(config.hashTag);
+  return {
+    ring: {
+      hash: config.hash,
+      hashTag: tag === null ? null : [tag[0] as number, tag[1] as number],
+      distribution: config.distribution,
     },
-    nextClientId,
-  );
+    backends: config.servers.map(server => ({
+      name: server.name,
+      weight: server.weight,
+      address: server.address,
+      protocol: PROTOCOLS[config.protocol],
+      password: config.redisAuth,
+      db: config.redisDb,
+      connections: config.serverConnections,
+      timeoutMs: config.timeoutMs,
+      connectTimeoutMs: config.connectTimeoutMs,
+      maxInflight: config.maxInflight,
+      outputLimitBytes: config.serverOutputLimitBytes,
+      autoEject: config.autoEjectHosts,
+      failureLimit: config.serverFailureLimit,
+      retryTimeoutMs: config.serverRetryTimeoutMs,
+    })),
+  };
+}
+
+function frontendOptions(config: PoolConfig): FrontendOptions {
+  return {
+    protocol: PROTOCOLS[config.protocol],
+    parser: { version: VERSION, password: config.redisAuth },
+    limits: {
+      maxRequestBytes: config.maxRequestBytes,
+      maxPipeline: config.maxPipeline,
+      bufferBytes: config.clientBufferBytes,
+      outputLimitBytes: config.clientOutputLimitBytes,
+    },
+    sendsToFirstKey: config.crossServer === 'first_key',
+    tcpKeepalive: config.tcpKeepalive,
+    backlog: config.backlog,
+  };
 }
 
 function tickPeriodMs(pools: readonly PoolConfig[]): number {

@@ -12,12 +12,16 @@ const checked = <T>() => z.custom<T>(value => typeof value === 'object' && value
 const logLevel = z.custom<LogLevel>(value => typeof value === 'string');
 
 const toWorker = z.discriminatedUnion('type', [
-  /** First message: build the data path. */
+  /** First message. */
   z.strictObject({ type: z.literal('start'), slot: z.int().min(0), config: checked<Config>() }),
-  /** Comes with the bound socket of this worker slot for a pool. */
-  z.strictObject({ type: z.literal('listen'), pool: z.string() }),
-  /** All listeners were handed over: say `ready` once they accept. */
-  z.strictObject({ type: z.literal('go') }),
+  /** Comes with the bound socket of this worker slot for a pool; used by the next `switch`. */
+  z.strictObject({ type: z.literal('socket'), pool: z.string() }),
+  /** Build what this configuration needs, and say `prepared` or `refused`. */
+  z.strictObject({ type: z.literal('prepare'), id: z.int(), config: checked<Config>() }),
+  /** Serve by what was prepared; say `switched` once all listeners accept. */
+  z.strictObject({ type: z.literal('switch'), id: z.int() }),
+  /** Forget what was prepared and its sockets. */
+  z.strictObject({ type: z.literal('abandon'), id: z.int() }),
   /** Answer what is pending, close, exit. */
   z.strictObject({ type: z.literal('drain') }),
   /** Send a `report` with this id. */
@@ -26,7 +30,9 @@ const toWorker = z.discriminatedUnion('type', [
 ]);
 
 const toMaster = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('ready') }),
+  z.strictObject({ type: z.literal('prepared'), id: z.int() }),
+  z.strictObject({ type: z.literal('refused'), id: z.int(), message: z.string() }),
+  z.strictObject({ type: z.literal('switched'), id: z.int() }),
   /** The worker can't do its work; it exits after this. */
   z.strictObject({ type: z.literal('failed'), message: z.string() }),
   /** `id`: of the `report` it answers; null: of its own accord. */

@@ -2,14 +2,15 @@ import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type ConfigChanges, configChanges } from '../config/changes.ts';
 import type { Config, LogLevel } from '../config/config.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
-import type { ToWorker } from './ipc.ts';
-import { type BoundHandle, bindPool, closePool, type PoolSockets } from './listen-sockets.ts';
+import type { BoundHandle } from './listen-sockets.ts';
 import { createLog, type ReopenableLog } from './logger.ts';
 import { Monitoring, type MonitoringOptions } from './monitoring.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
-import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
+import { SocketTable } from './socket-table.ts';
+import { type Generation, WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
 
 /**
  * V8 for a proxy that makes short-lived garbage and shares its cores with other workers: a young generation that a
@@ -27,6 +28,12 @@ export interface MasterOptions extends Omit<MonitoringOptions, 'adminAddress'> {
   readonly pidFile: string | null;
 }
 
+export interface ReloadResult {
+  readonly changes: ConfigChanges;
+  /** From the beginning until every worker served by it. */
+  readonly tookMs: number;
+}
+
 /** A start that failed; the message is for the operator, on one line. */
 export class StartError extends Error {}
 
@@ -36,15 +43,18 @@ export class StartError extends Error {}
  */
 export class Master implements WorkerSlotHost {
   readonly log: ReopenableLog['log'];
-  private readonly config: Config;
+  private config: Config;
+  /** Counts configurations: how master and workers speak of them. */
+  private generation = 1;
   private readonly options: MasterOptions;
   private readonly logFile: ReopenableLog;
-  private readonly sockets = new Map<string, PoolSockets>();
+  private sockets = new SocketTable(0);
   private readonly slots: WorkerSlot[] = [];
   private readonly monitoring: Monitoring;
   private readonly waiting = new Map<number, { missing: Set<number>; done: () => void }>();
   private lastReport = 0;
   private isStarted = false;
+  private reloading: Promise<unknown> = Promise.resolve();
   private isStopping = false;
   private onAllReady: () => void = () => {};
   private onStartFailed: (error: StartError) => void = () => {};
@@ -71,7 +81,8 @@ export class Master implements WorkerSlotHost {
     try {
       const count = this.options.workers ?? this.config.workers;
       const slots = count === 'auto' ? availableParallelism() : count;
-      for (const pool of this.config.pools) this.sockets.set(pool.name, await bindPool(pool, slots));
+      this.sockets = new SocketTable(slots);
+      this.sockets.adopt(await this.sockets.plan(this.config.pools));
       await this.monitoring.listen();
       await this.startWorkers(slots);
       if (this.options.pidFile !== null) writePidFile(this.options.pidFile);
@@ -82,8 +93,10 @@ export class Master implements WorkerSlotHost {
       throw new StartError((error as Error).message);
     }
     this.isStarted = true;
-    const pools = [...this.sockets].map(([name, { address }]) => ({ name, listen: address }));
-    this.log.info({ pools, workers: this.slots.length, ...this.monitoring.addresses }, 'ringmaster is ready');
+    this.log.info(
+      { pools: this.sockets.addresses(), workers: this.slots.length, ...this.monitoring.addresses },
+      'ringmaster is ready',
+    );
   }
 
   /** Drains the workers; resolves when all are gone and nothing is left but this process. */
@@ -95,12 +108,52 @@ export class Master implements WorkerSlotHost {
       this.onAllGone = resolve;
     });
     for (const slot of this.slots) slot.drain();
-    this.closeSockets();
+    this.sockets.close();
     const timer = setTimeout(() => this.killRemaining(), this.config.shutdownTimeoutMs + EXIT_GRACE_MS);
     if (this.slots.some(slot => slot.pid !== null)) await allGone;
     clearTimeout(timer);
     this.release();
     this.log.info({}, 'ringmaster is done');
+  }
+
+  /**
+   * Serves by another configuration, in two steps over all workers: prepare, then switch. Nothing changes before all
+   * are prepared. Rejects with an Error for the operator when the configuration can't be had; reloads wait for each
+   * other.
+   */
+  reload(load: () => Config): Promise<ReloadResult> {
+    const next = this.reloading.then(() => this.reloadNow(load));
+    this.reloading = next.catch(() => {});
+    return next;
+  }
+
+  private async reloadNow(load: () => Config): Promise<ReloadResult> {
+    if (this.isStopping || !this.isStarted) throw new Error('not while the daemon starts or stops');
+    const startedAtMs = performance.now();
+    const config = load();
+    const changes = configChanges(this.config, config);
+    const plan = await this.sockets.plan(config.pools);
+    const generation = { id: this.generation + 1, config };
+    const answers = await Promise.all(
+      this.slots.map(slot => slot.prepare(generation, this.sockets.handles(slot.index, plan))),
+    );
+    const problem = answers.find(answer => answer !== null);
+    if (problem !== undefined && problem !== null) {
+      for (const slot of this.slots) slot.abandon(generation.id);
+      this.sockets.abandon(plan);
+      throw new Error(`a worker refused the configuration: ${problem}`);
+    }
+    this.generation = generation.id;
+    this.config = config;
+    const closeObsolete = this.sockets.adopt(plan);
+    await Promise.all(this.slots.map(slot => slot.switch(generation.id)));
+    // Till here the workers listened on them.
+    closeObsolete();
+    this.monitoring.setPools(config.pools);
+    if (config.log.level !== this.log.level) this.setLogLevel(config.log.level);
+    const tookMs = Math.round(performance.now() - startedAtMs);
+    this.log.info({ ...changes, tookMs }, 'configuration reloaded: every worker has it');
+    return { changes, tookMs };
   }
 
   setLogLevel(level: LogLevel): void {
@@ -115,12 +168,12 @@ export class Master implements WorkerSlotHost {
     this.log.info({}, 'log reopened');
   }
 
-  startMessage(slot: number): ToWorker {
-    return { type: 'start', slot, config: this.config };
+  current(): Generation {
+    return { id: this.generation, config: this.config };
   }
 
-  *socketsOf(slot: number): Iterable<readonly [string, BoundHandle]> {
-    for (const [pool, { handles }] of this.sockets) yield [pool, handles[slot] as BoundHandle];
+  socketsOf(slot: number): Iterable<readonly [string, BoundHandle]> {
+    return this.sockets.handles(slot);
   }
 
   onReady(slot: WorkerSlot): void {
@@ -188,13 +241,8 @@ export class Master implements WorkerSlotHost {
     }
   }
 
-  private closeSockets(): void {
-    for (const sockets of this.sockets.values()) closePool(sockets);
-    this.sockets.clear();
-  }
-
   private release(): void {
-    this.closeSockets();
+    this.sockets.close();
     this.monitoring.close();
     if (this.options.pidFile !== null && this.isStarted) removePidFile(this.options.pidFile);
   }

@@ -28,6 +28,7 @@ export class Monitoring {
   private readonly options: MonitoringOptions;
   private readonly admin: AdminServer;
   private readonly statsPort: StatsPort;
+  private readonly readiness: Readiness;
   private bound: { admin?: HostPort; stats?: HostPort } = {};
 
   constructor(config: Config, options: MonitoringOptions, source: MonitoringSource) {
@@ -48,8 +49,8 @@ export class Monitoring {
     });
     // A worker that is ready listens for all pools.
     const listeningWorkers = () => source.workers().filter(worker => worker.isReady).length;
-    const readiness = new Readiness({ pools: config.pools, listeningWorkers });
-    this.admin = new AdminServer({ metrics, readiness, fresh, log: source.log });
+    this.readiness = new Readiness({ pools: config.pools, listeningWorkers });
+    this.admin = new AdminServer({ metrics, readiness: this.readiness, fresh, log: source.log });
     this.statsPort = new StatsPort({ totals: this.totals, version: VERSION, fresh, log: source.log });
   }
 
@@ -63,6 +64,12 @@ export class Monitoring {
     const { adminAddress, statsAddress } = this.options;
     if (adminAddress !== null) this.bound.admin = await this.admin.listen(adminAddress);
     if (statsAddress !== null) this.bound.stats = await this.statsPort.listen(statsAddress);
+  }
+
+  /** The pools are others now; those that stay keep their figures. */
+  setPools(pools: Config['pools']): void {
+    this.totals.setPools(pools);
+    this.readiness.setPools(pools);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import type { Config } from '../config/config.ts';
 import type { Log } from '../core/log.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
 import { readToMaster, type ToWorker } from './ipc.ts';
@@ -9,12 +10,20 @@ const YOUNG_MS = 2000;
 const RESTART_MIN_MS = 100;
 const RESTART_MAX_MS = 5000;
 
+/** A configuration with the number by which master and workers speak of it. */
+export interface Generation {
+  readonly id: number;
+  readonly config: Config;
+}
+
+type Sockets = Iterable<readonly [pool: string, handle: BoundHandle]>;
+
 export interface WorkerSlotHost {
   readonly log: Log;
-  /** First message of a new worker. */
-  startMessage(slot: number): ToWorker;
+  /** What a new worker serves by. */
+  current(): Generation;
   /** The sockets of a slot, by pool. */
-  socketsOf(slot: number): Iterable<readonly [pool: string, handle: BoundHandle]>;
+  socketsOf(slot: number): Sockets;
   onReady(slot: WorkerSlot): void;
   onReport(slot: WorkerSlot, id: number | null, snapshot: WorkerSnapshot): void;
   /** The worker is gone. `failure`: what it said it died of. */
@@ -34,6 +43,10 @@ export class WorkerSlot {
   private isStopping = false;
   private failure: string | null = null;
   private restartTimer: NodeJS.Timeout | null = null;
+  /** Who waits for the answer to `prepare` or `switch`; the answer is null or what went wrong. */
+  private answer: (problem: string | null) => void = () => {};
+  /** The generation that the worker is prepared to switch to. */
+  private preparedId = 0;
 
   constructor(index: number, host: WorkerSlotHost) {
     this.index = index;
@@ -55,9 +68,37 @@ export class WorkerSlot {
     worker.on('message', message => this.receive(message));
     worker.on('error', error => this.host.log.warn({ slot: this.index, err: error }, 'IPC with a worker failed'));
     worker.on('exit', (code, signal) => this.exited(code, signal));
-    this.send(this.host.startMessage(this.index));
-    for (const [pool, handle] of this.host.socketsOf(this.index)) this.send({ type: 'listen', pool }, handle);
-    this.send({ type: 'go' });
+    const { id, config } = this.host.current();
+    this.preparedId = 0;
+    this.send({ type: 'start', slot: this.index, config });
+    this.sendPrepare({ id, config }, this.host.socketsOf(this.index));
+    this.send({ type: 'switch', id });
+  }
+
+  /** Has the worker get ready for a generation. Resolves with null, or with why it can't. */
+  async prepare(generation: Generation, sockets: Sockets): Promise<string | null> {
+    if (!this.isReady) return null;
+    this.sendPrepare(generation, sockets);
+    const problem = await this.nextAnswer();
+    // A worker that died meanwhile is no reason to refuse: its successor starts with what is current then.
+    if (problem === null && this.isReady) this.preparedId = generation.id;
+    return this.isReady ? problem : null;
+  }
+
+  /** Has the worker serve by what it prepared; one that did not prepare it is replaced. Resolves when that is done. */
+  async switch(id: number): Promise<void> {
+    if (this.pid === null) return;
+    if (this.preparedId !== id) {
+      this.send({ type: 'drain' });
+      return;
+    }
+    this.send({ type: 'switch', id });
+    await this.nextAnswer();
+  }
+
+  /** Has the worker forget what it prepared. */
+  abandon(id: number): void {
+    this.send({ type: 'abandon', id });
   }
 
   /** False when there is nobody to send to. */
@@ -84,9 +125,18 @@ export class WorkerSlot {
   private receive(raw: unknown): void {
     const message = readToMaster(raw);
     switch (message.type) {
-      case 'ready':
-        this.isReady = true;
-        this.host.onReady(this);
+      case 'prepared':
+        this.answer(null);
+        return;
+      case 'refused':
+        this.answer(message.message);
+        return;
+      case 'switched':
+        this.answer(null);
+        if (!this.isReady) {
+          this.isReady = true;
+          this.host.onReady(this);
+        }
         return;
       case 'failed':
         this.failure = message.message;
@@ -98,11 +148,26 @@ export class WorkerSlot {
     }
   }
 
+  private sendPrepare({ id, config }: Generation, sockets: Sockets): void {
+    for (const [pool, handle] of sockets) this.send({ type: 'socket', pool }, handle);
+    this.send({ type: 'prepare', id, config });
+  }
+
+  private nextAnswer(): Promise<string | null> {
+    return new Promise(resolve => {
+      this.answer = problem => {
+        this.answer = () => {};
+        resolve(problem);
+      };
+    });
+  }
+
   private exited(code: number | null, signal: string | null): void {
     const { pid } = this;
     const livedMs = Math.round(performance.now() - this.startedAtMs);
     this.worker = null;
     this.isReady = false;
+    this.answer('the worker died');
     this.host.onGone(this, this.failure);
     if (this.isStopping) return;
     this.youngDeaths = livedMs < YOUNG_MS ? this.youngDeaths + 1 : 0;

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/config.ts';
 import type { ProcessSnapshot } from '../core/statistics.ts';
 import type { ListenHandle } from '../proxy/listener.ts';
-import { DataPath } from './data-path.ts';
+import { DataPath, type DataPathPlan, planDataPath } from './data-path.ts';
 import { readToWorker, type ToMaster } from './ipc.ts';
 import { createLog, type ReopenableLog } from './logger.ts';
 
@@ -28,7 +28,9 @@ class WorkerRole {
   private config: Config | null = null;
   private dataPath: DataPath | null = null;
   private log: ReopenableLog | null = null;
-  private readonly listening: Promise<void>[] = [];
+  /** The next configuration: the sockets that came for it, and what was made of it. */
+  private sockets = new Map<string, ListenHandle>();
+  private prepared: { readonly id: number; readonly plan: DataPathPlan } | null = null;
   private isDraining = false;
 
   receive(raw: unknown, handle: ListenHandle | undefined): void {
@@ -37,13 +39,20 @@ class WorkerRole {
       case 'start':
         this.start(message.slot, message.config);
         return;
-      case 'listen':
-        this.listening.push(this.listen(message.pool, handle));
-        // Reported by `go`.
-        this.listening.at(-1)?.catch(() => {});
+      case 'socket':
+        if (handle === undefined) throw new Error(`no socket came for pool ${message.pool}`);
+        this.sockets.set(message.pool, handle);
         return;
-      case 'go':
-        void this.go();
+      case 'prepare':
+        this.prepare(message.id, message.config);
+        return;
+      case 'switch':
+        void this.switch(message.id);
+        return;
+      case 'abandon':
+        this.prepared = null;
+        for (const socket of this.sockets.values()) (socket as { close(): void }).close();
+        this.sockets.clear();
         return;
       case 'drain':
         void this.drain('the master said so');
@@ -79,21 +88,29 @@ class WorkerRole {
   }
 
   private start(slot: number, config: Config): void {
-    this.config = config;
     this.log = createLog(config.log, `worker ${slot}`);
-    this.dataPath = new DataPath(config, this.log.log);
+    this.dataPath = new DataPath(this.log.log);
     setInterval(() => this.report(null), REPORT_PERIOD_MS).unref();
   }
 
-  private async listen(pool: string, handle: ListenHandle | undefined): Promise<void> {
-    if (handle === undefined || this.dataPath === null) throw new Error(`no socket came for pool ${pool}`);
-    await this.dataPath.listen(pool, handle);
+  private prepare(id: number, config: Config): void {
+    try {
+      this.prepared = { id, plan: planDataPath(config) };
+      send({ type: 'prepared', id });
+    } catch (error) {
+      send({ type: 'refused', id, message: (error as Error).message });
+    }
   }
 
-  private async go(): Promise<void> {
+  private async switch(id: number): Promise<void> {
+    const { prepared, sockets } = this;
+    this.prepared = null;
+    this.sockets = new Map();
     try {
-      await Promise.all(this.listening);
-      send({ type: 'ready' });
+      if (prepared?.id !== id || this.dataPath === null) throw new Error(`configuration ${id} was not prepared`);
+      this.config = prepared.plan.config;
+      await this.dataPath.apply(prepared.plan, sockets);
+      send({ type: 'switched', id });
     } catch (error) {
       send({ type: 'failed', message: (error as Error).message });
     }

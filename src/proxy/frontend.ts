@@ -24,14 +24,15 @@ export class Frontend implements ClientHost {
   readonly poolName: string;
   readonly stats: PoolStats;
   readonly protocol: Protocol;
-  readonly parser: RequestParser;
-  readonly router: Router;
-  readonly limits: ClientLimits;
+  parser: RequestParser;
+  router: Router;
+  limits: ClientLimits;
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  private readonly options: FrontendOptions;
-  private readonly parserOptions: ParserOptions;
+  private readonly pool: Pool;
+  private options: FrontendOptions;
+  private parserOptions: ParserOptions;
   private readonly clients = new Set<ClientConnection>();
   private listener: Server | null = null;
   private isDraining = false;
@@ -41,12 +42,9 @@ export class Frontend implements ClientHost {
   private readonly nextClientId: () => number;
 
   constructor(pool: Pool, options: FrontendOptions, nextClientId: () => number) {
+    this.pool = pool;
     this.options = options;
-    this.parserOptions = {
-      ...options.parser,
-      poolName: pool.name,
-      maxRequestBytes: options.limits.maxRequestBytes,
-    };
+    this.parserOptions = parserOptions(pool.name, options);
     this.poolName = pool.name;
     this.stats = pool.stats;
     this.protocol = options.protocol;
@@ -59,11 +57,25 @@ export class Frontend implements ClientHost {
     this.nextClientId = nextClientId;
   }
 
-  /** Accepts clients on a bound handle; resolves when it listens. */
+  /**
+   * Serves the same clients by other options, from their next request on; to be called after the pool changed its
+   * shape. The protocol has to be the same.
+   */
+  reconfigure(options: FrontendOptions): void {
+    this.options = options;
+    this.parserOptions = parserOptions(this.poolName, options);
+    this.parser = options.protocol.createParser(this.parserOptions);
+    this.router = new Router(this.pool, options.protocol, options.sendsToFirstKey);
+    this.limits = options.limits;
+  }
+
+  /** Accepts clients on a bound handle, and on no other any more; resolves when it listens. */
   async listen(handle: ListenHandle): Promise<void> {
     const { tcpKeepalive, backlog } = this.options;
+    const before = this.listener;
     this.listener = await createListener(handle, { tcpKeepalive, backlog }, socket => this.accept(socket));
     this.listener.on('error', error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'));
+    before?.close();
   }
 
   createFramer(session: Session): Framer {
@@ -98,4 +110,8 @@ export class Frontend implements ClientHost {
     this.clients.add(client);
     if (this.isDraining) client.drain();
   }
+}
+
+function parserOptions(poolName: string, options: FrontendOptions): ParserOptions {
+  return { ...options.parser, poolName, maxRequestBytes: options.limits.maxRequestBytes };
 }

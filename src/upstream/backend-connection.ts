@@ -54,6 +54,7 @@ export class BackendConnection {
   private attempts = 0;
   private timer: NodeJS.Timeout | null = null;
   private isProbing = false;
+  private isRetiring = false;
   /** The socket is connected and counted in the statistics. */
   private isCounted = false;
 
@@ -154,6 +155,12 @@ export class BackendConnection {
   close(): void {
     this.drop(CLOSED);
     this.failInflight('no_backend');
+  }
+
+  /** Takes no new requests; closes once those inflight are answered, and tells the backend. */
+  retire(): void {
+    this.isRetiring = true;
+    this.closeIfRetired();
   }
 
   /** Refuses requests until the next `probe` succeeds. */
@@ -268,6 +275,13 @@ export class BackendConnection {
       // Whoever took the reply may have closed this connection.
       if (this.state !== READY) return;
     }
+    if (this.isRetiring) this.closeIfRetired();
+  }
+
+  private closeIfRetired(): void {
+    if (!this.isRetiring || this.inflight.length > 0 || this.state === CLOSED) return;
+    this.close();
+    this.backend.connectionRetired(this);
   }
 
   private deliver(request: Request, start: number, end: number, isLast: boolean): void {
@@ -310,6 +324,7 @@ export class BackendConnection {
     if (this.state !== READY) this.attemptFailed(reason, true);
     else if (this.inflight.length === 0 && error === null) this.drop(IDLE);
     else this.lose(reason, IDLE, true);
+    this.closeIfRetired();
   }
 
   /** An open connection is of no use any more: it goes, and all that waits for it fails. */
@@ -317,7 +332,8 @@ export class BackendConnection {
     if (!isCounted && reason !== 'timed_out') this.backend.stats.serverErr++;
     this.drop(next);
     this.failInflight(reason);
-    this.backend.failed(reason);
+    if (this.isRetiring) this.closeIfRetired();
+    else this.backend.failed(reason);
   }
 
   /** An attempt to connect came to nothing: down, and another one later. */
@@ -328,6 +344,10 @@ export class BackendConnection {
     this.drop(DOWN);
     this.downReason = reason;
     this.failInflight(reason);
+    if (this.isRetiring) {
+      this.closeIfRetired();
+      return;
+    }
     if (wasProbing) {
       this.backend.probeFailed(reason);
       return;

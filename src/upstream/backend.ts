@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { FailureReason } from '../core/failure.ts';
 import type { Log } from '../core/log.ts';
 import type { Request } from '../core/request.ts';
-import { BackendStats } from '../core/statistics.ts';
+import type { BackendStats } from '../core/statistics.ts';
 import type { Turn } from '../core/turn.ts';
 import type { ControlRequest, Protocol } from '../protocol/protocol.ts';
 import { BackendConnection } from './backend-connection.ts';
@@ -34,36 +34,75 @@ export interface BackendHost {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  /** The backend left the ring, or is back in it. */
+  /** The backend left the ring. */
+  onEjection(): void;
+  /** The ring has to be built anew: the backend is back in it. */
   onEjectionChange(): void;
 }
 
 /** One server of a pool: its connections, its health, its statistics. */
 export class Backend {
   readonly name: string;
-  readonly options: BackendOptions;
-  readonly stats = new BackendStats();
+  options: BackendOptions;
+  readonly stats: BackendStats;
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
   readonly handshake: readonly ControlRequest[];
   isEjected = false;
-  /** Times it was ejected. */
-  ejections = 0;
   private readonly host: BackendHost;
   private readonly connections: BackendConnection[] = [];
   private failuresInARow = 0;
   private retryTimer: NodeJS.Timeout | null = null;
+  private retireTimer: NodeJS.Timeout | null = null;
+  /** Connections that still answer what is inflight on them. */
+  private readonly retiring = new Set<BackendConnection>();
+  private onRetired: () => void = () => {};
 
-  constructor(options: BackendOptions, host: BackendHost) {
+  /** `stats` may be those of a backend of the same name that this one takes the place of. */
+  constructor(options: BackendOptions, host: BackendHost, stats: BackendStats) {
     this.name = options.name;
     this.options = options;
+    this.stats = stats;
     this.host = host;
     this.clock = host.clock;
     this.turn = host.turn;
     this.log = host.log;
     this.handshake = options.protocol.handshake({ password: options.password, db: options.db });
-    for (let i = 0; i < options.connections; i++) this.connections.push(new BackendConnection(this));
+    this.setConnections(options.connections);
+  }
+
+  /** Whether `reconfigure` will do: the server and what is said to it at first are the same. */
+  canBecome(options: BackendOptions): boolean {
+    const now = this.options;
+    return (
+      isSameAddress(now.address, options.address) &&
+      now.protocol === options.protocol &&
+      now.password === options.password &&
+      now.db === options.db
+    );
+  }
+
+  /** Takes over other limits and times; connections stay. */
+  reconfigure(options: BackendOptions): void {
+    this.options = options;
+    this.setConnections(options.connections);
+    if (!options.autoEject && this.isEjected) this.readmit('ejection was turned off');
+  }
+
+  /** Answers what is inflight within `withinMs`, then closes and calls `onRetired`. */
+  retire(withinMs: number, onRetired: () => void): void {
+    this.onRetired = onRetired;
+    this.stopRetrying();
+    this.setConnections(0);
+    if (this.retiring.size > 0) this.retireTimer = setTimeout(() => this.close(), withinMs);
+    else this.close();
+  }
+
+  /** A connection that was to retire is closed. */
+  connectionRetired(connection: BackendConnection): void {
+    this.retiring.delete(connection);
+    if (this.connections.length === 0 && this.retiring.size === 0) this.close();
   }
 
   /**
@@ -83,11 +122,19 @@ export class Backend {
 
   checkDeadlines(nowMs: number): void {
     for (const connection of this.connections) connection.checkDeadline(nowMs);
+    for (const connection of this.retiring) connection.checkDeadline(nowMs);
   }
 
   close(): void {
-    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
+    this.stopRetrying();
+    if (this.retireTimer !== null) clearTimeout(this.retireTimer);
+    this.retireTimer = null;
     for (const connection of this.connections) connection.close();
+    for (const connection of this.retiring) connection.close();
+    this.retiring.clear();
+    const { onRetired } = this;
+    this.onRetired = () => {};
+    onRetired();
   }
 
   /** Brings the gauges of `stats` up to date and returns it. */
@@ -124,21 +171,24 @@ export class Backend {
     const { autoEject, failureLimit } = this.options;
     if (!autoEject || this.isEjected || ++this.failuresInARow < failureLimit) return;
     this.isEjected = true;
-    this.ejections++;
     this.stats.isEjected = 1;
     this.stats.serverEjectedAtUs = Date.now() * 1000;
     this.log.warn({ server: this.name, reason, failures: this.failuresInARow }, 'server ejected');
-    this.host.onEjectionChange();
+    this.host.onEjection();
     for (const connection of this.connections) connection.suspend(reason);
     this.probeLater();
   }
 
   probeSucceeded(): void {
     this.failuresInARow = 0;
-    if (!this.isEjected) return;
+    if (this.isEjected) this.readmit('it answered a probe');
+  }
+
+  private readmit(why: string): void {
+    this.stopRetrying();
     this.isEjected = false;
     this.stats.isEjected = 0;
-    this.log.info({ server: this.name }, 'server readmitted');
+    this.log.info({ server: this.name, why }, 'server readmitted');
     // The other connections were suspended with this one.
     for (const connection of this.connections) if (!connection.isConnected) connection.resume();
     this.host.onEjectionChange();
@@ -149,8 +199,26 @@ export class Backend {
     this.probeLater();
   }
 
+  private setConnections(count: number): void {
+    const { connections } = this;
+    while (connections.length < count) connections.push(new BackendConnection(this));
+    const surplus = connections.splice(count);
+    for (const connection of surplus) this.retiring.add(connection);
+    for (const connection of surplus) connection.retire();
+  }
+
+  private stopRetrying(): void {
+    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
+    this.retryTimer = null;
+  }
+
   private probeLater(): void {
     this.retryTimer = setTimeout(() => this.connections[0]?.probe(), this.options.retryTimeoutMs);
     this.retryTimer.unref();
   }
+}
+
+function isSameAddress(a: BackendAddress, b: BackendAddress): boolean {
+  if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
+  return a.host === b.host && a.port === b.port;
 }

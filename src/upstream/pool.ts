@@ -1,41 +1,74 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { PoolStats } from '../core/statistics.ts';
+import { BackendStats, PoolStats } from '../core/statistics.ts';
 import type { Turn } from '../core/turn.ts';
 import { KeyRing, type KeyRingOptions } from '../ring/key-ring.ts';
 import { Backend, type BackendHost, type BackendOptions } from './backend.ts';
 
 export interface PoolOptions {
-  readonly name: string;
   readonly ring: Omit<KeyRingOptions, 'servers'>;
   readonly backends: readonly (BackendOptions & { readonly weight: number })[];
+}
+
+/** A pool's next shape: all that can be refused is done, so that `apply` can't fail. */
+export interface PoolPlan {
+  readonly options: PoolOptions;
+  readonly ring: KeyRing;
+}
+
+/** Checks and builds the ring of a pool to be. Throws a RangeError for weights that no ring can have. */
+export function planPool(options: PoolOptions): PoolPlan {
+  const servers = options.backends.map(({ name, weight }) => ({ name, weight }));
+  return { options, ring: new KeyRing({ ...options.ring, servers }) };
 }
 
 /** The servers behind one listen address, and the ring that spreads keys over those that are not ejected. */
 export class Pool implements BackendHost {
   readonly name: string;
-  readonly backends: readonly Backend[];
+  backends: readonly Backend[] = [];
   readonly stats = new PoolStats();
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  private readonly ring: KeyRing;
+  private ring: KeyRing;
+  /** Left the pool, and finish what is inflight. */
+  private readonly retiring = new Set<Backend>();
   private readonly stopTicking: () => void;
   private nextAny = 0;
 
-  constructor(options: PoolOptions, worker: { readonly clock: Clock; readonly turn: Turn; readonly log: Log }) {
-    this.name = options.name;
+  constructor(name: string, plan: PoolPlan, worker: { readonly clock: Clock; readonly turn: Turn; readonly log: Log }) {
+    this.name = name;
     this.clock = worker.clock;
     this.turn = worker.turn;
     this.log = worker.log;
-    this.ring = new KeyRing({
-      ...options.ring,
-      servers: options.backends.map(({ name, weight }) => ({ name, weight })),
-    });
-    this.backends = options.backends.map(backend => new Backend(backend, this));
+    this.ring = plan.ring;
+    this.apply(plan, 0);
     this.stopTicking = worker.clock.onTick(() => {
       for (const backend of this.backends) backend.checkDeadlines(this.clock.nowMs);
+      for (const backend of this.retiring) backend.checkDeadlines(this.clock.nowMs);
     });
+  }
+
+  /**
+   * Takes the shape of `plan`. A server that stays keeps its connections and its counts; one that goes gets nothing
+   * new, answers what is inflight within `retireMs` and is closed.
+   */
+  apply(plan: PoolPlan, retireMs: number): void {
+    const old = new Map(this.backends.map(backend => [backend.name, backend]));
+    this.backends = plan.options.backends.map(options => {
+      const had = old.get(options.name);
+      if (had === undefined) return new Backend(options, this, new BackendStats());
+      if (!had.canBecome(options)) return new Backend(options, this, had.stats);
+      old.delete(options.name);
+      had.reconfigure(options);
+      return had;
+    });
+    this.ring = plan.ring;
+    if (this.backends.some(backend => backend.isEjected)) this.onEjectionChange();
+    for (const backend of old.values()) {
+      this.retiring.add(backend);
+      backend.retire(retireMs, () => this.retiring.delete(backend));
+    }
   }
 
   /** Index of the backend for the key `buf[start, end)`, or -1 when all are ejected. */
@@ -55,7 +88,11 @@ export class Pool implements BackendHost {
 
   onEjectionChange(): void {
     this.ring.setLive(this.backends.map(backend => !backend.isEjected));
-    this.stats.serverEjects = this.backends.reduce((sum, backend) => sum + backend.ejections, 0);
+  }
+
+  onEjection(): void {
+    this.stats.serverEjects++;
+    this.onEjectionChange();
   }
 
   preconnect(): void {
@@ -66,5 +103,6 @@ export class Pool implements BackendHost {
   close(): void {
     this.stopTicking();
     for (const backend of this.backends) backend.close();
+    for (const backend of this.retiring) backend.close();
   }
 }
