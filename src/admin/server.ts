@@ -90,8 +90,6 @@ export class AdminServer {
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const deadline = setTimeout(() => request.socket.destroy(), this.clientTimeoutMs);
     response.once('close', () => clearTimeout(deadline));
-    // A body, should one come, is read and dropped.
-    request.resume();
     const { status, type, body } = await this.answer(request, response);
     const bytes = Buffer.from(body);
     response.writeHead(status, {

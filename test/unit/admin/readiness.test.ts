@@ -94,6 +94,21 @@ describe('with the clock in hand', () => {
     ]);
   });
 
+  test('an old result is not passed off as a new one while its server is asked again', async () => {
+    const probes = new Probes();
+    const subject = readiness([pool('a', [1, 2])], probes);
+    const first = subject.check();
+    probes.answer(1, null);
+    probes.answer(2, null);
+    await first;
+    nowMs += 1000;
+    const second = subject.check();
+    probes.answer(2, null);
+    await settled();
+    mock.timers.tick(50);
+    assert.equal((await second).pools[0]!.servers[0]!.reachable, null);
+  });
+
   test('a result holds for a second, then the server is asked again', async () => {
     const probes = new Probes();
     const subject = readiness([pool('a', [1])], probes);

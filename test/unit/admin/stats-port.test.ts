@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { describe, type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { describeStats, StatsPort, type StatsPortOptions } from '../../../src/admin/stats-port.ts';
 import { Totals } from '../../../src/admin/totals.ts';
 import { BACKEND_FIELDS, POOL_FIELDS } from '../../../src/core/statistics.ts';
@@ -105,18 +107,23 @@ describe('a client', () => {
     const gate = Promise.withResolvers<void>();
     const { port } = await start(t, new Totals([]), { fresh: () => gate.promise });
     const client = await RawClient.connect(port);
-    client.end();
-    await new Promise(setImmediate);
+    await new Promise<void>(resolve => client.socket.end(resolve));
+    // The FIN is with the kernel; after two turns of the event loop the server has read it.
+    await setImmediate();
+    await setImmediate();
     gate.resolve();
     assert.match((await client.readToEnd()).toString(), /^\{"service":"nutcracker", .*\}\n$/);
   });
 
   test('that sends bytes gets its whole line and no reset', async t => {
     const { port } = await start(t, totals);
+    const accepted = nextAcceptedSocket();
     const client = await RawClient.connect(port);
     client.send(Buffer.alloc(1 << 20, 'stats\r\n'));
     const text = (await client.readToEnd()).toString();
     assert.equal(client.error, null);
+    // At once, and not only when the time of such clients is up.
+    await within(once(await accepted, 'close'), { what: "the end of the server's side", timeoutMs: 3000 });
     assert.equal(Object.keys(JSON.parse(text).p).length, 6 + 50_000);
   });
 
@@ -158,3 +165,14 @@ test('the description has every field of the port, in its order, and its help', 
     .map(part => [...part.matchAll(/^ {2}(\w+) +"(.*)"$/gm)].map(([, name, help]) => [name, help]));
   assert.deepEqual(described, expected);
 });
+
+/** The server's side of the next connection that a server of this process accepts. */
+function nextAcceptedSocket(): Promise<Socket> {
+  return new Promise(resolve => {
+    const take = (message: unknown) => {
+      unsubscribe('net.server.socket', take);
+      resolve((message as { socket: Socket }).socket);
+    };
+    subscribe('net.server.socket', take);
+  });
+}
