@@ -11,8 +11,13 @@ export const LINE_VALUE = 4;
 /** A line that more follow: STAT, ITEM, PREFIX. */
 export const LINE_STAT = 5;
 export const LINE_END = 6;
-/** An error that a storage command's well-formed line never gets: the server takes the data for commands. */
+/** An error that a storage command's well-formed line never gets, unless the server takes the data for commands. */
 export const LINE_REFUSED = 7;
+/**
+ * memcached 1.6 had no memory for the reply to a get and with it threw away replies to earlier requests that it had
+ * not sent yet: which request this line belongs to cannot be known.
+ */
+export const LINE_LOST = 8;
 
 const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
 const END = ascii('END');
@@ -23,6 +28,7 @@ const VERSION = ascii('VERSION ');
 const STORED = ascii('STORED');
 const STAT = ascii('STAT ');
 const SERVER_ERROR = ascii('SERVER_ERROR');
+const LOST = ascii('SERVER_ERROR out of memory writing get response');
 const NOT_STORED = ascii('NOT_STORED');
 const NOT_FOUND = ascii('NOT_FOUND');
 const DELETED = ascii('DELETED');
@@ -54,6 +60,7 @@ export function replyLineKind(buf: Buffer, start: number, end: number): number {
     case 0x53: // S
       if (is(buf, start, end, STORED)) return LINE_STORED;
       if (begins(buf, start, end, STAT)) return LINE_STAT;
+      if (is(buf, start, end, LOST)) return LINE_LOST;
       return begins(buf, start, end, SERVER_ERROR) ? LINE_ERROR : LINE_UNKNOWN;
     case 0x45: // E
       if (is(buf, start, end, END)) return LINE_END;
@@ -94,10 +101,7 @@ function isNumber(buf: Buffer, start: number, end: number): boolean {
   return true;
 }
 
-/**
- * Position of the bytes field's end and its value of a VALUE line, `VALUE <key> <flags> <bytes> [<cas>]`: the number
- * of data bytes, or -1 when the line is not of that form.
- */
+/** Number of data bytes after the line `VALUE <key> <flags> <bytes> [<cas>]`, or -1 when it is not of that form. */
 export function valueDataBytes(buf: Buffer, start: number, end: number): number {
   let at = start + VALUE.length;
   const keyStart = at;

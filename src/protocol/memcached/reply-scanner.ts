@@ -2,6 +2,7 @@ import { INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol.ts';
 import {
   LINE_END,
   LINE_ERROR,
+  LINE_LOST,
   LINE_REFUSED,
   LINE_STAT,
   LINE_STORED,
@@ -128,6 +129,7 @@ export class MemcachedReplyScanner implements ReplyScanner {
       this.isError = true;
       return line === LINE_REFUSED && this.kind === REPLY_STORED ? MALFORMED : DONE;
     }
+    if (line === LINE_LOST) return MALFORMED;
     switch (this.kind) {
       case REPLY_VALUES:
         if (line === LINE_END) return DONE;

@@ -1,5 +1,5 @@
 import { type Framer, INCOMPLETE } from '../protocol.ts';
-import { BINARY_MAGIC, beginsLongLine, MAX_LINE_BYTES, RequestLine } from './request-line.ts';
+import { BINARY_MAGIC, beginsLongLine, getLineLimit, MAX_LINE_BYTES, RequestLine } from './request-line.ts';
 import { storageDataBytes } from './storage-header.ts';
 
 const LF = 10;
@@ -27,7 +27,7 @@ export class MemcachedFramer implements Framer {
   /** `maxRequestBytes`: of the line and its data block together. */
   constructor(maxRequestBytes: number) {
     this.maxRequestBytes = maxRequestBytes;
-    this.maxGetLineBytes = Math.max(maxRequestBytes, MAX_LINE_BYTES);
+    this.maxGetLineBytes = getLineLimit(maxRequestBytes);
   }
 
   reset(): void {

@@ -8,6 +8,8 @@ const SPACE = 32;
 
 /** A line without a newline in its first so many bytes is refused; `get` and `gets` may be longer. memcached's limit. */
 export const MAX_LINE_BYTES = 2049;
+/** What `get` and `gets` may grow to at most: two million keys, which memcached would take too. */
+const MAX_GET_LINE_BYTES = 4 << 20;
 /** More spaces than these before `get`, and the line may not be longer than others. memcached's limit. */
 const MAX_LEADING_SPACES = 100;
 /** First byte of a request of the binary protocol. */
@@ -137,6 +139,11 @@ export class RequestLine {
     this.argEnds = ends;
     return true;
   }
+}
+
+/** How long the line of `get` and `gets` may be where requests may have `maxRequestBytes`. */
+export function getLineLimit(maxRequestBytes: number): number {
+  return Math.max(MAX_LINE_BYTES, Math.min(maxRequestBytes, MAX_GET_LINE_BYTES));
 }
 
 /** Whether a line that begins with `buf[start, end)` may be longer than MAX_LINE_BYTES: that of get and gets. */

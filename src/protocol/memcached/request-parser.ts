@@ -41,7 +41,7 @@ import {
   versionReply,
 } from './replies.ts';
 import { REPLY_LINE, REPLY_STATS, REPLY_STORED, REPLY_VALUES } from './reply-scanner.ts';
-import { BINARY_MAGIC, beginsLongLine, MAX_KEY_BYTES, MAX_LINE_BYTES, RequestLine } from './request-line.ts';
+import { BINARY_MAGIC, beginsLongLine, getLineLimit, MAX_KEY_BYTES, RequestLine } from './request-line.ts';
 import { statsCoalescerFor } from './stats-command.ts';
 import { isExptime, storageDataBytes } from './storage-header.ts';
 import { ValuesCoalescer } from './values-coalescer.ts';
@@ -77,7 +77,7 @@ export class MemcachedRequestParser implements RequestParser {
 
   constructor(options: ParserOptions) {
     this.maxRequestBytes = options.maxRequestBytes;
-    this.maxGetLineBytes = Math.max(options.maxRequestBytes, MAX_LINE_BYTES);
+    this.maxGetLineBytes = getLineLimit(options.maxRequestBytes);
     this.versionReply = versionReply(options.version);
   }
 

@@ -42,7 +42,7 @@ const GOOD: readonly (readonly [kind: number, reply: string, isError?: boolean])
   [REPLY_VALUES, `VALUE ${K250} 0 256 1\r\n${BINARY}\r\nEND\r\n`],
   [REPLY_VALUES, 'VALUE a\t\rb 0 1\r\nx\r\nEND\r\n'],
   [REPLY_VALUES, `VALUE big 0 9000\r\n${'END\r\n'.repeat(1800)}\r\nEND\r\n`],
-  [REPLY_VALUES, 'SERVER_ERROR out of memory writing get response\r\n', true],
+  [REPLY_VALUES, 'SERVER_ERROR out of memory storing object\r\n', true],
   [REPLY_VALUES, 'VALUE a 0 1\r\nx\r\nSERVER_ERROR out of memory\r\n', true],
   [REPLY_VALUES, 'CLIENT_ERROR invalid exptime argument\r\n', true],
   [REPLY_STATS, 'STAT pid 1\r\nSTAT inter 127.0.0.1\r\nEND\r\n'],
@@ -107,6 +107,10 @@ const BAD: readonly (readonly [kind: number, reply: string])[] = [
   // The server did not take the header: it will read the data as commands.
   [REPLY_STORED, 'ERROR\r\n'],
   [REPLY_STORED, 'CLIENT_ERROR bad command line format\r\n'],
+  // Replies to earlier requests were lost with it.
+  [REPLY_VALUES, 'SERVER_ERROR out of memory writing get response\r\n'],
+  [REPLY_LINE, 'SERVER_ERROR out of memory writing get response\r\n'],
+  [REPLY_STATS, 'SERVER_ERROR out of memory writing get response\r\n'],
   [REPLY_VALUES, 'STORED\r\n'],
   [REPLY_VALUES, 'VALUE a 0\r\n'],
   [REPLY_VALUES, 'VALUE a 0 x\r\n'],
