@@ -2,16 +2,17 @@
 // Unit tests run two files at a time, integration tests one by one: those measure memory and kill processes.
 // A PATH narrows the run to a file or a directory; flags go to `node --test`.
 import { spawn } from 'node:child_process';
-import { existsSync, globSync, statSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { childPids } from '../test/support/child.ts';
 import { ensureServersOrExit } from './ensure-servers.ts';
 
 interface Phase {
   readonly name: string;
   readonly files: string[];
   readonly concurrency: number;
-  /** For one test; a test that hangs fails the run instead of holding it. */
+  /** For one test. Node's runner waits for ever for a file whose tests are over and whose timers are not; we do not. */
   readonly timeoutMs: number;
 }
 
@@ -22,6 +23,10 @@ interface Totals {
   cancelled: number;
   skipped: number;
 }
+
+/** How much longer than one test may take it may be silent. */
+const SILENCE_GRACE_MS = 30_000;
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const root = path.join(import.meta.dirname, '..');
 const { paths, flags } = readArguments(process.argv.slice(2));
@@ -40,8 +45,9 @@ ensureServersOrExit(['redis', 'memcached', 'nutcracker']);
 const totals: Totals = { tests: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0 };
 const startedAt = performance.now();
 let exitCode = 0;
+let isInterrupted = false;
 for (const phase of phases) {
-  if (phase.files.length === 0) continue;
+  if (phase.files.length === 0 || isInterrupted) continue;
   console.log(`\n# ${phase.name} tests: ${phase.files.length} files`);
   const code = await runPhase(phase);
   if (code !== 0) exitCode = code;
@@ -56,6 +62,7 @@ process.exit(exitCode);
 
 /** Runs the files of a phase, adds what it counted to the totals and resolves with the exit code. */
 function runPhase(phase: Phase): Promise<number> {
+  const silenceMs = phase.timeoutMs + SILENCE_GRACE_MS;
   const args = [
     '--test',
     '--test-reporter=spec',
@@ -65,11 +72,22 @@ function runPhase(phase: Phase): Promise<number> {
     ...phase.files,
   ];
   const env = process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env;
-  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const forward = (signal: NodeJS.Signals) => child.kill(signal);
-  process.on('SIGTERM', forward).on('SIGINT', forward);
+  // A process group of its own, to be ended as a whole; what tests have started ends with its test process.
+  const child = spawn(process.execPath, args, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+  const pid = child.pid!;
+  const forward = (signal: NodeJS.Signals) => {
+    isInterrupted = true;
+    process.kill(-pid, signal);
+  };
+  for (const signal of FORWARDED) process.on(signal, forward);
+  const silence = setTimeout(() => {
+    console.log(`\nnpm test: nothing came for ${silenceMs / 1000} s. Still running: ${filesRunning(pid).join(', ')}`);
+    process.kill(-pid, 'SIGTERM');
+  }, silenceMs);
+
   let line = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    silence.refresh();
     process.stdout.write(text);
     const lines = (line + text).split('\n');
     line = lines.pop()!;
@@ -78,10 +96,16 @@ function runPhase(phase: Phase): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', code => {
-      process.off('SIGTERM', forward).off('SIGINT', forward);
+      clearTimeout(silence);
+      for (const signal of FORWARDED) process.off(signal, forward);
       resolve(code ?? 1);
     });
   });
+}
+
+/** Test files that children of the runner are at (Linux). */
+function filesRunning(runner: number): string[] {
+  return childPids(runner).map(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').at(-2) ?? '');
 }
 
 /** Takes a summary line of the spec reporter, such as "ℹ pass 12". */
