@@ -25,6 +25,8 @@ export interface WorkerFigures {
   readonly clientConnections: number;
 }
 
+const RETIRED_KEPT = 1000;
+
 /**
  * The sum over all workers of what they count.
  *
@@ -38,9 +40,9 @@ export interface WorkerFigures {
  */
 export class Totals {
   private entries: readonly PoolEntry[] = [];
-  private readonly workersBySlot = new Map<number, WorkerFigures>();
-  /** The last process of each slot that was retired: what it sent before its end may arrive after it. */
-  private readonly retiredBySlot = new Map<number, ProcessSnapshot>();
+  private readonly workersById = new Map<number, WorkerFigures>();
+  /** The last process of each id that was retired: what it sent before its end may arrive after it. */
+  private readonly retiredById = new Map<number, ProcessSnapshot>();
 
   constructor(pools: readonly PoolNames[]) {
     this.setPools(pools);
@@ -56,28 +58,36 @@ export class Totals {
     });
   }
 
-  /** Takes in what the worker in `workerSlot` counts since it started. */
-  update(workerSlot: number, snapshot: WorkerSnapshot): void {
+  /**
+   * Takes in what a worker counts since it started. While a worker is being replaced two of them fill one slot, so
+   * they are told apart by `id`.
+   */
+  update(id: number, snapshot: WorkerSnapshot, slot = id): void {
     const { process } = snapshot;
-    const retired = this.retiredBySlot.get(workerSlot);
+    const retired = this.retiredById.get(id);
     if (retired !== undefined && retired.pid === process.pid && process.uptimeMs >= retired.uptimeMs) return;
-    const before = this.workersBySlot.get(workerSlot);
-    if (before !== undefined && before.process.pid !== process.pid) this.retire(workerSlot);
+    const before = this.workersById.get(id);
+    if (before !== undefined && before.process.pid !== process.pid) this.retire(id);
 
     const reported = new Map(snapshot.pools.map(pool => [pool.name, pool]));
-    for (const entry of this.entries) entry.update(workerSlot, reported.get(entry.name));
+    for (const entry of this.entries) entry.update(id, reported.get(entry.name));
     let clientConnections = 0;
     for (const { stats } of snapshot.pools) clientConnections += stats.clientConnections;
-    this.workersBySlot.set(workerSlot, { slot: workerSlot, process, clientConnections });
+    this.workersById.set(id, { slot, process, clientConnections });
   }
 
-  /** The worker in `workerSlot` is dead: its counters stay, its gauges and process figures vanish. */
-  retire(workerSlot: number): void {
-    const worker = this.workersBySlot.get(workerSlot);
+  /** The worker is gone: its counters stay, its gauges and process figures vanish. */
+  retire(id: number): void {
+    const worker = this.workersById.get(id);
     if (worker === undefined) return;
-    this.workersBySlot.delete(workerSlot);
-    this.retiredBySlot.set(workerSlot, worker.process);
-    for (const entry of this.entries) entry.update(workerSlot, undefined);
+    this.workersById.delete(id);
+    this.retiredById.set(id, worker.process);
+    // Ids may be new for each worker: only the latest can still have something on its way.
+    for (const old of this.retiredById.keys()) {
+      if (this.retiredById.size <= RETIRED_KEPT) break;
+      this.retiredById.delete(old);
+    }
+    for (const entry of this.entries) entry.update(id, undefined);
   }
 
   /** Pools in the order of the config; the servers of each in twemproxy's order. */
@@ -85,9 +95,10 @@ export class Totals {
     return this.entries.map(entry => entry.total());
   }
 
-  /** Living workers that have reported, by slot. */
+  /** Living workers that have reported, by slot; of two in one slot the younger. */
   workers(): WorkerFigures[] {
-    return [...this.workersBySlot.values()].sort((a, b) => a.slot - b.slot);
+    const bySlot = new Map([...this.workersById.values()].map(worker => [worker.slot, worker]));
+    return [...bySlot.values()].sort((a, b) => a.slot - b.slot);
   }
 }
 

@@ -67,6 +67,7 @@ function followSignals(master: Master, firstLevel: LogLevel, load: () => Config)
       .reload(load)
       .catch(error => master.log.error({ reason: error.message }, 'not reloaded: nothing has changed'));
   });
+  process.on('SIGUSR2', () => void master.restartWorkers());
   return new Promise(resolve => {
     const end = (signal: NodeJS.Signals) => {
       process.off('SIGTERM', end);

@@ -33,6 +33,8 @@ const toMaster = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('prepared'), id: z.int() }),
   z.strictObject({ type: z.literal('refused'), id: z.int(), message: z.string() }),
   z.strictObject({ type: z.literal('switched'), id: z.int() }),
+  /** The worker drains of its own accord and exits; another should take its place now. */
+  z.strictObject({ type: z.literal('leaving') }),
   /** The worker can't do its work; it exits after this. */
   z.strictObject({ type: z.literal('failed'), message: z.string() }),
   /** `id`: of the `report` it answers; null: of its own accord. */

@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { type ConfigChanges, configChanges } from '../config/changes.ts';
 import type { Config, LogLevel } from '../config/config.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
-import type { BoundHandle } from './listen-sockets.ts';
 import { createLog, type ReopenableLog } from './logger.ts';
 import { Monitoring, type MonitoringOptions } from './monitoring.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
 import { SocketTable } from './socket-table.ts';
-import { type Generation, WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
+import type { Generation, Sockets, WorkerProcess } from './worker-process.ts';
+import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
 
 /**
  * V8 for a proxy that makes short-lived garbage and shares its cores with other workers: a young generation that a
@@ -110,7 +110,7 @@ export class Master implements WorkerSlotHost {
     for (const slot of this.slots) slot.drain();
     this.sockets.close();
     const timer = setTimeout(() => this.killRemaining(), this.config.shutdownTimeoutMs + EXIT_GRACE_MS);
-    if (this.slots.some(slot => slot.pid !== null)) await allGone;
+    if (this.slots.some(slot => !slot.isEmpty)) await allGone;
     clearTimeout(timer);
     this.release();
     this.log.info({}, 'ringmaster is done');
@@ -139,7 +139,7 @@ export class Master implements WorkerSlotHost {
     );
     const problem = answers.find(answer => answer !== null);
     if (problem !== undefined && problem !== null) {
-      for (const slot of this.slots) slot.abandon(generation.id);
+      for (const slot of this.slots) slot.send({ type: 'abandon', id: generation.id });
       this.sockets.abandon(plan);
       throw new Error(`a worker refused the configuration: ${problem}`);
     }
@@ -154,6 +154,16 @@ export class Master implements WorkerSlotHost {
     const tookMs = Math.round(performance.now() - startedAtMs);
     this.log.info({ ...changes, tookMs }, 'configuration reloaded: every worker has it');
     return { changes, tookMs };
+  }
+
+  /** Replaces the workers one by one, each by a successor that serves before it leaves. */
+  restartWorkers(): Promise<void> {
+    const next = this.reloading.then(async () => {
+      for (const slot of this.slots) await slot.replace();
+      this.log.info({ workers: this.slots.length }, 'all workers were replaced');
+    });
+    this.reloading = next.catch(() => {});
+    return next;
   }
 
   setLogLevel(level: LogLevel): void {
@@ -172,25 +182,24 @@ export class Master implements WorkerSlotHost {
     return { id: this.generation, config: this.config };
   }
 
-  socketsOf(slot: number): Iterable<readonly [string, BoundHandle]> {
+  socketsOf(slot: number): Sockets {
     return this.sockets.handles(slot);
   }
 
-  onReady(slot: WorkerSlot): void {
-    this.log.info({ slot: slot.index, workerPid: slot.pid }, 'worker is ready');
+  onReady(): void {
     if (this.slots.every(each => each.isReady)) this.onAllReady();
   }
 
-  onReport(slot: WorkerSlot, id: number | null, snapshot: WorkerSnapshot): void {
-    this.monitoring.totals.update(slot.index, snapshot);
-    if (id !== null) this.reportArrived(id, slot.index);
+  onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void {
+    this.monitoring.totals.update(worker.id, snapshot, worker.slot);
+    if (id !== null) this.reportArrived(id, worker.slot);
   }
 
-  onGone(slot: WorkerSlot, failure: string | null): void {
-    this.monitoring.totals.retire(slot.index);
-    for (const id of this.waiting.keys()) this.reportArrived(id, slot.index);
-    if (!this.isStarted) this.onStartFailed(new StartError(failure ?? 'a worker died while it started'));
-    if (this.slots.every(each => each.pid === null)) this.onAllGone();
+  onGone(worker: WorkerProcess): void {
+    this.monitoring.totals.retire(worker.id);
+    for (const id of this.waiting.keys()) this.reportArrived(id, worker.slot);
+    if (!this.isStarted) this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));
+    if (this.slots.every(slot => slot.isEmpty)) this.onAllGone();
   }
 
   /** Asks all workers for their figures; resolves when they came, or after 100 ms with what there is. */
@@ -235,8 +244,8 @@ export class Master implements WorkerSlotHost {
 
   private killRemaining(): void {
     for (const slot of this.slots) {
-      if (slot.pid === null) continue;
-      this.log.warn({ slot: slot.index, workerPid: slot.pid }, 'worker did not end within shutdown_timeout: killed');
+      if (slot.isEmpty) continue;
+      this.log.warn({ slot: slot.index }, 'worker did not end within shutdown_timeout: killed');
       slot.kill();
     }
   }

@@ -19,7 +19,7 @@ export interface MonitoringSource {
   readonly log: Log;
   /** Asks the workers for new figures; resolves when they have come, or soon anyway. */
   fresh(): Promise<void>;
-  workers(): readonly { readonly pid: number | null; readonly isReady: boolean; readonly restarts: number }[];
+  workers(): readonly { readonly isReady: boolean; readonly restarts: number }[];
 }
 
 /** All that looks at the workers' figures from outside: the admin HTTP server and the statistics port. */

@@ -16,7 +16,7 @@ export function runWorker(worker: Worker): void {
   const role = new WorkerRole();
   process.on('message', (message, handle) => role.receive(message, handle as ListenHandle | undefined));
   process.on('disconnect', () => role.drain('the master is gone'));
-  process.on('SIGTERM', () => role.drain('SIGTERM'));
+  process.on('SIGTERM', () => role.leave('SIGTERM'));
   // Ctrl-C reaches the whole foreground group, and so do a terminal's other signals: the master decides.
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const) {
     process.on(signal, () => {});
@@ -84,7 +84,13 @@ class WorkerRole {
       process.exit(1);
     }
     this.log.log.fatal({ err: error }, 'uncaught error in a worker');
-    void this.drain('an uncaught error');
+    this.leave('an uncaught error');
+  }
+
+  /** Makes room for another worker, then drains. */
+  leave(why: string): void {
+    if (!this.isDraining) send({ type: 'leaving' });
+    void this.drain(why);
   }
 
   private start(slot: number, config: Config): void {

@@ -1,10 +1,14 @@
 import { connect, type Socket } from 'node:net';
+import type { Clock } from '../core/clock.ts';
 import { type FailureReason, failureFromErrno } from '../core/failure.ts';
 import { Fifo } from '../core/fifo.ts';
+import type { Log } from '../core/log.ts';
 import { Outbox } from '../core/outbox.ts';
 import type { Request } from '../core/request.ts';
+import type { BackendStats } from '../core/statistics.ts';
+import type { Turn } from '../core/turn.ts';
 import { type ControlRequest, INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
-import type { Backend } from './backend.ts';
+import type { BackendOptions } from './backend-options.ts';
 
 /*
  * One persistent connection to a server, shared by all clients of a worker.
@@ -33,11 +37,31 @@ const RECONNECT_MAX_MS = 1000;
 const KEEPALIVE_DELAY_MS = 60_000;
 
 const READ_BUFFER_BYTES = 64 * 1024;
+/** The replies to AUTH, SELECT and the like have a line; a server that says more to them is none. */
+const CONTROL_REPLY_MAX_BYTES = 64 * 1024;
 /** All server sockets of the worker read into it: a read is dealt with before the next one begins. */
 const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+const NO_BYTES = Buffer.alloc(0);
+
+/** The backend, as its connections know it. */
+export interface ConnectionOwner {
+  readonly name: string;
+  readonly options: BackendOptions;
+  readonly stats: BackendStats;
+  readonly handshake: readonly ControlRequest[];
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly log: Log;
+  fail(request: Request, reason: FailureReason): void;
+  succeeded(isErrorReply: boolean): void;
+  failed(reason: FailureReason): void;
+  probeSucceeded(): void;
+  probeFailed(reason: FailureReason): void;
+  connectionRetired(connection: BackendConnection): void;
+}
 
 export class BackendConnection {
-  private readonly backend: Backend;
+  private readonly backend: ConnectionOwner;
   private readonly scanner: ReplyScanner;
   private state = IDLE;
   private socket: Socket | null = null;
@@ -48,7 +72,7 @@ export class BackendConnection {
   private isInReply = false;
   /** Requests of our own still to be answered before the connection is ready; sent one by one. */
   private controls: ControlRequest[] = [];
-  private controlReply: Buffer[] = [];
+  private controlReply: Buffer = NO_BYTES;
   /** While down: why, for the requests that fail at once. */
   private downReason: FailureReason = 'connection_refused';
   private attempts = 0;
@@ -58,7 +82,7 @@ export class BackendConnection {
   /** The socket is connected and counted in the statistics. */
   private isCounted = false;
 
-  constructor(backend: Backend) {
+  constructor(backend: ConnectionOwner) {
     this.backend = backend;
     this.scanner = backend.options.protocol.createReplyScanner();
   }
@@ -193,10 +217,11 @@ export class BackendConnection {
       },
     });
     this.socket = socket;
-    this.outbox = new Outbox(socket, turn, true);
+    this.outbox = new Outbox(socket, turn, true, null);
     socket.on('connect', () => this.connected(socket));
-    socket.on('drain', () => {
-      if (this.socket === socket && this.state === READY) this.outbox?.unblock();
+    // Nothing will be answered any more. 'close' would come only when the server has read all that we sent.
+    socket.on('end', () => {
+      if (this.socket === socket) this.closed(null);
     });
     let error: NodeJS.ErrnoException | null = null;
     socket.on('error', e => {
@@ -205,7 +230,12 @@ export class BackendConnection {
     socket.on('close', () => {
       if (this.socket === socket) this.closed(error);
     });
-    this.timer = setTimeout(() => this.attemptFailed('timed_out'), options.connectTimeoutMs);
+    this.timer = setTimeout(() => this.connectTimedOut(), options.connectTimeoutMs);
+  }
+
+  private connectTimedOut(): void {
+    this.backend.stats.serverTimedout++;
+    this.attemptFailed('timed_out');
   }
 
   private connected(socket: Socket): void {
@@ -251,7 +281,7 @@ export class BackendConnection {
         continue;
       }
       const head = this.inflight.peek();
-      if (head === undefined) {
+      if (head === undefined || this.isUnsent()) {
         this.backend.log.warn({ server: this.backend.name, bytes: length - position }, 'server spoke unasked');
         this.lose('server_garbage', IDLE);
         return;
@@ -278,6 +308,14 @@ export class BackendConnection {
     if (this.isRetiring) this.closeIfRetired();
   }
 
+  /**
+   * Not a byte of any request inflight has left: what the server says is no answer to it, but perhaps one that came
+   * twice. The next request must not get it.
+   */
+  private isUnsent(): boolean {
+    return (this.outbox as Outbox).unwrittenBytes >= this.inflightBytes;
+  }
+
   private closeIfRetired(): void {
     if (!this.isRetiring || this.inflight.length > 0 || this.state === CLOSED) return;
     this.close();
@@ -292,17 +330,20 @@ export class BackendConnection {
   /** Reads the reply to a request of our own; the position after it, or -1 when there is no more to read. */
   private readControl(start: number, end: number): number {
     const stop = this.scanner.scan(readBuffer, start, end);
-    if (stop === MALFORMED) {
+    const bytes = readBuffer.subarray(start, stop === INCOMPLETE ? end : stop);
+    if (stop === MALFORMED || this.controlReply.length + bytes.length > CONTROL_REPLY_MAX_BYTES) {
       this.attemptFailed('server_garbage');
       return -1;
     }
-    this.controlReply.push(Buffer.from(readBuffer.subarray(start, stop === INCOMPLETE ? end : stop)));
+    const reply = Buffer.concat([this.controlReply, bytes]);
+    this.controlReply = stop === INCOMPLETE ? reply : NO_BYTES;
     if (stop === INCOMPLETE) return -1;
-    const reply = Buffer.concat(this.controlReply);
-    this.controlReply = [];
     const complaint = this.controls.shift()?.check(reply) ?? null;
     if (complaint !== null) {
-      this.backend.log.error({ server: this.backend.name, complaint }, 'server refused the handshake');
+      // Once, and not at every attempt to come back.
+      if (this.state !== DOWN) {
+        this.backend.log.error({ server: this.backend.name, complaint }, 'server refused the handshake');
+      }
       this.attemptFailed('server_auth');
       return -1;
     }
@@ -322,7 +363,7 @@ export class BackendConnection {
     else stats.serverErr++;
     const reason = error === null ? 'connection_reset' : failureFromErrno(error.code);
     if (this.state !== READY) this.attemptFailed(reason, true);
-    else if (this.inflight.length === 0 && error === null) this.drop(IDLE);
+    else if (this.inflight.length === 0) this.drop(IDLE);
     else this.lose(reason, IDLE, true);
     this.closeIfRetired();
   }
@@ -376,7 +417,7 @@ export class BackendConnection {
     this.outbox = null;
     this.isInReply = false;
     this.controls = [];
-    this.controlReply = [];
+    this.controlReply = NO_BYTES;
     this.isProbing = false;
     this.state = next;
   }

@@ -4,30 +4,9 @@ import type { Log } from '../core/log.ts';
 import type { Request } from '../core/request.ts';
 import type { BackendStats } from '../core/statistics.ts';
 import type { Turn } from '../core/turn.ts';
-import type { ControlRequest, Protocol } from '../protocol/protocol.ts';
-import { BackendConnection } from './backend-connection.ts';
-
-export type BackendAddress = { readonly host: string; readonly port: number } | { readonly path: string };
-
-/** What the backends of a pool have in common, and `address` and `name` of this one. Durations in ms, sizes in bytes. */
-export interface BackendOptions {
-  readonly name: string;
-  readonly address: BackendAddress;
-  readonly protocol: Protocol;
-  readonly password: string | null;
-  readonly db: number;
-  readonly connections: number;
-  /** From the hand-over to the connection to the end of the reply; 0: none. */
-  readonly timeoutMs: number;
-  readonly connectTimeoutMs: number;
-  readonly maxInflight: number;
-  readonly outputLimitBytes: number;
-  readonly autoEject: boolean;
-  /** Failures in a row that eject. */
-  readonly failureLimit: number;
-  /** Time out of the ring before the server is probed. */
-  readonly retryTimeoutMs: number;
-}
+import type { ControlRequest } from '../protocol/protocol.ts';
+import { BackendConnection, type ConnectionOwner } from './backend-connection.ts';
+import type { BackendAddress, BackendOptions } from './backend-options.ts';
 
 /** What a backend needs of its worker. */
 export interface BackendHost {
@@ -41,7 +20,7 @@ export interface BackendHost {
 }
 
 /** One server of a pool: its connections, its health, its statistics. */
-export class Backend {
+export class Backend implements ConnectionOwner {
   readonly name: string;
   options: BackendOptions;
   readonly stats: BackendStats;
@@ -94,6 +73,8 @@ export class Backend {
   retire(withinMs: number, onRetired: () => void): void {
     this.onRetired = onRetired;
     this.stopRetrying();
+    // The figures live on under this name, in the backend that takes its place.
+    this.stats.isEjected = 0;
     this.setConnections(0);
     if (this.retiring.size > 0) this.retireTimer = setTimeout(() => this.close(), withinMs);
     else this.close();
@@ -213,7 +194,8 @@ export class Backend {
   }
 
   private probeLater(): void {
-    this.retryTimer = setTimeout(() => this.connections[0]?.probe(), this.options.retryTimeoutMs);
+    const pauseMs = Math.max(PROBE_PAUSE_MIN_MS, this.options.retryTimeoutMs);
+    this.retryTimer = setTimeout(() => this.connections[0]?.probe(), pauseMs);
     this.retryTimer.unref();
   }
 }

@@ -3,7 +3,8 @@ import type { Log } from '../core/log.ts';
 import { BackendStats, PoolStats } from '../core/statistics.ts';
 import type { Turn } from '../core/turn.ts';
 import { KeyRing, type KeyRingOptions } from '../ring/key-ring.ts';
-import { Backend, type BackendHost, type BackendOptions } from './backend.ts';
+import { Backend, type BackendHost } from './backend.ts';
+import type { BackendOptions } from './backend-options.ts';
 
 export interface PoolOptions {
   readonly ring: Omit<KeyRingOptions, 'servers'>;
