@@ -315,6 +315,7 @@ const DIFFERENCES: readonly (readonly [sent: string, theirs: string, ours: strin
     BAD_FORMAT + ERROR,
     'the same; a header that some server refuses is not forwarded',
   ],
+  ['set a\0b 0 0 1\r\na\r\n', ERROR + ERROR, BAD_FORMAT + ERROR, 'the same'],
   ['set k +1 0 1\r\na\r\n', STORED, BAD_FORMAT + ERROR, 'numbers are plain decimal: every server must read them alike'],
   ['set k -0 0 1\r\na\r\n', STORED, BAD_FORMAT + ERROR, 'the same'],
   ['set k 0\t 0 1\r\na\r\n', STORED, BAD_FORMAT + ERROR, 'the same'],

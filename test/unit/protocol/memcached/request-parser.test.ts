@@ -152,6 +152,7 @@ const LOCAL: readonly (readonly [string, string, string, noreply?: boolean])[] =
   ['set k 0 0 2147483646\r\n', BAD_FORMAT, 'set'],
   ['set k 0 0 4294967297\r\n', BAD_FORMAT, 'set'],
   ['set k 0 0 1\0\r\n', BAD_FORMAT, 'set'],
+  ['set a\0b 0 0 1\r\n', BAD_FORMAT, 'set'],
   [`set ${K251} 0 0 1\r\n`, BAD_FORMAT, 'set'],
   ['cas k 0 0 1 18446744073709551616\r\n', BAD_FORMAT, 'cas'],
   ['cas k 0 0 1 -1\r\n', BAD_FORMAT, 'cas'],
@@ -278,6 +279,19 @@ test('forwards a request of exactly the limit', () => {
     readRequests(bytes(text), [], { ...OPTIONS, maxRequestBytes })[0]!.route;
   assert.equal(at(text.length), ROUTE_KEY);
   assert.equal(at(text.length - 1), ROUTE_LOCAL);
+});
+
+test('a frame ends at the header of a request one byte over the limit, and at the data of one that fits', () => {
+  const session = memcachedProtocol.createSession(1);
+  const header = 'set k 0 0 100\r\n';
+  for (const [over, want] of [
+    [0, INCOMPLETE],
+    [1, header.length],
+  ] as const) {
+    const framer = memcachedProtocol.createFramer({ ...OPTIONS, maxRequestBytes: header.length + 102 - over }, session);
+    framer.reset();
+    assert.equal(framer.scan(bytes(header), 0, header.length), want);
+  }
 });
 
 test('reads what follows a refused line as the next request', () => {
