@@ -80,7 +80,9 @@ export async function startNutcracker(config: string, options: NutcrackerOptions
 }
 
 /** What `nutcracker -t` says to this text: exit code 0 when it likes it. */
-export async function testNutcrackerConfig(config: string | Uint8Array): Promise<Exit & { stdout: string; stderr: string }> {
+export async function testNutcrackerConfig(
+  config: string | Uint8Array,
+): Promise<Exit & { stdout: string; stderr: string }> {
   const file = path.join(temporaryDirectory('nutcracker'), 'nutcracker.yml');
   writeFileSync(file, config);
   return run(NUTCRACKER, ['-t', '-c', file]);
