@@ -10,6 +10,11 @@ const FREE_CHUNKS_MAX = 1024;
 const freeChunks: Buffer[] = [];
 const NO_CHUNK = Buffer.alloc(0);
 
+/** Who wants to know that an outbox which had to wait for the kernel waits no longer. */
+export interface OutboxOwner {
+  onDrained(): void;
+}
+
 /**
  * What is to be written to one socket: gathered during an event-loop turn, written once at its end.
  *
@@ -18,12 +23,14 @@ const NO_CHUNK = Buffer.alloc(0);
  *                  large: as it is ───┘
  *
  * A chunk goes back to the pool only when the socket says that everything reached the kernel; else it is left to the
- * garbage collector, since bytes that were handed out are never written again. While the socket is full, pieces
- * wait here and leave together when it drains.
+ * garbage collector, since bytes that were handed out are never written again. While the kernel takes no more, pieces
+ * wait here, packed into chunks, and leave together once it does: a client that reads nothing costs what it is owed,
+ * and not a chunk for each small reply.
  */
 export class Outbox implements TurnTask {
   private readonly socket: Socket;
   private readonly turn: Turn;
+  private readonly owner: OutboxOwner | null;
   private chunk: Buffer = NO_CHUNK;
   private chunkStart = 0;
   private chunkUsed = 0;
@@ -31,20 +38,32 @@ export class Outbox implements TurnTask {
   private usedChunks: Buffer[] = [];
   private queuedBytes = 0;
   private isDeferred = false;
-  /** The socket took all it can, or may not be written yet. */
+  /** The kernel has not taken all of the last write, or nothing may be written yet. */
   private isBlocked: boolean;
   private isClosing = false;
+  private readonly onTaken = (error?: Error | null): void => this.taken(error);
 
   /** `isBlocked`: nothing leaves before `unblock`. */
-  constructor(socket: Socket, turn: Turn, isBlocked: boolean) {
+  constructor(socket: Socket, turn: Turn, isBlocked: boolean, owner: OutboxOwner | null) {
     this.socket = socket;
     this.turn = turn;
     this.isBlocked = isBlocked;
+    this.owner = owner;
   }
 
   /** Bytes accepted here that the kernel has not taken yet. */
   get unsentBytes(): number {
     return this.queuedBytes + this.socket.writableLength;
+  }
+
+  /** Of these, the bytes that no write has been tried for. */
+  get unwrittenBytes(): number {
+    return this.queuedBytes;
+  }
+
+  /** A write comes at the end of this turn. */
+  get isDue(): boolean {
+    return this.isDeferred;
   }
 
   /** Appends a copy of `buf[start, end)`. */
@@ -68,7 +87,7 @@ export class Outbox implements TurnTask {
     else this.append(bytes, 0, bytes.length);
   }
 
-  /** The socket can be written again. */
+  /** Lets out what has waited since the constructor said that nothing may leave. */
   unblock(): void {
     this.isBlocked = false;
     this.flush();
@@ -126,28 +145,32 @@ export class Outbox implements TurnTask {
 
   private write(): void {
     const { socket } = this;
-    let isAccepted: boolean;
     if (this.pieces.length === 0) {
-      isAccepted = socket.write(this.chunk.subarray(this.chunkStart, this.chunkUsed));
+      socket.write(this.chunk.subarray(this.chunkStart, this.chunkUsed));
     } else {
       this.sealChunk();
-      isAccepted = this.writePieces();
+      this.writePieces();
     }
     this.queuedBytes = 0;
-    this.isBlocked = !isAccepted;
-    this.releaseChunks(socket.writableLength === 0);
+    this.isBlocked = socket.writableLength > 0;
+    // 'drain' comes only when more was left over than the socket's own buffer takes; this is called back in any case.
+    if (this.isBlocked) socket.write(NO_CHUNK, this.onTaken);
+    this.releaseChunks(!this.isBlocked);
   }
 
-  private writePieces(): boolean {
+  private writePieces(): void {
     const { socket, pieces } = this;
     this.pieces = [];
-    if (pieces.length === 1) return socket.write(pieces[0] as Buffer);
-    let isAccepted = true;
-    socket.cork();
-    for (const piece of pieces) isAccepted = socket.write(piece);
-    socket.uncork();
-    // Whatever became of it, a write that was not accepted is followed by 'drain', and so by `unblock`.
-    return isAccepted;
+    if (pieces.length > 1) socket.cork();
+    for (const piece of pieces) socket.write(piece);
+    if (pieces.length > 1) socket.uncork();
+  }
+
+  /** All that was written before has reached the kernel; `error`: it never will. */
+  private taken(error?: Error | null): void {
+    if (error) return;
+    this.unblock();
+    this.owner?.onDrained();
   }
 
   private releaseChunks(areReusable: boolean): void {

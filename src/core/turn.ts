@@ -9,8 +9,9 @@ export interface TurnTask {
  * waits for nobody.
  */
 export class Turn {
-  private tasks: TurnTask[] = [];
-  private spare: TurnTask[] = [];
+  private readonly tasks: TurnTask[] = [];
+  /** Index of the task that runs next. */
+  private next = 0;
   private isScheduled = false;
   private readonly runTasks = (): void => this.run();
 
@@ -25,13 +26,15 @@ export class Turn {
 
   /** Tasks that tasks defer run in the same turn, after the others. */
   private run(): void {
-    while (this.tasks.length > 0) {
-      const tasks = this.tasks;
-      this.tasks = this.spare;
-      for (let i = 0; i < tasks.length; i++) (tasks[i] as TurnTask).endTurn();
+    const { tasks } = this;
+    try {
+      while (this.next < tasks.length) (tasks[this.next++] as TurnTask).endTurn();
       tasks.length = 0;
-      this.spare = tasks;
+      this.next = 0;
+      this.isScheduled = false;
+    } finally {
+      // A task threw. The worker still has to answer what is pending before it goes: the others run in the next turn.
+      if (this.isScheduled) setImmediate(this.runTasks);
     }
-    this.isScheduled = false;
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { FailureReason } from '../core/failure.ts';
 import { Fifo } from '../core/fifo.ts';
 import type { Log } from '../core/log.ts';
-import { Outbox } from '../core/outbox.ts';
+import { Outbox, type OutboxOwner } from '../core/outbox.ts';
 import { Request } from '../core/request.ts';
 import type { PoolStats } from '../core/statistics.ts';
 import type { Turn, TurnTask } from '../core/turn.ts';
@@ -16,12 +16,9 @@ export interface ClientLimits {
   readonly maxRequestBytes: number;
   /** Pending requests above which we stop reading from the client. */
   readonly maxPipeline: number;
-  /**
-   * Unsent replies and unanswered requests above which we stop reading from it. At least 128 KiB: a socket announces
-   * that it drained only when more than its own buffer was waiting.
-   */
+  /** Unsent replies and unanswered requests above which we stop reading from it. */
   readonly bufferBytes: number;
-  /** Unsent replies above which it is cut off. */
+  /** Unsent replies, those included that wait for their turn, above which it is cut off. */
   readonly outputLimitBytes: number;
 }
 
@@ -53,7 +50,7 @@ const LINGER_MS = 2000;
  *     │    partial request       └─ the head is settled ─▶ outbox ─▶ one write at the end of the turn
  *     └── paused while the client has too much pending, or reads too little
  */
-export class ClientConnection implements RequestOrigin, TurnTask {
+export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
   readonly id: number;
   private readonly host: ClientHost;
   private readonly socket: Socket;
@@ -69,6 +66,8 @@ export class ClientConnection implements RequestOrigin, TurnTask {
   /** Bytes of the pending requests, and of the one that is being dispatched. */
   private pendingBytes = 0;
   private dispatchBytes = 0;
+  /** Bytes of replies that are not in the outbox yet because it is not their turn. */
+  private heldBytes = 0;
   private isPaused = false;
   private isResuming = false;
   /** The client sent its last byte. */
@@ -84,13 +83,15 @@ export class ClientConnection implements RequestOrigin, TurnTask {
     this.socket = socket;
     this.host = host;
     this.session = host.protocol.createSession(id);
-    this.outbox = new Outbox(socket, host.turn, false);
+    this.outbox = new Outbox(socket, host.turn, false, this);
     const { stats } = host;
     stats.clientConnections++;
     stats.clientConnectionsTotal++;
-    socket.on('data', (chunk: Buffer) => this.read(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      stats.requestBytes += chunk.length;
+      this.read(chunk);
+    });
     socket.on('end', () => this.ended());
-    socket.on('drain', () => this.drained());
     socket.on('error', () => {
       stats.clientErr++;
     });
@@ -106,6 +107,7 @@ export class ClientConnection implements RequestOrigin, TurnTask {
 
   /** Cuts the connection. */
   destroy(): void {
+    this.stopReading();
     this.socket.destroy();
   }
 
@@ -129,6 +131,7 @@ export class ClientConnection implements RequestOrigin, TurnTask {
     }
     const request = new Request(null, 0);
     request.holdOwned(bytes);
+    this.heldBytes += bytes.length;
     request.isSettled = true;
     this.enqueue(request);
   }
@@ -148,14 +151,22 @@ export class ClientConnection implements RequestOrigin, TurnTask {
       return;
     }
     request.hold(buf, start, end);
+    this.heldBytes += end - start;
     if (isLast) {
       this.settle(request, isHead);
     } else if (isHead && (request.isStreaming || request.heldBytes >= STREAM_THRESHOLD_BYTES)) {
       request.isStreaming = true;
       this.host.stats.responseBytes += request.heldBytes;
+      this.heldBytes -= request.heldBytes;
       request.releaseTo(this.outbox);
-      this.checkOutputLimit();
     }
+    this.checkOutputLimit();
+  }
+
+  onPart(request: Request, bytes: number): void {
+    request.heldBytes += bytes;
+    this.heldBytes += bytes;
+    this.checkOutputLimit();
   }
 
   onCoalesced(request: Request): void {
@@ -168,21 +179,33 @@ export class ClientConnection implements RequestOrigin, TurnTask {
       this.destroy();
       return;
     }
+    this.heldBytes -= request.heldBytes;
     request.dropHeld();
     request.holdOwned(this.host.protocol.failureReply(reason));
+    this.heldBytes += request.heldBytes;
     this.settle(request, request === this.pending.peek());
   }
 
   endTurn(): void {
     this.isResuming = false;
-    if (this.isClosed || !this.isPaused || this.isOverBounds()) return;
+    if (this.isClosed || !this.isPaused) return;
+    if (this.isOverBounds()) {
+      // What the outbox is about to write may be all that is over; then nobody else wakes us.
+      if (this.outbox.isDue) this.resumeLater();
+      return;
+    }
     this.isPaused = false;
     const { unparsed } = this;
     this.unparsed = null;
     if (unparsed !== null) this.read(unparsed);
     if (this.isPaused) return;
-    if (!this.isClosing) this.socket.resume();
+    this.socket.resume();
     if (this.hasEnded) this.closeWhenDone();
+  }
+
+  /** The kernel took what the outbox had. */
+  onDrained(): void {
+    if (this.isPaused) this.resumeLater();
   }
 
   private read(chunk: Buffer): void {
@@ -192,14 +215,14 @@ export class ClientConnection implements RequestOrigin, TurnTask {
       return;
     }
     this.host.clock.refresh();
-    this.host.stats.requestBytes += chunk.length;
     let position = 0;
     if (this.skipBytes > 0) {
       position = Math.min(this.skipBytes, chunk.length);
       this.skipBytes -= position;
     }
-    if (this.partial !== null && position < chunk.length)
+    while (this.partial !== null && position < chunk.length) {
       position = this.continuePartial(this.partial, chunk, position);
+    }
     this.parseAll(chunk, position);
   }
 
@@ -235,12 +258,16 @@ export class ClientConnection implements RequestOrigin, TurnTask {
     else host.router.dispatch(this, host.parser, rewritten, 0, rewritten.length, true);
   }
 
-  private beginPartial(chunk: Buffer, start: number): void {
+  /** `buf[start…]` is the beginning of a request. */
+  private beginPartial(buf: Buffer, start: number): void {
     this.framer ??= this.host.createFramer(this.session);
     this.framer.reset();
-    this.framer.scan(chunk, start, chunk.length);
+    if (this.framer.scan(buf, start, buf.length) !== INCOMPLETE) {
+      this.disagree();
+      return;
+    }
     this.partial = new PartialRequest(this.host.limits.maxRequestBytes);
-    this.partial.append(chunk, start, chunk.length);
+    if (!this.partial.append(buf, start, buf.length)) this.refuseTooLarge();
   }
 
   /** Adds to the request in pieces; the position after it, or the end of the chunk. */
@@ -248,8 +275,7 @@ export class ClientConnection implements RequestOrigin, TurnTask {
     const stop = (this.framer as Framer).scan(chunk, start, chunk.length);
     const end = stop === INCOMPLETE ? chunk.length : stop;
     if (!partial.append(chunk, start, end)) {
-      this.partial = null;
-      this.answer(this.host.protocol.tooLargeReply, true);
+      this.refuseTooLarge();
       return chunk.length;
     }
     if (stop === INCOMPLETE) return end;
@@ -257,17 +283,32 @@ export class ClientConnection implements RequestOrigin, TurnTask {
     const bytes = partial.take();
     const parsed = this.host.parser.parse(this.session, bytes, 0, bytes.length);
     if (parsed === INCOMPLETE) {
-      this.host.log.error({ pool: this.host.poolName }, 'framer and parser disagree about a request');
-      this.destroy();
+      // The framer is older than a change of the limits.
+      this.framer = null;
+      this.beginPartial(bytes, 0);
+      return this.isClosing ? chunk.length : end;
+    }
+    if (parsed < bytes.length) {
+      this.disagree();
       return chunk.length;
     }
-    this.dispatch(bytes, 0, Math.min(parsed, bytes.length));
-    if (parsed <= bytes.length) return end;
+    this.dispatch(bytes, 0, bytes.length);
     // A value over the limit: what is left of it is skipped.
     const rest = parsed - bytes.length;
     const here = Math.min(rest, chunk.length - end);
     this.skipBytes = rest - here;
     return end + here;
+  }
+
+  private refuseTooLarge(): void {
+    this.partial = null;
+    this.answer(this.host.protocol.tooLargeReply, true);
+  }
+
+  /** A mistake of ours: going on, we might take the middle of a value for a command. */
+  private disagree(): void {
+    this.host.log.error({ pool: this.host.poolName }, 'framer and parser disagree about a request');
+    this.destroy();
   }
 
   /** A reply or a piece of one went to the outbox. */
@@ -286,6 +327,7 @@ export class ClientConnection implements RequestOrigin, TurnTask {
   private shift(head: Request): void {
     this.pending.shift();
     this.pendingBytes -= head.originBytes;
+    this.heldBytes -= head.heldBytes;
   }
 
   /** Writes the replies of all settled requests at the head of the queue. */
@@ -311,9 +353,13 @@ export class ClientConnection implements RequestOrigin, TurnTask {
     if (this.isClosing || this.hasEnded) this.closeWhenDone();
   }
 
+  private get unsentBytes(): number {
+    return this.outbox.unsentBytes + this.heldBytes;
+  }
+
   private isOverBounds(): boolean {
     const { maxPipeline, bufferBytes } = this.host.limits;
-    return this.pending.length >= maxPipeline || this.outbox.unsentBytes + this.pendingBytes >= bufferBytes;
+    return this.pending.length >= maxPipeline || this.unsentBytes + this.pendingBytes >= bufferBytes;
   }
 
   private pause(chunk: Buffer, position: number): void {
@@ -336,23 +382,25 @@ export class ClientConnection implements RequestOrigin, TurnTask {
     this.host.turn.defer(this);
   }
 
-  private drained(): void {
-    this.outbox.unblock();
-    if (this.isPaused) this.resumeLater();
-  }
-
   private checkOutputLimit(): void {
-    const { unsentBytes } = this.outbox;
-    if (unsentBytes < this.host.limits.outputLimitBytes) return;
+    const { unsentBytes } = this;
+    if (unsentBytes < this.host.limits.outputLimitBytes || this.socket.destroyed) return;
     this.host.stats.outputLimitCloses++;
-    this.host.log.warn({ pool: this.host.poolName, unsentBytes }, 'client does not read its replies: cut off');
+    this.host.log.warn(
+      { pool: this.host.poolName, unsentBytes, heldBytes: this.heldBytes },
+      'client cut off: the replies that it has not read grew over client_output_limit',
+    );
     this.destroy();
   }
 
+  /** From now on what comes is thrown away, but read: else we would not see the client end its side. */
   private stopReading(): void {
     this.isClosing = true;
     this.unparsed = null;
     this.partial = null;
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.socket.resume();
   }
 
   private ended(): void {
@@ -378,7 +426,11 @@ export class ClientConnection implements RequestOrigin, TurnTask {
   private closed(): void {
     this.isClosed = true;
     if (this.lingerTimer !== null) clearTimeout(this.lingerTimer);
-    for (let i = 0; i < this.pending.length; i++) this.pending.at(i).sink = null;
+    for (let i = 0; i < this.pending.length; i++) {
+      const request = this.pending.at(i);
+      request.sink = null;
+      request.dropHeld();
+    }
     this.host.stats.clientConnections--;
     this.host.removeClient(this);
   }

@@ -7,6 +7,8 @@ export interface FragmentParent {
   /** All fragments are in: `request.source` writes the merged reply. */
   onCoalesced(request: Request): void;
   onFailure(request: Request, reason: FailureReason): void;
+  /** This much more of a fragment's reply is kept until then. */
+  onPart(request: Request, bytes: number): void;
 }
 
 const NO_PART = Buffer.alloc(0);
@@ -39,7 +41,7 @@ export class FragmentedRequest implements ReplySink, ReplySource {
       fragment.dropHeld();
     } else {
       fragment.hold(buf, start, end);
-      this.request.heldBytes += end - start;
+      this.parent.onPart(this.request, end - start);
     }
     if (!isLast) return;
     this.parts[fragment.part] = fragment.takeHeld();

@@ -228,10 +228,18 @@ export class Router {
   ): void {
     const { backends } = this.pool;
     const request = this.enqueue(origin, parser);
-    const whole = new FragmentedRequest(origin, request, parser.coalescer, NO_OWNERS, backends.length);
+    let count = 0;
+    for (let i = 0; i < backends.length; i++) if (!(backends[i] as Backend).isEjected) count++;
+    if (count === 0) {
+      this.refuse(origin, request);
+      return;
+    }
+    const whole = new FragmentedRequest(origin, request, parser.coalescer, NO_OWNERS, count);
+    let part = 0;
     for (let i = 0; i < backends.length; i++) {
+      if ((backends[i] as Backend).isEjected) continue;
       const fragment = new Request(whole, parser.replyKind);
-      fragment.part = i;
+      fragment.part = part++;
       this.send(fragment, i, origin.id, buf, start, end, parser.cutStart, parser.cutEnd, isOwned);
     }
   }

@@ -19,6 +19,9 @@ export interface BackendHost {
   onEjectionChange(): void;
 }
 
+/** An ejected server is not asked more often than this, however short its retry timeout. */
+const PROBE_PAUSE_MIN_MS = 50;
+
 /** One server of a pool: its connections, its health, its statistics. */
 export class Backend implements ConnectionOwner {
   readonly name: string;
