@@ -142,7 +142,8 @@ export class BackendConnection {
     stats.requestBytes += request.sizeBytes;
     if (cutEnd > cutStart) {
       outbox.append(buf, start, cutStart);
-      outbox.append(buf, cutEnd, end);
+      if (isOwned) outbox.appendOwned(buf.subarray(cutEnd, end));
+      else outbox.append(buf, cutEnd, end);
     } else if (isOwned) {
       outbox.appendOwned(start === 0 && end === buf.length ? buf : buf.subarray(start, end));
     } else {
@@ -331,7 +332,9 @@ export class BackendConnection {
   private readControl(start: number, end: number): number {
     const stop = this.scanner.scan(readBuffer, start, end);
     const bytes = readBuffer.subarray(start, stop === INCOMPLETE ? end : stop);
-    if (stop === MALFORMED || this.controlReply.length + bytes.length > CONTROL_REPLY_MAX_BYTES) {
+    // They are sent one by one, so a reply has nothing behind it.
+    const isTooMuch = this.controlReply.length + bytes.length > CONTROL_REPLY_MAX_BYTES;
+    if (stop === MALFORMED || isTooMuch || (stop !== INCOMPLETE && stop < end)) {
       this.attemptFailed('server_garbage');
       return -1;
     }
