@@ -2,6 +2,7 @@ import type { Config, PoolConfig } from '../config/config.ts';
 import { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { PoolSnapshot } from '../core/statistics.ts';
+import type { SystemCalls } from '../core/system-calls.ts';
 import { Turn } from '../core/turn.ts';
 import { VERSION } from '../core/version.ts';
 import { memcachedProtocol } from '../protocol/memcached/memcached.ts';
@@ -44,10 +45,12 @@ export class DataPath {
   private readonly lanes = new Map<string, Lane>();
   /** Pools that are gone from the configuration and finish what they have. */
   private readonly retiring = new Set<Lane>();
+  private readonly systemCalls: SystemCalls | null;
   private clients = 0;
 
-  constructor(log: Log) {
+  constructor(log: Log, systemCalls: SystemCalls | null) {
     this.log = log;
+    this.systemCalls = systemCalls;
   }
 
   /**
@@ -74,7 +77,7 @@ export class DataPath {
       lane.frontend.reconfigure(frontendOptions(next));
     } else {
       const pool = new Pool(next.name, plan, { clock: this.clock, turn: this.turn, log: this.log });
-      const frontend = new Frontend(pool, frontendOptions(next), () => ++this.clients);
+      const frontend = new Frontend(pool, frontendOptions(next), this.systemCalls, () => ++this.clients);
       this.lanes.set(next.name, { pool, frontend });
     }
     if (next.preconnect) this.lanes.get(next.name)?.pool.preconnect();

@@ -14,9 +14,9 @@ import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
 
 /**
  * V8 for a proxy that makes short-lived garbage and shares its cores with other workers: a young generation that a
- * burst does not overflow, and no helper threads (docs/decisions/0003-v8-flags.md).
+ * burst does not overflow, and no helper threads (docs/decisions/v8-flags.md). node:ffi is experimental, and says so.
  */
-const WORKER_V8_FLAGS = ['--max-semi-space-size=64', '--single-threaded'];
+const WORKER_FLAGS = ['--max-semi-space-size=64', '--single-threaded', '--disable-warning=ExperimentalWarning'];
 /** How long the master waits for fresh figures of its workers. */
 const FRESH_WITHIN_MS = 100;
 /** What a worker gets on top of `shutdown_timeout` before it is killed. */
@@ -229,7 +229,7 @@ export class Master implements WorkerSlotHost {
 
   private async startWorkers(count: number): Promise<void> {
     const entry = new URL(`./worker-main${extname(import.meta.filename)}`, import.meta.url);
-    cluster.setupPrimary({ exec: fileURLToPath(entry), args: [], execArgv: WORKER_V8_FLAGS });
+    cluster.setupPrimary({ exec: fileURLToPath(entry), args: [], execArgv: WORKER_FLAGS });
     const allReady = new Promise<void>((resolve, reject) => {
       this.onAllReady = resolve;
       this.onStartFailed = reject;

@@ -1,7 +1,9 @@
 import type { Worker } from 'node:cluster';
+import { cpus, setPriority } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/config.ts';
 import type { ProcessSnapshot } from '../core/statistics.ts';
+import { loadSystemCalls, type SystemCalls } from '../core/system-calls.ts';
 import type { ListenHandle } from '../proxy/listener.ts';
 import { DataPath, type DataPathPlan, planDataPath } from './data-path.ts';
 import { readToWorker, type ToMaster } from './ipc.ts';
@@ -32,6 +34,7 @@ class WorkerRole {
   private sockets = new Map<string, ListenHandle>();
   private prepared: { readonly id: number; readonly plan: DataPathPlan } | null = null;
   private isDraining = false;
+  private readonly systemCalls: SystemCalls | null = loadSystemCalls();
 
   receive(raw: unknown, handle: ListenHandle | undefined): void {
     const message = readToWorker(raw);
@@ -95,8 +98,28 @@ class WorkerRole {
 
   private start(slot: number, config: Config): void {
     this.log = createLog(config.log, `worker ${slot}`);
-    this.dataPath = new DataPath(this.log.log);
+    this.dataPath = new DataPath(this.log.log, this.systemCalls);
+    this.setPriority(slot, config);
     setInterval(() => this.report(null), REPORT_PERIOD_MS).unref();
+  }
+
+  /** Cores and priority, as far as the system lets us; the log tells what came of it. */
+  private setPriority(slot: number, { cpuAffinity, workerNice }: Config): void {
+    const log = this.log?.log;
+    const hasQuickAck = this.systemCalls !== null;
+    if (cpuAffinity !== 'off') {
+      const cores = cpuAffinity === 'auto' ? Array.from({ length: cpus().length }, (_, core) => core) : cpuAffinity;
+      const core = cores[slot % cores.length] as number;
+      const isPinned = this.systemCalls?.setAffinity([core]) ?? false;
+      if (isPinned) log?.info({ core }, 'worker pinned to a core');
+      else log?.warn({ core }, 'cpu_affinity has no effect: this system or runtime does not let us');
+    }
+    try {
+      if (workerNice !== 0) setPriority(workerNice);
+    } catch (error) {
+      log?.warn({ worker_nice: workerNice, err: error }, 'worker_nice has no effect');
+    }
+    log?.info({ quickAck: hasQuickAck }, hasQuickAck ? 'quick ACKs are on' : 'quick ACKs are off: no node:ffi here');
   }
 
   private prepare(id: number, config: Config): void {

@@ -12,6 +12,10 @@ export interface Config {
   readonly log: LogConfig;
   /** How long a draining process may take before it cuts off what is left. */
   readonly shutdownTimeoutMs: number;
+  /** Cores that workers are pinned to: `auto`: one each, in turn; a list: these in turn; `off`: none. */
+  readonly cpuAffinity: 'auto' | 'off' | readonly number[];
+  /** Scheduling priority of the workers, 0–19: the higher, the later it is their turn. */
+  readonly workerNice: number;
   /** In the order of the file; names and listen addresses are unique. */
   readonly pools: readonly PoolConfig[];
   /** Which form of file this came from. */

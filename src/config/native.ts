@@ -17,6 +17,8 @@ export function readNativeForm(root: YamlMap, problems: Problems): ConfigDraft {
         workers: fields.workers,
         admin: fields.admin as HostPort | null | undefined,
         shutdownTimeoutMs: fields.shutdown_timeout,
+        cpuAffinity: fields.cpu_affinity,
+        workerNice: fields.worker_nice,
       }),
       log: readLog(root.entries.get('log'), problems),
       form: 'native',

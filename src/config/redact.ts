@@ -1,6 +1,7 @@
 import type { Config } from './config.ts';
 
-const REDACTED = '<redacted>';
+/** What stands in place of a secret. */
+export const REDACTED = '<redacted>';
 
 /** The same configuration with passwords replaced, for logs and for the admin side. */
 export function redactConfig(config: Config): Config {

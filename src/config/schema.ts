@@ -28,6 +28,7 @@ const CROSS_SERVER: readonly CrossServerPolicy[] = ['error', 'first_key'];
 const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 const MAX_WORKERS = 1024;
+const MAX_CORES = 1024;
 const MAX_SERVER_CONNECTIONS = 1024;
 const MIN_REQUEST_BYTES = 1024;
 /** A socket says that it drained only when more than its own buffer (64 KiB) was waiting. */
@@ -196,6 +197,14 @@ export const rootSchema = z.strictObject({
     takes: 'duration',
     about: 'How long to wait for unanswered requests when told to stop.',
   }),
+  cpu_affinity: setting(readAs(parseAffinity).prefault('off'), {
+    takes: 'auto, off or a list of cores',
+    about: 'Cores that workers are pinned to, in turn: `auto` means all, a list such as `0,2-5` these. Linux only.',
+  }),
+  worker_nice: setting(count(0, 19).prefault('0'), {
+    takes: 'a number from 0 to 19',
+    about: 'Scheduling priority of the workers: the higher, the later it is their turn.',
+  }),
 });
 
 function setting<S extends z.ZodType>(schema: S, notes: SettingNotes): S {
@@ -210,6 +219,20 @@ function parseWorkers(text: string): number | 'auto' {
     throw new SettingError(`must be auto or a whole number from 1 to ${MAX_WORKERS}, not ${JSON.stringify(text)}`);
   }
   return workers;
+}
+
+function parseAffinity(text: string): 'auto' | 'off' | number[] {
+  if (text === 'auto' || text === 'off') return text;
+  const cores = text.split(',').flatMap(part => {
+    const range = /^\s*([0-9]{1,4})(?:-([0-9]{1,4}))?\s*$/.exec(part);
+    const first = Number(range?.[1] ?? Number.NaN);
+    const last = Number(range?.[2] ?? first);
+    if (!(first <= last && last < MAX_CORES)) {
+      throw new SettingError(`must be auto, off or cores such as 0,2-5, not ${JSON.stringify(text)}`);
+    }
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  return [...new Set(cores)];
 }
 
 function parseAdmin(text: string) {

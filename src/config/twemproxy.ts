@@ -74,8 +74,18 @@ export function readTwemproxyForm(root: YamlMap, text: string, problems: Problem
     else problems.add(entry.value.offset, name, notAPool(name));
   }
   const log = logSchema.parse({});
-  const { workers, shutdown_timeout: shutdownTimeoutMs } = rootSchema.parse({ pools: {} });
-  return { top: { workers, admin: null, log, shutdownTimeoutMs, form: 'twemproxy', ignored }, adminOffset: -1, pools };
+  const defaults = rootSchema.parse({ pools: {} });
+  const top = {
+    workers: defaults.workers,
+    admin: null,
+    log,
+    shutdownTimeoutMs: defaults.shutdown_timeout,
+    cpuAffinity: defaults.cpu_affinity,
+    workerNice: defaults.worker_nice,
+    form: 'twemproxy',
+    ignored,
+  } as const;
+  return { top, adminOffset: -1, pools };
 }
 
 function notAPool(name: string): string {

@@ -6,6 +6,7 @@ import type { Log } from '../core/log.ts';
 import { Outbox, type OutboxOwner } from '../core/outbox.ts';
 import { Request } from '../core/request.ts';
 import type { PoolStats } from '../core/statistics.ts';
+import type { SystemCalls } from '../core/system-calls.ts';
 import type { Turn, TurnTask } from '../core/turn.ts';
 import { type Framer, INCOMPLETE, type Protocol, type RequestParser, type Session } from '../protocol/protocol.ts';
 import { PartialRequest } from './partial-request.ts';
@@ -33,6 +34,8 @@ export interface ClientHost {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
+  /** A client that waits for our ACK before it sends the rest of a request gets it at once. */
+  readonly systemCalls: SystemCalls | null;
   createFramer(session: Session): Framer;
   removeClient(client: ClientConnection): void;
 }
@@ -267,7 +270,8 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
       return;
     }
     this.partial = new PartialRequest(this.host.limits.maxRequestBytes);
-    if (!this.partial.append(buf, start, buf.length)) this.refuseTooLarge();
+    if (this.partial.append(buf, start, buf.length)) this.host.systemCalls?.quickAck(this.socket);
+    else this.refuseTooLarge();
   }
 
   /** Adds to the request in pieces; the position after it, or the end of the chunk. */
@@ -278,7 +282,10 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
       this.refuseTooLarge();
       return chunk.length;
     }
-    if (stop === INCOMPLETE) return end;
+    if (stop === INCOMPLETE) {
+      this.host.systemCalls?.quickAck(this.socket);
+      return end;
+    }
     this.partial = null;
     const bytes = partial.take();
     const parsed = this.host.parser.parse(this.session, bytes, 0, bytes.length);

@@ -2,6 +2,7 @@ import type { Server, Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { PoolStats } from '../core/statistics.ts';
+import type { SystemCalls } from '../core/system-calls.ts';
 import type { Turn } from '../core/turn.ts';
 import type { Framer, ParserOptions, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
 import type { Pool } from '../upstream/pool.ts';
@@ -30,6 +31,7 @@ export class Frontend implements ClientHost {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
+  readonly systemCalls: SystemCalls | null;
   private readonly pool: Pool;
   private options: FrontendOptions;
   private parserOptions: ParserOptions;
@@ -41,7 +43,8 @@ export class Frontend implements ClientHost {
   /** `nextClientId` numbers clients within the worker. */
   private readonly nextClientId: () => number;
 
-  constructor(pool: Pool, options: FrontendOptions, nextClientId: () => number) {
+  constructor(pool: Pool, options: FrontendOptions, systemCalls: SystemCalls | null, nextClientId: () => number) {
+    this.systemCalls = systemCalls;
     this.pool = pool;
     this.options = options;
     this.parserOptions = parserOptions(pool.name, options);
