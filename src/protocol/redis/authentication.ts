@@ -44,26 +44,18 @@ export class Authentication {
       if (Number.isNaN(version)) return VERSION_NO_INTEGER;
       if (version !== 2) return NO_SUCH_PROTOCOL;
     }
-    let userAt = 0;
-    let nameAt = 0;
+    // In the order they stand: what comes before a mistake has happened.
     for (let at = 2; at < args.count; at++) {
       const more = args.count - 1 - at;
       if (args.isWord(at, 'auth') && more >= 2) {
-        userAt = at + 1;
+        if (!this.admit(session, args.text(at + 1), args.bytes(at + 2))) return WRONG_PASSWORD;
         at += 2;
-      } else if (args.isWord(at, 'setname') && more >= 1) nameAt = ++at;
-      else return errorReply(`ERR Syntax error in HELLO option '${args.text(at)}'`);
+      } else if (args.isWord(at, 'setname') && more >= 1) {
+        const error = setName(session, args.text(++at));
+        if (error !== null) return error;
+      } else return errorReply(`ERR Syntax error in HELLO option '${args.text(at)}'`);
     }
-    const oldName = session.name;
-    if (nameAt > 0) {
-      const error = setName(session, args.text(nameAt));
-      if (error !== null) return error;
-    }
-    const isRefused = userAt > 0 && !this.admit(session, args.text(userAt), args.bytes(userAt + 1));
-    if (isRefused || (this.digest !== null && !session.isAuthenticated)) {
-      session.name = oldName;
-      return isRefused ? WRONG_PASSWORD : HELLO_BEFORE_AUTH;
-    }
+    if (this.digest !== null && !session.isAuthenticated) return HELLO_BEFORE_AUTH;
     return encodeReply([
       'server',
       'redis',

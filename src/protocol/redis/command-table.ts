@@ -73,7 +73,12 @@ export class Command {
     this.movable = MOVABLE_KEYS[name] ?? null;
     this.merge = SPLIT[name] ?? TO_ALL[name] ?? null;
     this.refusal = refusalOf(name);
-    this.wrongArity = errorReply(`ERR wrong number of arguments for '${name}' command`);
+    const wrongArity = `wrong number of arguments for '${name}' command`;
+    // EXEC has words of its own: whatever is wrong with it ends the transaction.
+    const isExec = name === 'exec';
+    this.wrongArity = errorReply(
+      isExec ? `EXECABORT Transaction discarded because of: ${wrongArity}` : `ERR ${wrongArity}`,
+    );
     this.isAllowedBeforeAuth = BEFORE_AUTH.includes(name);
     this.closesClient = name === 'quit';
     this.keys = this.keyPlaces();

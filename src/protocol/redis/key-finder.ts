@@ -57,9 +57,8 @@ function findStreams(args: RequestArgs, optionsAt: number, keys: KeyRanges): num
     if (args.isWord(at, 'streams')) {
       if (isBlocking) return KEYS_BLOCK;
       const rest = args.count - at - 1;
-      if (rest === 0 || rest % 2 !== 0) return KEYS_UNCLEAR;
-      for (let i = 1; i <= rest / 2; i++) addKey(args, at + i, keys);
-      return KEYS_FOUND;
+      for (let i = 1; i <= rest >> 1; i++) addKey(args, at + i, keys);
+      return rest > 0 && rest % 2 === 0 ? KEYS_FOUND : KEYS_UNCLEAR;
     }
     if (args.isWord(at, 'block')) {
       isBlocking = true;

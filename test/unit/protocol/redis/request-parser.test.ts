@@ -52,7 +52,8 @@ for (const { name, wire, want } of REQUESTS) {
 }
 
 test('redis requests: all of them as one stream, in pieces of 1 to 40 bytes', () => {
-  const good = REQUESTS.filter(({ want }) => !want.closesClient);
+  // Twice, so that arrays follow inline requests too.
+  const good = [...REQUESTS, ...REQUESTS].filter(({ want }) => !want.closesClient);
   const stream = Buffer.concat(good.map(({ wire }) => wire));
   const want = good.map(request => request.want);
   for (let size = 1; size <= 40; size++) {
@@ -120,11 +121,15 @@ test('redis request: larger than the pool accepts is refused as soon as it is an
     );
     assert.equal(understand(pieces, { maxRequestBytes: wire.length })[0]?.command, 'set');
   }
-  const announced = understand([wire.subarray(0, headers)], { maxRequestBytes: wire.length - 1 });
-  assert.deepEqual(
-    announced.map(({ reply, closesClient }) => [reply, closesClient]),
-    refused,
-  );
+  for (let i = 1; i < headers; i++) {
+    const pieces = [wire.subarray(0, i), wire.subarray(i, headers)];
+    const announced = understand(pieces, { maxRequestBytes: wire.length - 1 });
+    assert.deepEqual(
+      announced.map(({ reply, closesClient }) => [reply, closesClient]),
+      refused,
+      `announced, at ${i}`,
+    );
+  }
 });
 
 test('redis request: fragments have the keys and values of their members, as the client wrote the name', () => {
