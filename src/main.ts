@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { describeStats } from './admin/stats-port.ts';
+import { addCommands } from './cli/commands.ts';
 import { isDaemon, reportOutcome } from './cli/daemonize.ts';
-import { createProgram, type DaemonOptions } from './cli/options.ts';
+import { createProgram, type DaemonOptions, readArguments } from './cli/options.ts';
 import { serve } from './cli/serve.ts';
 import { testConfig } from './cli/test-config.ts';
 
@@ -11,12 +12,18 @@ async function run(options: DaemonOptions): Promise<void> {
   else await serve(options);
 }
 
+// `ringmaster … | head` ends when head has seen enough.
+process.stdout.on('error', () => process.exit());
 try {
-  await createProgram(run).parseAsync();
+  const program = createProgram(run);
+  addCommands(program);
+  await program.parseAsync(readArguments(program, process.argv.slice(2)), { from: 'user' });
   // Whatever timer or socket is left must not keep a drained daemon alive.
   process.exit();
 } catch (error) {
-  process.stderr.write(`ringmaster: ${(error as Error).message}\n`);
-  if (isDaemon()) await reportOutcome((error as Error).message);
+  const { message } = error as Error;
+  // A configuration's problems come together, one on each line.
+  process.stderr.write(`${message.replace(/^/gm, 'ringmaster: ')}\n`);
+  if (isDaemon) await reportOutcome(message);
   process.exit(1);
 }

@@ -7,9 +7,9 @@ const MARK = 'RINGMASTER_DAEMON';
 const outcome = z.union([z.strictObject({ isReady: z.literal(true) }), z.strictObject({ failure: z.string() })]);
 
 /** Whether this process was started by `startDaemon`. */
-export function isDaemon(): boolean {
-  return process.env[MARK] === '1' && process.send !== undefined;
-}
+export const isDaemon: boolean = process.env[MARK] === '1' && process.send !== undefined;
+// What the daemon starts is not itself one.
+delete process.env[MARK];
 
 /**
  * Starts this program again in a session of its own, without a terminal, and waits for what becomes of it. Returns
@@ -21,6 +21,8 @@ export function startDaemon(): Promise<string | null> {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: { ...process.env, [MARK]: '1' },
   });
+  // Until the daemon is ready it is still this command; who ends the one means the other.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill('SIGTERM'));
   return outcomeOf(child);
 }
 

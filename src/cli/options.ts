@@ -35,11 +35,30 @@ const LEVEL_BY_NUMBER: readonly LogLevel[] = [
 ];
 const LEVEL_NAMES: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
+/** What twemproxy takes for -m; a script that is wrong there should not become right here. */
+const MIN_MBUF_BYTES = 512;
+const MAX_MBUF_BYTES = 16 * 2 ** 20;
+
+const EXAMPLES = `
+Examples:
+  ringmaster -c conf/ringmaster.yml                     run in the foreground
+  ringmaster -d -c FILE -p PIDFILE -o LOGFILE           run as a daemon, with twemproxy's flags
+  ringmaster check FILE                                 what is wrong, and what is probably not meant
+  ringmaster route -c FILE user:42                      which server has that key
+  ringmaster diff OLD NEW                               which keys a new file would move
+
+Signals: TERM, INT drain and exit; HUP reload and reopen the log; USR1 reopen the log; USR2 replace the workers;
+TTIN, TTOU log more, log less.`;
+
 /** The command line of `ringmaster`; `run` gets the daemon's options when no other command is named. */
 export function createProgram(run: (options: DaemonOptions) => Promise<void>): Command {
   const program = new Command('ringmaster');
   program
     .description('A cache proxy for Redis and memcached: spreads keys over servers, one worker per core.')
+    // So that `route -c FILE` is route's own -c.
+    .enablePositionalOptions()
+    .configureOutput({ outputError: (text, write) => write(`ringmaster: ${text.replace(/^error: /, '')}`) })
+    .showHelpAfterError("Try 'ringmaster --help'.")
     .version(`ringmaster ${VERSION}`, '-V, --version', 'show the version and exit')
     .helpOption('-h, --help', 'show this help and exit')
     .option('-c, --conf-file <file>', 'configuration file', DEFAULT_CONFIG_FILE)
@@ -55,10 +74,35 @@ export function createProgram(run: (options: DaemonOptions) => Promise<void>): C
     .addOption(
       new Option('-i, --stats-interval <ms>', 'no effect: statistics are gathered when asked').argParser(parseCount),
     )
-    .addOption(new Option('-m, --mbuf-size <bytes>', 'no effect: buffers size themselves').argParser(parseCount))
-    .allowExcessArguments(false)
-    .action(async (flags: Record<string, unknown>) => run(toOptions(flags)));
+    .addOption(new Option('-m, --mbuf-size <bytes>', 'no effect: buffers size themselves').argParser(parseMbufSize))
+    .addHelpText('after', EXAMPLES)
+    .usage('[flags]\n       ringmaster check|route|diff …')
+    .allowExcessArguments()
+    .action(async (flags: Record<string, unknown>) => {
+      const [word] = program.args;
+      if (word !== undefined) program.error(`unknown command '${word}'`);
+      await run(toOptions(flags));
+    });
   return program;
+}
+
+/**
+ * The arguments after the program's name, as `program` reads them: `-?` asks for help, and a long flag may be cut short
+ * where only one begins so, as in twemproxy and GNU programs at large. What follows a command is left alone.
+ */
+export function readArguments(program: Command, args: readonly string[]): string[] {
+  const names = program.options.flatMap(option => option.long ?? []).concat('--help');
+  const commands = program.commands.map(command => command.name());
+  let isOurs = true;
+  return args.map(arg => {
+    isOurs &&= arg !== '--' && !commands.includes(arg);
+    if (!isOurs) return arg;
+    if (arg === '-?') return '--help';
+    const [name, ...value] = arg.split('=');
+    if (!/^--./.test(arg) || names.includes(name!)) return arg;
+    const meant = names.filter(each => each.startsWith(name!));
+    return meant.length === 1 ? [meant[0], ...value].join('=') : arg;
+  });
 }
 
 function toOptions(flags: Record<string, unknown>): DaemonOptions {
@@ -80,9 +124,9 @@ function toOptions(flags: Record<string, unknown>): DaemonOptions {
 function parseLevel(text: string): LogLevel {
   const byName = LEVEL_NAMES.find(name => name === text);
   if (byName !== undefined) return byName;
-  const byNumber = LEVEL_BY_NUMBER[parseCount(text)];
-  if (byNumber === undefined) throw new InvalidArgumentError('A level is 0–11 or a name.');
-  return byNumber;
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('A level is 0–11 or a name.');
+  // As in twemproxy, more than all is all.
+  return LEVEL_BY_NUMBER[Math.min(Number(text), LEVEL_BY_NUMBER.length - 1)]!;
 }
 
 function parseWorkers(text: string): number | 'auto' {
@@ -101,4 +145,12 @@ function parsePort(text: string): number {
 function parseCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Not a whole number.');
   return Number(text);
+}
+
+function parseMbufSize(text: string): number {
+  const bytes = parseCount(text);
+  if (bytes < MIN_MBUF_BYTES || bytes > MAX_MBUF_BYTES) {
+    throw new InvalidArgumentError(`Between ${MIN_MBUF_BYTES} and ${MAX_MBUF_BYTES} bytes.`);
+  }
+  return bytes;
 }

@@ -1,10 +1,12 @@
 import { Master } from '../cluster/master.ts';
 import type { Config, LogLevel } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { configWarnings } from '../config/warnings.ts';
 import { isDaemon, reportOutcome, startDaemon } from './daemonize.ts';
 import type { DaemonOptions } from './options.ts';
 
-const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'];
+/** From the least to the most that is written. */
+const LEVELS: readonly LogLevel[] = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'];
 /** twemproxy's statistics port, on when its form of file is used. */
 const STATS_PORT = 22222;
 const STATS_ADDRESS = '0.0.0.0';
@@ -15,7 +17,7 @@ const STATS_ADDRESS = '0.0.0.0';
  */
 export async function serve(options: DaemonOptions): Promise<void> {
   const config = withFlags(loadConfig(options.confFile), options);
-  if (options.daemonize && !isDaemon()) {
+  if (options.daemonize && !isDaemon) {
     const failure = await startDaemon();
     if (failure !== null) throw new Error(failure);
     return;
@@ -25,15 +27,23 @@ export async function serve(options: DaemonOptions): Promise<void> {
     pidFile: options.pidFile,
     statsAddress: statsAddress(config, options),
   });
-  const load = () => withFlags(loadConfig(options.confFile), options);
+  const warn = (loaded: Config) => {
+    for (const { path, message } of configWarnings(loaded)) master.log.warn({ setting: path }, message);
+  };
+  warn(config);
+  const load = () => {
+    const loaded = withFlags(loadConfig(options.confFile), options);
+    warn(loaded);
+    return loaded;
+  };
   const ended = followSignals(master, config.log.level, load);
   try {
     await master.start();
   } catch (error) {
-    if (isDaemon()) await reportOutcome((error as Error).message);
+    if (isDaemon) await reportOutcome((error as Error).message);
     throw error;
   }
-  if (isDaemon()) await reportOutcome(null);
+  if (isDaemon) await reportOutcome(null);
   await ended;
 }
 

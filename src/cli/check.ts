@@ -1,0 +1,104 @@
+import { addressText } from '../config/address-text.ts';
+import type { Config } from '../config/config.ts';
+import { ConfigError, type ConfigProblem, formatProblem } from '../config/errors.ts';
+import { type ConfigFile, loadConfigFile } from '../config/load.ts';
+import { checkWarnings } from './check-warnings.ts';
+import { type Machine, thisMachine } from './machine.ts';
+import { serverShares } from './pool-ring.ts';
+import { counted, grouped, percent, textTable } from './text-table.ts';
+
+export interface CheckOptions {
+  readonly asJson: boolean;
+  /** Warnings make the file bad. */
+  readonly isStrict: boolean;
+}
+
+/** `ringmaster check FILE`: the text to print and the exit code, 0 good and 1 bad. */
+export function checkFile(file: string, options: CheckOptions): { text: string; exitCode: number } {
+  let loaded: ConfigFile | null = null;
+  let problems: readonly ConfigProblem[] = [];
+  try {
+    loaded = loadConfigFile(file);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems = error.problems;
+  }
+  const machine = thisMachine();
+  const warnings = loaded === null ? [] : placedWarnings(file, loaded, machine);
+  const isGood = loaded !== null && !(options.isStrict && warnings.length > 0);
+  const text = options.asJson
+    ? toJson(file, loaded?.config ?? null, problems, warnings, machine)
+    : toText(file, loaded?.config ?? null, problems, warnings);
+  return { text, exitCode: isGood ? 0 : 1 };
+}
+
+function placedWarnings(file: string, { config, places }: ConfigFile, machine: Machine): ConfigProblem[] {
+  const warnings = checkWarnings(config, machine).map(({ path, message }) => {
+    const { line, column } = places.of(path) ?? { line: 0, column: 0 };
+    return { file, line, column, path, message };
+  });
+  return warnings.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function toJson(
+  file: string,
+  config: Config | null,
+  problems: readonly ConfigProblem[],
+  warnings: readonly ConfigProblem[],
+  machine: Machine,
+): string {
+  const plain = ({ line, column, path, message }: ConfigProblem) => ({ line, column, path, message });
+  const pools = config?.pools.map(pool => {
+    const shares = serverShares(pool);
+    return {
+      name: pool.name,
+      listen: addressText(pool.listen),
+      protocol: pool.protocol,
+      hash: pool.hash,
+      distribution: pool.distribution,
+      servers: pool.servers.map(({ name, address, weight }, i) => ({
+        name,
+        address: addressText(address),
+        weight,
+        share: shares[i],
+      })),
+    };
+  });
+  const json = {
+    file,
+    isValid: config !== null,
+    form: config?.form ?? null,
+    problems: problems.map(plain),
+    warnings: warnings.map(plain),
+    maxOpenFiles: Number.isFinite(machine.maxOpenFiles) ? machine.maxOpenFiles : null,
+    pools: pools ?? [],
+  };
+  return `${JSON.stringify(json, null, 2)}\n`;
+}
+
+function toText(
+  file: string,
+  config: Config | null,
+  problems: readonly ConfigProblem[],
+  warnings: readonly ConfigProblem[],
+): string {
+  let text = problems.map(problem => `${formatProblem(problem)}\n`).join('');
+  if (config === null) return `${text}${file}: syntax is invalid, ${counted(problems.length, 'problem')}\n`;
+  for (const warning of warnings) text += `${formatProblem({ ...warning, path: '', message: warningText(warning) })}\n`;
+  if (text !== '') text += '\n';
+  for (const pool of config.pools) {
+    const shares = serverShares(pool);
+    text += `${pool.name}: ${pool.protocol} on ${addressText(pool.listen)}, ${pool.distribution}, ${pool.hash}\n`;
+    const rows = pool.servers.map(({ name, address, weight }, i) => {
+      return [name, addressText(address), grouped(weight), percent(shares[i]!)];
+    });
+    text += `${textTable([['server', 'address', 'weight', 'share of keys'], ...rows], '  ', [2, 3])}\n`;
+  }
+  const servers = config.pools.reduce((sum, pool) => sum + pool.servers.length, 0);
+  const what = `${counted(config.pools.length, 'pool')}, ${counted(servers, 'server')}`;
+  return `${text}${file}: syntax is ok, ${what}, ${counted(warnings.length, 'warning')}\n`;
+}
+
+function warningText({ path, message }: ConfigProblem): string {
+  return path === '' ? `warning: ${message}` : `warning: ${path}: ${message}`;
+}

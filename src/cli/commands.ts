@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { checkFile } from './check.ts';
+import { diffFiles } from './diff.ts';
+import { routeKeys } from './route.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Adds the one-shot commands. Each prints its answer to standard output and sets the exit code. */
+export function addCommands(program: Command): void {
+  program
+    .command('check')
+    .description('check a configuration file, and say what is probably not meant')
+    .argument('<file>', 'configuration file, in either form')
+    .option('--strict', 'let warnings fail: exit code 1', false)
+    .option('--json', 'for programs', false)
+    .action((file: string, flags: { strict: boolean; json: boolean }) => {
+      const { text, exitCode } = checkFile(file, { asJson: flags.json, isStrict: flags.strict });
+      process.stdout.write(text);
+      process.exitCode = exitCode;
+    });
+
+  program
+    .command('route')
+    .description('say which server each key goes to, and why')
+    .argument('<key...>', 'keys; - reads them from standard input, one per line')
+    .addOption(new Option('-c, --conf-file <file>', "configuration file (default: the daemon's)"))
+    .option('--pool <name>', 'in this pool only (default: in all)')
+    .option('--base64', 'the keys are given in base64', false)
+    .option('--json', 'for programs', false)
+    .action((words: string[], _flags: object, command: Command) => {
+      // Also `ringmaster -c FILE route KEY`.
+      const flags = command.optsWithGlobals<{ confFile: string; pool?: string; base64: boolean; json: boolean }>();
+      const confFile = command.opts<{ confFile?: string }>().confFile ?? flags.confFile;
+      const keys = keysOf(words, flags.base64);
+      process.stdout.write(routeKeys({ confFile, pool: flags.pool ?? null, asJson: flags.json }, keys));
+    });
+
+  program
+    .command('diff')
+    .description('say what a new configuration file would change, and which keys would move')
+    .argument('<old>', 'the file in use')
+    .argument('<new>', 'the file to come')
+    .option('--json', 'for programs', false)
+    .action((oldFile: string, newFile: string, flags: { json: boolean }) => {
+      process.stdout.write(diffFiles(oldFile, newFile, flags.json));
+    });
+}
+
+function keysOf(words: readonly string[], isBase64: boolean): Buffer[] {
+  const read = (bytes: Buffer) => (isBase64 ? fromBase64(bytes.toString('latin1')) : bytes);
+  return words.flatMap(word => (word === '-' ? linesOf(readFileSync(0)).map(read) : [read(Buffer.from(word))]));
+}
+
+/** Without their line feeds; the last line may lack it. */
+function linesOf(bytes: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
+  let start = 0;
+  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
+    lines.push(bytes.subarray(start, end));
+    start = end + 1;
+  }
+  if (start < bytes.length) lines.push(bytes.subarray(start));
+  return lines;
+}
+
+function fromBase64(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.toString('base64').replaceAll('=', '') !== text.trim().replace(/=+$/, '')) {
+    throw new UsageError(`"${text}" is not base64`);
+  }
+  return bytes;
+}

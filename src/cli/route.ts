@@ -1,0 +1,136 @@
+import { addressText } from '../config/address-text.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { type HashName, hashFunction } from '../hash/hash.ts';
+import { HashTag } from '../hash/hash-tag.ts';
+import type { KeyRing } from '../ring/key-ring.ts';
+import { keyText } from './key-text.ts';
+import { keyRingOf } from './pool-ring.ts';
+import { counted, textTable } from './text-table.ts';
+import { UsageError } from './usage-error.ts';
+
+export interface RouteOptions {
+  readonly confFile: string;
+  /** null: all pools. */
+  readonly pool: string | null;
+  readonly asJson: boolean;
+}
+
+/** Where one key goes in one pool, and by which steps. */
+export interface Route {
+  readonly pool: string;
+  /** For reading; `keyBase64` has the bytes. */
+  readonly key: string;
+  readonly keyBase64: string;
+  /** `hash`: by the steps below. Else nothing was computed: the pool has one server, or takes any. */
+  readonly by: 'hash' | 'only-server' | 'random';
+  /** null: any of the pool's. */
+  readonly server: { readonly name: string; readonly address: string; readonly weight: number } | null;
+  readonly steps: RouteSteps | null;
+}
+
+export interface RouteSteps {
+  /** Whether `hash_tag` cut a part out of the key. */
+  readonly isTagged: boolean;
+  /** What was hashed: the part, or the whole key. */
+  readonly hashed: string;
+  readonly hashedBase64: string;
+  readonly hash: HashName;
+  /** 0 for an empty key, without asking the hash. */
+  readonly value: number;
+  /** The point or the slot that the value meets; both counted from 0. */
+  readonly place:
+    | { readonly distribution: 'ketama'; readonly point: number; readonly index: number; readonly points: number }
+    | { readonly distribution: 'modula'; readonly slot: number; readonly slots: number };
+}
+
+/**
+ * `ringmaster route`: the text to print.
+ * @throws ConfigError when the file cannot be used, UsageError when it has no such pool
+ */
+export function routeKeys(options: RouteOptions, keys: readonly Buffer[]): string {
+  const config = loadConfig(options.confFile);
+  const pools = chosenPools(config, options.pool);
+  const routes = pools.flatMap(pool => {
+    const ring = keyRingOf(pool);
+    return keys.map(key => routeOf(pool, ring, key));
+  });
+  return options.asJson ? `${JSON.stringify(routes, null, 2)}\n` : toText(routes, pools);
+}
+
+function chosenPools(config: Config, name: string | null): readonly PoolConfig[] {
+  if (name === null) return config.pools;
+  const pool = config.pools.find(each => each.name === name);
+  if (pool !== undefined) return [pool];
+  const names = config.pools.map(each => each.name).join(', ');
+  throw new UsageError(`there is no pool "${name}"; the file has: ${names}`);
+}
+
+/** Follows the key through the ring of its pool. */
+export function routeOf(pool: PoolConfig, ring: KeyRing, key: Buffer): Route {
+  const base = { pool: pool.name, key: keyText(key), keyBase64: key.toString('base64') };
+  if (pool.servers.length === 1) return { ...base, by: 'only-server', server: serverOf(pool, 0), steps: null };
+  if (ring.ring.distribution === 'random') return { ...base, by: 'random', server: null, steps: null };
+  const hashed = hashedPart(pool, key);
+  const value = key.length === 0 ? 0 : hashFunction(pool.hash)(hashed, 0, hashed.length);
+  const picked = ring.pick(key, 0, key.length);
+  return {
+    ...base,
+    by: 'hash',
+    server: serverOf(pool, picked),
+    steps: {
+      isTagged: hashed !== key,
+      hashed: keyText(hashed),
+      hashedBase64: hashed.toString('base64'),
+      hash: pool.hash,
+      value,
+      place: placeOf(ring, value),
+    },
+  };
+}
+
+/** The part of the key that is hashed; the key itself when its tag does not apply. */
+function hashedPart(pool: PoolConfig, key: Buffer): Buffer {
+  if (pool.hashTag === null) return key;
+  const [open, close] = Buffer.from(pool.hashTag);
+  const tag = new HashTag(open!, close!);
+  tag.locate(key, 0, key.length);
+  const isWhole = tag.start === 0 && tag.end === key.length;
+  return isWhole ? key : key.subarray(tag.start, tag.end);
+}
+
+function placeOf({ ring }: KeyRing, value: number): RouteSteps['place'] {
+  if (ring.distribution === 'ketama') {
+    const index = ring.pointOf(value);
+    return { distribution: 'ketama', point: ring.points[index]!, index, points: ring.points.length };
+  }
+  if (ring.distribution === 'modula') return { distribution: 'modula', slot: value % ring.slots, slots: ring.slots };
+  throw new Error('a random ring has no places');
+}
+
+function serverOf(pool: PoolConfig, index: number): Route['server'] {
+  const { name, address, weight } = pool.servers[index]!;
+  return { name, address: addressText(address), weight };
+}
+
+function toText(routes: readonly Route[], pools: readonly PoolConfig[]): string {
+  const rows = routes.map(route => {
+    const servers = pools.find(pool => pool.name === route.pool)!.servers.length;
+    return [route.pool, route.key, route.server?.name ?? '(any)', route.server?.address ?? '', reason(route, servers)];
+  });
+  const header = ['pool', 'key', 'server', 'address', 'because'];
+  const table = [header, ...rows];
+  return textTable(pools.length > 1 ? table : table.map(row => row.slice(1)));
+}
+
+function reason({ by, steps }: Route, servers: number): string {
+  if (by === 'only-server') return 'the only server of the pool';
+  if (by === 'random' || steps === null) return `distribution: random, any of ${counted(servers, 'server')} each time`;
+  const what = steps.isTagged ? `hash_tag ${steps.hashed}` : steps.hashed;
+  const { place } = steps;
+  const where =
+    place.distribution === 'ketama'
+      ? `point ${place.point} (no. ${place.index + 1} of ${place.points})`
+      : `slot ${place.slot} of ${place.slots}`;
+  return `${steps.hash}(${what}) = ${steps.value}, ${place.distribution} ${where}`;
+}
