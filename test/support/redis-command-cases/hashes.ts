@@ -1,0 +1,40 @@
+import type { CaseList } from './command-case.ts';
+
+export const HASHES_CASES: Readonly<Record<string, CaseList>> = {
+  hdel: ['HDEL hash f1 none', 'HDEL hash f1', 'HDEL none f', 'HDEL str f'],
+  hexists: ['HEXISTS hash f1', 'HEXISTS hash none', 'HEXISTS none f', 'HEXISTS str f'],
+  hget: ['HGET hash f1', 'HGET hash none', 'HGET none f', 'HGET str f'],
+  hgetall: ['HGETALL hash', 'HGETALL none', 'HGETALL str'],
+  hincrby: ['HINCRBY hash n 3', 'HINCRBY hash new -1', 'HINCRBY hash f1 1', 'HINCRBY hash n x', 'HINCRBY str n 1'],
+  hincrbyfloat: [
+    'HINCRBYFLOAT hash n 0.5',
+    'HINCRBYFLOAT hash f1 1',
+    'HINCRBYFLOAT none n 1.5',
+    'HINCRBYFLOAT str n 1',
+  ],
+  hkeys: ['HKEYS hash', 'HKEYS none', 'HKEYS str'],
+  hlen: ['HLEN hash', 'HLEN none', 'HLEN str'],
+  hmget: ['HMGET hash f1 none n', 'HMGET none a b', 'HMGET str f'],
+  hmset: ['HMSET hash f1 new f3 v3', 'HGETALL hash', 'HMSET hash f', 'HMSET hash a b c', 'HMSET str f v'],
+  hrandfield: [
+    'HRANDFIELD small',
+    'HRANDFIELD small 5 WITHVALUES',
+    'HRANDFIELD small -2',
+    'HRANDFIELD none',
+    'HRANDFIELD none 2',
+    'HRANDFIELD small 1 WRONG',
+    'HRANDFIELD str',
+  ],
+  hscan: [
+    'HSCAN hash 0',
+    'HSCAN hash 0 MATCH f* COUNT 10',
+    'HSCAN hash x',
+    'HSCAN none 0',
+    'HSCAN hash 0 COUNT 0',
+    'HSCAN str 0',
+  ],
+  hset: ['HSET hash f1 new f9 v', 'HGETALL hash', 'HSET hash f', 'HSET hash f v g', 'HSET str f v'],
+  hsetnx: ['HSETNX hash f1 v', 'HSETNX hash f9 v', 'HSETNX str f v'],
+  hstrlen: ['HSTRLEN hash f1', 'HSTRLEN hash none', 'HSTRLEN str f'],
+  hvals: ['HVALS hash', 'HVALS none', 'HVALS str'],
+};

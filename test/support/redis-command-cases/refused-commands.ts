@@ -1,0 +1,21 @@
+const named = (names: string): readonly string[] => names.trim().split(/\s+/);
+
+/** What cannot be proxied: an error that names the command. */
+export const REFUSED_COMMANDS: readonly string[] = named(`
+  acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|list acl|load acl|log acl|save acl|setuser acl|users
+  bgrewriteaof bgsave blmove blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin client|kill client|pause
+  client|unblock client|unpause config|resetstat config|rewrite config|set debug discard exec failover flushall flushdb
+  function|kill function|stats keys lastsave latency|doctor latency|graph latency|histogram latency|history
+  latency|latest latency|reset memory|doctor memory|malloc-stats memory|purge memory|stats migrate module|load
+  module|loadex module|unload monitor multi pfdebug pfselftest psubscribe psync publish pubsub|channels pubsub|numpat
+  pubsub|numsub pubsub|shardchannels pubsub|shardnumsub punsubscribe randomkey replconf replicaof restore-asking role
+  save scan script|debug script|kill shutdown slaveof slowlog|get slowlog|len slowlog|reset spublish ssubscribe subscribe
+  sunsubscribe swapdb sync unsubscribe unwatch wait watch`);
+
+/** What only a member of a Redis Cluster answers. */
+export const CLUSTER_COMMANDS: readonly string[] = named(`
+  asking readonly readwrite cluster|addslots cluster|addslotsrange cluster|bumpepoch cluster|count-failure-reports
+  cluster|countkeysinslot cluster|delslots cluster|delslotsrange cluster|failover cluster|flushslots cluster|forget
+  cluster|getkeysinslot cluster|help cluster|info cluster|keyslot cluster|links cluster|meet cluster|myid cluster|nodes
+  cluster|replicas cluster|replicate cluster|reset cluster|saveconfig cluster|set-config-epoch cluster|setslot
+  cluster|shards cluster|slaves cluster|slots`);

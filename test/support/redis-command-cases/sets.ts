@@ -1,0 +1,36 @@
+import { type CaseList, unordered } from './command-case.ts';
+
+export const SETS_CASES: Readonly<Record<string, CaseList>> = {
+  sadd: ['SADD set 1 9', 'SADD new x y x', 'SADD str x'],
+  scard: ['SCARD set', 'SCARD none', 'SCARD str'],
+  sdiff: ['SDIFF set set2', 'SDIFF set', 'SDIFF none set', 'SDIFF set str'],
+  sdiffstore: ['SDIFFSTORE to set set2', 'SMEMBERS to', 'SDIFFSTORE to none', 'EXISTS to', 'SDIFFSTORE to str'],
+  sinter: ['SINTER set set2', 'SINTER set none', 'SINTER set', 'SINTER str set'],
+  sintercard: [
+    'SINTERCARD 2 set set2',
+    'SINTERCARD 2 set set2 LIMIT 1',
+    'SINTERCARD 0 set',
+    'SINTERCARD 9 set',
+    'SINTERCARD x set',
+    'SINTERCARD 1 str',
+  ],
+  sinterstore: ['SINTERSTORE to set set2', 'SMEMBERS to', 'SINTERSTORE to set none', 'SINTERSTORE to str'],
+  sismember: ['SISMEMBER set 1', 'SISMEMBER set 9', 'SISMEMBER none 1', 'SISMEMBER str 1'],
+  smembers: ['SMEMBERS set', 'SMEMBERS none', 'SMEMBERS str', 'SADD words a b c', unordered('SMEMBERS words')],
+  smismember: ['SMISMEMBER set 1 9 2', 'SMISMEMBER none 1', 'SMISMEMBER str 1'],
+  smove: ['SMOVE set set2 1', 'SMEMBERS set2', 'SMOVE set set2 99', 'SMOVE none set2 1', 'SMOVE set str 2'],
+  spop: ['SPOP single', 'SPOP single', 'SPOP set 99', 'EXISTS set', 'SPOP set 1', 'SPOP set2 -1', 'SPOP str'],
+  srandmember: [
+    'SRANDMEMBER single',
+    'SRANDMEMBER single -3',
+    'SRANDMEMBER single 3',
+    'SRANDMEMBER none',
+    'SRANDMEMBER none 1',
+    'SRANDMEMBER str',
+    'SRANDMEMBER single x',
+  ],
+  srem: ['SREM set 1 99', 'SREM none 1', 'SREM str 1'],
+  sscan: ['SSCAN set 0', 'SSCAN none 0', 'SSCAN set x', 'SSCAN str 0'],
+  sunion: ['SUNION set set2', 'SUNION none', 'SUNION set str'],
+  sunionstore: ['SUNIONSTORE to set set2', 'SMEMBERS to', 'SUNIONSTORE to none', 'SUNIONSTORE to str'],
+};
