@@ -3,17 +3,16 @@ import { describeStats } from './admin/stats-port.ts';
 import { addCommands } from './cli/commands.ts';
 import { isDaemon, reportOutcome } from './cli/daemonize.ts';
 import { createProgram, type DaemonOptions, readArguments } from './cli/options.ts';
+import { print } from './cli/print.ts';
 import { serve } from './cli/serve.ts';
 import { testConfig } from './cli/test-config.ts';
 
 async function run(options: DaemonOptions): Promise<void> {
   if (options.testConf) process.exitCode = testConfig(options.confFile);
-  else if (options.describeStats) process.stdout.write(describeStats());
+  else if (options.describeStats) await print(describeStats());
   else await serve(options);
 }
 
-// `ringmaster … | head` ends when head has seen enough.
-process.stdout.on('error', () => process.exit());
 try {
   const program = createProgram(run);
   addCommands(program);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { checkFile } from './check.ts';
 import { diffFiles } from './diff.ts';
+import { print } from './print.ts';
 import { routeKeys } from './route.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -13,9 +14,9 @@ export function addCommands(program: Command): void {
     .argument('<file>', 'configuration file, in either form')
     .option('--strict', 'let warnings fail: exit code 1', false)
     .option('--json', 'for programs', false)
-    .action((file: string, flags: { strict: boolean; json: boolean }) => {
+    .action(async (file: string, flags: { strict: boolean; json: boolean }) => {
       const { text, exitCode } = checkFile(file, { asJson: flags.json, isStrict: flags.strict });
-      process.stdout.write(text);
+      await print(text);
       process.exitCode = exitCode;
     });
 
@@ -27,12 +28,12 @@ export function addCommands(program: Command): void {
     .option('--pool <name>', 'in this pool only (default: in all)')
     .option('--base64', 'the keys are given in base64', false)
     .option('--json', 'for programs', false)
-    .action((words: string[], _flags: object, command: Command) => {
+    .action(async (words: string[], _flags: object, command: Command) => {
       // Also `ringmaster -c FILE route KEY`.
       const flags = command.optsWithGlobals<{ confFile: string; pool?: string; base64: boolean; json: boolean }>();
       const confFile = command.opts<{ confFile?: string }>().confFile ?? flags.confFile;
       const keys = keysOf(words, flags.base64);
-      process.stdout.write(routeKeys({ confFile, pool: flags.pool ?? null, asJson: flags.json }, keys));
+      await print(routeKeys({ confFile, pool: flags.pool ?? null, asJson: flags.json }, keys));
     });
 
   program
@@ -41,8 +42,8 @@ export function addCommands(program: Command): void {
     .argument('<old>', 'the file in use')
     .argument('<new>', 'the file to come')
     .option('--json', 'for programs', false)
-    .action((oldFile: string, newFile: string, flags: { json: boolean }) => {
-      process.stdout.write(diffFiles(oldFile, newFile, flags.json));
+    .action(async (oldFile: string, newFile: string, flags: { json: boolean }) => {
+      await print(diffFiles(oldFile, newFile, flags.json));
     });
 }
 

@@ -97,10 +97,17 @@ export async function startRingmaster(options: RingmasterOptions): Promise<Ringm
 /** Runs `ringmaster ARGS…` to its end: the one-shot commands, and starts that must fail. */
 export async function runRingmaster(
   args: readonly string[],
-  options: { readonly env?: NodeJS.ProcessEnv; readonly entry?: string; readonly timeoutMs?: number } = {},
+  options: {
+    readonly env?: NodeJS.ProcessEnv;
+    readonly entry?: string;
+    readonly timeoutMs?: number;
+    /** Standard input. */
+    readonly input?: string;
+  } = {},
 ): Promise<Exit & { stdout: string; stderr: string }> {
-  const { timeoutMs = 30_000 } = options;
-  return run(process.execPath, [options.entry ?? MAIN, ...args], { env: childEnvironment(options.env), timeoutMs });
+  const { timeoutMs = 30_000, input = '' } = options;
+  const env = childEnvironment(options.env);
+  return run(process.execPath, [options.entry ?? MAIN, ...args], { env, timeoutMs, input });
 }
 
 /** Writes a config file that is removed when the test process ends; returns its path. */
