@@ -1,0 +1,178 @@
+// A pool without servers: what the router sends stays here until a test answers it.
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import { Clock } from '../../src/core/clock.ts';
+import type { FailureReason } from '../../src/core/failure.ts';
+import type { Request } from '../../src/core/request.ts';
+import { PoolStats } from '../../src/core/statistics.ts';
+import { Turn } from '../../src/core/turn.ts';
+import type { Framer, Protocol, RequestParser, Session } from '../../src/protocol/protocol.ts';
+import { redisProtocol } from '../../src/protocol/redis/redis.ts';
+import { ClientConnection, type ClientHost, type ClientLimits } from '../../src/proxy/client-connection.ts';
+import { Router } from '../../src/proxy/router.ts';
+import type { Pool } from '../../src/upstream/pool.ts';
+import { CollectedLog } from './collected-log.ts';
+import { RawClient } from './raw-client.ts';
+
+/** One request at a fake backend. */
+export class SentRequest {
+  readonly request: Request;
+  readonly bytes: Buffer;
+
+  constructor(request: Request, bytes: Buffer) {
+    this.request = request;
+    this.bytes = bytes;
+  }
+
+  /** The request as text. */
+  get text(): string {
+    return this.bytes.toString('latin1');
+  }
+
+  /** Answers it, in pieces of `pieceBytes`, each of which is overwritten once it was handed over. */
+  reply(text: string, pieceBytes = text.length): void {
+    for (let at = 0; at < text.length; at += pieceBytes) {
+      const piece = Buffer.from(`<<<${text.slice(at, at + pieceBytes)}>>>`, 'latin1');
+      const isLast = at + pieceBytes >= text.length;
+      this.request.sink?.onReply(this.request, piece, 3, piece.length - 3, isLast);
+      piece.fill('!');
+    }
+  }
+
+  /** The beginning of a reply. */
+  replyPart(bytes: Buffer): void {
+    const copy = Buffer.from(bytes);
+    this.request.sink?.onReply(this.request, copy, 0, copy.length, false);
+    copy.fill('!');
+  }
+
+  fail(reason: FailureReason): void {
+    this.request.sink?.onFailure(this.request, reason);
+  }
+}
+
+export class FakeBackendOfPool {
+  readonly sent: SentRequest[] = [];
+  isEjected = false;
+  /** Requests fail with it before `send` returns. */
+  failsWith: FailureReason | null = null;
+
+  connectionFor(): this {
+    return this;
+  }
+
+  send(request: Request, buf: Buffer, start: number, end: number, cutStart: number, cutEnd: number): void {
+    const bytes =
+      cutEnd > cutStart
+        ? Buffer.concat([buf.subarray(start, cutStart), buf.subarray(cutEnd, end)])
+        : Buffer.from(buf.subarray(start, end));
+    const sent = new SentRequest(request, bytes);
+    this.sent.push(sent);
+    if (this.failsWith !== null) sent.fail(this.failsWith);
+  }
+
+  /** Takes the oldest request that was not taken yet. */
+  take(): SentRequest {
+    const sent = this.sent.shift();
+    if (sent === undefined) throw new Error('nothing was sent to this backend');
+    return sent;
+  }
+}
+
+/** Keys choose their backend by their first character: '0…' the first one. */
+export class FakePool {
+  readonly name = 'fake';
+  readonly stats = new PoolStats();
+  readonly backends: FakeBackendOfPool[];
+  private nextAny = 0;
+
+  constructor(count: number) {
+    this.backends = Array.from({ length: count }, () => new FakeBackendOfPool());
+  }
+
+  pick(buf: Buffer, start: number): number {
+    const index = ((buf[start] as number) - 48) % this.backends.length;
+    return this.backends[index]?.isEjected ? -1 : index;
+  }
+
+  pickAny(): number {
+    return this.backends.every(backend => backend.isEjected) ? -1 : this.nextAny++ % this.backends.length;
+  }
+
+  asPool(): Pool {
+    return this as unknown as Pool;
+  }
+}
+
+export const ROOMY_LIMITS: ClientLimits = {
+  maxRequestBytes: 64 << 20,
+  maxPipeline: 4096,
+  bufferBytes: 1 << 20,
+  outputLimitBytes: 1 << 30,
+};
+
+/** A client connection of the proxy on a real socket, over a fake pool. */
+export class FakeFrontend implements ClientHost {
+  readonly poolName = 'fake';
+  readonly pool: FakePool;
+  readonly stats: PoolStats;
+  readonly protocol: Protocol;
+  parser: RequestParser;
+  readonly router: Router;
+  limits: ClientLimits;
+  readonly clock = new Clock();
+  readonly turn = new Turn();
+  readonly log = new CollectedLog();
+  readonly systemCalls = null;
+  readonly gone: ClientConnection[] = [];
+  private nextId = 1;
+
+  constructor(backends: number, limits: Partial<ClientLimits> = {}, protocol: Protocol = redisProtocol) {
+    this.pool = new FakePool(backends);
+    this.stats = this.pool.stats;
+    this.protocol = protocol;
+    this.limits = { ...ROOMY_LIMITS, ...limits };
+    this.parser = protocol.createParser(this.parserOptions());
+    this.router = new Router(this.pool.asPool(), protocol, false);
+  }
+
+  createFramer(session: Session): Framer {
+    return this.protocol.createFramer(this.parserOptions(), session);
+  }
+
+  removeClient(client: ClientConnection): void {
+    this.gone.push(client);
+  }
+
+  /** As a reload does it. */
+  setLimits(limits: Partial<ClientLimits>): void {
+    this.limits = { ...this.limits, ...limits };
+    this.parser = this.protocol.createParser(this.parserOptions());
+  }
+
+  /** Backend `index`. */
+  backend(index: number): FakeBackendOfPool {
+    return this.pool.backends[index] as FakeBackendOfPool;
+  }
+
+  /** A connected client: the proxy's end of it, and the far one. */
+  async connect(t: TestContext): Promise<{ client: ClientConnection; far: RawClient; socket: Socket }> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const accepted = once(server, 'connection');
+    const far = new RawClient(connect((server.address() as AddressInfo).port, '127.0.0.1'));
+    const [socket] = (await accepted) as [Socket];
+    server.close();
+    t.after(() => {
+      socket.destroy();
+      far.destroy();
+    });
+    return { client: new ClientConnection(this.nextId++, socket, this), far, socket };
+  }
+
+  private parserOptions() {
+    const { maxRequestBytes } = this.limits;
+    return { poolName: this.poolName, version: '1.2.3', maxRequestBytes, password: null };
+  }
+}
