@@ -33,7 +33,7 @@ function define(name: string, kind: number, minArgs: number, maxArgs: number): M
   return { name, nameBytes: Buffer.from(name, 'latin1'), kind, minArgs, maxArgs };
 }
 
-const COMMANDS: readonly MemcachedCommand[] = [
+export const COMMANDS: readonly MemcachedCommand[] = [
   define('get', KIND_GET, 1, UNBOUNDED),
   define('set', KIND_STORE, 4, 5),
   define('gets', KIND_GET, 1, UNBOUNDED),
