@@ -1,14 +1,36 @@
-// Finds the end of a RESP2 reply, jumping over payloads:
+// Finds the end of a reply in RESP2 or RESP3, jumping over payloads:
 //
-//   +OK\r\n  -ERR …\r\n      TYPE → LINE → LINE_LF
-//   :42\r\n                  TYPE → NUMBER → NUMBER_LF
-//   $5\r\nhello\r\n          TYPE → NUMBER → NUMBER_LF → PAYLOAD → PAYLOAD_CR → PAYLOAD_LF
-//   *2\r\n…                  TYPE → NUMBER → NUMBER_LF, and two values more to come
+//   +OK\r\n  -ERR …\r\n        TYPE → LINE → END_LF                          also , double and ( big number
+//   :42\r\n                    TYPE → NUMBER → NUMBER_LF
+//   $5\r\nhello\r\n            TYPE → NUMBER → NUMBER_LF → PAYLOAD → END_CR → END_LF    also ! error and = verbatim
+//   _\r\n  #t\r\n              TYPE → (TRUTH →) END_CR → END_LF                null and boolean
+//   *2\r\n…  ~2\r\n…           TYPE → NUMBER → NUMBER_LF, and two values more to come
+//   %2\r\n…  |2\r\n…           … and four: keys and values; what a | describes follows it as if it were not there
 //
 // Nesting needs no stack: an array is one value less and its length more to come. The reply ends when none is left.
-// Source: the Redis serialization protocol specification.
+// Nonsense: > (a server pushes only what a connection subscribed to, and Ringmaster's never do: whoever got it would get
+// another's) and the streamed types, whose length is ?, which no Redis sends.
+// Sources: the Redis serialization protocol specification, RESP3.
 import { INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol.ts';
-import { COLON, CR, DOLLAR, LF, MINUS, PLUS, STAR, ZERO } from './resp.ts';
+import {
+  BANG,
+  BAR,
+  COLON,
+  COMMA,
+  CR,
+  DOLLAR,
+  EQUALS,
+  HASH,
+  LF,
+  MINUS,
+  PAREN,
+  PERCENT,
+  PLUS,
+  STAR,
+  TILDE,
+  UNDERSCORE,
+  ZERO,
+} from './resp.ts';
 
 /** Longest status or error: scripts may return long ones. They pass through, so this bounds no memory. */
 export const MAX_STATUS_BYTES = 64 * 1024 * 1024;
@@ -17,23 +39,24 @@ export const MAX_REPLY_LENGTH = 2 ** 31 - 1;
 /** Digits of a number, sign apart: an integer reply has 64 bits. */
 export const MAX_REPLY_DIGITS = 19;
 
-const FIRST = 0;
-const TYPE = 1;
-const LINE = 2;
-const LINE_LF = 3;
-const NUMBER = 4;
-const NUMBER_LF = 5;
-const PAYLOAD = 6;
-const PAYLOAD_CR = 7;
-const PAYLOAD_LF = 8;
+const TYPE = 0;
+const LINE = 1;
+const NUMBER = 2;
+const NUMBER_LF = 3;
+const PAYLOAD = 4;
+const TRUTH = 5;
+const END_CR = 6;
+const END_LF = 7;
 
 export class RedisReplyScanner implements ReplyScanner {
   isError = false;
-  private state = FIRST;
+  private state = TYPE;
   /** Type byte of the value being read. */
   private type = 0;
   /** Values still to come, the one being read included. */
   private valuesLeft = 1;
+  /** The reply is an array or the like, and we are in it. */
+  private isInside = false;
   /** The number being read, without its sign. */
   private value = 0;
   private digits = 0;
@@ -43,17 +66,14 @@ export class RedisReplyScanner implements ReplyScanner {
   private payloadLeft = 0;
 
   begin(_replyKind: number): void {
-    this.state = FIRST;
+    this.state = TYPE;
     this.valuesLeft = 1;
+    this.isInside = false;
     this.isError = false;
   }
 
   scan(buf: Buffer, start: number, end: number): number {
     let at = start;
-    if (this.state === FIRST && at < end) {
-      this.isError = buf[at] === MINUS;
-      this.state = TYPE;
-    }
     while (at < end) {
       switch (this.state) {
         case TYPE: {
@@ -71,14 +91,10 @@ export class RedisReplyScanner implements ReplyScanner {
           const stop = found < 0 || found >= end ? end : found + 1;
           this.lineBytes += stop - at;
           if (this.lineBytes > MAX_STATUS_BYTES) return MALFORMED;
-          if (stop === found + 1) this.state = LINE_LF;
+          if (stop === found + 1) this.state = END_LF;
           at = stop;
           break;
         }
-        case LINE_LF:
-          if (buf[at++] !== LF) return MALFORMED;
-          if (this.endValue()) return at;
-          break;
         case NUMBER:
           at = this.readNumber(buf, at, end);
           if (at === MALFORMED) return MALFORMED;
@@ -91,14 +107,20 @@ export class RedisReplyScanner implements ReplyScanner {
           const take = Math.min(this.payloadLeft, end - at);
           at += take;
           this.payloadLeft -= take;
-          if (this.payloadLeft === 0) this.state = PAYLOAD_CR;
+          if (this.payloadLeft === 0) this.state = END_CR;
           break;
         }
-        case PAYLOAD_CR:
-          if (buf[at++] !== CR) return MALFORMED;
-          this.state = PAYLOAD_LF;
+        case TRUTH: {
+          const byte = buf[at++];
+          if (byte !== LETTER_T && byte !== LETTER_F) return MALFORMED;
+          this.state = END_CR;
           break;
-        case PAYLOAD_LF:
+        }
+        case END_CR:
+          if (buf[at++] !== CR) return MALFORMED;
+          this.state = END_LF;
+          break;
+        case END_LF:
           if (buf[at++] !== LF) return MALFORMED;
           if (this.endValue()) return at;
           break;
@@ -110,22 +132,52 @@ export class RedisReplyScanner implements ReplyScanner {
   private beginValue(type: number): boolean {
     this.type = type;
     switch (type) {
-      case PLUS:
       case MINUS:
-        this.state = LINE;
-        this.lineBytes = 0;
+        this.isError = this.isWhole;
+        return this.beginLine();
+      case PLUS:
+      case COMMA:
+      case PAREN:
+        return this.beginLine();
+      case UNDERSCORE:
+        this.state = END_CR;
         return true;
+      case HASH:
+        this.state = TRUTH;
+        return true;
+      case BANG:
+        this.isError = this.isWhole;
+        return this.beginNumber();
       case COLON:
       case DOLLAR:
+      case EQUALS:
       case STAR:
-        this.state = NUMBER;
-        this.value = 0;
-        this.digits = 0;
-        this.isNegative = false;
-        return true;
+      case TILDE:
+      case PERCENT:
+      case BAR:
+        return this.beginNumber();
       default:
         return false;
     }
+  }
+
+  /** The value that begins is the reply itself, and no part of it. */
+  private get isWhole(): boolean {
+    return this.valuesLeft === 1 && !this.isInside;
+  }
+
+  private beginLine(): boolean {
+    this.state = LINE;
+    this.lineBytes = 0;
+    return true;
+  }
+
+  private beginNumber(): boolean {
+    this.state = NUMBER;
+    this.value = 0;
+    this.digits = 0;
+    this.isNegative = false;
+    return true;
   }
 
   /** Reads a sign and digits up to and with the CR. Returns where it stopped, or MALFORMED. */
@@ -158,17 +210,36 @@ export class RedisReplyScanner implements ReplyScanner {
     }
     if (this.isNegative) {
       this.endValue();
-      return value === 1;
+      // RESP2's null.
+      return value === 1 && (type === DOLLAR || type === STAR);
     }
     if (value > MAX_REPLY_LENGTH) return false;
-    if (type === STAR) {
-      this.valuesLeft += value;
-      this.endValue();
-    } else {
-      this.payloadLeft = value;
-      this.state = value === 0 ? PAYLOAD_CR : PAYLOAD;
+    switch (type) {
+      case STAR:
+      case TILDE:
+        this.expect(value);
+        this.endValue();
+        return true;
+      case PERCENT:
+        this.expect(value * 2);
+        this.endValue();
+        return true;
+      case BAR:
+        // What it describes is still to come.
+        this.valuesLeft += value * 2;
+        this.state = TYPE;
+        return true;
+      default:
+        this.payloadLeft = value;
+        this.state = value === 0 ? END_CR : PAYLOAD;
+        return true;
     }
-    return true;
+  }
+
+  /** So many values more belong to the one whose header was read. */
+  private expect(values: number): void {
+    if (this.valuesLeft === 1) this.isInside = true;
+    this.valuesLeft += values;
   }
 
   /** A value is complete. True: it was the last. */
@@ -179,7 +250,7 @@ export class RedisReplyScanner implements ReplyScanner {
 }
 
 /**
- * The fast path: end of the short status, integer or bulk string that begins at `start` and is wholly in the buffer.
+ * The fast path: end of the short status, integer, double, null or bulk string that begins at `start` and is wholly in the buffer.
  * INCOMPLETE when it is something else, broken or not whole: the states then read it from its start.
  */
 function wholeValueEnd(buf: Buffer, start: number, end: number): number {
@@ -201,11 +272,11 @@ function wholeValueEnd(buf: Buffer, start: number, end: number): number {
     if (isWhole && buf[at] === CR && buf[at + 1] === LF && buf[next] === CR && buf[next + 1] === LF) return next + 2;
     return INCOMPLETE;
   }
-  if (type === PLUS) while (at < stop && buf[at] !== CR) at++;
+  if (type === PLUS || type === COMMA) while (at < stop && buf[at] !== CR) at++;
   else if (type === COLON) {
     while (at < stop && buf[at]! >= ZERO && buf[at]! <= ZERO + 9) at++;
     if (at === start + 1 || at - start - 1 > MAX_REPLY_DIGITS) return INCOMPLETE;
-  } else return INCOMPLETE;
+  } else if (type !== UNDERSCORE) return INCOMPLETE;
   return at + 1 < stop && buf[at] === CR && buf[at + 1] === LF ? at + 2 : INCOMPLETE;
 }
 
@@ -219,6 +290,8 @@ function isNullBulk(buf: Buffer, start: number, end: number): boolean {
   );
 }
 
+const LETTER_F = 102;
+const LETTER_T = 116;
 /** The fast path looks for the end of a line no further. */
 const FAST_BYTES = 64;
 /** Digits of a length that the fast path takes: 999,999,999 is an int32. */
