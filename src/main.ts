@@ -8,8 +8,8 @@ import { serve } from './cli/serve.ts';
 import { testConfig } from './cli/test-config.ts';
 
 async function run(options: DaemonOptions): Promise<void> {
-  if (options.testConf) process.exitCode = testConfig(options.confFile);
-  else if (options.describeStats) await print(describeStats());
+  if (options.describeStats) await print(describeStats());
+  else if (options.testConf) process.exitCode = testConfig(options.confFile);
   else await serve(options);
 }
 

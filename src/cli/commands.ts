@@ -10,6 +10,7 @@ import { UsageError } from './usage-error.ts';
 export function addCommands(program: Command): void {
   program
     .command('check')
+    .allowExcessArguments(false)
     .description('check a configuration file, and say what is probably not meant')
     .argument('<file>', 'configuration file, in either form')
     .option('--strict', 'let warnings fail: exit code 1', false)
@@ -38,6 +39,7 @@ export function addCommands(program: Command): void {
 
   program
     .command('diff')
+    .allowExcessArguments(false)
     .description('say what a new configuration file would change, and which keys would move')
     .argument('<old>', 'the file in use')
     .argument('<new>', 'the file to come')

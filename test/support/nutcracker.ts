@@ -28,7 +28,7 @@ export interface Nutcracker {
 }
 
 // Debian puts it where the PATH of a plain user does not reach.
-const NUTCRACKER = existsSync('/usr/sbin/nutcracker') ? '/usr/sbin/nutcracker' : 'nutcracker';
+export const NUTCRACKER = existsSync('/usr/sbin/nutcracker') ? '/usr/sbin/nutcracker' : 'nutcracker';
 
 /** Starts nutcracker on this YAML text; resolves once all its pools and the statistics port listen. */
 export async function startNutcracker(config: string, options: NutcrackerOptions = {}): Promise<Nutcracker> {
