@@ -72,6 +72,8 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
   /** Bytes of replies that are not in the outbox yet because it is not their turn. */
   private heldBytes = 0;
   private isPaused = false;
+  /** It changed its variant: what is pending has to be answered before more of it is read. */
+  private isChangingVariant = false;
   private isResuming = false;
   /** The client sent its last byte. */
   private hasEnded = false;
@@ -100,6 +102,10 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
     });
     socket.on('close', () => this.closed());
     socket.on('finish', () => this.linger());
+  }
+
+  get variant(): number {
+    return this.session.variant;
   }
 
   /** Ends the connection as soon as all pending requests are answered; takes no new ones. */
@@ -202,6 +208,7 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
     this.unparsed = null;
     if (unparsed !== null) this.read(unparsed);
     if (this.isPaused) return;
+    // Also when nothing more is taken from it: else we would not see the client end its side.
     this.socket.resume();
     if (this.hasEnded) this.closeWhenDone();
   }
@@ -240,7 +247,9 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
         this.pause(chunk, position);
         return;
       }
+      const { variant } = session;
       const stop = parser.parse(session, chunk, position, end);
+      if (session.variant !== variant) this.isChangingVariant = true;
       if (stop === INCOMPLETE) {
         this.beginPartial(chunk, position);
         return;
@@ -288,7 +297,9 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
     }
     this.partial = null;
     const bytes = partial.take();
+    const { variant } = this.session;
     const parsed = this.host.parser.parse(this.session, bytes, 0, bytes.length);
+    if (this.session.variant !== variant) this.isChangingVariant = true;
     if (parsed === INCOMPLETE) {
       // The framer is older than a change of the limits.
       this.framer = null;
@@ -365,6 +376,11 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
   }
 
   private isOverBounds(): boolean {
+    if (this.isChangingVariant) {
+      // Requests on two connections could overtake each other.
+      if (this.pending.length > 0) return true;
+      this.isChangingVariant = false;
+    }
     const { maxPipeline, bufferBytes } = this.host.limits;
     return this.pending.length >= maxPipeline || this.unsentBytes + this.pendingBytes >= bufferBytes;
   }
@@ -400,14 +416,11 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
     this.destroy();
   }
 
-  /** From now on what comes is thrown away, but read: else we would not see the client end its side. */
+  /** From now on what comes is thrown away. */
   private stopReading(): void {
     this.isClosing = true;
     this.unparsed = null;
     this.partial = null;
-    if (!this.isPaused) return;
-    this.isPaused = false;
-    this.socket.resume();
   }
 
   private ended(): void {

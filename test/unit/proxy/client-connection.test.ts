@@ -190,6 +190,20 @@ describe('a client that is ahead of its replies', () => {
     assert.equal((await far.readReply()).length, value.length);
   });
 
+  test('goes on when the last reply is written in the same turn in which it was found to be too much', async t => {
+    const frontend = new FakeFrontend(1, { maxPipeline: 2, bufferBytes: 16 * 1024 }, memcachedProtocol);
+    const { far } = await frontend.connect(t);
+    const backend = frontend.backend(0);
+    far.send('set 0a 0 0 1 noreply\r\nx\r\nget 0a\r\nget 0b\r\n');
+    await waitFor(() => backend.sent.length === 2, { what: 'two requests' });
+    const value = `VALUE 0a 0 20000\r\n${'x'.repeat(20_000)}\r\nEND\r\n`;
+    // The first wakes the client without writing anything, the second puts it over its bounds until the turn's end.
+    backend.take().reply('STORED\r\n');
+    backend.take().reply(value);
+    await waitFor(() => backend.sent.length === 1, { what: 'the third request' });
+    assert.equal((await far.readUntil(value.length)).toString(), value);
+  });
+
   test('is cut off, once, when the replies that wait for their turn grow over client_output_limit', async t => {
     const { far, backend, arrived, stats, frontend } = await single(t, { outputLimitBytes: 64 * 1024 });
     far.send(Array.from({ length: 200 }, (_, i) => get(`0${i}`)).join(''));

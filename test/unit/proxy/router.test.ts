@@ -13,6 +13,7 @@ import { SeededRandom } from '../../support/seeded-random.ts';
 
 class Origin implements RequestOrigin {
   readonly id = 1;
+  variant = 0;
   readonly requests: Request[] = [];
   /** Replies and failures, in the order they settled. */
   readonly settled: string[] = [];

@@ -1,0 +1,107 @@
+// One backend of the proxy, on its own, with clients that keep what they are told.
+import type { TestContext } from 'node:test';
+import { Clock } from '../../src/core/clock.ts';
+import type { FailureReason } from '../../src/core/failure.ts';
+import { type ReplySink, Request } from '../../src/core/request.ts';
+import { BackendStats } from '../../src/core/statistics.ts';
+import { Turn } from '../../src/core/turn.ts';
+import { redisProtocol } from '../../src/protocol/redis/redis.ts';
+import { Backend, type BackendHost } from '../../src/upstream/backend.ts';
+import type { BackendOptions } from '../../src/upstream/backend-options.ts';
+import { CollectedLog } from './collected-log.ts';
+import { encodeCommand } from './resp-reader.ts';
+import { waitFor } from './wait-for.ts';
+
+/** What became of one request. */
+export class Answer implements ReplySink {
+  text = '';
+  failure: FailureReason | null = null;
+  isSettled = false;
+  private readonly what: string;
+
+  constructor(what: string) {
+    this.what = what;
+  }
+
+  onReply(_request: Request, buf: Buffer, start: number, end: number, isLast: boolean): void {
+    this.text += buf.toString('latin1', start, end);
+    if (isLast) this.settle();
+  }
+
+  onFailure(_request: Request, reason: FailureReason): void {
+    this.failure = reason;
+    this.settle();
+  }
+
+  /** Resolves with the reply, or the reason of the failure. */
+  async settled(): Promise<string> {
+    await waitFor(() => this.isSettled, { what: `the answer to ${this.what}`, everyMs: 1 });
+    return this.failure ?? this.text;
+  }
+
+  private settle(): void {
+    if (this.isSettled) throw new Error(`${this.what} was settled twice`);
+    this.isSettled = true;
+  }
+}
+
+/** A backend with a clock of its own that ticks, and what it needs of a worker. */
+export class BackendUnderTest implements BackendHost {
+  readonly clock = new Clock();
+  readonly turn = new Turn();
+  readonly log = new CollectedLog();
+  readonly stats = new BackendStats();
+  /** 'out' and 'in', as it left the ring and came back. */
+  readonly moves: string[] = [];
+  readonly backend: Backend;
+
+  constructor(t: TestContext, port: number, options: Partial<BackendOptions> = {}) {
+    this.backend = new Backend(
+      {
+        name: 'server',
+        address: { host: '127.0.0.1', port },
+        protocol: redisProtocol,
+        password: null,
+        db: 0,
+        connections: 1,
+        timeoutMs: 0,
+        connectTimeoutMs: 5000,
+        maxInflight: 1 << 20,
+        outputLimitBytes: 1 << 30,
+        autoEject: false,
+        failureLimit: 2,
+        retryTimeoutMs: 50,
+        ...options,
+      },
+      this,
+      this.stats,
+    );
+    this.clock.onTick(() => this.backend.checkDeadlines(this.clock.nowMs));
+    this.clock.start(5);
+    t.after(() => {
+      this.clock.stop();
+      this.backend.close();
+    });
+  }
+
+  /** Sends GET key for a client. */
+  get(key: string, clientId = 1): Answer {
+    return this.send(encodeCommand('GET', key), clientId);
+  }
+
+  send(bytes: Buffer, clientId = 1): Answer {
+    const answer = new Answer(bytes.toString('latin1', 0, 40));
+    this.clock.refresh();
+    const connection = this.backend.connectionFor(clientId);
+    connection.send(new Request(answer, 0), bytes, 0, bytes.length, 0, 0, true);
+    return answer;
+  }
+
+  onEjection(): void {
+    this.moves.push('out');
+  }
+
+  onEjectionChange(): void {
+    this.moves.push('in');
+  }
+}

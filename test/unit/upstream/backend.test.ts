@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { BackendOptions } from '../../../src/upstream/backend-options.ts';
+import { BackendUnderTest } from '../../support/backend-under-test.ts';
+import {
+  answering,
+  type Delivery,
+  type Handler,
+  never,
+  replacedBy,
+  startFakeBackend,
+} from '../../support/fake-backend.ts';
+import { freePort } from '../../support/free-port.ts';
+import { redisRequest, redisWords } from '../../support/request-splitter.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const answers = (delivery?: Delivery): Handler =>
+  answering(
+    redisRequest,
+    request => {
+      const [name, key] = redisWords(request).map(String);
+      return name === 'PING' ? '+PONG\r\n' : `+${key}\r\n`;
+    },
+    delivery,
+  );
+
+async function ejecting(t: TestContext, handler: Handler, options: Partial<BackendOptions> = {}) {
+  const server = await startFakeBackend(handler);
+  t.after(() => server.close());
+  return { server, proxy: new BackendUnderTest(t, server.port, { autoEject: true, ...options }) };
+}
+
+test('failures in a row eject, and a success between them begins the count anew', async t => {
+  const { server, proxy } = await ejecting(t, answers(replacedBy('garbage\r\n')), { failureLimit: 3 });
+  const failOnce = async () => assert.equal(await proxy.get('a').settled(), 'server_garbage');
+  await failOnce();
+  await failOnce();
+  server.handler = answers();
+  assert.equal(await proxy.get('a').settled(), '+a\r\n');
+  server.handler = answers(replacedBy('garbage\r\n'));
+  await failOnce();
+  await failOnce();
+  assert.deepEqual(proxy.moves, []);
+  await failOnce();
+  assert.deepEqual(proxy.moves, ['out']);
+  assert.equal(proxy.backend.isEjected, true);
+  assert.equal(proxy.stats.isEjected, 1);
+  assert.ok(Math.abs(proxy.stats.serverEjectedAtUs / 1000 - Date.now()) < 10_000);
+});
+
+test('an error reply is a success: the server is there', async t => {
+  const { proxy } = await ejecting(t, answers(replacedBy('-LOADING\r\n')), { failureLimit: 1 });
+  assert.equal(await proxy.get('a').settled(), '-LOADING\r\n');
+  assert.equal(proxy.stats.errorReplies, 1);
+  assert.deepEqual(proxy.moves, []);
+});
+
+test('an ejected server is back after a probe that it answers, not before', async t => {
+  const { server, proxy } = await ejecting(t, answers(replacedBy('garbage\r\n')), { failureLimit: 1 });
+  await proxy.get('a').settled();
+  assert.deepEqual(proxy.moves, ['out']);
+  // It accepts connections, but to PING it says something else.
+  server.handler = answers(replacedBy('-LOADING\r\n'));
+  const before = server.requests().length;
+  await server.untilRequests(before + 3);
+  assert.ok(
+    server
+      .requests()
+      .slice(before)
+      .every(request => redisWords(request)[0]!.equals(Buffer.from('PING'))),
+  );
+  assert.deepEqual(proxy.moves, ['out']);
+  server.handler = answers();
+  await waitFor(() => proxy.moves.length > 1, { what: 'the readmission' });
+  assert.deepEqual(proxy.moves, ['out', 'in']);
+  assert.equal(proxy.stats.isEjected, 0);
+  assert.equal(await proxy.get('b').settled(), '+b\r\n');
+  assert.equal(proxy.stats.serverConnections, 1);
+});
+
+test('an ejected server that is gone or silent is probed again and again', async t => {
+  const port = await freePort();
+  const proxy = new BackendUnderTest(t, port, { autoEject: true, failureLimit: 1, connectTimeoutMs: 50 });
+  assert.equal(await proxy.get('a').settled(), 'connection_refused');
+  const attempts = proxy.stats.reconnects;
+  await waitFor(() => proxy.stats.reconnects >= attempts + 2, { what: 'two probes in vain' });
+  const server = await startFakeBackend(answers(never), port);
+  t.after(() => server.close());
+  await server.untilRequests(2);
+  assert.deepEqual(proxy.moves, ['out']);
+  server.handler = answers();
+  await waitFor(() => proxy.moves.length > 1, { what: 'the readmission' });
+});
+
+test('with several connections all are suspended together and come back together', async t => {
+  const { server, proxy } = await ejecting(t, answers(), { connections: 3, failureLimit: 1 });
+  await Promise.all([0, 1, 2].map(client => proxy.get('a', client).settled()));
+  assert.equal(proxy.stats.serverConnections, 3);
+  server.handler = answers(replacedBy('garbage\r\n'));
+  assert.equal(await proxy.get('b', 1).settled(), 'server_garbage');
+  assert.equal(proxy.stats.serverConnections, 0);
+  assert.deepEqual(
+    [0, 1, 2].map(client => proxy.get('c', client).failure),
+    Array(3).fill('server_garbage'),
+  );
+  server.handler = answers();
+  await waitFor(() => proxy.moves.length > 1, { what: 'the readmission' });
+  assert.deepEqual(
+    await Promise.all([0, 1, 2].map(client => proxy.get('d', client).settled())),
+    Array(3).fill('+d\r\n'),
+  );
+  assert.equal(proxy.stats.serverConnections, 3);
+});
+
+test('a retry timeout of nothing does not make it probe without pause', async t => {
+  const port = await freePort();
+  const proxy = new BackendUnderTest(t, port, { autoEject: true, failureLimit: 1, retryTimeoutMs: 0 });
+  await proxy.get('a').settled();
+  const startedAt = performance.now();
+  const attempts = proxy.stats.reconnects;
+  await waitFor(() => proxy.stats.reconnects >= attempts + 3, { what: 'three probes' });
+  assert.ok(performance.now() - startedAt >= 100);
+});
+
+test('ejection that is turned off readmits', async t => {
+  const { proxy } = await ejecting(t, answers(replacedBy('garbage\r\n')), { failureLimit: 1, retryTimeoutMs: 60_000 });
+  await proxy.get('a').settled();
+  proxy.backend.reconfigure({ ...proxy.backend.options, autoEject: false });
+  assert.deepEqual(proxy.moves, ['out', 'in']);
+  assert.equal(proxy.stats.isEjected, 0);
+});
+
+test('a backend that leaves while it is ejected leaves no trace of that in the figures of its name', async t => {
+  const { proxy } = await ejecting(t, answers(replacedBy('garbage\r\n')), { failureLimit: 1 });
+  await proxy.get('a').settled();
+  assert.equal(proxy.stats.isEjected, 1);
+  proxy.backend.retire(1000, () => {});
+  assert.equal(proxy.stats.isEjected, 0);
+});
+
+test('without ejection a server is never out of the ring', async t => {
+  const { proxy } = await ejecting(t, answers(replacedBy('garbage\r\n')), { autoEject: false, failureLimit: 1 });
+  for (let i = 0; i < 5; i++) assert.equal(await proxy.get('a').settled(), 'server_garbage');
+  assert.deepEqual(proxy.moves, []);
+});
