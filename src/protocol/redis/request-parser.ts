@@ -208,6 +208,7 @@ export class RedisRequestParser implements RequestParser {
     const found = buf.indexOf(LF, start);
     const newline = found < 0 || found >= end ? -1 : found;
     if (newline < 0 ? end > limit : newline > limit) return this.refuse(errors.INLINE_TOO_LONG, end);
+    if ((newline < 0 ? end : newline + 1) - start > this.maxRequestBytes) return this.refuse(errors.TOO_LARGE, end);
     if (newline < 0) return INCOMPLETE;
     const lineEnd = newline > start && buf[newline - 1] === CR ? newline - 1 : newline;
     const rewritten = rewriteInline(buf, start, lineEnd);

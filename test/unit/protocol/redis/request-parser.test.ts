@@ -175,3 +175,18 @@ test('redis request: a million arguments are read, one more is refused', () => {
   assert.equal(parser.parse(session, more, 0, more.length), more.length);
   assert.equal(parser.reply.toString(), '-ERR Protocol error: invalid multibulk length\r\n');
 });
+
+test('redis request: an inline one over the limit for requests is refused, wherever it is split', () => {
+  const line = Buffer.from(`ECHO ${'v'.repeat(1018)}\n`);
+  assert.equal(line.length, 1024);
+  const tooLarge = ['-ERR Protocol error: request is larger than the pool accepts\r\n'];
+  for (const pieces of [[line], [line.subarray(0, -1)]]) {
+    const replies = understand(pieces, { maxRequestBytes: 1023 }).map(({ reply }) => reply);
+    assert.deepEqual(replies, pieces[0] === line ? tooLarge : []);
+  }
+  assert.deepEqual(
+    understand([Buffer.concat([line.subarray(0, -1), line])], { maxRequestBytes: 1023 }).map(({ reply }) => reply),
+    tooLarge,
+  );
+  assert.equal(understand([line], { maxRequestBytes: 1024 })[0]?.command, 'echo');
+});
