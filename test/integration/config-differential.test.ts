@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { ConfigError } from '../../src/config/errors.ts';
 import { loadConfig, parseConfig } from '../../src/config/load.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { startNutcracker, testNutcrackerConfig } from '../support/nutcracker.ts';
+import { assertInGuide } from '../support/switching-guide.ts';
 import { DIFFERENCES, TWEMPROXY_FILES } from '../support/twemproxy-config-files.ts';
 
 const directory = temporaryDirectory('config');
@@ -21,14 +22,10 @@ for (const { name, content, difference } of TWEMPROXY_FILES) {
 }
 
 test('every deliberate difference occurs in a file and is documented', () => {
-  const docs = readFileSync(new URL('../../docs/from-twemproxy-config.md', import.meta.url), 'utf8').replace(
-    /\s+/g,
-    ' ',
-  );
   const used = new Set(TWEMPROXY_FILES.map(({ difference }) => difference));
   for (const [key, reason] of Object.entries(DIFFERENCES)) {
     assert.ok(used.has(key as keyof typeof DIFFERENCES), `no file shows ${key}`);
-    assert.ok(docs.includes(reason), `docs/from-twemproxy-config.md lacks: ${reason}`);
+    assertInGuide('The configuration file', reason);
   }
 });
 

@@ -5,7 +5,7 @@ export interface TwemproxyFile {
   readonly difference?: keyof typeof DIFFERENCES;
 }
 
-/** Where we deliberately differ, and why. docs/from-twemproxy-config.md lists the same sentences. */
+/** Where we deliberately differ, and why. docs/from-twemproxy.md lists the same sentences. */
 export const DIFFERENCES = {
   yaml: 'Flow collections, `---`, `...`, `%YAML`, anchors, aliases, `<<` and tags are accepted: what they mean is clear.',
   reuseport: '`reuseport` is accepted by every version of ours; it has no effect, as workers never share a socket.',
