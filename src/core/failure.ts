@@ -13,6 +13,7 @@ export type FailureReason =
   | 'no_backend'
   | 'overloaded'
   | 'server_auth'
+  | 'server_version'
   | 'server_garbage';
 
 export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
@@ -26,6 +27,7 @@ export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
   no_backend: 'Connection refused',
   overloaded: 'server overloaded: too many requests are waiting for it',
   server_auth: 'server refused the proxy: authentication or SELECT failed',
+  server_version: 'server does not speak the version of the protocol that this client has chosen',
   server_garbage: 'server answered something that is not its protocol',
 };
 

@@ -23,6 +23,8 @@ export interface Protocol {
   readonly crossServerReply: Buffer;
   /** The request grew over `maxRequestBytes`; the connection closes after it. */
   readonly tooLargeReply: Buffer;
+  /** How many kinds of server connections there are; see `Session.variant`. */
+  readonly variants: number;
   /** Requests the proxy sends when a server connection opens, one after the other. */
   handshake(options: HandshakeOptions): readonly ControlRequest[];
   /** A request that a healthy server answers. */
@@ -41,6 +43,8 @@ export interface ParserOptions {
 export interface HandshakeOptions {
   readonly password: string | null;
   readonly db: number;
+  /** Of which the connection is to be; see `Session.variant`. */
+  readonly variant: number;
 }
 
 /** A request the proxy makes itself. */
@@ -49,11 +53,18 @@ export interface ControlRequest {
   readonly replyKind: number;
   /** What is wrong with the reply, in a few words for the log, or null when it is as it should be. */
   check(reply: Buffer): string | null;
+  /** Why requests fail when `check` finds something wrong with the reply. */
+  failure(reply: Buffer): FailureReason;
 }
 
 /** Per-client state of a protocol. `id` is unique in the worker. */
 export interface Session {
   readonly id: number;
+  /**
+   * Which of the protocol's kinds of server connections serve the client: 0 is what the handshake leaves by default.
+   * A request of the client may change it for those after it.
+   */
+  readonly variant: number;
 }
 
 /** More bytes are needed. */

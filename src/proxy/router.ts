@@ -16,6 +16,8 @@ import { FragmentedRequest, type FragmentParent } from './fragmented-request.ts'
 /** The client side of a request. */
 export interface RequestOrigin extends ReplySink, FragmentParent {
   readonly id: number;
+  /** `Session.variant` of the client's session. */
+  readonly variant: number;
   /** Puts a request in the client's order of replies. */
   enqueue(request: Request): void;
   /** Answers without a server. `bytes` is never written to again; empty: no answer. */
@@ -96,13 +98,13 @@ export class Router {
   ): void {
     const request = this.enqueue(origin, parser);
     if (backend === NO_BACKEND) this.refuse(origin, request);
-    else this.send(request, backend, origin.id, buf, start, end, parser.cutStart, parser.cutEnd, isOwned);
+    else this.send(request, backend, origin, buf, start, end, parser.cutStart, parser.cutEnd, isOwned);
   }
 
   private send(
     request: Request,
     backend: number,
-    originId: number,
+    origin: RequestOrigin,
     buf: Buffer,
     start: number,
     end: number,
@@ -111,7 +113,7 @@ export class Router {
     isOwned: boolean,
   ): void {
     const target = this.pool.backends[backend] as Backend;
-    target.connectionFor(originId).send(request, buf, start, end, cutStart, cutEnd, isOwned);
+    target.connectionFor(origin.id, origin.variant).send(request, buf, start, end, cutStart, cutEnd, isOwned);
   }
 
   private refuse(origin: RequestOrigin, request: Request): void {
@@ -195,7 +197,7 @@ export class Router {
       const bytes = parser.fragment(buf, start, end, this.members.subarray(from, to), to - from);
       const fragment = new Request(whole, parser.replyKind);
       fragment.part = part;
-      this.send(fragment, backendOfPart[part] as number, origin.id, bytes, 0, bytes.length, 0, 0, true);
+      this.send(fragment, backendOfPart[part] as number, origin, bytes, 0, bytes.length, 0, 0, true);
       from = to;
     }
   }
@@ -240,7 +242,7 @@ export class Router {
       if ((backends[i] as Backend).isEjected) continue;
       const fragment = new Request(whole, parser.replyKind);
       fragment.part = part++;
-      this.send(fragment, i, origin.id, buf, start, end, parser.cutStart, parser.cutEnd, isOwned);
+      this.send(fragment, i, origin, buf, start, end, parser.cutStart, parser.cutEnd, isOwned);
     }
   }
 }

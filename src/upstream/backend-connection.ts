@@ -48,7 +48,6 @@ export interface ConnectionOwner {
   readonly name: string;
   readonly options: BackendOptions;
   readonly stats: BackendStats;
-  readonly handshake: readonly ControlRequest[];
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
@@ -62,6 +61,7 @@ export interface ConnectionOwner {
 
 export class BackendConnection {
   private readonly backend: ConnectionOwner;
+  private readonly handshake: readonly ControlRequest[];
   private readonly scanner: ReplyScanner;
   private state = IDLE;
   private socket: Socket | null = null;
@@ -82,8 +82,10 @@ export class BackendConnection {
   /** The socket is connected and counted in the statistics. */
   private isCounted = false;
 
-  constructor(backend: ConnectionOwner) {
+  /** `handshake`: what to say first, each time it connects. */
+  constructor(backend: ConnectionOwner, handshake: readonly ControlRequest[]) {
     this.backend = backend;
+    this.handshake = handshake;
     this.scanner = backend.options.protocol.createReplyScanner();
   }
 
@@ -244,7 +246,7 @@ export class BackendConnection {
     this.backend.stats.serverConnections++;
     this.isCounted = true;
     if (this.state === CONNECTING) this.state = HANDSHAKE;
-    this.controls = [...this.backend.handshake];
+    this.controls = [...this.handshake];
     if (this.isProbing) this.controls.push(this.backend.options.protocol.probe);
     this.nextControl();
   }
@@ -341,13 +343,14 @@ export class BackendConnection {
     const reply = Buffer.concat([this.controlReply, bytes]);
     this.controlReply = stop === INCOMPLETE ? reply : NO_BYTES;
     if (stop === INCOMPLETE) return -1;
-    const complaint = this.controls.shift()?.check(reply) ?? null;
+    const control = this.controls.shift() as ControlRequest;
+    const complaint = control.check(reply);
     if (complaint !== null) {
       // Once, and not at every attempt to come back.
       if (this.state !== DOWN) {
         this.backend.log.error({ server: this.backend.name, complaint }, 'server refused the handshake');
       }
-      this.attemptFailed('server_auth');
+      this.attemptFailed(control.failure(reply));
       return -1;
     }
     this.nextControl();

@@ -4,7 +4,6 @@ import type { Log } from '../core/log.ts';
 import type { Request } from '../core/request.ts';
 import type { BackendStats } from '../core/statistics.ts';
 import type { Turn } from '../core/turn.ts';
-import type { ControlRequest } from '../protocol/protocol.ts';
 import { BackendConnection, type ConnectionOwner } from './backend-connection.ts';
 import type { BackendAddress, BackendOptions } from './backend-options.ts';
 
@@ -30,10 +29,10 @@ export class Backend implements ConnectionOwner {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  readonly handshake: readonly ControlRequest[];
   isEjected = false;
   private readonly host: BackendHost;
-  private readonly connections: BackendConnection[] = [];
+  /** By `Session.variant`. Each opens with the first request of a client that it serves. */
+  private readonly connections: readonly BackendConnection[][];
   private failuresInARow = 0;
   private retryTimer: NodeJS.Timeout | null = null;
   private retireTimer: NodeJS.Timeout | null = null;
@@ -50,7 +49,7 @@ export class Backend implements ConnectionOwner {
     this.clock = host.clock;
     this.turn = host.turn;
     this.log = host.log;
-    this.handshake = options.protocol.handshake({ password: options.password, db: options.db });
+    this.connections = Array.from({ length: options.protocol.variants }, () => []);
     this.setConnections(options.connections);
   }
 
@@ -86,26 +85,27 @@ export class Backend implements ConnectionOwner {
   /** A connection that was to retire is closed. */
   connectionRetired(connection: BackendConnection): void {
     this.retiring.delete(connection);
-    if (this.connections.length === 0 && this.retiring.size === 0) this.close();
+    if (this.retiring.size === 0 && this.connections.every(set => set.length === 0)) this.close();
   }
 
   /**
    * The connection that serves a client. A client keeps to one of them, whatever their number, so that its requests
    * reach the server in its order.
    */
-  connectionFor(clientId: number): BackendConnection {
-    const { connections } = this;
+  connectionFor(clientId: number, variant: number): BackendConnection {
+    const connections = this.connections[variant] as BackendConnection[];
     return (
       connections.length === 1 ? connections[0] : connections[clientId % connections.length]
     ) as BackendConnection;
   }
 
+  /** Opens the connections that most clients need, ahead of the first request. */
   preconnect(): void {
-    for (const connection of this.connections) connection.preconnect();
+    for (const connection of this.connections[0] as BackendConnection[]) connection.preconnect();
   }
 
   checkDeadlines(nowMs: number): void {
-    for (const connection of this.connections) connection.checkDeadline(nowMs);
+    for (const set of this.connections) for (const connection of set) connection.checkDeadline(nowMs);
     for (const connection of this.retiring) connection.checkDeadline(nowMs);
   }
 
@@ -113,7 +113,7 @@ export class Backend implements ConnectionOwner {
     this.stopRetrying();
     if (this.retireTimer !== null) clearTimeout(this.retireTimer);
     this.retireTimer = null;
-    for (const connection of this.connections) connection.close();
+    for (const connection of this.connections.flat()) connection.close();
     for (const connection of this.retiring) connection.close();
     this.retiring.clear();
     const { onRetired } = this;
@@ -128,7 +128,7 @@ export class Backend implements ConnectionOwner {
     stats.inQueueBytes = 0;
     stats.outQueue = 0;
     stats.outQueueBytes = 0;
-    for (const connection of this.connections) {
+    for (const connection of this.connections.flat()) {
       stats.inQueue += connection.queuedRequests;
       stats.inQueueBytes += connection.unsentBytes;
       stats.outQueue += connection.inflightRequests;
@@ -153,13 +153,15 @@ export class Backend implements ConnectionOwner {
   /** A connection was lost with requests on it, or could not be made. */
   failed(reason: FailureReason): void {
     const { autoEject, failureLimit } = this.options;
+    // The server is well: it does not speak what some clients want, and goes on to serve the others.
+    if (reason === 'server_version') return;
     if (!autoEject || this.isEjected || ++this.failuresInARow < failureLimit) return;
     this.isEjected = true;
     this.stats.isEjected = 1;
     this.stats.serverEjectedAtUs = Date.now() * 1000;
     this.log.warn({ server: this.name, reason, failures: this.failuresInARow }, 'server ejected');
     this.host.onEjection();
-    for (const connection of this.connections) connection.suspend(reason);
+    for (const connection of this.connections.flat()) connection.suspend(reason);
     this.probeLater();
   }
 
@@ -174,7 +176,7 @@ export class Backend implements ConnectionOwner {
     this.stats.isEjected = 0;
     this.log.info({ server: this.name, why }, 'server readmitted');
     // The other connections were suspended with this one.
-    for (const connection of this.connections) if (!connection.isConnected) connection.resume();
+    for (const connection of this.connections.flat()) if (!connection.isConnected) connection.resume();
     this.host.onEjectionChange();
   }
 
@@ -183,10 +185,14 @@ export class Backend implements ConnectionOwner {
     this.probeLater();
   }
 
+  /** `count` of each variant. */
   private setConnections(count: number): void {
-    const { connections } = this;
-    while (connections.length < count) connections.push(new BackendConnection(this));
-    const surplus = connections.splice(count);
+    const { protocol, password, db } = this.options;
+    for (const [variant, connections] of this.connections.entries()) {
+      const handshake = protocol.handshake({ password, db, variant });
+      while (connections.length < count) connections.push(new BackendConnection(this, handshake));
+    }
+    const surplus = this.connections.flatMap(connections => connections.splice(count));
     for (const connection of surplus) this.retiring.add(connection);
     for (const connection of surplus) connection.retire();
   }
@@ -198,7 +204,7 @@ export class Backend implements ConnectionOwner {
 
   private probeLater(): void {
     const pauseMs = Math.max(PROBE_PAUSE_MIN_MS, this.options.retryTimeoutMs);
-    this.retryTimer = setTimeout(() => this.connections[0]?.probe(), pauseMs);
+    this.retryTimer = setTimeout(() => this.connections[0]?.[0]?.probe(), pauseMs);
     this.retryTimer.unref();
   }
 }

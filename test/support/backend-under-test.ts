@@ -89,10 +89,10 @@ export class BackendUnderTest implements BackendHost {
     return this.send(encodeCommand('GET', key), clientId);
   }
 
-  send(bytes: Buffer, clientId = 1): Answer {
+  send(bytes: Buffer, clientId = 1, variant = 0): Answer {
     const answer = new Answer(bytes.toString('latin1', 0, 40));
     this.clock.refresh();
-    const connection = this.backend.connectionFor(clientId);
+    const connection = this.backend.connectionFor(clientId, variant);
     connection.send(new Request(answer, 0), bytes, 0, bytes.length, 0, 0, true);
     return answer;
   }

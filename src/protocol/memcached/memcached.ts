@@ -22,18 +22,20 @@ const probe: ControlRequest = {
     const text = reply.toString('latin1', 0, QUOTED_BYTES);
     return VERSION_REPLY.test(text) ? null : `answered ${JSON.stringify(text.trimEnd())} to version`;
   },
+  failure: () => 'server_garbage',
 };
 
 /** memcached's text protocol as memcached 1.6.18 speaks it; docs/memcached.md has the differences. */
 export const memcachedProtocol: Protocol = {
   name: 'memcached',
   createParser: (options: ParserOptions): RequestParser => new MemcachedRequestParser(options),
-  createSession: (id: number): Session => ({ id }),
+  createSession: (id: number): Session => ({ id, variant: 0 }),
   createFramer: (options: ParserOptions): Framer => new MemcachedFramer(options.maxRequestBytes),
   createReplyScanner: (): ReplyScanner => new MemcachedReplyScanner(),
   failureReply,
   crossServerReply: CROSS_SERVER,
   tooLargeReply: REQUEST_TOO_LARGE,
+  variants: 1,
   handshake: () => [],
   probe,
 };

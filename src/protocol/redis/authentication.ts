@@ -3,8 +3,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { setName } from './client-command.ts';
 import { REDIS_VERSION } from './command-data.ts';
 import type { RequestArgs } from './request-args.ts';
-import { encodeReply, errorReply, OK } from './resp.ts';
-import type { RedisSession } from './session.ts';
+import { encodeReply, errorReply, OK, ReplyMap } from './resp.ts';
+import { RESP2_VARIANT, RESP3_VARIANT, type RedisSession } from './session.ts';
 
 const NO_PASSWORD_SET = errorReply(
   'ERR AUTH <password> called without any password configured for the default user. ' +
@@ -13,7 +13,6 @@ const NO_PASSWORD_SET = errorReply(
 const WRONG_PASSWORD = errorReply('WRONGPASS invalid username-password pair or user is disabled.');
 const SYNTAX_ERROR = errorReply('ERR syntax error');
 const VERSION_NO_INTEGER = errorReply('ERR Protocol version is not an integer or out of range');
-/** Clients that ask for RESP3 take this as the sign to go on with RESP2. */
 const NO_SUCH_PROTOCOL = errorReply('NOPROTO unsupported protocol version');
 const HELLO_BEFORE_AUTH = errorReply(
   'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option ' +
@@ -39,10 +38,12 @@ export class Authentication {
 
   /** HELLO [protover [AUTH username password] [SETNAME name]]. */
   hello(args: RequestArgs, session: RedisSession): Buffer {
+    let { variant } = session;
     if (args.count > 1) {
       const version = args.integer(1);
       if (Number.isNaN(version)) return VERSION_NO_INTEGER;
-      if (version !== 2) return NO_SUCH_PROTOCOL;
+      if (version !== 2 && version !== 3) return NO_SUCH_PROTOCOL;
+      variant = version === 3 ? RESP3_VARIANT : RESP2_VARIANT;
     }
     // In the order they stand: what comes before a mistake has happened.
     for (let at = 2; at < args.count; at++) {
@@ -56,22 +57,10 @@ export class Authentication {
       } else return errorReply(`ERR Syntax error in HELLO option '${args.text(at)}'`);
     }
     if (this.digest !== null && !session.isAuthenticated) return HELLO_BEFORE_AUTH;
-    return encodeReply([
-      'server',
-      'redis',
-      'version',
-      REDIS_VERSION,
-      'proto',
-      2,
-      'id',
-      session.id,
-      'mode',
-      'standalone',
-      'role',
-      'master',
-      'modules',
-      [],
-    ]);
+    session.variant = variant;
+    const { id, respVersion } = session;
+    const entries = ['server', 'redis', 'version', REDIS_VERSION, 'proto', respVersion, 'id', id];
+    return encodeReply(new ReplyMap([...entries, 'mode', 'standalone', 'role', 'master', 'modules', []]), respVersion);
   }
 
   /** Marks the session as authenticated when user and password are right. Takes the same time whatever is wrong. */

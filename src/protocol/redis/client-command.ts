@@ -1,7 +1,7 @@
 // The subcommands of CLIENT that concern the client itself.
 import { refusalText } from './command-policy.ts';
 import type { RequestArgs } from './request-args.ts';
-import { EMPTY, encodeReply, errorReply, NULL_BULK, OK } from './resp.ts';
+import { encodeReply, errorReply, OK, ReplyMap, ReplySet, VerbatimText } from './resp.ts';
 import type { RedisSession } from './session.ts';
 
 const SYNTAX_ERROR = errorReply('ERR syntax error');
@@ -16,7 +16,7 @@ export const NOT_TRACKING = errorReply(
   'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
 );
 export const NO_REDIRECTION = encodeReply(-1);
-export const TRACKING_INFO = encodeReply(['flags', ['off'], 'redirect', -1, 'prefixes', []]);
+const TRACKING_INFO = new ReplyMap(['flags', new ReplySet(['off']), 'redirect', -1, 'prefixes', []]);
 
 /** Gives the client a name; an empty one takes it away. Returns an error reply, or null when all is well. */
 export function setName(session: RedisSession, name: string): Buffer | null {
@@ -26,7 +26,7 @@ export function setName(session: RedisSession, name: string): Buffer | null {
 }
 
 export function getName(session: RedisSession): Buffer {
-  return session.name === '' ? NULL_BULK : encodeReply(session.name);
+  return encodeReply(session.name === '' ? null : session.name, session.respVersion);
 }
 
 /** CLIENT SETINFO LIB-NAME | LIB-VER value, as Redis 7.2 has it. */
@@ -54,13 +54,17 @@ export function tracking(args: RequestArgs): Buffer {
   return args.isWord(2, 'on') ? NO_TRACKING : SYNTAX_ERROR;
 }
 
+export function trackingInfo(session: RedisSession): Buffer {
+  return encodeReply(TRACKING_INFO, session.respVersion);
+}
+
 /** CLIENT NO-EVICT and NO-TOUCH: nothing to do, since no client of Ringmaster is known to its servers. */
 export function onOff(args: RequestArgs): Buffer {
   return args.isWord(2, 'on') || args.isWord(2, 'off') ? OK : SYNTAX_ERROR;
 }
 
 export function info(session: RedisSession): Buffer {
-  return encodeReply(line(session, 'client|info'));
+  return encodeReply(new VerbatimText(line(session, 'client|info')), session.respVersion);
 }
 
 /** CLIENT LIST [TYPE type] [ID id …]: of this client only. */
@@ -80,16 +84,16 @@ export function list(args: RequestArgs, session: RedisSession): Buffer {
       }
     } else return SYNTAX_ERROR;
   }
-  return encodeReply(isListed ? line(session, 'client|list') : EMPTY);
+  return encodeReply(new VerbatimText(isListed ? line(session, 'client|list') : ''), session.respVersion);
 }
 
 function line(session: RedisSession, command: string): string {
   const age = Math.floor((Date.now() - session.connectedAtMs) / 1000);
-  const { id, name, libName, libVersion } = session;
+  const { id, name, libName, libVersion, respVersion } = session;
   return (
     `id=${id} addr=?:0 laddr=?:0 fd=-1 name=${name} age=${age} idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 ` +
     'qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r ' +
-    `cmd=${command} user=default redir=-1 resp=2 lib-name=${libName} lib-ver=${libVersion}\n`
+    `cmd=${command} user=default redir=-1 resp=${respVersion} lib-name=${libName} lib-ver=${libVersion}\n`
   );
 }
 

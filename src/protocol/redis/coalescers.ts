@@ -3,7 +3,7 @@
 import type { ReplyOut } from '../../core/request.ts';
 import type { Coalescer } from '../protocol.ts';
 import type { MergeKind } from './command-policy.ts';
-import { COLON, CR, DOLLAR, errorReply, MINUS, STAR, ZERO } from './resp.ts';
+import { BANG, COLON, CR, DOLLAR, errorReply, MINUS, STAR, UNDERSCORE, ZERO } from './resp.ts';
 
 /** Elements of at least this size go out as they are, without a copy. */
 const OWNED_ELEMENT_BYTES = 16 * 1024;
@@ -15,7 +15,7 @@ const DIFFERENT = errorReply('ERR servers answered this command differently');
 abstract class ErrorFirstCoalescer implements Coalescer {
   merge(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): void {
     for (const part of parts) {
-      if (part[0] !== MINUS) continue;
+      if (part[0] !== MINUS && part[0] !== BANG) continue;
       out.appendOwned(part);
       return;
     }
@@ -48,7 +48,8 @@ class ValuesCoalescer extends ErrorFirstCoalescer {
 }
 
 /**
- * Where element i of the whole lies in its part. False when a part is no array of bulk strings with one element per key.
+ * Where element i of the whole lies in its part. False when a part is no array of bulk strings and nulls with one element
+ * per key.
  * Each part is read once, from a cursor of its own.
  */
 function locateElements(parts: readonly Buffer[], owners: Int32Array, starts: Int32Array, ends: Int32Array): boolean {
@@ -64,8 +65,9 @@ function locateElements(parts: readonly Buffer[], owners: Int32Array, starts: In
     const owner = owners[i]!;
     const part = parts[owner]!;
     const start = cursors[owner]!;
-    if (left[owner]!-- <= 0 || part[start] !== DOLLAR) return false;
-    const end = bulkEnd(part, start);
+    if (left[owner]!-- <= 0) return false;
+    const end = part[start] === UNDERSCORE ? start + RESP3_NULL_BYTES : bulkEnd(part, start);
+    if (end < 0) return false;
     starts[i] = start;
     ends[i] = end;
     cursors[owner] = end;
@@ -74,8 +76,9 @@ function locateElements(parts: readonly Buffer[], owners: Int32Array, starts: In
   return true;
 }
 
-/** End of the bulk string whose `$` is at `start`; the scanner has seen that it is whole. */
+/** End of the bulk string that begins at `start`, or -1 when it is none; the scanner has seen that it is whole. */
 function bulkEnd(part: Buffer, start: number): number {
+  if (part[start] !== DOLLAR) return -1;
   let at = start + 1;
   if (part[at] === MINUS) return start + NULL_BYTES;
   let length = 0;
@@ -130,6 +133,8 @@ class AllTrueCoalescer extends ErrorFirstCoalescer {
 
 /** Length of `$-1\r\n`. */
 const NULL_BYTES = 5;
+/** Length of `_\r\n`. */
+const RESP3_NULL_BYTES = 3;
 
 const COALESCERS: Readonly<Record<MergeKind, Coalescer>> = {
   values: new ValuesCoalescer(),

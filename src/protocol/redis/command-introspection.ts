@@ -3,7 +3,17 @@ import { COMMAND_INDEX, type Command, KEYS_NONE, subcommandsOf, TOP_COMMANDS } f
 import { matchesGlob } from './glob.ts';
 import { findKeys } from './key-finder.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
-import { EMPTY_ARRAY, encodeReply, errorReply, type ReplyValue, SimpleText } from './resp.ts';
+import {
+  EMPTY_ARRAY,
+  encodeReply,
+  errorReply,
+  ReplyMap,
+  ReplySet,
+  type ReplyValue,
+  type RespVersion,
+  SimpleText,
+} from './resp.ts';
+import type { RedisSession } from './session.ts';
 
 const SYNTAX_ERROR = errorReply('ERR syntax error');
 const INVALID_COMMAND = errorReply('ERR Invalid command specified');
@@ -12,12 +22,14 @@ const WRONG_ARITY = errorReply('ERR Invalid number of arguments specified for co
 const INVALID_ARGUMENTS = errorReply('ERR Invalid arguments specified for command');
 
 const OFFERED: readonly Command[] = TOP_COMMANDS.filter(isOffered);
-let everything: Buffer | null = null;
+const NO_DOCS = new ReplyMap([]);
+const NOTHING = new ReplySet([]);
+const everything: Record<RespVersion, Buffer | null> = { 2: null, 3: null };
 
 /** COMMAND: everything, about 30 KB, encoded once. */
-export function all(): Buffer {
-  everything ??= encodeReply(OFFERED.map(describe));
-  return everything;
+export function all({ respVersion }: RedisSession): Buffer {
+  everything[respVersion] ??= encodeReply(OFFERED.map(describe), respVersion);
+  return everything[respVersion];
 }
 
 /** COMMAND COUNT. */
@@ -26,14 +38,19 @@ export function count(): Buffer {
 }
 
 /** COMMAND INFO [name …]; null for what is unknown or not proxied. */
-export function info(args: RequestArgs): Buffer {
-  if (args.count === 2) return all();
+export function info(args: RequestArgs, session: RedisSession): Buffer {
+  if (args.count === 2) return all(session);
   const found: ReplyValue[] = [];
   for (let i = 2; i < args.count; i++) {
     const command = byName(args.text(i));
     found.push(command === null ? null : describe(command));
   }
-  return encodeReply(found);
+  return encodeReply(found, session.respVersion);
+}
+
+/** COMMAND DOCS: clients do without. */
+export function docs(session: RedisSession): Buffer {
+  return encodeReply(NO_DOCS, session.respVersion);
 }
 
 /** COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN glob]. */
@@ -96,6 +113,7 @@ function names(isWanted: (command: Command) => boolean): Buffer {
 
 /** The ten fields of Redis 7; tips and key specifications stay empty. */
 function describe(command: Command): ReplyValue {
+  const subcommands = subcommandsOf(command).filter(isOffered).map(describe);
   return [
     command.name,
     command.arity,
@@ -104,12 +122,12 @@ function describe(command: Command): ReplyValue {
     command.lastKey,
     command.keyStep,
     statuses(command.categories, '@'),
-    [],
-    [],
-    subcommandsOf(command).filter(isOffered).map(describe),
+    NOTHING,
+    NOTHING,
+    subcommands.length === 0 ? NOTHING : subcommands,
   ];
 }
 
 function statuses(words: string, prefix: string): ReplyValue {
-  return words === '' ? [] : words.split(' ').map(word => new SimpleText(prefix + word));
+  return words === '' ? NOTHING : new ReplySet(words.split(' ').map(word => new SimpleText(prefix + word)));
 }

@@ -1,6 +1,7 @@
 import { matchesGlob } from './glob.ts';
 import type { RequestArgs } from './request-args.ts';
-import { encodeReply, MAX_BULK_BYTES } from './resp.ts';
+import { encodeReply, MAX_BULK_BYTES, ReplyMap } from './resp.ts';
+import type { RedisSession } from './session.ts';
 
 /** What programs ask for (redis-benchmark: save, appendonly); of the proxy, not of its servers. */
 const SETTINGS: readonly (readonly [string, string])[] = [
@@ -12,7 +13,7 @@ const SETTINGS: readonly (readonly [string, string])[] = [
 ];
 
 /** CONFIG GET pattern […]: names and values that match any of the patterns. */
-export function configReply(args: RequestArgs): Buffer {
+export function configReply(args: RequestArgs, session: RedisSession): Buffer {
   const found: string[] = [];
   for (const [name, value] of SETTINGS) {
     for (let i = 2; i < args.count; i++) {
@@ -21,5 +22,5 @@ export function configReply(args: RequestArgs): Buffer {
       break;
     }
   }
-  return encodeReply(found);
+  return encodeReply(new ReplyMap(found), session.respVersion);
 }

@@ -1,7 +1,8 @@
 import type { ParserOptions } from '../protocol.ts';
 import { REDIS_VERSION } from './command-data.ts';
 import type { RequestArgs } from './request-args.ts';
-import { encodeReply } from './resp.ts';
+import { encodeReply, VerbatimText } from './resp.ts';
+import type { RedisSession } from './session.ts';
 
 type Field = readonly [string, string | number];
 
@@ -34,13 +35,13 @@ function sectionsOf(options: ParserOptions): readonly { readonly name: string; r
 }
 
 /** INFO [section …]: of the proxy, not of its servers. An unknown section has nothing in it. */
-export function infoReply(args: RequestArgs, options: ParserOptions): Buffer {
+export function infoReply(args: RequestArgs, session: RedisSession, options: ParserOptions): Buffer {
   const texts: string[] = [];
   for (const { name, fields } of sectionsOf(options)) {
     if (!isAsked(args, name.toLowerCase())) continue;
     texts.push(`# ${name}\r\n${fields.map(([key, value]) => `${key}:${value}\r\n`).join('')}`);
   }
-  return encodeReply(texts.join('\r\n'));
+  return encodeReply(new VerbatimText(texts.join('\r\n')), session.respVersion);
 }
 
 function isAsked(args: RequestArgs, section: string): boolean {

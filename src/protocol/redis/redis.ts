@@ -4,9 +4,9 @@ import { RedisReplyScanner } from './reply-scanner.ts';
 import { CROSS_SERVER, failureReply, TOO_LARGE } from './request-errors.ts';
 import { RedisRequestParser } from './request-parser.ts';
 import { handshakeRequests, PROBE } from './server-requests.ts';
-import { RedisSession } from './session.ts';
+import { REDIS_VARIANTS, RedisSession } from './session.ts';
 
-/** RESP2, as clients and servers of Redis speak it. */
+/** RESP2 and RESP3, as clients and servers of Redis speak them. */
 export const redisProtocol: Protocol = {
   name: 'redis',
   createParser: options => new RedisRequestParser(options),
@@ -16,6 +16,7 @@ export const redisProtocol: Protocol = {
   failureReply,
   crossServerReply: CROSS_SERVER,
   tooLargeReply: TOO_LARGE,
+  variants: REDIS_VARIANTS,
   handshake: handshakeRequests,
   probe: PROBE,
 };

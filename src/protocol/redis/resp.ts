@@ -1,4 +1,4 @@
-// RESP2 as bytes: the constants that parsers compare with, and the encoders for what Ringmaster answers itself.
+// RESP2 and RESP3 as bytes: the constants that parsers compare with, and the encoders for what Ringmaster answers itself.
 // Source: the Redis serialization protocol specification.
 
 export const CR = 13;
@@ -32,17 +32,54 @@ export const MAX_BULK_BYTES_BEFORE_AUTH = 16 * 1024;
 
 export const EMPTY = Buffer.alloc(0);
 export const OK = simpleReply('OK');
-export const NULL_BULK = Buffer.from('$-1\r\n');
 export const EMPTY_ARRAY = Buffer.from('*0\r\n');
+const NULL_BULK = Buffer.from('$-1\r\n');
+const NULL = Buffer.from('_\r\n');
 
-/** A value that `encodeReply` puts into bytes: bulk strings, integers, null, arrays; `SimpleText` for `+text`. */
-export type ReplyValue = string | number | null | Buffer | SimpleText | readonly ReplyValue[];
+/** The version of the protocol that a client has chosen with HELLO. */
+export type RespVersion = 2 | 3;
+
+/** A value that `encodeReply` puts into bytes: bulk strings, integers, null, arrays, and what the classes below say. */
+export type ReplyValue =
+  | string
+  | number
+  | null
+  | Buffer
+  | SimpleText
+  | VerbatimText
+  | ReplyMap
+  | ReplySet
+  | readonly ReplyValue[];
 
 /** A status inside an array, such as the flags in COMMAND's reply. */
 export class SimpleText {
   readonly text: string;
   constructor(text: string) {
     this.text = text;
+  }
+}
+
+/** Text for people to read, a verbatim string of plain text; in RESP2 a bulk string. */
+export class VerbatimText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** A key, its value, the next key, …; in RESP2 an array of them. */
+export class ReplyMap {
+  readonly entries: readonly ReplyValue[];
+  constructor(entries: readonly ReplyValue[]) {
+    this.entries = entries;
+  }
+}
+
+/** In RESP2 an array. */
+export class ReplySet {
+  readonly members: readonly ReplyValue[];
+  constructor(members: readonly ReplyValue[]) {
+    this.members = members;
   }
 }
 
@@ -56,24 +93,41 @@ export function errorReply(text: string): Buffer {
   return Buffer.from(`-${text.replace(/[\r\n]/g, ' ')}\r\n`, 'latin1');
 }
 
-/** Any reply; strings are written as UTF-8 bulk strings. */
-export function encodeReply(value: ReplyValue): Buffer {
+/** Any reply; strings are written as UTF-8 bulk strings. What both versions write alike needs no `version`. */
+export function encodeReply(value: ReplyValue, version: RespVersion = 2): Buffer {
   const chunks: Buffer[] = [];
-  pushValue(value, chunks);
+  pushValue(value, version, chunks);
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-function pushValue(value: ReplyValue, chunks: Buffer[]): void {
-  if (value === null) chunks.push(NULL_BULK);
+function pushValue(value: ReplyValue, version: RespVersion, chunks: Buffer[]): void {
+  const isResp3 = version === 3;
+  if (value === null) chunks.push(isResp3 ? NULL : NULL_BULK);
   else if (typeof value === 'number') chunks.push(Buffer.from(`:${value}\r\n`, 'latin1'));
   else if (typeof value === 'string') chunks.push(Buffer.from(`$${Buffer.byteLength(value)}\r\n${value}\r\n`));
   else if (Buffer.isBuffer(value)) chunks.push(Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n'));
   else if (value instanceof SimpleText) chunks.push(simpleReply(value.text));
-  else {
+  else if (value instanceof VerbatimText) pushText(value.text, isResp3, chunks);
+  else if (value instanceof ReplyMap) {
+    const { entries } = value;
+    pushItems(isResp3 ? `%${entries.length / 2}` : `*${entries.length}`, entries, version, chunks);
+  } else if (value instanceof ReplySet) {
+    const { members } = value;
+    pushItems(`${isResp3 ? '~' : '*'}${members.length}`, members, version, chunks);
+  } else {
     const items = value as readonly ReplyValue[];
-    chunks.push(Buffer.from(`*${items.length}\r\n`, 'latin1'));
-    for (const item of items) pushValue(item, chunks);
+    pushItems(`*${items.length}`, items, version, chunks);
   }
+}
+
+function pushText(text: string, isResp3: boolean, chunks: Buffer[]): void {
+  const whole = isResp3 ? `txt:${text}` : text;
+  chunks.push(Buffer.from(`${isResp3 ? '=' : '$'}${Buffer.byteLength(whole)}\r\n${whole}\r\n`));
+}
+
+function pushItems(header: string, items: readonly ReplyValue[], version: RespVersion, chunks: Buffer[]): void {
+  chunks.push(Buffer.from(`${header}\r\n`, 'latin1'));
+  for (const item of items) pushValue(item, version, chunks);
 }
 
 /** A request as clients send it: an array of bulk strings. */

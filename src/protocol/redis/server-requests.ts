@@ -1,8 +1,11 @@
-// What Ringmaster itself asks of a Redis server: AUTH and SELECT when a connection opens, PING to see that it is well.
+// What Ringmaster itself asks of a Redis server: AUTH, HELLO and SELECT when a connection opens, PING to see that it is well.
+import type { FailureReason } from '../../core/failure.ts';
 import type { ControlRequest, HandshakeOptions } from '../protocol.ts';
-import { encodeRequest, MINUS } from './resp.ts';
+import { encodeRequest, MINUS, PERCENT } from './resp.ts';
+import { RESP3_VARIANT } from './session.ts';
 
 const MAX_QUOTED_BYTES = 120;
+const NO_AUTH = '-NOAUTH';
 
 class OkRequest implements ControlRequest {
   readonly bytes: Buffer;
@@ -18,15 +21,32 @@ class OkRequest implements ControlRequest {
 
   check(reply: Buffer): string | null {
     if (reply.length === this.wanted.length && reply.toString('latin1') === this.wanted) return null;
-    const said = reply.toString('latin1', 0, MAX_QUOTED_BYTES).trim();
-    return reply[0] === MINUS ? `${this.name}: ${said.slice(1)}` : `${this.name}: unexpected reply ${said}`;
+    return complaint(this.name, reply);
+  }
+
+  failure(): FailureReason {
+    return 'server_auth';
   }
 }
 
-/** AUTH, then SELECT: a server with a password answers nothing before AUTH. */
+/** The change to RESP3, which Redis has from version 6 on: a map answers it. */
+const HELLO_3: ControlRequest = {
+  bytes: encodeRequest('HELLO', '3'),
+  replyKind: 0,
+  check: reply => (reply[0] === PERCENT ? null : complaint('HELLO 3', reply)),
+  failure: reply => (reply.toString('latin1', 0, NO_AUTH.length) === NO_AUTH ? 'server_auth' : 'server_version'),
+};
+
+function complaint(name: string, reply: Buffer): string {
+  const said = reply.toString('latin1', 0, MAX_QUOTED_BYTES).trim();
+  return reply[0] === MINUS ? `${name}: ${said.slice(1)}` : `${name}: unexpected reply ${said}`;
+}
+
+/** AUTH first: a server with a password answers nothing before it. */
 export function handshakeRequests(options: HandshakeOptions): readonly ControlRequest[] {
   const requests: ControlRequest[] = [];
   if (options.password !== null) requests.push(new OkRequest('AUTH', [options.password], '+OK\r\n'));
+  if (options.variant === RESP3_VARIANT) requests.push(HELLO_3);
   if (options.db !== 0) requests.push(new OkRequest('SELECT', [String(options.db)], '+OK\r\n'));
   return requests;
 }

@@ -1,8 +1,15 @@
 import type { Session } from '../protocol.ts';
+import type { RespVersion } from './resp.ts';
+
+export const RESP2_VARIANT = 0;
+export const RESP3_VARIANT = 1;
+export const REDIS_VARIANTS = 2;
 
 /** What Ringmaster remembers of one Redis client. */
 export class RedisSession implements Session {
   readonly id: number;
+  /** HELLO's choice: replies can't be translated from one version to the other, so each has its server connections. */
+  variant: number = RESP2_VARIANT;
   /** Has given the pool's password. Means nothing in a pool that has none. */
   isAuthenticated = false;
   /** CLIENT SETNAME; empty: none. */
@@ -16,8 +23,13 @@ export class RedisSession implements Session {
     this.id = id;
   }
 
+  get respVersion(): RespVersion {
+    return this.variant === RESP3_VARIANT ? 3 : 2;
+  }
+
   /** RESET: as if the client had just connected. */
   reset(): void {
+    this.variant = RESP2_VARIANT;
     this.isAuthenticated = false;
     this.name = '';
   }

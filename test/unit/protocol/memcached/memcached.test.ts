@@ -22,5 +22,5 @@ test('the version ends in three numbers, whatever the package is called', () => 
 });
 
 test('nothing is said to a server on connect', () => {
-  assert.deepEqual(memcachedProtocol.handshake({ password: 'p', db: 1 }), []);
+  assert.deepEqual(memcachedProtocol.handshake({ password: 'p', db: 1, variant: 0 }), []);
 });

@@ -53,6 +53,11 @@ test('MGET: 10,000 keys over 7 servers', () => {
   assert.equal(merge('values', parts, owners).all, array(...values));
 });
 
+test('MGET: nulls of RESP3', () => {
+  const parts = [array('_\r\n', bulk('a'), '_\r\n'), array('_\r\n')];
+  assert.equal(merge('values', parts, [0, 1, 0, 0]).all, array('_\r\n', '_\r\n', bulk('a'), '_\r\n'));
+});
+
 test('MGET: the first part that is an error is the answer', () => {
   const parts = [array(bulk('a')), '-LOADING x\r\n', '-ERR y\r\n'];
   assert.equal(merge('values', parts, [0, 1, 2]).all, '-LOADING x\r\n');
@@ -63,6 +68,7 @@ for (const [what, parts] of [
   ['too many elements', [array(bulk('a'), bulk('c'), bulk('d')), array(bulk('b'))]],
   ['no array', [':1\r\n', array(bulk('b'))]],
   ['a null array', ['*-1\r\n', array(bulk('b'))]],
+  ['a set', [array(bulk('a'), bulk('c')), '~1\r\n$1\r\nb\r\n']],
   ['elements that are no bulk strings', [array(bulk('a'), ':1\r\n'), array(bulk('b'))]],
 ] as const) {
   test(`MGET: a part with ${what} makes an error and nothing else`, () => {
@@ -74,6 +80,7 @@ test('counts are added up', () => {
   assert.equal(merge('sum', [':0\r\n', ':12\r\n', ':9007199254740000\r\n']).all, ':9007199254740012\r\n');
   assert.equal(merge('sum', [':1\r\n', '-ERR no\r\n']).all, '-ERR no\r\n');
   assert.equal(merge('sum', [':1\r\n', '+OK\r\n']).all, MISFIT);
+  assert.equal(merge('sum', [':1\r\n', '!6\r\nERR no\r\n']).all, '!6\r\nERR no\r\n');
 });
 
 test('replies that must be the same are one, or an error', () => {

@@ -103,8 +103,31 @@ test('CLIENT answers what clients send when they connect', () => {
   assert.match(String(say('CLIENT', 'KILL', 'x')), /^-ERR 'client\|kill' cannot be used through Ringmaster/);
 });
 
-test('HELLO 3 is refused in the words that make clients go on with RESP2', () => {
-  assert.equal(clientOf()('HELLO', '3'), '-NOPROTO unsupported protocol version');
+test('HELLO chooses the version of the protocol, from its own reply on', () => {
+  const parser = redisProtocol.createParser({ poolName: 'p', version: '1', maxRequestBytes: 1 << 20, password: 'x' });
+  const session = redisProtocol.createSession(1);
+  const say = (...words: string[]): string => {
+    const wire = encodeCommand(...words);
+    parser.parse(session, wire, 0, wire.length);
+    return parser.reply.toString();
+  };
+  for (const [words, first, variant] of [
+    ['HELLO 3', '-NOAUTH', 0],
+    ['HELLO 3 AUTH default wrong', '-WRONGPASS', 0],
+    ['HELLO 3 AUTH default x', '%7\r\n', 1],
+    ['CLIENT GETNAME', '_\r\n', 1],
+    ['HELLO', '%7\r\n', 1],
+    ['HELLO 4', '-NOPROTO', 1],
+    ['HELLO 2 SETNAME', '-ERR Syntax', 1],
+    ['HELLO 2', '*14\r\n', 0],
+    ['CLIENT GETNAME', '$-1\r\n', 0],
+    ['HELLO 3', '%7\r\n', 1],
+    ['RESET', '+RESET\r\n', 0],
+    ['HELLO', '-NOAUTH', 0],
+  ] as const) {
+    assert.equal(say(...words.split(' ')).slice(0, first.length), first, words);
+    assert.equal(session.variant, variant, words);
+  }
 });
 
 test('INFO has the fields that clients look at, by section', () => {
