@@ -1,0 +1,116 @@
+import { childPids } from '../../test/support/child.ts';
+import { freePort, freePorts } from '../../test/support/free-port.ts';
+import { startMemcached } from '../../test/support/memcached-server.ts';
+import { startNutcracker } from '../../test/support/nutcracker.ts';
+import { startRedis } from '../../test/support/redis-server.ts';
+import { startRingmaster } from '../../test/support/ringmaster.ts';
+import type { DataSet } from './data-set.ts';
+import { type Pinning, pin } from './pinning.ts';
+
+const MEMCACHED_MIB = 256;
+const START_TIMEOUT_MS = 60_000;
+
+/** What takes part in a scenario. */
+export interface ContenderPlan {
+  readonly name: string;
+  readonly proxy: 'nutcracker' | 'ringmaster';
+  readonly workers: number;
+  /** Ringmaster's program; null: the one beside this benchmark. */
+  readonly entry: string | null;
+  /** Has the scenario's background clients. */
+  readonly hasBackground: boolean;
+}
+
+/** A running proxy. */
+export interface Contender {
+  readonly plan: ContenderPlan;
+  portFor(data: DataSet): number;
+  /** All its processes. */
+  pids(): number[];
+  /** Those that carry traffic. */
+  workerPids(): number[];
+  stop(): Promise<void>;
+}
+
+/** The real servers, two of each kind, and where everybody's cores are. */
+export interface Stage {
+  readonly pinning: Pinning;
+  readonly redisPorts: readonly number[];
+  readonly memcachedPorts: readonly number[];
+  stop(): Promise<void>;
+}
+
+/** Starts the servers. They inherit this process's cores, those of the load. */
+export async function setStage(pinning: Pinning): Promise<Stage> {
+  const memcachedOptions = { memoryMiB: MEMCACHED_MIB, args: ['-t', '1'] };
+  const redis = [await startRedis(), await startRedis()];
+  const memcached = [await startMemcached(memcachedOptions), await startMemcached(memcachedOptions)];
+  return {
+    pinning,
+    redisPorts: redis.map(server => server.port),
+    memcachedPorts: memcached.map(server => server.port),
+    stop: async () => {
+      await Promise.all([...redis, ...memcached].map(server => server.stop()));
+    },
+  };
+}
+
+/** Starts a proxy in front of the stage's servers, on the proxies' cores. All get the same file, in twemproxy's form. */
+export async function startContender(plan: ContenderPlan, stage: Stage): Promise<Contender> {
+  const [redisPort, memcachedPort] = (await freePorts(2)) as [number, number];
+  const config = [
+    ...pool('redis_pool', redisPort, true, stage.redisPorts),
+    ...pool('memcached_pool', memcachedPort, false, stage.memcachedPorts),
+  ].join('\n');
+  const running = await (plan.proxy === 'nutcracker' ? nutcracker(config) : ringmaster(config, plan));
+  const contender: Contender = {
+    plan,
+    portFor: data => (data.protocol === 'redis' ? redisPort : memcachedPort),
+    ...running,
+  };
+  if (stage.pinning.cores !== null) {
+    for (const pid of contender.pids()) {
+      const problem = pin(pid, stage.pinning.cores.proxy);
+      if (problem !== null) throw new Error(problem);
+    }
+  }
+  return contender;
+}
+
+type Running = Pick<Contender, 'pids' | 'workerPids' | 'stop'>;
+
+async function nutcracker(config: string): Promise<Running> {
+  const { pid, stop } = await startNutcracker(config);
+  return { pids: () => [pid], workerPids: () => [pid], stop };
+}
+
+async function ringmaster(config: string, { workers, entry }: ContenderPlan): Promise<Running> {
+  const daemon = await startRingmaster({
+    config,
+    workers,
+    args: ['-a', '127.0.0.1', '-s', String(await freePort())],
+    startTimeoutMs: START_TIMEOUT_MS,
+    ...(entry === null ? {} : { entry }),
+  });
+  return {
+    pids: () => [daemon.pid, ...childPids(daemon.pid)],
+    workerPids: () => childPids(daemon.pid),
+    stop: () => daemon.stop(),
+  };
+}
+
+/** Servers have names of their own, so that keys fall the same way whatever the ports. */
+function pool(name: string, port: number, isRedis: boolean, servers: readonly number[]): string[] {
+  return [
+    `${name}:`,
+    `  listen: 127.0.0.1:${port}`,
+    `  redis: ${isRedis}`,
+    '  hash: fnv1a_64',
+    '  distribution: ketama',
+    '  backlog: 1024',
+    '  preconnect: true',
+    '  servers:',
+    ...servers.map((server, i) => `    - 127.0.0.1:${server}:1 ${name}-${i}`),
+    '',
+  ];
+}

@@ -1,0 +1,99 @@
+import { parseArgs } from 'node:util';
+import type { Cores } from './pinning.ts';
+import type { Lineup } from './scenario-run.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
+
+export interface Options {
+  readonly scenarios: readonly Scenario[];
+  readonly lineup: Lineup;
+  readonly cores: Cores;
+  readonly json: string | null;
+  readonly markdown: string | null;
+}
+
+/** The command line is wrong; the message says how. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export const USAGE = `npm run bench [-- FLAGS]
+
+Ringmaster and nutcracker in front of the same servers, measured in turns.
+
+  --scenarios a,b      some of them only (default: all)
+  --list               name the scenarios and leave
+  --rounds N           rounds for each contender (5)
+  --seconds S          length of a round (3)
+  --quick              two short rounds: to see that all works, not to believe the figures
+  --yardstick          a second nutcracker beside the first: how much of a difference is noise
+  --against FILE       another Ringmaster's src/main.ts, measured in the same rounds
+  --proxy-cores LIST   cores of the proxies, as for taskset (0)
+  --load-cores LIST    cores of the servers and of what makes the load (1)
+  --json FILE          write every figure of every round
+  --markdown FILE      write the tables
+`;
+
+const DEFAULTS = { rounds: 5, seconds: 3, maxBackgroundClients: Number.POSITIVE_INFINITY };
+const QUICK = { rounds: 2, seconds: 0.15, maxBackgroundClients: 500 };
+
+/** Reads the command line; null when it asks for help or the list. Throws a UsageError. */
+export function readOptions(args: string[]): Options | 'help' | 'list' {
+  const { values } = parse(args);
+  if (values.help) return 'help';
+  if (values.list) return 'list';
+  const extent = values.quick ? QUICK : DEFAULTS;
+  return {
+    scenarios: chooseScenarios(values.scenarios),
+    lineup: {
+      rounds: positive('--rounds', values.rounds, extent.rounds, true),
+      seconds: positive('--seconds', values.seconds, extent.seconds, false),
+      maxBackgroundClients: extent.maxBackgroundClients,
+      hasYardstick: values.yardstick,
+      against: values.against ?? null,
+    },
+    cores: { proxy: values['proxy-cores'], load: values['load-cores'] },
+    json: values.json ?? null,
+    markdown: values.markdown ?? null,
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        help: { type: 'boolean', short: 'h', default: false },
+        list: { type: 'boolean', default: false },
+        scenarios: { type: 'string' },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        yardstick: { type: 'boolean', default: false },
+        against: { type: 'string' },
+        'proxy-cores': { type: 'string', default: '0' },
+        'load-cores': { type: 'string', default: '1' },
+        json: { type: 'string' },
+        markdown: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function chooseScenarios(names: string | undefined): readonly Scenario[] {
+  if (names === undefined) return SCENARIOS;
+  const wanted = names.split(',').map(name => name.trim());
+  const unknown = wanted.filter(name => SCENARIOS.every(scenario => scenario.name !== name));
+  if (unknown.length > 0) throw new UsageError(`no such scenario: ${unknown.join(', ')} (--list names them)`);
+  return SCENARIOS.filter(scenario => wanted.includes(scenario.name));
+}
+
+function positive(flag: string, text: string | undefined, otherwise: number, isWhole: boolean): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value) || (isWhole && !Number.isInteger(value))) {
+    throw new UsageError(`${flag} takes a ${isWhole ? 'whole ' : ''}number above 0, not ${text}`);
+  }
+  return value;
+}

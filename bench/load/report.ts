@@ -1,0 +1,134 @@
+import type { Machine } from './machine.ts';
+import type { ClientMemory, ContenderResult, Measurement, Ratios } from './measurement.ts';
+import type { Ratio } from './medians.ts';
+import type { Extent } from './scenario-run.ts';
+import type { Targets } from './scenarios.ts';
+
+/** Everything that a run found: what `--json` writes. */
+export interface Report {
+  readonly machine: Machine;
+  readonly extent: Extent;
+  readonly scenarios: readonly ScenarioReport[];
+}
+
+export interface ScenarioReport {
+  readonly name: string;
+  readonly title: string;
+  readonly targets: Targets;
+  /** Empty when the scenario failed. */
+  readonly contenders: readonly ContenderResult[];
+  readonly error: string | null;
+}
+
+type Column = readonly [head: string, cell: (figures: Measurement) => string];
+
+const COLUMNS: readonly Column[] = [
+  ['requests/s', figures => figures.requestsPerSecond.toFixed(0)],
+  ['p50 ms', figures => figures.p50Ms.toFixed(3)],
+  ['p99 ms', figures => figures.p99Ms.toFixed(3)],
+  ['p99.9 ms', figures => figures.p999Ms.toFixed(3)],
+  ['max ms', figures => figures.maxMs.toFixed(2)],
+  ['CPU µs/request', figures => figures.cpuUs.toFixed(2)],
+  ['user', figures => figures.userUs.toFixed(2)],
+  ['system', figures => figures.systemUs.toFixed(2)],
+  ['workers only', figures => figures.workersCpuUs.toFixed(2)],
+  ['proxy cores', figures => figures.proxyCores.toFixed(2)],
+  ['generator cores', figures => figures.generatorCores.toFixed(2)],
+];
+
+/** Where a ratio stands in a row under the figures of `COLUMNS`. */
+const RATIO_COLUMNS: readonly (keyof Ratios | null)[] = [
+  'requestsPerSecond',
+  'p50Ms',
+  'p99Ms',
+  'p999Ms',
+  'maxMs',
+  'cpuUs',
+  'userUs',
+  'systemUs',
+  null,
+  null,
+  null,
+];
+
+/** The whole report for people. */
+export function toMarkdown({ machine, extent, scenarios }: Report): string {
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  const head = [
+    `- ${machine.cpu}, ${machine.cores} cores, ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB; ${machine.kernel}`,
+    `- ${versions.join(', ')}`,
+    `- ${machine.pinning}`,
+    `- ${machine.date}; load average before the run ${machine.loadAverage.toFixed(2)}`,
+    `- medians of ${extent.rounds} interleaved rounds of ${extent.seconds} s; × are ratios to nutcracker, the median of ` +
+      'the rounds’ own ratios',
+  ];
+  const sections = scenarios.map(scenario => `### ${scenario.title}\n\n${scenarioTable(scenario)}`);
+  return `${head.join('\n')}\n\n${summaryTable(scenarios)}\n\n${sections.join('\n\n')}\n`;
+}
+
+/** The figures of one scenario, a row and a row of ratios for each contender. */
+export function scenarioTable({ contenders, targets, error }: ScenarioReport): string {
+  if (error !== null) return `failed: ${error}`;
+  const rows = contenders.flatMap(({ name, median, ratios }) => {
+    const figures = [name, ...COLUMNS.map(([, cell]) => cell(median))];
+    if (ratios === null) return [figures];
+    return [figures, ['×', ...RATIO_COLUMNS.map(key => (key === null ? '' : toText(ratios[key])))]];
+  });
+  const table = markdownTable(['', ...COLUMNS.map(([head]) => head)], rows);
+  const memory = contenders.flatMap(({ name, clientMemory }) =>
+    clientMemory === null ? [] : [memoryLine(name, clientMemory, targets)],
+  );
+  return [table, ...memory.map(line => `\n${line}`)].join('\n');
+}
+
+function memoryLine(
+  name: string,
+  { clients, bytesPerClient }: ClientMemory,
+  { bytesPerClient: target }: Targets,
+): string {
+  const line = `${name}: ${clients} clients, ${kilobytes(bytesPerClient)} of resident memory each`;
+  if (target === undefined || name !== 'ringmaster') return line;
+  return `${line} ${bytesPerClient <= target ? '✓' : '✗'} (≤ ${kilobytes(target)})`;
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1024).toFixed(1)} KB`;
+}
+
+function summaryTable(scenarios: readonly ScenarioReport[]): string {
+  const rows = scenarios.flatMap(({ title, contenders, targets, error }) => {
+    if (error !== null) return [[title, 'failed', '', '', '', '', '']];
+    const ours = contenders.find(contender => contender.name === 'ringmaster');
+    if (ours?.ratios == null) return [];
+    const { cpuUs, requestsPerSecond, p50Ms, p99Ms, p999Ms, maxMs } = ours.ratios;
+    return [
+      [
+        title,
+        withTarget(cpuUs, targets.cpu),
+        toText(requestsPerSecond),
+        toText(p50Ms),
+        withTarget(p99Ms, targets.p99),
+        withTarget(p999Ms, targets.p999),
+        withTarget(maxMs, targets.max),
+      ],
+    ];
+  });
+  return markdownTable(['ringmaster / nutcracker', 'CPU/request', 'requests/s', 'p50', 'p99', 'p99.9', 'max'], rows);
+}
+
+function withTarget(ratio: Ratio | null, target: number | undefined): string {
+  if (target === undefined || ratio === null) return toText(ratio);
+  return `${toText(ratio)} ${ratio.median <= target ? '✓' : `✗ (≤ ${target.toFixed(2)})`}`;
+}
+
+function toText(ratio: Ratio | null): string {
+  return ratio === null ? '–' : ratio.median.toFixed(2);
+}
+
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, i) => Math.max(3, title.length, ...rows.map(row => row[i]!.length)));
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' | ')} |`;
+  const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
+  return [line(head), rule, ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,244 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Child } from '../../test/support/child.ts';
+import { type Contender, type ContenderPlan, type Stage, startContender } from './contenders.ts';
+import { type DataSet, fill, KB_10, verify } from './data-set.ts';
+import { type BackgroundJob, READY } from './generator-job.ts';
+import { GENERATOR_FLAGS, runLoad } from './load-run.ts';
+import { type ClientMemory, type ContenderResult, type Measurement, medianOf, ratiosOf } from './measurement.ts';
+import { costBetween, openFilesLimit, residentBytes, usageOf } from './process-cost.ts';
+import type { Background, Scenario } from './scenarios.ts';
+
+/** How long and how often. */
+export interface Extent {
+  readonly rounds: number;
+  readonly seconds: number;
+  /** Upper bound on clients in the background. */
+  readonly maxBackgroundClients: number;
+}
+
+export interface Lineup extends Extent {
+  /** A second nutcracker beside the first. */
+  readonly hasYardstick: boolean;
+  /** Another Ringmaster's main file, to be compared with ours. */
+  readonly against: string | null;
+}
+
+const BACKGROUND = fileURLToPath(new URL('./background-clients.ts', import.meta.url));
+const BACKGROUND_TIMEOUT_MS = 180_000;
+/** Descriptors that a process needs besides its background clients' sockets. */
+const SPARE_DESCRIPTORS = 1000;
+/** No round may take longer than ten times its length and this. */
+const ROUND_GRACE_MS = 60_000;
+const CALIBRATIONS_MAX = 8;
+/** A pace that held for so long is believed. */
+const CALIBRATION_SECONDS = 1;
+/** Let a proxy that was just loaded come to rest before the next has its turn. */
+const PAUSE_MS = 20;
+
+/** Measures the contenders of a scenario in turns. `say` gets a line of progress now and then. */
+export async function runScenario(
+  scenario: Scenario,
+  stage: Stage,
+  filled: Set<DataSet>,
+  lineup: Lineup,
+  say: (line: string) => void,
+): Promise<ContenderResult[]> {
+  const contenders: Contender[] = [];
+  const extent = {
+    ...lineup,
+    seconds: scenario.seconds === null ? lineup.seconds : Math.min(scenario.seconds, lineup.seconds * 20),
+    rounds: Math.min(lineup.rounds, scenario.maxRounds),
+  };
+  try {
+    for (const plan of contenderPlans(scenario, lineup)) contenders.push(await startContender(plan, stage));
+    await prepareData(scenario, contenders, filled);
+    return await new ScenarioRun(scenario, contenders, extent, say).run();
+  } finally {
+    await Promise.all(contenders.map(contender => contender.stop()));
+  }
+}
+
+/** The first is what the others are compared with. */
+function contenderPlans(scenario: Scenario, { hasYardstick, against }: Lineup): ContenderPlan[] {
+  const base: ContenderPlan = {
+    name: 'nutcracker',
+    proxy: 'nutcracker',
+    workers: 1,
+    entry: null,
+    hasBackground: scenario.background !== null,
+  };
+  const ours: ContenderPlan = { ...base, name: 'ringmaster', proxy: 'ringmaster' };
+  const plans = [base];
+  for (const workers of scenario.workers) {
+    plans.push({ ...ours, workers, name: workers === 1 ? ours.name : `ringmaster, ${workers} workers` });
+  }
+  if (hasYardstick) plans.push({ ...base, name: 'nutcracker again' });
+  if (against !== null) plans.push({ ...ours, name: 'other ringmaster', entry: against });
+  if (scenario.background !== null) {
+    const { kind } = scenario.background;
+    plans.push({ ...base, name: `nutcracker, no ${kind} clients`, hasBackground: false });
+    plans.push({ ...ours, name: `ringmaster, no ${kind} clients`, hasBackground: false });
+  }
+  return plans;
+}
+
+async function prepareData(scenario: Scenario, contenders: readonly Contender[], filled: Set<DataSet>): Promise<void> {
+  const sets = scenario.background?.kind === 'slow' ? [scenario.load.data, KB_10] : [scenario.load.data];
+  for (const set of sets) {
+    if (!filled.has(set)) await fill(contenders[0]!.portFor(set), set);
+    filled.add(set);
+    for (const contender of contenders) {
+      await verify(contender.portFor(set), set).catch((error: Error) => {
+        throw new Error(`${contender.plan.name}: ${error.message}`);
+      });
+    }
+  }
+}
+
+class ScenarioRun {
+  private readonly scenario: Scenario;
+  private readonly contenders: readonly Contender[];
+  private readonly extent: Extent;
+  private readonly say: (line: string) => void;
+  private readonly background = new Map<Contender, Child>();
+  private readonly timeoutMs: number;
+  private requests = 0;
+  private ratePerSecond: number | null = null;
+
+  constructor(scenario: Scenario, contenders: readonly Contender[], extent: Extent, say: (line: string) => void) {
+    this.scenario = scenario;
+    this.contenders = contenders;
+    this.extent = extent;
+    this.say = say;
+    this.timeoutMs = extent.seconds * 10_000 + ROUND_GRACE_MS;
+  }
+
+  async run(): Promise<ContenderResult[]> {
+    const { contenders, scenario } = this;
+    const rounds = contenders.map((): Measurement[] => []);
+    try {
+      await this.calibrate();
+      for (const contender of contenders) await this.load(contender, this.requests);
+      const before = contenders.map(contender => residentBytes(contender.pids()));
+      const clients = await this.addBackground();
+      for (let round = 0; round < this.extent.rounds; round++) {
+        // A B, B A, …: whoever goes second would have the other's warm caches each time.
+        const order = contenders.map((_, i) => (round % 2 === 0 ? i : contenders.length - 1 - i));
+        for (const i of order) rounds[i]!.push(await this.measure(contenders[i]!));
+        this.say(`${scenario.name}: round ${round + 1} of ${this.extent.rounds}`);
+      }
+      return contenders.map((contender, i) => ({
+        name: contender.plan.name,
+        rounds: rounds[i]!,
+        median: medianOf(rounds[i]!),
+        ratios: i === 0 ? null : ratiosOf(rounds[i]!, rounds[0]!),
+        clientMemory: scenario.background?.kind === 'idle' ? clientMemory(contender, before[i]!, clients) : null,
+      }));
+    } finally {
+      for (const child of this.background.values()) await child.kill();
+    }
+  }
+
+  /** Finds how many requests make a round, the same for all, by the pace of the first contender. */
+  private async calibrate(): Promise<void> {
+    const { load } = this.scenario;
+    const wanted = this.extent.seconds;
+    const base = this.contenders[0]!;
+    const perTurn = load.clients * (load.tool === 'redis-benchmark' ? load.pipeline : 1);
+    let requests = perTurn * 4;
+    for (let attempt = 0; attempt < CALIBRATIONS_MAX; attempt++) {
+      const { requestsPerSecond } = await this.load(base, requests);
+      const seconds = requests / requestsPerSecond;
+      const isLongEnough = seconds >= Math.min(CALIBRATION_SECONDS, wanted / 2);
+      requests = Math.max(perTurn * 2, Math.ceil(requestsPerSecond * wanted));
+      if (isLongEnough) {
+        if (load.tool === 'generator' && load.loadShare !== null) {
+          this.ratePerSecond = requestsPerSecond * load.loadShare;
+          requests = Math.ceil(requests * load.loadShare);
+        }
+        break;
+      }
+      // The start of a run is slow and says little of its pace: not more than the eightfold at once.
+      requests = Math.min(requests, Math.ceil((requestsPerSecond * seconds + perTurn) * 8));
+    }
+    this.requests = requests;
+  }
+
+  private async load(contender: Contender, requests: number) {
+    const { load } = this.scenario;
+    try {
+      return await runLoad(load, contender.portFor(load.data), requests, this.ratePerSecond, this.timeoutMs);
+    } catch (error) {
+      throw new Error(`${contender.plan.name}: ${(error as Error).message}`);
+    }
+  }
+
+  private async measure(contender: Contender): Promise<Measurement> {
+    await delay(PAUSE_MS);
+    const workers = contender.workerPids();
+    const others = contender.pids().filter(pid => !workers.includes(pid));
+    const before = [usageOf(workers), usageOf(others)] as const;
+    const result = await this.load(contender, this.requests);
+    const workersCost = costBetween(before[0], usageOf(workers));
+    const othersCost = costBetween(before[1], usageOf(others));
+    this.checkBackground(contender);
+    const { requests } = this;
+    const cpuUs = workersCost.cpuUs + othersCost.cpuUs;
+    return {
+      requests,
+      ...result,
+      cpuUs: cpuUs / requests,
+      userUs: (workersCost.userUs + othersCost.userUs) / requests,
+      systemUs: (workersCost.systemUs + othersCost.systemUs) / requests,
+      workersCpuUs: workersCost.cpuUs / requests,
+      proxyCores: (cpuUs * result.requestsPerSecond) / requests / 1e6,
+    };
+  }
+
+  /** Starts the background clients of those that have some; how many each has. */
+  private async addBackground(): Promise<number> {
+    const { background } = this.scenario;
+    if (background === null) return 0;
+    const clients = this.backgroundClients(background);
+    for (const contender of this.contenders) {
+      if (!contender.plan.hasBackground) continue;
+      const data = background.kind === 'slow' ? KB_10 : this.scenario.load.data;
+      const job: BackgroundJob = { kind: background.kind, port: contender.portFor(data), clients, data };
+      const child = new Child(process.execPath, [...GENERATOR_FLAGS, BACKGROUND, JSON.stringify(job)]);
+      this.background.set(contender, child);
+      await child.until(
+        () => child.stdout().includes(READY),
+        `${clients} ${background.kind} clients`,
+        BACKGROUND_TIMEOUT_MS,
+      );
+      this.checkBackground(contender);
+    }
+    return clients;
+  }
+
+  private backgroundClients({ kind, clients }: Background): number {
+    const limits = [process.pid, ...this.contenders.flatMap(contender => contender.workerPids())].map(openFilesLimit);
+    const possible = Math.min(...limits) - SPARE_DESCRIPTORS;
+    const chosen = Math.max(1, Math.min(clients, this.extent.maxBackgroundClients, possible));
+    if (chosen < clients) {
+      const why = chosen === possible ? 'processes may not open more files here (ulimit -n)' : 'as asked for';
+      this.say(`${this.scenario.name}: ${chosen} ${kind} clients instead of ${clients}: ${why}`);
+    }
+    return chosen;
+  }
+
+  private checkBackground(contender: Contender): void {
+    const child = this.background.get(contender);
+    if (child === undefined || child.exited === null) return;
+    throw new Error(`${contender.plan.name} lost its background clients\n${child.diagnosis()}`);
+  }
+}
+
+/** Both readings come after the same load, so that what a collector left lying about is in both. */
+function clientMemory(contender: Contender, residentBytesWithout: number, clients: number): ClientMemory | null {
+  if (!contender.plan.hasBackground) return null;
+  const residentBytesWith = residentBytes(contender.pids());
+  const bytesPerClient = (residentBytesWith - residentBytesWithout) / clients;
+  return { clients, residentBytesWithout, residentBytesWith, bytesPerClient };
+}
