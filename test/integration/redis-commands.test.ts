@@ -22,6 +22,10 @@ const NOT_AT_RANDOM = /^(?:spop|srandmember|hrandfield|zrandmember|object\|idlet
 /** Answered by Ringmaster in its own words, or younger than Redis 7.0: the arity is all that can be compared. */
 const YOUNGER = /^client\|(?:no-touch|setinfo)$/;
 
+/** Of the protocol between clients and Ringmaster, and Ringmaster and servers. */
+const VERSIONS = [2, 3] as const;
+type Version = (typeof VERSIONS)[number];
+
 interface Pair {
   /** Through Ringmaster. */
   readonly proxy: RawClient;
@@ -36,20 +40,23 @@ const requestOf = (line: string): Buffer => encodeCommand(...commandWords(line))
 /** Commands as a client sends them: `client setname`. */
 const wordsOf = (name: string): string[] => name.split('|');
 
-/** Starts both ways to a server; returns what connects anew to both. */
-async function startBoth(t: TestContext): Promise<() => Promise<Pair>> {
+/** Starts both ways to a server; returns what connects anew to both, in a version of the protocol. */
+async function startBoth(t: TestContext): Promise<(version: Version) => Promise<Pair>> {
   const pool = await startRedisPool(t);
   const reference = await startRedis();
   t.after(() => reference.kill());
-  return async () => {
+  return async version => {
     const clients = await Promise.all([pool.client(), pool.servers[0]!.client(), reference.client()]);
     t.after(() => clients.forEach(client => void client.destroy()));
-    return { proxy: clients[0], backend: clients[1], direct: clients[2] };
+    const [proxy, backend, direct] = clients;
+    // Version 2 is what a client has that asks for nothing.
+    if (version === 3) for (const client of [proxy, direct]) await client.command('HELLO', 3);
+    return { proxy, backend, direct };
   };
 }
 
-async function connectPair(t: TestContext): Promise<Pair> {
-  return (await startBoth(t))();
+async function connectPair(t: TestContext, version: Version = 2): Promise<Pair> {
+  return (await startBoth(t))(version);
 }
 
 /** Gives both servers the data of the cases and nothing else. */
@@ -75,7 +82,7 @@ async function askProxy(proxy: RawClient, request: Buffer): Promise<string> {
 }
 
 function comparable(reply: string, as: Comparison): string {
-  if (as === 'unordered' && reply.startsWith('*')) {
+  if (as === 'unordered' && /^[*~%]/.test(reply)) {
     const items = splitReplies(Buffer.from(reply.slice(reply.indexOf('\r\n') + 2), 'latin1'));
     return JSON.stringify(items.map(item => item.toString('latin1')).sort());
   }
@@ -86,8 +93,11 @@ function assertAlike(ours: string, theirs: string, line: string, as: Exclude<Com
   if (comparable(ours, as) !== comparable(theirs, as)) assert.equal(ours, theirs, line);
 }
 
-const asCase = (entry: string | CommandCase): CommandCase =>
-  typeof entry === 'string' ? { line: entry, as: 'exact', why: '' } : entry;
+function asCase(entry: string | CommandCase, version: Version): Pick<CommandCase, 'line' | 'as'> {
+  if (typeof entry === 'string') return { line: entry, as: 'exact' };
+  const { line, as, asResp3 = as } = entry;
+  return { line, as: version === 3 ? asResp3 : as };
+}
 
 test('the table and the cases know the same commands', () => {
   const known = [...Object.keys(COMMAND_CASES), ...Object.keys(TESTED_APART), ...REFUSED_COMMANDS, ...CLUSTER_COMMANDS];
@@ -106,37 +116,39 @@ test('nothing is refused that twemproxy forwards', () => {
   );
 });
 
-test('each command is answered as a server answers it', async t => {
-  const connect = await startBoth(t);
-  for (const [name, entries] of Object.entries(COMMAND_CASES)) {
-    await t.test(name.replace('|', ' '), async () => {
-      const pair = await connect();
-      await refill(pair);
-      for (const { line, as } of entries.map(asCase)) {
-        if (as instanceof RegExp) assert.match(await askProxy(pair.proxy, requestOf(line)), as, line);
-        else assertAlike(...(await askBoth(pair, requestOf(line))), line, as);
-      }
-    });
-  }
-});
+for (const version of VERSIONS) {
+  test(`RESP${version}: each command is answered as a server answers it`, async t => {
+    const connect = await startBoth(t);
+    for (const [name, entries] of Object.entries(COMMAND_CASES)) {
+      await t.test(name.replace('|', ' '), async () => {
+        const pair = await connect(version);
+        await refill(pair);
+        for (const { line, as } of entries.map(entry => asCase(entry, version))) {
+          if (as instanceof RegExp) assert.match(await askProxy(pair.proxy, requestOf(line)), as, line);
+          else assertAlike(...(await askBoth(pair, requestOf(line))), line, as);
+        }
+      });
+    }
+  });
 
-test('the cases of each command in a pipeline are answered alike, in their order', async t => {
-  const connect = await startBoth(t);
-  for (const [name, entries] of Object.entries(COMMAND_CASES)) {
-    const pair = await connect();
-    await refill(pair);
-    const cases = entries.map(asCase);
-    pair.proxy.send(Buffer.concat(cases.map(({ line }) => requestOf(line))));
-    for (const { line, as } of cases) {
-      const ours = (await pair.proxy.readReply()).toString('latin1');
-      if (as instanceof RegExp) assert.match(ours, as, line);
-      else {
-        pair.direct.send(requestOf(line));
-        assertAlike(ours, (await pair.direct.readReply()).toString('latin1'), `${name}: ${line}`, as);
+  test(`RESP${version}: the cases of each command in a pipeline are answered alike, in their order`, async t => {
+    const connect = await startBoth(t);
+    for (const [name, entries] of Object.entries(COMMAND_CASES)) {
+      const pair = await connect(version);
+      await refill(pair);
+      const cases = entries.map(entry => asCase(entry, version));
+      pair.proxy.send(Buffer.concat(cases.map(({ line }) => requestOf(line))));
+      for (const { line, as } of cases) {
+        const ours = (await pair.proxy.readReply()).toString('latin1');
+        if (as instanceof RegExp) assert.match(ours, as, line);
+        else {
+          pair.direct.send(requestOf(line));
+          assertAlike(ours, (await pair.direct.readReply()).toString('latin1'), `${name}: ${line}`, as);
+        }
       }
     }
-  }
-});
+  });
+}
 
 test('a wrong number of arguments is answered as a server answers it', async t => {
   const pair = await connectPair(t);
@@ -204,64 +216,66 @@ test('QUIT is answered and ends the connection, and what came before it is answe
   await client.closed;
 });
 
-test('random arguments are answered as a server answers them', { timeout: 60_000 }, async t => {
-  const seed = seedFrom('COMMANDS_SEED');
-  t.diagnostic(`COMMANDS_SEED=${seed} repeats this run`);
-  const random = new SeededRandom(seed);
-  const pair = await connectPair(t);
-  // Only what is forwarded: the cases that compare all they compare byte for byte.
-  const names = Object.entries(COMMAND_CASES)
-    .filter(([name, entries]) => !NOT_AT_RANDOM.test(name) && entries.every(each => typeof each === 'string'))
-    .map(([name]) => name);
-  const keys = DATA.slice(0, -1).map(line => commandWords(line)[1]!.toString('latin1'));
-  const others = [
-    '0',
-    '1',
-    '2',
-    '-1',
-    '3',
-    '(1',
-    '+',
-    '-',
-    '0-1',
-    '1-1',
-    '9-9',
-    'COUNT',
-    'LIMIT',
-    'WITHSCORES',
-    'STORE',
-  ];
-  others.push(
-    'EX',
-    'GET',
-    'km',
-    'LEFT',
-    'MIN',
-    'STREAMS',
-    'GROUP',
-    '7',
-    '\x00\r\n',
-    '',
-    'none',
-    'GT',
-    '99999999999999999999',
-  );
-  for (let done = 0; done < RANDOM_COMMANDS; done += RANDOM_BATCH) {
-    await refill(pair);
-    const requests = Array.from({ length: RANDOM_BATCH }, () => {
-      const words = wordsOf(random.pick(names));
-      const count = random.between(0, 6);
-      for (let i = 0; i < count; i++) words.push(random.pick(random.chance(0.5) ? keys : others));
-      return words;
-    });
-    const script = Buffer.concat(requests.map(words => encodeCommand(...words)));
-    pair.proxy.send(script);
-    pair.direct.send(script);
-    const ours = await pair.proxy.readReplies(RANDOM_BATCH);
-    const theirs = await pair.direct.readReplies(RANDOM_BATCH);
-    for (const [i, words] of requests.entries()) {
-      const line = `${words.join(' ')}, COMMANDS_SEED=${seed}`;
-      assertAlike(ours[i]!.toString('latin1'), theirs[i]!.toString('latin1'), line, 'unordered');
+for (const version of VERSIONS) {
+  test(`RESP${version}: random arguments are answered as a server answers them`, { timeout: 60_000 }, async t => {
+    const seed = seedFrom('COMMANDS_SEED');
+    t.diagnostic(`COMMANDS_SEED=${seed} repeats this run`);
+    const random = new SeededRandom(seed);
+    const pair = await connectPair(t, version);
+    // Only what is forwarded: the cases that compare all they compare byte for byte.
+    const names = Object.entries(COMMAND_CASES)
+      .filter(([name, entries]) => !NOT_AT_RANDOM.test(name) && entries.every(each => typeof each === 'string'))
+      .map(([name]) => name);
+    const keys = DATA.slice(0, -1).map(line => commandWords(line)[1]!.toString('latin1'));
+    const others = [
+      '0',
+      '1',
+      '2',
+      '-1',
+      '3',
+      '(1',
+      '+',
+      '-',
+      '0-1',
+      '1-1',
+      '9-9',
+      'COUNT',
+      'LIMIT',
+      'WITHSCORES',
+      'STORE',
+    ];
+    others.push(
+      'EX',
+      'GET',
+      'km',
+      'LEFT',
+      'MIN',
+      'STREAMS',
+      'GROUP',
+      '7',
+      '\x00\r\n',
+      '',
+      'none',
+      'GT',
+      '99999999999999999999',
+    );
+    for (let done = 0; done < RANDOM_COMMANDS; done += RANDOM_BATCH) {
+      await refill(pair);
+      const requests = Array.from({ length: RANDOM_BATCH }, () => {
+        const words = wordsOf(random.pick(names));
+        const count = random.between(0, 6);
+        for (let i = 0; i < count; i++) words.push(random.pick(random.chance(0.5) ? keys : others));
+        return words;
+      });
+      const script = Buffer.concat(requests.map(words => encodeCommand(...words)));
+      pair.proxy.send(script);
+      pair.direct.send(script);
+      const ours = await pair.proxy.readReplies(RANDOM_BATCH);
+      const theirs = await pair.direct.readReplies(RANDOM_BATCH);
+      for (const [i, words] of requests.entries()) {
+        const line = `${words.join(' ')}, COMMANDS_SEED=${seed}`;
+        assertAlike(ours[i]!.toString('latin1'), theirs[i]!.toString('latin1'), line, 'unordered');
+      }
     }
-  }
-});
+  });
+}

@@ -8,7 +8,7 @@ import { COMMANDS, type Command, KEYS_NONE } from '../../src/protocol/redis/comm
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
-import { encodeCommand, parseReply, RespError, type RespValue } from '../support/resp-reader.ts';
+import { encodeCommand, parseReply, RespError, type RespValue, replyEnd } from '../support/resp-reader.ts';
 import { REQUESTS, understood } from '../support/resp-requests.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
 
@@ -180,6 +180,10 @@ const SAME_WORDS: readonly Buffer[] = [
   said('HELLO', '-2'),
   said('HELLO', 'x'),
   said('HELLO', '2', 'x'),
+  said('HELLO', '03'),
+  Buffer.concat([said('HELLO', '3', 'SETNAME', 'a b'), said('CLIENT', 'GETNAME')]),
+  Buffer.concat([said('HELLO', '3', 'AUTH', 'bob', 'x'), said('CLIENT', 'GETNAME')]),
+  Buffer.concat([said('HELLO', '3', 'x'), said('CLIENT', 'GETNAME')]),
   said('HELLO', '2', 'AUTH', 'default'),
   said('HELLO', '2', 'AUTH', 'bob', 'x'),
   said('HELLO', '2', 'SETNAME'),
@@ -244,6 +248,15 @@ test('the same words as Redis, for what Ringmaster answers in its place', async 
   }
 });
 
+test('the same words as Redis after HELLO 3', async () => {
+  const withoutHello = (text: string): string => text.slice(replyEnd(Buffer.from(text, 'latin1')));
+  for (const bytes of SAME_WORDS) {
+    const all = Buffer.concat([said('HELLO', '3'), bytes]);
+    const label = JSON.stringify(bytes.toString('latin1', 0, 100));
+    assert.equal(withoutHello(ringmasterSays(all)), withoutHello(await serverSays(open, all)), label);
+  }
+});
+
 test('the same words as Redis for a line that does not end', async () => {
   for (const text of ['*', '*1\r\n$', '*1\r\n', '']) {
     const bytes = raw(text + (text.endsWith('\n') || text === '' ? 'x' : '1').repeat(70_000));
@@ -252,10 +265,12 @@ test('the same words as Redis for a line that does not end', async () => {
 });
 
 test('HELLO answers as Redis does, but for the id', async () => {
-  const bytes = said('HELLO', '2');
   const withoutId = (text: string): string =>
-    text.replace(/:\d+\r\n(?=\$4\r\nmode)/, ':0\r\n').replace(/7\.0\.\d+/, '7');
-  assert.equal(withoutId(ringmasterSays(bytes)), withoutId(await serverSays(open, bytes)));
+    text.replace(/:\d+\r\n(?=\$4\r\nmode)/g, ':0\r\n').replace(/7\.0\.\d+/g, '7');
+  for (const versions of [[''], ['2'], ['3'], ['3', ''], ['3', '2', '']]) {
+    const bytes = Buffer.concat(versions.map(version => (version === '' ? said('HELLO') : said('HELLO', version))));
+    assert.equal(withoutId(ringmasterSays(bytes)), withoutId(await serverSays(open, bytes)), versions.join());
+  }
 });
 
 const WITH_PASSWORD: readonly (readonly Buffer[])[] = [
@@ -275,6 +290,8 @@ const WITH_PASSWORD: readonly (readonly Buffer[])[] = [
   [said('AUTH', PASSWORD), said('RESET'), said('PING')],
   [said('HELLO')],
   [said('HELLO', '4')],
+  [said('HELLO', '3')],
+  [said('HELLO', '3'), said('AUTH', PASSWORD), said('CLIENT', 'GETNAME')],
   [said('HELLO', '2', 'SETNAME', 'a'), said('AUTH', PASSWORD), said('CLIENT', 'GETNAME')],
   [said('HELLO', '2', 'AUTH', 'default', 'x'), said('PING')],
   [said('HELLO', '2', 'SETNAME', 'a b', 'AUTH', 'default', PASSWORD), said('PING')],

@@ -15,6 +15,8 @@ export type Comparison =
 export interface CommandCase {
   readonly line: string;
   readonly as: Comparison;
+  /** The same in RESP3, when that differs. */
+  readonly asResp3?: Comparison;
   /** Why it is not compared byte for byte. */
   readonly why: string;
 }
@@ -26,4 +28,9 @@ export const masked = (why: string, line: string): CommandCase => ({ line, as: '
 /** Compared as an array in any order. */
 export const unordered = (line: string): CommandCase => ({ line, as: 'unordered', why: 'a hash table has no order' });
 /** Answered by Ringmaster in its own way, whatever a server says. */
-export const own = (why: string, line: string, as: RegExp): CommandCase => ({ line, as, why });
+export const own = (why: string, line: string, as: RegExp, asResp3: RegExp = as): CommandCase => ({
+  line,
+  as,
+  asResp3,
+  why,
+});
