@@ -249,7 +249,9 @@ test('the same words as Redis, for what Ringmaster answers in its place', async 
 });
 
 test('the same words as Redis after HELLO 3', async () => {
-  const withoutHello = (text: string): string => text.slice(replyEnd(Buffer.from(text, 'latin1')));
+  // Where it closes without a word, Redis keeps what it has not written of HELLO's reply either.
+  const withoutHello = (text: string): string =>
+    text.startsWith('%') ? text.slice(replyEnd(Buffer.from(text, 'latin1'))) : text;
   for (const bytes of SAME_WORDS) {
     const all = Buffer.concat([said('HELLO', '3'), bytes]);
     const label = JSON.stringify(bytes.toString('latin1', 0, 100));
