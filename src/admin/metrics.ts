@@ -6,6 +6,8 @@ import type { Totals, WorkerFigures } from './totals.ts';
 export interface WorkerCounts {
   readonly running: number;
   readonly wanted: number;
+  /** Slots that wait before their next worker, because the last ones died young. */
+  readonly backingOff: number;
   /** Workers started in place of one that died. */
   readonly restarts: number;
 }
@@ -136,11 +138,12 @@ export class Metrics {
       {
         name: 'ringmaster_workers',
         kind: 'gauge',
-        help: 'worker processes: those that run, and how many there should be',
+        help: 'worker slots: those whose worker serves, those that wait because their workers keep dying, and all',
         labels: ['state'],
         samples: () => {
-          const { running, wanted } = workers();
+          const { running, backingOff, wanted } = workers();
           return [
+            { labels: { state: 'backing_off' }, value: backingOff },
             { labels: { state: 'running' }, value: running },
             { labels: { state: 'wanted' }, value: wanted },
           ];

@@ -9,18 +9,29 @@ export interface ReadinessPool {
   readonly servers: readonly { readonly name: string; readonly address: ProbeTarget['address'] }[];
 }
 
+/** A worker slot as far as its readiness is concerned. */
+export interface WorkerReadiness {
+  readonly slot: number;
+  readonly state: 'serving' | 'starting' | 'backing_off' | 'draining';
+  readonly pid: number | null;
+  readonly restarts: number;
+  /** Why it backs off. */
+  readonly why: string | null;
+}
+
 export interface ReadinessOptions {
   readonly pools: readonly ReadinessPool[];
-  /** How many worker slots accept clients of this pool now. */
-  readonly listeningWorkers: (pool: string) => number;
+  /** The worker slots. One that serves listens for all pools. */
+  readonly workers: () => readonly WorkerReadiness[];
   /** For tests: what asks a server; see `probe`. */
   readonly probe?: (target: ProbeTarget, timeoutMs: number) => Promise<string | null>;
 }
 
 /** What /readyz says. */
 export interface ReadinessReport {
-  /** All pools are. */
+  /** All pools are, and no worker slot is empty because its workers die: new connections to it would wait. */
   readonly ready: boolean;
+  readonly workers: readonly WorkerReadiness[];
   readonly pools: readonly PoolReadiness[];
 }
 
@@ -90,22 +101,25 @@ export class Readiness {
     await Promise.race([complete, decided.then(() => delay(COMPLETION_MS, null, { signal: enough.signal }))]);
     enough.abort();
 
+    const workers = this.options.workers();
+    const serving = workers.filter(worker => worker.state === 'serving').length;
     const pools = probed.map(({ pool, servers }) =>
-      this.judge(
+      judge(
         pool.name,
+        serving,
         servers.map(({ name, server }) => ({ name, ...server.state() })),
       ),
     );
-    return { ready: pools.every(pool => pool.ready), pools };
+    const isBackingOff = workers.some(worker => worker.state === 'backing_off');
+    return { ready: pools.every(pool => pool.ready) && !isBackingOff, workers, pools };
   }
+}
 
-  private judge(name: string, servers: readonly ServerReadiness[]): PoolReadiness {
-    const workers = this.options.listeningWorkers(name);
-    const faults: string[] = [];
-    if (workers === 0) faults.push('no worker listens');
-    if (!servers.some(server => server.reachable)) faults.push('no server is reachable');
-    return { name, ready: faults.length === 0, workers, why: faults.length === 0 ? null : faults.join('; '), servers };
-  }
+function judge(name: string, workers: number, servers: readonly ServerReadiness[]): PoolReadiness {
+  const faults: string[] = [];
+  if (workers === 0) faults.push('no worker listens');
+  if (!servers.some(server => server.reachable)) faults.push('no server is reachable');
+  return { name, ready: faults.length === 0, workers, why: faults.length === 0 ? null : faults.join('; '), servers };
 }
 
 function keyOf(protocol: string, address: ProbeTarget['address']): string {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../core/log.ts';
+import { isLoopback, mayChange, mayRead, type Refusal } from './access.ts';
 import { joinRunning } from './join-running.ts';
 import { closeServer, type HostPort, listenOn } from './listen.ts';
 import type { ReadinessReport } from './readiness.ts';
@@ -9,16 +10,37 @@ export interface AdminServerOptions {
   readonly readiness: { check(): Promise<ReadinessReport> };
   /** Asks the workers for new figures; resolves when they have come, or soon anyway. */
   readonly fresh: () => Promise<void>;
+  /** The running configuration, without secrets. */
+  readonly config: () => object;
+  /** What a POST to each of these paths does; it does not reject. */
+  readonly control: ReadonlyMap<string, () => Promise<ControlAnswer>>;
+  /** What such a POST must carry; null: nothing, on loopback. */
+  readonly token: () => string | null;
   readonly log: Log;
   /** How long a client may take to send its request, and again to take its answer. */
   readonly clientTimeoutMs?: number;
+}
+
+export interface ControlAnswer {
+  readonly status: number;
+  /** For JSON. */
+  readonly body: object;
+}
+
+/** A bound address that is served, until `close`: then who is being answered still gets the answer. */
+export interface AdminListener {
+  readonly address: HostPort;
+  close(): void;
 }
 
 interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
+
+type Page = () => Answer | Promise<Answer>;
 
 const CLIENT_TIMEOUT_MS = 10_000;
 /** Connections over it are closed unheard. */
@@ -27,26 +49,33 @@ const MAX_HEADER_BYTES = 8192;
 const MAX_CHECK_INTERVAL_MS = 1000;
 
 const TEXT = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json';
 
 const INDEX = `Ringmaster
 
-/metrics   figures for Prometheus
-/healthz   200 while the master lives
-/readyz    200 when every pool has a listening worker and a reachable server, else 503; the body says why
+GET  /metrics             figures for Prometheus
+GET  /healthz             200 while the master lives
+GET  /readyz              200 when every pool has a listening worker and a reachable server, else 503; the body says why
+GET  /config              the configuration in force, without passwords
+POST /-/reload            read the configuration file again and serve by it
+POST /-/restart-workers   replace the workers one by one
 `;
 
 /**
- * The admin HTTP server: GET and HEAD, one request a connection. Clients that stall are cut off, so that they hold
- * neither the server nor each other.
+ * The admin HTTP server: one request a connection. Clients that stall are cut off, so that they hold neither the server
+ * nor each other.
  */
 export class AdminServer {
-  private readonly server: Server;
+  private readonly options: AdminServerOptions;
   private readonly log: Log;
   private readonly clientTimeoutMs: number;
-  private readonly pages: ReadonlyMap<string, () => Answer | Promise<Answer>>;
+  private readonly pages: ReadonlyMap<string, Page>;
+  private readonly servers = new Set<Server>();
+  private listener: AdminListener | null = null;
 
   constructor(options: AdminServerOptions) {
     const { metrics, readiness, fresh, log } = options;
+    this.options = options;
     this.log = log;
     this.clientTimeoutMs = options.clientTimeoutMs ?? CLIENT_TIMEOUT_MS;
     const scrape = joinRunning(async () => {
@@ -54,66 +83,108 @@ export class AdminServer {
       return metrics.render();
     });
     const check = joinRunning(() => readiness.check());
-    this.pages = new Map<string, () => Answer | Promise<Answer>>([
+    this.pages = new Map<string, Page>([
       ['/', () => text(200, INDEX)],
       ['/healthz', () => text(200, 'ok\n')],
       ['/metrics', async () => ({ status: 200, type: metrics.contentType, body: await scrape() })],
       ['/readyz', async () => readyAnswer(await check())],
+      ['/config', () => json(200, options.config())],
     ]);
-    this.server = createServer(
+  }
+
+  /** Resolves with the actual address; rejects with an Error whose message is the sentence to show. */
+  async listen(address: HostPort): Promise<HostPort> {
+    const listener = await this.open(address);
+    this.use(listener);
+    return listener.address;
+  }
+
+  /** Serves at another address too. Rejects as `listen` does. */
+  async open(address: HostPort): Promise<AdminListener> {
+    let isLocal = false;
+    const server = createServer(
       {
         maxHeaderSize: MAX_HEADER_BYTES,
         headersTimeout: this.clientTimeoutMs,
         requestTimeout: this.clientTimeoutMs,
         connectionsCheckingInterval: Math.min(MAX_CHECK_INTERVAL_MS, this.clientTimeoutMs),
       },
-      (request, response) => this.serve(request, response),
+      (request, response) => this.serve(request, response, isLocal),
     );
-    this.server.maxConnections = MAX_CONNECTIONS;
-    this.server.maxRequestsPerSocket = 1;
+    server.maxConnections = MAX_CONNECTIONS;
+    server.maxRequestsPerSocket = 1;
+    const actual = await listenOn(server, address, 'admin server');
+    isLocal = isLoopback(actual.host);
+    server.on('error', error => this.log.error({ err: error }, 'admin server'));
+    this.servers.add(server);
+    server.once('close', () => this.servers.delete(server));
+    return { address: actual, close: () => void closeServer(server) };
   }
 
-  /** Resolves with the actual address; rejects with an Error whose message is the sentence to show. */
-  async listen(address: HostPort): Promise<HostPort> {
-    const actual = await listenOn(this.server, address, 'admin server');
-    this.server.on('error', error => this.log.error({ err: error }, 'admin server'));
-    return actual;
+  /** Listens there and no longer where it did; null: nowhere. */
+  use(listener: AdminListener | null): void {
+    this.listener?.close();
+    this.listener = listener;
   }
 
   /** Stops listening and cuts off who is connected. */
   async close(): Promise<void> {
-    const closed = closeServer(this.server);
-    this.server.closeAllConnections();
-    await closed;
+    this.listener = null;
+    await Promise.all(
+      [...this.servers].map(async server => {
+        const closed = closeServer(server);
+        server.closeAllConnections();
+        await closed;
+      }),
+    );
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async serve(request: IncomingMessage, response: ServerResponse, isLocal: boolean): Promise<void> {
+    const { status, type, body, headers } = await this.answer(request, isLocal);
+    // What a client does with its answer must not take long; how long the answer takes is our own affair.
     const deadline = setTimeout(() => request.socket.destroy(), this.clientTimeoutMs);
     response.once('close', () => clearTimeout(deadline));
-    const { status, type, body } = await this.answer(request, response);
     const bytes = Buffer.from(body);
     response.writeHead(status, {
       'content-type': type,
       'content-length': bytes.length,
       'cache-control': 'no-store',
       connection: 'close',
+      ...headers,
     });
     response.end(bytes);
   }
 
-  private async answer({ method, url = '/' }: IncomingMessage, response: ServerResponse): Promise<Answer> {
-    const page = this.pages.get(url.split('?', 1)[0]!);
-    if (page === undefined) return text(404, `Not found. There is: ${[...this.pages.keys()].join(' ')}\n`);
-    if (method !== 'GET' && method !== 'HEAD') {
-      response.setHeader('allow', 'GET, HEAD');
-      return text(405, 'Method not allowed: only GET and HEAD are.\n');
-    }
+  private async answer({ method, url = '/', headers }: IncomingMessage, isLocal: boolean): Promise<Answer> {
+    const path = url.split('?', 1)[0]!;
     try {
-      return await page();
+      const act = this.options.control.get(path);
+      if (act !== undefined) {
+        if (method !== 'POST') return notAllowed('POST');
+        const refusal = mayChange(headers, isLocal, this.options.token());
+        if (refusal !== null) return this.refuse(path, refusal);
+        const { status, body } = await act();
+        return json(status, body);
+      }
+      const page = this.pages.get(path);
+      if (page === undefined) return text(404, `Not found. There is: ${this.paths().join(' ')}\n`);
+      if (method !== 'GET' && method !== 'HEAD') return notAllowed('GET, HEAD');
+      const refusal = path === '/config' ? mayRead(headers, isLocal) : null;
+      return refusal === null ? await page() : this.refuse(path, refusal);
     } catch (error) {
       this.log.error({ err: error, url }, 'admin page failed');
       return text(500, 'Internal error; the log has more.\n');
     }
+  }
+
+  private refuse(path: string, { status, message }: Refusal): Answer {
+    this.log.warn({ path, status, reason: message }, 'admin request refused');
+    const answer = json(status, { result: 'refused', error: message });
+    return status === 401 ? { ...answer, headers: { 'www-authenticate': 'Bearer' } } : answer;
+  }
+
+  private paths(): string[] {
+    return [...this.pages.keys(), ...this.options.control.keys()];
   }
 }
 
@@ -121,7 +192,14 @@ function text(status: number, body: string): Answer {
   return { status, type: TEXT, body };
 }
 
+function json(status: number, body: object): Answer {
+  return { status, type: JSON_TYPE, body: `${JSON.stringify(body, null, 2)}\n` };
+}
+
+function notAllowed(allow: string): Answer {
+  return { ...text(405, `Method not allowed: only ${allow.replace(', ', ' and ')} here.\n`), headers: { allow } };
+}
+
 function readyAnswer(report: ReadinessReport): Answer {
-  const body = `${JSON.stringify(report, null, 2)}\n`;
-  return { status: report.ready ? 200 : 503, type: 'application/json', body };
+  return json(report.ready ? 200 : 503, report);
 }

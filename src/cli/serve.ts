@@ -23,20 +23,12 @@ export async function serve(options: DaemonOptions): Promise<void> {
     return;
   }
   const master = new Master(config, {
-    workers: options.workers === 'auto' ? null : options.workers,
     pidFile: options.pidFile,
     statsAddress: statsAddress(config, options),
+    load: () => withFlags(loadConfig(options.confFile), options),
   });
-  const warn = (loaded: Config) => {
-    for (const { path, message } of configWarnings(loaded)) master.log.warn({ setting: path }, message);
-  };
-  warn(config);
-  const load = () => {
-    const loaded = withFlags(loadConfig(options.confFile), options);
-    warn(loaded);
-    return loaded;
-  };
-  const ended = followSignals(master, config.log.level, load);
+  for (const { path, message } of configWarnings(config)) master.log.warn({ setting: path }, message);
+  const ended = followSignals(master);
   try {
     await master.start();
   } catch (error) {
@@ -62,22 +54,21 @@ function statsAddress(config: Config, options: DaemonOptions): { host: string; p
 }
 
 /** Resolves when a signal has ended the master. */
-function followSignals(master: Master, firstLevel: LogLevel, load: () => Config): Promise<void> {
-  let level = LEVELS.indexOf(firstLevel);
+function followSignals(master: Master): Promise<void> {
   const changeLevel = (step: number) => {
-    level = Math.min(LEVELS.length - 1, Math.max(0, level + step));
-    master.setLogLevel(LEVELS[level] as LogLevel);
+    const level = LEVELS.indexOf(master.logLevel()) + step;
+    master.setLogLevel(LEVELS[Math.min(LEVELS.length - 1, Math.max(0, level))] as LogLevel);
   };
+  // What becomes of it stands in the log.
+  const logged = () => {};
   process.on('SIGTTIN', () => changeLevel(1));
   process.on('SIGTTOU', () => changeLevel(-1));
   process.on('SIGUSR1', () => master.reopenLog());
   process.on('SIGHUP', () => {
     master.reopenLog();
-    master
-      .reload(load)
-      .catch(error => master.log.error({ reason: error.message }, 'not reloaded: nothing has changed'));
+    master.reload('SIGHUP').catch(logged);
   });
-  process.on('SIGUSR2', () => void master.restartWorkers());
+  process.on('SIGUSR2', () => void master.restartWorkers('SIGUSR2').catch(logged));
   return new Promise(resolve => {
     const end = (signal: NodeJS.Signals) => {
       process.off('SIGTERM', end);

@@ -50,6 +50,7 @@ const POOL: Written<Omit<PoolConfig, 'name' | 'servers'>> = {
 const TOP: Written<Omit<Config, 'pools' | 'form' | 'ignored' | 'log'>> = {
   workers: ['workers', String],
   admin: ['admin', address => (address === null ? 'false' : addressText(address))],
+  adminToken: ['admin_token', value => (value === null ? 'unset' : REDACTED)],
   shutdownTimeoutMs: ['shutdown_timeout', duration],
   cpuAffinity: ['cpu_affinity', String],
   workerNice: ['worker_nice', String],

@@ -1,3 +1,4 @@
+import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -22,6 +23,7 @@ const TICK_MAX_MS = 100;
 
 /** Both sides of one pool. */
 interface Lane {
+  readonly config: PoolConfig;
   readonly pool: Pool;
   readonly frontend: Frontend;
 }
@@ -44,9 +46,10 @@ export class DataPath {
   private readonly log: Log;
   private readonly lanes = new Map<string, Lane>();
   /** Pools that are gone from the configuration and finish what they have. */
-  private readonly retiring = new Set<Lane>();
+  private readonly retiring = new Set<Promise<number>>();
   private readonly systemCalls: SystemCalls | null;
   private clients = 0;
+  private tickPeriodMs = 0;
 
   constructor(log: Log, systemCalls: SystemCalls | null) {
     this.log = log;
@@ -54,48 +57,67 @@ export class DataPath {
   }
 
   /**
-   * Serves by `plan` from now on. Clients of a pool that stays keep their connections, and so do the servers that stay
-   * in it; a pool that is gone, or speaks another protocol, answers what is pending and closes. New bound handles come
-   * by pool: a pool without one goes on listening where it does. Resolves when all listen.
+   * Serves by `plan` from now on. Clients of a pool that stays, perhaps by another name, keep their connections, and so
+   * do the servers that stay in it; a pool that is gone, or speaks another protocol, answers what is pending and closes.
+   * New bound handles come by pool: a pool without one goes on listening where it does. Resolves when all listen.
    */
   async apply(plan: DataPathPlan, handles: ReadonlyMap<string, ListenHandle>): Promise<void> {
     const { config } = plan;
-    const configs = new Map(config.pools.map(pool => [pool.name, pool]));
-    for (const [name, lane] of this.lanes) {
-      const next = configs.get(name);
-      if (next === undefined || PROTOCOLS[next.protocol] !== lane.frontend.protocol) this.retire(name, lane, config);
+    const before = new Map(this.lanes);
+    const pairs = pairPools(
+      [...before.values()].map(lane => lane.config),
+      config.pools,
+    );
+    this.lanes.clear();
+    for (const next of config.pools) {
+      const old = pairs.get(next.name)?.name;
+      const lane = old === undefined ? undefined : before.get(old);
+      const staysLane = lane?.config.protocol === next.protocol;
+      if (staysLane) before.delete(lane.config.name);
+      this.applyPool(next, plan.pools.get(next.name) as PoolPlan, staysLane ? lane : undefined, config);
     }
-    for (const next of config.pools) this.applyPool(next, plan.pools.get(next.name) as PoolPlan, config);
-    this.clock.start(tickPeriodMs(config.pools));
+    for (const lane of before.values()) this.retire(lane, config);
+    this.startClock(config);
     await Promise.all([...handles].map(([pool, handle]) => this.lanes.get(pool)?.frontend.listen(handle)));
   }
 
-  private applyPool(next: PoolConfig, plan: PoolPlan, config: Config): void {
-    const lane = this.lanes.get(next.name);
+  /** Reloads in quick succession must not put the ticks off for ever. */
+  private startClock({ pools }: Config): void {
+    const periodMs = tickPeriodMs(pools);
+    if (periodMs !== this.tickPeriodMs) this.clock.start(periodMs);
+    this.tickPeriodMs = periodMs;
+  }
+
+  private applyPool(next: PoolConfig, plan: PoolPlan, lane: Lane | undefined, config: Config): void {
     if (lane !== undefined) {
+      lane.pool.name = next.name;
+      this.lanes.set(next.name, { ...lane, config: next });
       lane.pool.apply(plan, config.shutdownTimeoutMs);
       lane.frontend.reconfigure(frontendOptions(next));
     } else {
       const pool = new Pool(next.name, plan, { clock: this.clock, turn: this.turn, log: this.log });
       const frontend = new Frontend(pool, frontendOptions(next), this.systemCalls, () => ++this.clients);
-      this.lanes.set(next.name, { pool, frontend });
+      this.lanes.set(next.name, { config: next, pool, frontend });
     }
     if (next.preconnect) this.lanes.get(next.name)?.pool.preconnect();
   }
 
-  private retire(name: string, lane: Lane, config: Config): void {
-    this.lanes.delete(name);
-    this.retiring.add(lane);
-    void drainLane(lane, config.shutdownTimeoutMs).then(cut => {
-      this.retiring.delete(lane);
-      this.log.info({ pool: name, clientsCut: cut }, 'pool is gone');
+  private retire(lane: Lane, { shutdownTimeoutMs }: Config): void {
+    // Its sockets are another pool's now, or nobody's.
+    const gone = drainLane(lane, shutdownTimeoutMs, false);
+    this.retiring.add(gone);
+    void gone.then(cut => {
+      this.retiring.delete(gone);
+      this.log.info({ pool: lane.config.name, clientsCut: cut }, 'pool is gone');
     });
   }
 
   /** Stops accepting, answers what is pending, closes; cuts off after `timeoutMs`. Returns the clients cut off. */
   async drain(timeoutMs: number): Promise<number> {
-    const lanes = [...this.lanes.values(), ...this.retiring];
-    const cut = await Promise.all(lanes.map(lane => drainLane(lane, timeoutMs)));
+    const cut = await Promise.all([
+      ...this.retiring,
+      ...[...this.lanes.values()].map(lane => drainLane(lane, timeoutMs, true)),
+    ]);
     this.clock.stop();
     return cut.reduce((sum, clients) => sum + clients, 0);
   }
@@ -110,10 +132,10 @@ export class DataPath {
 }
 
 /** Drains one pool; the clients that had to be cut off. */
-async function drainLane({ pool, frontend }: Lane, timeoutMs: number): Promise<number> {
+async function drainLane({ pool, frontend }: Lane, timeoutMs: number, acceptsQueued: boolean): Promise<number> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, timeoutMs);
-  await Promise.race([frontend.drain(), late]);
+  await Promise.race([frontend.drain(acceptsQueued), late]);
   clearTimeout(timer);
   const cut = frontend.destroyClients();
   pool.close();

@@ -1,61 +1,103 @@
-import { z } from 'zod';
 import type { Config, LogLevel } from '../config/config.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
 
 /*
  * What master and workers say to each other. Anything else is refused: both ends are the same program, so an unknown
- * message is a mistake that should be seen.
+ * message is a mistake that should be seen. Checked by hand, because a worker that takes a dead one's place has no
+ * time to load a schema library.
  */
 
-/** Plain data that was checked before it was sent. */
-const checked = <T>() => z.custom<T>(value => typeof value === 'object' && value !== null);
-const logLevel = z.custom<LogLevel>(value => typeof value === 'string');
-
-const toWorker = z.discriminatedUnion('type', [
-  /** First message. */
-  z.strictObject({ type: z.literal('start'), slot: z.int().min(0), config: checked<Config>() }),
+export type ToWorker =
+  /** First message. `level`: an operator may have changed it since the configuration was read. */
+  | { readonly type: 'start'; readonly slot: number; readonly config: Config; readonly level: LogLevel }
   /** Comes with the bound socket of this worker slot for a pool; used by the next `switch`. */
-  z.strictObject({ type: z.literal('socket'), pool: z.string() }),
+  | { readonly type: 'socket'; readonly pool: string }
   /** Build what this configuration needs, and say `prepared` or `refused`. */
-  z.strictObject({ type: z.literal('prepare'), id: z.int(), config: checked<Config>() }),
+  | { readonly type: 'prepare'; readonly id: number; readonly config: Config }
   /** Serve by what was prepared; say `switched` once all listeners accept. */
-  z.strictObject({ type: z.literal('switch'), id: z.int() }),
+  | { readonly type: 'switch'; readonly id: number }
   /** Forget what was prepared and its sockets. */
-  z.strictObject({ type: z.literal('abandon'), id: z.int() }),
+  | { readonly type: 'abandon'; readonly id: number }
   /** Answer what is pending, close, exit. */
-  z.strictObject({ type: z.literal('drain') }),
+  | { readonly type: 'drain' }
   /** Send a `report` with this id. */
-  z.strictObject({ type: z.literal('report'), id: z.int() }),
-  z.strictObject({ type: z.literal('log'), level: logLevel, reopen: z.boolean() }),
-]);
+  | { readonly type: 'report'; readonly id: number }
+  /** Log to this file, or standard error, from this level on; `reopen` the file even if it is the same. */
+  | { readonly type: 'log'; readonly level: LogLevel; readonly file: string | null; readonly reopen: boolean };
 
-const toMaster = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('prepared'), id: z.int() }),
-  z.strictObject({ type: z.literal('refused'), id: z.int(), message: z.string() }),
-  z.strictObject({ type: z.literal('switched'), id: z.int() }),
+export type ToMaster =
+  | { readonly type: 'prepared'; readonly id: number }
+  | { readonly type: 'refused'; readonly id: number; readonly message: string }
+  | { readonly type: 'switched'; readonly id: number }
   /** The worker drains of its own accord and exits; another should take its place now. */
-  z.strictObject({ type: z.literal('leaving') }),
+  | { readonly type: 'leaving'; readonly why: string }
   /** The worker can't do its work; it exits after this. */
-  z.strictObject({ type: z.literal('failed'), message: z.string() }),
+  | { readonly type: 'failed'; readonly message: string }
+  /** Last message of a worker that drained: how many clients it had to cut off. */
+  | { readonly type: 'drained'; readonly clientsCut: number }
   /** `id`: of the `report` it answers; null: of its own accord. */
-  z.strictObject({ type: z.literal('report'), id: z.int().nullable(), snapshot: checked<WorkerSnapshot>() }),
-]);
+  | { readonly type: 'report'; readonly id: number | null; readonly snapshot: WorkerSnapshot };
 
-export type ToWorker = z.infer<typeof toWorker>;
-export type ToMaster = z.infer<typeof toMaster>;
+type Check = (value: unknown) => boolean;
+type Fields<Message> = { readonly [Field in Exclude<keyof Message, 'type'>]: Check };
+type Shapes<Message extends { readonly type: string }> = {
+  readonly [Type in Message['type']]: Fields<Extract<Message, { readonly type: Type }>>;
+};
+
+const isCount: Check = value => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText: Check = value => typeof value === 'string';
+const isFlag: Check = value => typeof value === 'boolean';
+/** Plain data that was checked before it was sent. */
+const isData: Check = value => typeof value === 'object' && value !== null;
+const orNull =
+  (check: Check): Check =>
+  value =>
+    value === null || check(value);
+
+const TO_WORKER: Shapes<ToWorker> = {
+  start: { slot: isCount, config: isData, level: isText },
+  socket: { pool: isText },
+  prepare: { id: isCount, config: isData },
+  switch: { id: isCount },
+  abandon: { id: isCount },
+  drain: {},
+  report: { id: isCount },
+  log: { level: isText, file: orNull(isText), reopen: isFlag },
+};
+
+const TO_MASTER: Shapes<ToMaster> = {
+  prepared: { id: isCount },
+  refused: { id: isCount, message: isText },
+  switched: { id: isCount },
+  leaving: { why: isText },
+  failed: { message: isText },
+  drained: { clientsCut: isCount },
+  report: { id: orNull(isCount), snapshot: isData },
+};
 
 /** The message, or an Error that names what is wrong with it. */
 export function readToWorker(message: unknown): ToWorker {
-  return read(toWorker, message);
+  check(TO_WORKER, message);
+  return message as ToWorker;
 }
 
 /** The message, or an Error that names what is wrong with it. */
 export function readToMaster(message: unknown): ToMaster {
-  return read(toMaster, message);
+  check(TO_MASTER, message);
+  return message as ToMaster;
 }
 
-function read<T>(schema: z.ZodType<T>, message: unknown): T {
-  const result = schema.safeParse(message);
-  if (result.success) return result.data;
-  throw new Error(`unknown IPC message: ${z.prettifyError(result.error)}`);
+function check(shapes: Readonly<Record<string, Readonly<Record<string, Check>>>>, message: unknown): void {
+  const fields = isData(message) ? (message as Readonly<Record<string, unknown>>) : {};
+  const { type } = fields;
+  if (typeof type !== 'string' || !Object.hasOwn(shapes, type)) {
+    throw new Error(`unknown IPC message: ${JSON.stringify(type)}`);
+  }
+  const shape = shapes[type]!;
+  for (const field of Object.keys(fields)) {
+    if (field !== 'type' && !Object.hasOwn(shape, field)) throw new Error(`IPC message ${type}: unknown ${field}`);
+  }
+  for (const [field, isRight] of Object.entries(shape)) {
+    if (!isRight(fields[field])) throw new Error(`IPC message ${type}: ${field} is not what it should be`);
+  }
 }

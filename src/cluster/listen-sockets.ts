@@ -3,6 +3,7 @@ import { chmodSync, statSync, unlinkSync } from 'node:fs';
 import net, { connect } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { ListenAddress, PoolConfig } from '../config/config.ts';
+import { ListenError } from './errors.ts';
 
 /*
  * The listening sockets. The master binds them and keeps them, one per worker slot and pool, and hands each to
@@ -35,42 +36,77 @@ type CreateServerHandle = (
 
 const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
 
-/** A listen address that can't be had; the message is a sentence for the operator. */
-export class ListenError extends Error {}
-
 /** The sockets of one pool: `handles[slot]`, and where they listen (the port the system chose for port 0). */
 export interface PoolSockets {
   readonly handles: readonly BoundHandle[];
   readonly address: ListenAddress;
+  readonly place: ListenPlace;
 }
 
-/** Binds the sockets of a pool for all worker slots. Throws a ListenError. */
-export async function bindPool(pool: PoolConfig, slots: number): Promise<PoolSockets> {
-  const { listen } = pool;
-  return 'path' in listen ? await bindUnix(pool.name, listen, slots) : await bindTcp(pool.name, listen, slots);
-}
+/** A listen address with its host name looked up: what tells two spellings of one address from two addresses. */
+export type ListenPlace =
+  | { readonly ip: string; readonly family: number; readonly port: number }
+  | { readonly path: string };
 
-/** Gives the sockets back; a unix socket's file goes with them. */
-export function closePool(sockets: PoolSockets): void {
-  for (const handle of new Set(sockets.handles)) handle.close();
-  if ('path' in sockets.address) removeIfSocket(sockets.address.path);
-}
-
-async function bindTcp(pool: string, listen: { host: string; port: number }, slots: number): Promise<PoolSockets> {
-  const where = `${listen.host}:${listen.port}`;
-  const found = await lookup(listen.host).catch(() => {
-    throw new ListenError(`pool ${pool}: cannot listen on ${where}: the host name does not resolve`);
-  });
-  const handles: BoundHandle[] = [];
-  let { port } = listen;
-  // Alone first, without SO_REUSEPORT: else a second Ringmaster would quietly take half of the connections.
-  handles.push(bindOne(pool, found.address, port, found.family, 0));
-  port = portOf(handles[0] as BoundHandle);
-  handles.pop()?.close();
-  for (let slot = 0; slot < slots; slot++) {
-    handles.push(bindOne(pool, found.address, port, found.family, UV_TCP_REUSEPORT));
+/** Looks up the host name of a listen address. Throws a ListenError. */
+export async function placeOf({ name, listen }: Pick<PoolConfig, 'name' | 'listen'>): Promise<ListenPlace> {
+  if ('path' in listen) return { path: listen.path };
+  try {
+    const { address, family } = await lookup(listen.host);
+    return { ip: address, family, port: listen.port };
+  } catch {
+    throw new ListenError(
+      `pool ${name}: cannot listen on ${listen.host}:${listen.port}: the host name does not resolve`,
+    );
   }
-  return { handles, address: { host: listen.host, port } };
+}
+
+/**
+ * Binds the sockets of a pool for all worker slots. `sharesPort`: sockets of ours are on that port already, so it can't
+ * be tried whether it is free. Throws a ListenError.
+ */
+export async function bindPool(
+  { name, listen }: Pick<PoolConfig, 'name' | 'listen'>,
+  place: ListenPlace,
+  slots: number,
+  sharesPort: boolean,
+): Promise<PoolSockets> {
+  if ('path' in place) {
+    const handle = await bindUnix(name, place.path, 'path' in listen ? listen.mode : null);
+    return { handles: new Array<BoundHandle>(slots).fill(handle), address: listen, place };
+  }
+  const { ip, family } = place;
+  let { port } = place;
+  // Alone first, without SO_REUSEPORT: else a second Ringmaster would quietly take half of the connections.
+  if (!sharesPort) {
+    const alone = bindOne(name, ip, port, family, 0);
+    port = portOf(alone);
+    alone.close();
+  }
+  const bound = { ip, family, port };
+  const handles = bindMore(name, bound, slots);
+  const address = 'path' in listen ? listen : { host: listen.host, port };
+  return { handles, address, place: bound };
+}
+
+/** The same sockets for another number of worker slots; `handles` that are new are bound, those that go stay open. */
+export function resizePool(pool: string, sockets: PoolSockets, slots: number): PoolSockets {
+  const { handles, place } = sockets;
+  if (handles.length >= slots) return { ...sockets, handles: handles.slice(0, slots) };
+  const missing = slots - handles.length;
+  const more = 'path' in place ? new Array<BoundHandle>(missing).fill(handles[0]!) : bindMore(pool, place, missing);
+  return { ...sockets, handles: [...handles, ...more] };
+}
+
+function bindMore(pool: string, place: { ip: string; family: number; port: number }, count: number): BoundHandle[] {
+  const handles: BoundHandle[] = [];
+  try {
+    while (handles.length < count) handles.push(bindOne(pool, place.ip, place.port, place.family, UV_TCP_REUSEPORT));
+  } catch (error) {
+    for (const handle of handles) handle.close();
+    throw error;
+  }
+  return handles;
 }
 
 function bindOne(pool: string, address: string, port: number, family: number, flags: number): BoundHandle {
@@ -78,7 +114,8 @@ function bindOne(pool: string, address: string, port: number, family: number, fl
   const errno = typeof handle === 'number' ? handle : (handle.getsockname?.({}) ?? 0);
   if (errno === 0) return handle as BoundHandle;
   if (typeof handle !== 'number') handle.close();
-  throw new ListenError(`pool ${pool}: cannot listen on ${address}:${port}: ${reasonOf(errno)}`);
+  const where = family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+  throw new ListenError(`pool ${pool}: cannot listen on ${where}: ${reasonOf(errno)}`);
 }
 
 function portOf(handle: BoundHandle): number {
@@ -87,12 +124,7 @@ function portOf(handle: BoundHandle): number {
   return out.port as number;
 }
 
-async function bindUnix(
-  pool: string,
-  listen: { path: string; mode: number | null },
-  slots: number,
-): Promise<PoolSockets> {
-  const { path, mode } = listen;
+async function bindUnix(pool: string, path: string, mode: number | null): Promise<BoundHandle> {
   if (await isServed(path)) throw new ListenError(`pool ${pool}: cannot listen on ${path}: another process serves it`);
   // What a process that was killed left behind; a file that is no socket is not ours to remove.
   removeIfSocket(path);
@@ -110,7 +142,7 @@ async function bindUnix(
       );
     }
   }
-  return { handles: new Array<BoundHandle>(slots).fill(handle), address: listen };
+  return handle;
 }
 
 /** Whether somebody accepts connections on the unix socket. */
@@ -127,7 +159,8 @@ function isServed(path: string): Promise<boolean> {
   });
 }
 
-function removeIfSocket(path: string): void {
+/** Removes the file of a unix socket; another kind of file is not ours to remove. */
+export function removeIfSocket(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path);
 }
 

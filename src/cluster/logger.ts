@@ -1,50 +1,50 @@
-import { closeSync, openSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 import type { LogConfig, LogLevel } from '../config/config.ts';
 
-/** A process's log and the two things an operator does to it while it runs. */
+/** What is kept for a log that can't be written (a full disk) before lines are dropped. */
+const MAX_UNWRITTEN_BYTES = 1 << 20;
+
+/** A process's log and what an operator does to it while it runs. */
 export interface ReopenableLog {
   readonly log: Logger;
   setLevel(level: LogLevel): void;
-  /** Opens the log file by its name again, after it was rotated away; stays with the old one when that fails. */
-  reopen(): void;
+  /**
+   * Opens a file, or the same one again by its name after it was rotated away; null: standard error. Throws when it
+   * can't be opened; then the log goes on as before.
+   */
+  open(file: string | null): void;
 }
-
-/** Lines kept while none can be written, because the disk is full; what comes on top of it is lost. */
-const MAX_UNWRITTEN_BYTES = 2 ** 20;
 
 /**
  * One JSON line per event, to standard error or a file. Written synchronously: an event that is worth a line must not
  * be lost when the process dies of it. Throws an Error with the file's name when it can't be opened.
  */
 export function createLog(config: LogConfig, role: string): ReopenableLog {
-  const destination = open(config.file);
-  // A log that cannot be written is no reason to stop serving.
-  destination.on('error', () => {});
-  const log = pino({ level: config.level, base: { pid: process.pid, role } }, destination);
+  let destination = openDestination(config.file);
+  const stream = { write: (line: string) => void destination.write(line) };
+  const log = pino({ level: config.level, base: { pid: process.pid, role } }, stream);
   return {
     log,
     setLevel: level => {
       log.level = level;
     },
-    reopen: () => {
-      if (config.file === null) return;
-      try {
-        // Tried first, because pino's own attempt leaves it half open when it fails.
-        closeSync(openSync(config.file, 'a'));
-        destination.reopen();
-      } catch (error) {
-        log.error({ reason: (error as Error).message }, 'cannot open the log file again: the old one goes on');
-      }
+    open: file => {
+      const before = destination;
+      destination = openDestination(file);
+      before.end();
     },
   };
 }
 
-function open(file: string | null) {
-  try {
-    const options = { dest: file ?? 2, sync: true, append: true, mkdir: false, maxLength: MAX_UNWRITTEN_BYTES };
-    return pino.destination(options);
-  } catch (error) {
-    throw new Error(`cannot open the log file ${file}: ${(error as Error).message}`);
-  }
+function openDestination(file: string | null) {
+  const destination = pino.destination({
+    dest: file ?? 2,
+    sync: true,
+    append: true,
+    mkdir: false,
+    maxLength: MAX_UNWRITTEN_BYTES,
+  });
+  // A disk that is full costs lines, not the service.
+  destination.on('error', () => {});
+  return destination;
 }

@@ -3,12 +3,15 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ConfigChanges, configChanges } from '../config/changes.ts';
-import type { Config, LogLevel } from '../config/config.ts';
+import type { Config, HostPort, LogLevel } from '../config/config.ts';
+import { configWarnings } from '../config/warnings.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
+import { IncompleteError, RefusedError, StartError } from './errors.ts';
 import { createLog, type ReopenableLog } from './logger.ts';
-import { Monitoring, type MonitoringOptions } from './monitoring.ts';
+import { type AdminPlan, Monitoring } from './monitoring.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
-import { SocketTable } from './socket-table.ts';
+import { ReportRounds } from './report-rounds.ts';
+import { type SocketPlan, SocketTable } from './socket-table.ts';
 import type { Generation, Sockets, WorkerProcess } from './worker-process.ts';
 import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
 
@@ -17,25 +20,40 @@ import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
  * burst does not overflow, and no helper threads (docs/decisions/v8-flags.md). node:ffi is experimental, and says so.
  */
 const WORKER_FLAGS = ['--max-semi-space-size=64', '--single-threaded', '--disable-warning=ExperimentalWarning'];
-/** How long the master waits for fresh figures of its workers. */
-const FRESH_WITHIN_MS = 100;
-/** What a worker gets on top of `shutdown_timeout` before it is killed. */
-const EXIT_GRACE_MS = 1000;
+const COMPILE_CACHE = new URL('../../node_modules/.cache/ringmaster', import.meta.url);
+/** A reload or a restart is told to have failed when a worker does not serve after so long. */
+const SERVING_WITHIN_MS = 10_000;
+/** What the last worker gets on top of `shutdown_timeout` before it is killed: its slot should have done so. */
+const STOP_GRACE_MS = 2000;
 
-export interface MasterOptions extends Omit<MonitoringOptions, 'adminAddress'> {
-  /** Wins over the file's. */
-  readonly workers: number | null;
+export interface MasterOptions {
   readonly pidFile: string | null;
+  /** Where twemproxy's statistics port is served; null: nowhere. */
+  readonly statsAddress: HostPort | null;
+  /** Reads the configuration again. Throws a ConfigError. */
+  readonly load: () => Config;
+}
+
+/** One worker of a reload or a restart, and when it served by what was asked for, from the beginning. */
+export interface WorkerDone {
+  readonly slot: number;
+  readonly pid: number | null;
+  readonly servedAfterMs: number;
 }
 
 export interface ReloadResult {
   readonly changes: ConfigChanges;
+  /** What is probably not meant, and what could not be done though the configuration is in force. */
+  readonly warnings: readonly string[];
+  readonly workers: readonly WorkerDone[];
   /** From the beginning until every worker served by it. */
   readonly tookMs: number;
 }
 
-/** A start that failed; the message is for the operator, on one line. */
-export class StartError extends Error {}
+export interface RestartResult {
+  readonly workers: readonly (WorkerDone & { readonly oldPid: number; readonly clientsCut: number })[];
+  readonly tookMs: number;
+}
 
 /**
  * The master: owns the listening sockets, keeps one worker in each slot, gathers their figures. It never touches
@@ -48,15 +66,22 @@ export class Master implements WorkerSlotHost {
   private generation = 1;
   private readonly options: MasterOptions;
   private readonly logFile: ReopenableLog;
-  private sockets = new SocketTable(0);
-  private readonly slots: WorkerSlot[] = [];
+  private readonly sockets = new SocketTable();
+  private slots: WorkerSlot[] = [];
+  /** Slots that a reload took away, until they are empty. */
+  private readonly removedSlots = new Set<WorkerSlot>();
+  private restartsInRemovedSlots = 0;
   private readonly monitoring: Monitoring;
-  private readonly waiting = new Map<number, { missing: Set<number>; done: () => void }>();
-  private lastReport = 0;
+  private readonly rounds = new ReportRounds();
   private isStarted = false;
-  private reloading: Promise<unknown> = Promise.resolve();
+  /** What changes the workers, one after the other. */
+  private changing: Promise<unknown> = Promise.resolve();
+  /** The reload that has not begun: who asks for another meanwhile gets its answer. */
+  private nextReload: Promise<ReloadResult> | null = null;
+  private isRestarting = false;
   private isStopping = false;
-  private onAllReady: () => void = () => {};
+  private clientsCut = 0;
+  private onAllServing: () => void = () => {};
   private onStartFailed: (error: StartError) => void = () => {};
   private onAllGone: () => void = () => {};
 
@@ -65,32 +90,34 @@ export class Master implements WorkerSlotHost {
     this.options = options;
     this.logFile = createLog(config.log, 'master');
     this.log = this.logFile.log;
-    this.monitoring = new Monitoring(
-      config,
-      { adminAddress: config.admin, statsAddress: options.statsAddress },
-      {
-        log: this.log,
-        fresh: () => this.fresh(),
-        workers: () => this.slots,
+    this.monitoring = new Monitoring(config, {
+      log: this.log,
+      fresh: () => this.fresh(),
+      workers: () => this.slots.map(slot => slot.state()),
+      restarts: () => this.allSlots().reduce((sum, slot) => sum + slot.restarts, this.restartsInRemovedSlots),
+      config: () => this.config,
+      control: {
+        reload: () => this.reload('admin'),
+        restartWorkers: () => this.restartWorkers('admin'),
       },
-    );
+    });
   }
 
   /** Resolves when every listener of every worker accepts. Throws a StartError; then nothing is left running. */
   async start(): Promise<void> {
     try {
-      const count = this.options.workers ?? this.config.workers;
-      const slots = count === 'auto' ? availableParallelism() : count;
-      this.sockets = new SocketTable(slots);
-      this.sockets.adopt(await this.sockets.plan(this.config.pools));
-      await this.monitoring.listen();
+      const slots = slotCount(this.config);
+      this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
+      const { admin } = this.config;
+      await this.monitoring.listen({ adminAddress: admin, statsAddress: this.options.statsAddress });
       await this.startWorkers(slots);
       if (this.options.pidFile !== null) writePidFile(this.options.pidFile);
     } catch (error) {
+      const why = this.isStopping ? 'told to stop while it started' : (error as Error).message;
       this.isStopping = true;
       for (const slot of this.slots) slot.kill();
       this.release();
-      throw new StartError((error as Error).message);
+      throw new StartError(why);
     }
     this.isStarted = true;
     this.log.info(
@@ -109,141 +136,264 @@ export class Master implements WorkerSlotHost {
     });
     for (const slot of this.slots) slot.drain();
     this.sockets.close();
-    const timer = setTimeout(() => this.killRemaining(), this.config.shutdownTimeoutMs + EXIT_GRACE_MS);
-    if (this.slots.some(slot => !slot.isEmpty)) await allGone;
+    const timer = setTimeout(() => this.killRemaining(), this.config.shutdownTimeoutMs + STOP_GRACE_MS);
+    if (this.allSlots().some(slot => !slot.isEmpty)) await allGone;
     clearTimeout(timer);
     this.release();
-    this.log.info({}, 'ringmaster is done');
+    this.log.info({ clientsCut: this.clientsCut }, 'ringmaster is done');
   }
 
   /**
-   * Serves by another configuration, in two steps over all workers: prepare, then switch. Nothing changes before all
-   * are prepared. Rejects with an Error for the operator when the configuration can't be had; reloads wait for each
-   * other.
+   * Reads the configuration again and serves by it, in two steps over all workers: prepare, then switch. Nothing
+   * changes before all are prepared. Rejects with a ConfigError, RefusedError or ListenError when it can't be had, with
+   * an IncompleteError when a worker does not follow; the log has it too. `by`: who asked.
    */
-  reload(load: () => Config): Promise<ReloadResult> {
-    const next = this.reloading.then(() => this.reloadNow(load));
-    this.reloading = next.catch(() => {});
-    return next;
+  reload(by: string): Promise<ReloadResult> {
+    this.nextReload ??= this.inTurn(() => {
+      this.nextReload = null;
+      return this.reloadNow(by);
+    }).catch(error => {
+      const what =
+        error instanceof IncompleteError ? 'reloaded, but not everywhere' : 'not reloaded: nothing has changed';
+      this.log.error({ by, reason: error.message }, what);
+      throw error;
+    });
+    return this.nextReload;
   }
 
-  private async reloadNow(load: () => Config): Promise<ReloadResult> {
-    if (this.isStopping || !this.isStarted) throw new Error('not while the daemon starts or stops');
+  private async reloadNow(by: string): Promise<ReloadResult> {
+    this.refuseUnlessRunning();
     const startedAtMs = performance.now();
-    const config = load();
+    const config = this.options.load();
     const changes = configChanges(this.config, config);
-    const plan = await this.sockets.plan(config.pools);
-    const generation = { id: this.generation + 1, config };
-    const answers = await Promise.all(
-      this.slots.map(slot => slot.prepare(generation, this.sockets.handles(slot.index, plan))),
-    );
-    const problem = answers.find(answer => answer !== null);
-    if (problem !== undefined && problem !== null) {
-      for (const slot of this.slots) slot.send({ type: 'abandon', id: generation.id });
-      this.sockets.abandon(plan);
-      throw new Error(`a worker refused the configuration: ${problem}`);
-    }
-    this.generation = generation.id;
-    this.config = config;
-    const closeObsolete = this.sockets.adopt(plan);
-    await Promise.all(this.slots.map(slot => slot.switch(generation.id)));
+    const { problems, closeObsolete, closeOldAdmin } = await this.prepareAll(config);
+    const { id } = this.current();
+
+    const count = slotCount(config);
+    const removed = this.slots.slice(count);
+    this.slots = this.slots.slice(0, count);
+    const switched = this.slots.map(slot => slot.switch(id));
+    while (this.slots.length < count) this.addSlot();
+    for (const slot of removed) this.removeSlot(slot);
+    await Promise.all(switched);
     // Till here the workers listened on them.
     closeObsolete();
-    this.monitoring.setPools(config.pools);
-    if (config.log.level !== this.log.level) this.setLogLevel(config.log.level);
-    const tookMs = Math.round(performance.now() - startedAtMs);
-    this.log.info({ ...changes, tookMs }, 'configuration reloaded: every worker has it');
-    return { changes, tookMs };
+    const workers = await Promise.all(this.slots.map(slot => this.served(slot, id, startedAtMs)));
+    closeOldAdmin();
+
+    const late = workers.flatMap((worker, i) => (worker === null ? [this.slots[i]!.state()] : []));
+    if (late.length > 0) {
+      const which = late.map(
+        ({ slot, state, why }) => `worker slot ${slot} is ${state}${why === null ? '' : `: ${why}`}`,
+      );
+      throw new IncompleteError(`the configuration is in force, but ${which.join('; ')}`);
+    }
+    const warnings = [...configWarnings(config).map(({ path, message }) => `${path}: ${message}`), ...problems];
+    const tookMs = elapsedMs(startedAtMs);
+    this.log.info({ by, ...changes, warnings, tookMs }, 'configuration reloaded: every worker has it');
+    return { changes, warnings, workers: workers.filter(worker => worker !== null), tookMs };
   }
 
-  /** Replaces the workers one by one, each by a successor that serves before it leaves. */
-  restartWorkers(): Promise<void> {
-    const next = this.reloading.then(async () => {
-      for (const slot of this.slots) await slot.replace();
-      this.log.info({ workers: this.slots.length }, 'all workers were replaced');
-    });
-    this.reloading = next.catch(() => {});
+  /** All that can be refused; what follows can't. Makes `config` the current one. */
+  private async prepareAll(config: Config) {
+    const generation = { id: this.generation + 1, config: forWorkers(config) };
+    const plan = await this.sockets.plan(config.pools, slotCount(config));
+    let admin: AdminPlan | null = null;
+    const { file } = this.config.log;
+    try {
+      admin = await this.monitoring.plan(config).catch(refuse);
+      if (config.log.file !== file) this.tryLog(config.log.file);
+      await this.prepareWorkers(generation, plan);
+      this.refuseUnlessRunning();
+    } catch (error) {
+      for (const slot of this.slots) slot.send({ type: 'abandon', id: generation.id });
+      this.sockets.abandon(plan);
+      admin?.abandon();
+      if (config.log.file !== file) this.openLog(file);
+      throw error;
+    }
+    const before = this.config;
+    this.generation = generation.id;
+    this.config = config;
+    const { closeObsolete, problems } = this.sockets.adopt(plan);
+    if (before.log.level !== config.log.level) this.logFile.setLevel(config.log.level);
+    this.tellLog(false);
+    this.monitoring.setConfig(config);
+    return { problems, closeObsolete, closeOldAdmin: admin.adopt };
+  }
+
+  private async prepareWorkers(generation: Generation, plan: SocketPlan): Promise<void> {
+    const { slots } = this;
+    const answers = await Promise.all(
+      slots.map(slot => slot.prepare(generation, this.sockets.handles(slot.index, plan))),
+    );
+    for (const [i, answer] of answers.entries()) {
+      if (answer.kind === 'refused') throw new RefusedError(`a worker refused the configuration: ${answer.message}`);
+      if (answer.kind === 'hangs') {
+        const { index, pid } = slots[i]!;
+        throw new RefusedError(`worker slot ${index} (process ${pid}) does not answer; kill it and try again`);
+      }
+    }
+  }
+
+  private async served(slot: WorkerSlot, id: number, startedAtMs: number): Promise<WorkerDone | null> {
+    if (!(await slot.untilServing(id, SERVING_WITHIN_MS))) return null;
+    return { slot: slot.index, pid: slot.pid, servedAfterMs: elapsedMs(startedAtMs) };
+  }
+
+  /**
+   * Replaces the workers one by one, each by a successor that serves before it leaves. Rejects with a RefusedError
+   * while that runs already, with an IncompleteError when a successor does not come up: then the rest is left as it is.
+   */
+  async restartWorkers(by: string): Promise<RestartResult> {
+    this.refuseUnlessRunning();
+    if (this.isRestarting) throw new RefusedError('the workers are being restarted already');
+    this.isRestarting = true;
+    try {
+      return await this.restartOneByOne(by);
+    } catch (error) {
+      this.log.error({ by, reason: (error as Error).message }, 'not all workers were replaced');
+      throw error;
+    } finally {
+      this.isRestarting = false;
+    }
+  }
+
+  private async restartOneByOne(by: string): Promise<RestartResult> {
+    const startedAtMs = performance.now();
+    const workers: RestartResult['workers'][number][] = [];
+    for (const slot of this.slots) {
+      // A reload may come in between, and take the slot away.
+      const old = await this.inTurn(() => {
+        this.refuseUnlessRunning();
+        return slot.replace(SERVING_WITHIN_MS).catch(error => {
+          throw new IncompleteError((error as Error).message);
+        });
+      });
+      if (old === null) continue;
+      const done = { slot: slot.index, pid: slot.pid, servedAfterMs: elapsedMs(startedAtMs) };
+      await slot.untilLeft(old);
+      workers.push({ ...done, oldPid: old.pid ?? 0, clientsCut: old.clientsCut });
+    }
+    const tookMs = elapsedMs(startedAtMs);
+    this.log.info({ by, workers, tookMs }, 'all workers were replaced');
+    return { workers, tookMs };
+  }
+
+  /** Runs `change` when those before it are done. */
+  private inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const next = this.changing.then(change);
+    this.changing = next.catch(() => {});
     return next;
+  }
+
+  private refuseUnlessRunning(): void {
+    if (this.isStopping || !this.isStarted) throw new RefusedError('not while the daemon starts or stops');
+  }
+
+  logLevel(): LogLevel {
+    return this.log.level as LogLevel;
   }
 
   setLogLevel(level: LogLevel): void {
     this.logFile.setLevel(level);
-    for (const slot of this.slots) slot.send({ type: 'log', level, reopen: false });
+    this.tellLog(false);
   }
 
   /** Opens the log file anew, here and in the workers. */
   reopenLog(): void {
-    this.logFile.reopen();
-    for (const slot of this.slots) slot.send({ type: 'log', level: this.log.level as LogLevel, reopen: true });
+    this.openLog(this.config.log.file);
+    this.tellLog(true);
     this.log.info({}, 'log reopened');
   }
 
+  private tryLog(file: string | null): void {
+    try {
+      this.logFile.open(file);
+    } catch (error) {
+      refuse(error as Error);
+    }
+  }
+
+  private openLog(file: string | null): void {
+    try {
+      this.logFile.open(file);
+    } catch (error) {
+      this.log.error({ file, reason: (error as Error).message }, 'cannot open the log file: the log goes on as before');
+    }
+  }
+
+  private tellLog(reopen: boolean): void {
+    const message = { type: 'log', level: this.logLevel(), file: this.config.log.file, reopen } as const;
+    for (const slot of this.allSlots()) slot.send(message);
+  }
+
   current(): Generation {
-    return { id: this.generation, config: this.config };
+    return { id: this.generation, config: forWorkers(this.config) };
   }
 
   socketsOf(slot: number): Sockets {
     return this.sockets.handles(slot);
   }
 
-  onReady(): void {
-    if (this.slots.every(each => each.isReady)) this.onAllReady();
+  onServing(): void {
+    if (this.slots.every(each => each.isServing)) this.onAllServing();
   }
 
   onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void {
     this.monitoring.totals.update(worker.id, snapshot, worker.slot);
-    if (id !== null) this.reportArrived(id, worker.slot);
+    if (id !== null) this.rounds.arrived(id, worker.slot);
   }
 
   onGone(worker: WorkerProcess): void {
     this.monitoring.totals.retire(worker.id);
-    for (const id of this.waiting.keys()) this.reportArrived(id, worker.slot);
+    this.rounds.gone(worker.slot);
     if (!this.isStarted) this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));
-    if (this.slots.every(slot => slot.isEmpty)) this.onAllGone();
+    this.clientsCut += worker.clientsCut;
+    for (const slot of this.removedSlots) {
+      if (!slot.isEmpty) continue;
+      this.removedSlots.delete(slot);
+      this.restartsInRemovedSlots += slot.restarts;
+    }
+    if (this.allSlots().every(slot => slot.isEmpty)) this.onAllGone();
   }
 
-  /** Asks all workers for their figures; resolves when they came, or after 100 ms with what there is. */
+  /** Asks all workers for their figures; resolves when they came, or soon with what there is. */
   private fresh(): Promise<void> {
-    const id = ++this.lastReport;
-    const missing = new Set(
-      this.slots.filter(slot => slot.isReady && slot.send({ type: 'report', id })).map(s => s.index),
-    );
-    if (missing.size === 0) return Promise.resolve();
-    return new Promise(resolve => {
-      const timer = setTimeout(() => done(), FRESH_WITHIN_MS);
-      const done = () => {
-        clearTimeout(timer);
-        this.waiting.delete(id);
-        resolve();
-      };
-      this.waiting.set(id, { missing, done });
-    });
-  }
-
-  private reportArrived(id: number, slot: number): void {
-    const waiting = this.waiting.get(id);
-    if (waiting === undefined) return;
-    waiting.missing.delete(slot);
-    if (waiting.missing.size === 0) waiting.done();
+    const serving = this.slots.filter(slot => slot.isServing);
+    return this.rounds.ask(serving.map(slot => ({ index: slot.index, ask: id => slot.send({ type: 'report', id }) })));
   }
 
   private async startWorkers(count: number): Promise<void> {
     const entry = new URL(`./worker-main${extname(import.meta.filename)}`, import.meta.url);
     cluster.setupPrimary({ exec: fileURLToPath(entry), args: [], execArgv: WORKER_FLAGS });
-    const allReady = new Promise<void>((resolve, reject) => {
-      this.onAllReady = resolve;
+    // Run from the sources, a worker would strip types for 100 ms before it can take another's place.
+    if (extname(import.meta.filename) === '.ts') process.env.NODE_COMPILE_CACHE ??= fileURLToPath(COMPILE_CACHE);
+    const allServing = new Promise<void>((resolve, reject) => {
+      this.onAllServing = resolve;
       this.onStartFailed = reject;
     });
-    for (let index = 0; index < count; index++) {
-      const slot = new WorkerSlot(index, this);
-      this.slots.push(slot);
-      slot.start();
-    }
-    await allReady;
+    while (this.slots.length < count) this.addSlot();
+    await allServing;
+  }
+
+  private addSlot(): void {
+    const slot = new WorkerSlot(this.slots.length, this);
+    this.slots.push(slot);
+    slot.start();
+  }
+
+  private removeSlot(slot: WorkerSlot): void {
+    this.removedSlots.add(slot);
+    slot.drain();
+  }
+
+  private allSlots(): WorkerSlot[] {
+    return [...this.slots, ...this.removedSlots];
   }
 
   private killRemaining(): void {
-    for (const slot of this.slots) {
+    for (const slot of this.allSlots()) {
       if (slot.isEmpty) continue;
       this.log.warn({ slot: slot.index }, 'worker did not end within shutdown_timeout: killed');
       slot.kill();
@@ -255,4 +405,21 @@ export class Master implements WorkerSlotHost {
     this.monitoring.close();
     if (this.options.pidFile !== null && this.isStarted) removePidFile(this.options.pidFile);
   }
+}
+
+function slotCount({ workers }: Config): number {
+  return workers === 'auto' ? availableParallelism() : workers;
+}
+
+/** Workers have no business with the admin server's secret. */
+function forWorkers(config: Config): Config {
+  return { ...config, adminToken: null };
+}
+
+function elapsedMs(sinceMs: number): number {
+  return Math.round(performance.now() - sinceMs);
+}
+
+function refuse(error: Error): never {
+  throw new RefusedError(error.message);
 }

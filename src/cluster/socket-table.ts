@@ -1,78 +1,87 @@
 import { chmodSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { ListenAddress, PoolConfig } from '../config/config.ts';
-import { type BoundHandle, bindPool, closePool, type PoolSockets } from './listen-sockets.ts';
+import {
+  type BoundHandle,
+  bindPool,
+  type ListenPlace,
+  type PoolSockets,
+  placeOf,
+  removeIfSocket,
+  resizePool,
+} from './listen-sockets.ts';
 
 interface Entry {
-  /** As configured: port 0 stays 0. */
-  readonly listen: ListenAddress;
+  /** What it was made for: in `listen`, port 0 stays 0. */
+  readonly pool: PoolConfig;
   readonly sockets: PoolSockets;
 }
 
 /** The next table: what it binds anew is not used before `SocketTable.adopt`, and given back by `abandon`. */
 export interface SocketPlan {
   readonly entries: ReadonlyMap<string, Entry>;
-  /** Pools whose workers need a handle: bound anew, or taken over from a pool of another name. */
+  /** Pools whose workers need a handle: a new one, or the one they have, to listen on it anew. */
   readonly handed: ReadonlySet<string>;
-  readonly bound: readonly PoolSockets[];
 }
 
 /** The listening sockets of all pools, kept over reloads as long as some pool listens there. */
 export class SocketTable {
-  private readonly slots: number;
   private entries: ReadonlyMap<string, Entry> = new Map();
 
-  constructor(slots: number) {
-    this.slots = slots;
-  }
-
   /** Binds what `pools` need beyond what is there. Throws a ListenError; then nothing has changed. */
-  async plan(pools: readonly PoolConfig[]): Promise<SocketPlan> {
+  async plan(pools: readonly PoolConfig[], slots: number): Promise<SocketPlan> {
     const entries = new Map<string, Entry>();
     const handed = new Set<string>();
-    const bound: PoolSockets[] = [];
+    const plan = { entries, handed };
     try {
       for (const pool of pools) {
-        const same = this.find(pool);
-        if (same !== undefined) {
-          entries.set(pool.name, { listen: pool.listen, sockets: same.entry.sockets });
-          if (same.name !== pool.name) handed.add(pool.name);
+        const same = await this.find(pool);
+        if (same === undefined) {
+          const place = await placeOf(pool);
+          entries.set(pool.name, { pool, sockets: await bindPool(pool, place, slots, this.sharesPort(place)) });
+          handed.add(pool.name);
           continue;
         }
-        const sockets = await bindPool(pool, this.slots);
-        bound.push(sockets);
-        handed.add(pool.name);
-        entries.set(pool.name, { listen: pool.listen, sockets });
+        entries.set(pool.name, { pool, sockets: resizePool(pool.name, same.sockets, slots) });
+        if (listensAnew(same.pool, pool)) handed.add(pool.name);
       }
     } catch (error) {
-      for (const sockets of bound) closePool(sockets);
+      this.abandon(plan);
       throw error;
     }
-    return { entries, handed, bound };
+    return plan;
   }
 
   abandon(plan: SocketPlan): void {
-    for (const sockets of plan.bound) closePool(sockets);
+    closeAllBut(plan.entries, this.entries);
   }
 
-  /** Makes `plan` the table. Returns what closes the sockets that no pool needs any more. */
-  adopt(plan: SocketPlan): () => void {
-    const kept = new Set([...plan.entries.values()].map(entry => entry.sockets));
-    const obsolete = [...this.entries.values()].map(entry => entry.sockets).filter(sockets => !kept.has(sockets));
-    for (const { listen } of plan.entries.values()) {
-      if ('path' in listen && listen.mode !== null) chmodSync(listen.path, listen.mode);
+  /**
+   * Makes `plan` the table. `closeObsolete` closes the sockets that no pool needs any more; `problems` are sentences
+   * for the operator.
+   */
+  adopt(plan: SocketPlan): { readonly closeObsolete: () => void; readonly problems: readonly string[] } {
+    const before = this.entries;
+    const problems: string[] = [];
+    for (const [name, { pool }] of plan.entries) {
+      const { listen } = pool;
+      if (!('path' in listen) || listen.mode === null) continue;
+      try {
+        chmodSync(listen.path, listen.mode);
+      } catch (error) {
+        problems.push(`pool ${name}: cannot set the mode of ${listen.path}: ${(error as Error).message}`);
+      }
     }
     this.entries = plan.entries;
-    return () => {
-      for (const sockets of obsolete) closePool(sockets);
-    };
+    return { closeObsolete: () => closeAllBut(before, plan.entries), problems };
   }
 
   /** Each pool's handle for a worker slot. */
   *handles(slot: number, plan?: SocketPlan): Iterable<readonly [pool: string, handle: BoundHandle]> {
     const entries = plan?.entries ?? this.entries;
     for (const [pool, { sockets }] of entries) {
-      if (plan === undefined || plan.handed.has(pool)) yield [pool, sockets.handles[slot] as BoundHandle];
+      const handle = sockets.handles[slot];
+      if (handle !== undefined && (plan === undefined || plan.handed.has(pool))) yield [pool, handle];
     }
   }
 
@@ -82,22 +91,53 @@ export class SocketTable {
   }
 
   close(): void {
-    for (const sockets of new Set([...this.entries.values()].map(entry => entry.sockets))) closePool(sockets);
+    closeAllBut(this.entries, new Map());
     this.entries = new Map();
   }
 
   /** The sockets that listen where `pool` wants to; its own first. */
-  private find(pool: PoolConfig): { name: string; entry: Entry } | undefined {
+  private async find(pool: PoolConfig): Promise<Entry | undefined> {
+    const { listen } = pool;
     const own = this.entries.get(pool.name);
-    if (own !== undefined && isSamePlace(own.listen, pool.listen)) return { name: pool.name, entry: own };
-    for (const [name, entry] of this.entries) {
-      const isChosenBySystem = 'port' in pool.listen && pool.listen.port === 0;
-      if (!isChosenBySystem && isSamePlace(entry.listen, pool.listen)) return { name, entry };
-    }
-    return undefined;
+    if (own !== undefined && isSameAddress(own.pool.listen, listen)) return own;
+    if (this.entries.size === 0 || ('port' in listen && listen.port === 0)) return undefined;
+    const place = await placeOf(pool);
+    return [...this.entries.values()].find(({ sockets }) => isDeepStrictEqual(sockets.place, place));
+  }
+
+  private sharesPort(place: ListenPlace): boolean {
+    if ('path' in place) return false;
+    return [...this.entries.values()].some(
+      ({ sockets }) => 'port' in sockets.place && sockets.place.port === place.port,
+    );
   }
 }
 
-function isSamePlace(a: ListenAddress, b: ListenAddress): boolean {
+/** Whether a worker that listens for `before` has to do so anew for `after`, on the same socket. */
+function listensAnew(before: PoolConfig, after: PoolConfig): boolean {
+  return (
+    before.name !== after.name ||
+    before.protocol !== after.protocol ||
+    before.backlog !== after.backlog ||
+    before.tcpKeepalive !== after.tcpKeepalive
+  );
+}
+
+function isSameAddress(a: ListenAddress, b: ListenAddress): boolean {
   return 'path' in a && 'path' in b ? a.path === b.path : isDeepStrictEqual(a, b);
+}
+
+/** Closes the handles of `entries` that are not in `kept`; the file of a unix socket goes with them. */
+function closeAllBut(entries: ReadonlyMap<string, Entry>, kept: ReadonlyMap<string, Entry>): void {
+  const keptHandles = new Set([...kept.values()].flatMap(({ sockets }) => sockets.handles));
+  for (const { sockets } of entries.values()) {
+    let isClosed = false;
+    for (const handle of new Set(sockets.handles)) {
+      if (keptHandles.has(handle)) continue;
+      handle.close();
+      keptHandles.add(handle);
+      isClosed = true;
+    }
+    if (isClosed && 'path' in sockets.place) removeIfSocket(sockets.place.path);
+  }
 }

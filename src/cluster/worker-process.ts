@@ -1,9 +1,12 @@
 import cluster, { type Worker } from 'node:cluster';
-import type { Config } from '../config/config.ts';
+import type { Config, LogLevel } from '../config/config.ts';
 import type { Log } from '../core/log.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
 import { readToMaster, type ToMaster, type ToWorker } from './ipc.ts';
 import type { BoundHandle } from './listen-sockets.ts';
+
+/** A worker that says nothing for so long when it is asked something hangs. */
+const ANSWER_WITHIN_MS = 5000;
 
 /** A configuration with the number by which master and workers speak of it. */
 export interface Generation {
@@ -13,11 +16,16 @@ export interface Generation {
 
 export type Sockets = Iterable<readonly [pool: string, handle: BoundHandle]>;
 
+/** What became of a worker that was asked to prepare or to switch. */
+export type Answer =
+  | { readonly kind: 'done' | 'gone' | 'hangs' }
+  | { readonly kind: 'refused'; readonly message: string };
+
 /** Who hears of a worker process. */
 export interface WorkerProcessEvents {
   readonly log: Log;
-  /** It serves. */
-  onReady(worker: WorkerProcess): void;
+  /** It serves by the generation that it names. */
+  onServing(worker: WorkerProcess): void;
   onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void;
   /** It drains of its own accord and will exit. */
   onLeaving(worker: WorkerProcess): void;
@@ -31,21 +39,33 @@ export class WorkerProcess {
   readonly pid: number | undefined;
   readonly slot: number;
   readonly startedAtMs = performance.now();
-  isReady = false;
+  /** The generation it was started with. */
+  readonly firstGeneration: number;
+  /** It accepts clients, and was not told to leave. */
+  isServing = false;
+  /** The generation it serves by; 0: none yet. */
+  generation = 0;
   /** What it said it died of. */
   failure: string | null = null;
+  /** Clients it cut off when it drained. */
+  clientsCut = 0;
   private readonly worker: Worker;
   private readonly events: WorkerProcessEvents;
-  /** Who waits for the answer to `prepare` or `switch`; the answer is null or what went wrong. */
-  private answer: (problem: string | null) => void = () => {};
-  private whenReady: () => void = () => {};
-  /** The generation that it is prepared to switch to. */
+  /** The question that waits for its answer. */
+  private question: { readonly id: number; readonly settle: (answer: Answer) => void } | null = null;
   private preparedId = 0;
 
   /** Forks a worker, hands it its configuration and its sockets. */
-  constructor(slot: number, { id, config }: Generation, sockets: Sockets, events: WorkerProcessEvents) {
+  constructor(
+    slot: number,
+    { id, config }: Generation,
+    level: LogLevel,
+    sockets: Sockets,
+    events: WorkerProcessEvents,
+  ) {
     this.slot = slot;
     this.events = events;
+    this.firstGeneration = id;
     const worker = cluster.fork();
     this.worker = worker;
     this.id = worker.id;
@@ -53,11 +73,11 @@ export class WorkerProcess {
     worker.on('message', message => this.receive(readToMaster(message)));
     worker.on('error', error => events.log.warn({ slot, err: error }, 'IPC with a worker failed'));
     worker.on('exit', (code, signal) => {
-      this.isReady = false;
-      this.answer('the worker died');
+      this.isServing = false;
+      this.settle({ kind: 'gone' });
       events.onExit(this, code, signal);
     });
-    this.send({ type: 'start', slot, config });
+    this.send({ type: 'start', slot, config, level });
     this.sendPrepare({ id, config }, sockets);
     this.send({ type: 'switch', id });
   }
@@ -66,23 +86,27 @@ export class WorkerProcess {
     return Math.round(performance.now() - this.startedAtMs);
   }
 
-  /** Has it get ready for a generation. Resolves with null, or with why it can't. */
-  async prepare(generation: Generation, sockets: Sockets): Promise<string | null> {
-    if (!this.isReady) return null;
+  /** Has it get ready for a generation. A worker that does not serve yet is not asked: it is `gone`. */
+  async prepare(generation: Generation, sockets: Sockets): Promise<Answer> {
+    if (!this.isServing) return { kind: 'gone' };
+    const answer = this.ask(generation.id);
     this.sendPrepare(generation, sockets);
-    const problem = await this.nextAnswer();
-    // One that died meanwhile is no reason to refuse: its successor starts with what is current then.
-    if (!this.isReady) return null;
-    if (problem === null) this.preparedId = generation.id;
-    return problem;
+    if ((await answer).kind === 'done') this.preparedId = generation.id;
+    return answer;
   }
 
-  /** Has it serve by what it prepared; false when it did not prepare that. Resolves when it does, or died. */
-  async switch(id: number): Promise<boolean> {
-    if (this.preparedId !== id) return false;
+  /** Has it serve by what it prepared. One that did not prepare that is `gone`. */
+  async switch(id: number): Promise<Answer> {
+    if (this.preparedId !== id) return { kind: 'gone' };
+    const answer = this.ask(id);
     this.send({ type: 'switch', id });
-    await this.nextAnswer();
-    return true;
+    return answer;
+  }
+
+  /** Has it answer what is pending and exit; it may be leaving already. */
+  drain(): void {
+    this.isServing = false;
+    this.send({ type: 'drain' });
   }
 
   /** False when nobody listens any more. */
@@ -100,23 +124,29 @@ export class WorkerProcess {
   private receive(message: ToMaster): void {
     switch (message.type) {
       case 'prepared':
-        this.answer(null);
+        this.settle({ kind: 'done' }, message.id);
         return;
       case 'refused':
-        this.answer(message.message);
+        this.settle({ kind: 'refused', message: message.message }, message.id);
         return;
       case 'switched':
-        this.answer(null);
-        this.becameReady();
+        this.generation = message.id;
+        this.isServing = true;
+        this.settle({ kind: 'done' }, message.id);
+        this.events.onServing(this);
         return;
       case 'leaving':
-        this.isReady = false;
-        this.answer('the worker drains');
+        this.isServing = false;
+        this.failure = message.why;
+        this.settle({ kind: 'gone' });
         this.events.onLeaving(this);
         return;
       case 'failed':
         this.failure = message.message;
         this.kill();
+        return;
+      case 'drained':
+        this.clientsCut = message.clientsCut;
         return;
       case 'report':
         this.events.onReport(this, message.id, message.snapshot);
@@ -124,30 +154,29 @@ export class WorkerProcess {
     }
   }
 
-  /** Calls `then` when it serves, now if it does. */
-  onceReady(then: () => void): void {
-    if (this.isReady) then();
-    else this.whenReady = then;
-  }
-
-  private becameReady(): void {
-    if (this.isReady) return;
-    this.isReady = true;
-    this.whenReady();
-    this.events.onReady(this);
-  }
-
   private sendPrepare({ id, config }: Generation, sockets: Sockets): void {
     for (const [pool, handle] of sockets) this.send({ type: 'socket', pool }, handle);
     this.send({ type: 'prepare', id, config });
   }
 
-  private nextAnswer(): Promise<string | null> {
+  private ask(id: number): Promise<Answer> {
     return new Promise(resolve => {
-      this.answer = problem => {
-        this.answer = () => {};
-        resolve(problem);
+      const timer = setTimeout(() => this.settle({ kind: 'hangs' }), ANSWER_WITHIN_MS);
+      this.question = {
+        id,
+        settle: answer => {
+          clearTimeout(timer);
+          resolve(answer);
+        },
       };
     });
+  }
+
+  /** `id`: of the generation that the answer is about; an answer that comes too late is about another. */
+  private settle(answer: Answer, id?: number): void {
+    const { question } = this;
+    if (question === null || (id !== undefined && id !== question.id)) return;
+    this.question = null;
+    question.settle(answer);
   }
 }

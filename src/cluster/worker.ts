@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster';
 import { cpus, setPriority } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import type { Config } from '../config/config.ts';
+import type { Config, LogConfig, LogLevel } from '../config/config.ts';
 import type { ProcessSnapshot } from '../core/statistics.ts';
 import { loadSystemCalls, type SystemCalls } from '../core/system-calls.ts';
 import type { ListenHandle } from '../proxy/listener.ts';
@@ -30,6 +30,7 @@ class WorkerRole {
   private config: Config | null = null;
   private dataPath: DataPath | null = null;
   private log: ReopenableLog | null = null;
+  private logFile: string | null = null;
   /** The next configuration: the sockets that came for it, and what was made of it. */
   private sockets = new Map<string, ListenHandle>();
   private prepared: { readonly id: number; readonly plan: DataPathPlan } | null = null;
@@ -40,7 +41,7 @@ class WorkerRole {
     const message = readToWorker(raw);
     switch (message.type) {
       case 'start':
-        this.start(message.slot, message.config);
+        this.start(message.slot, message.config, message.level);
         return;
       case 'socket':
         if (handle === undefined) throw new Error(`no socket came for pool ${message.pool}`);
@@ -64,8 +65,7 @@ class WorkerRole {
         this.report(message.id);
         return;
       case 'log':
-        this.log?.setLevel(message.level);
-        if (message.reopen) this.log?.reopen();
+        this.setLog(message.level, message.file, message.reopen);
         return;
     }
   }
@@ -77,6 +77,7 @@ class WorkerRole {
     const cut = (await this.dataPath?.drain(this.config?.shutdownTimeoutMs ?? 0)) ?? 0;
     if (cut > 0) this.log?.log.warn({ clients: cut }, 'clients cut off: they were not done within shutdown_timeout');
     this.report(null);
+    send({ type: 'drained', clientsCut: cut });
     process.exit(0);
   }
 
@@ -87,17 +88,18 @@ class WorkerRole {
       process.exit(1);
     }
     this.log.log.fatal({ err: error }, 'uncaught error in a worker');
-    this.leave('an uncaught error');
+    this.leave(`an uncaught error: ${error.message}`);
   }
 
   /** Makes room for another worker, then drains. */
   leave(why: string): void {
-    if (!this.isDraining) send({ type: 'leaving' });
+    if (!this.isDraining) send({ type: 'leaving', why });
     void this.drain(why);
   }
 
-  private start(slot: number, config: Config): void {
-    this.log = createLog(config.log, `worker ${slot}`);
+  private start(slot: number, config: Config, level: LogLevel): void {
+    this.log = openLog({ ...config.log, level }, `worker ${slot}`);
+    this.logFile = config.log.file;
     this.dataPath = new DataPath(this.log.log, this.systemCalls);
     this.setPriority(slot, config);
     setInterval(() => this.report(null), REPORT_PERIOD_MS).unref();
@@ -120,6 +122,17 @@ class WorkerRole {
       log?.warn({ worker_nice: workerNice, err: error }, 'worker_nice has no effect');
     }
     log?.info({ quickAck: hasQuickAck }, hasQuickAck ? 'quick ACKs are on' : 'quick ACKs are off: no node:ffi here');
+  }
+
+  private setLog(level: LogLevel, file: string | null, reopen: boolean): void {
+    this.log?.setLevel(level);
+    if (file === this.logFile && !reopen) return;
+    try {
+      this.log?.open(file);
+      this.logFile = file;
+    } catch (error) {
+      this.log?.log.error({ file, err: error }, 'cannot open the log file: the log goes on as before');
+    }
   }
 
   private prepare(id: number, config: Config): void {
@@ -147,6 +160,17 @@ class WorkerRole {
 
   private report(id: number | null): void {
     send({ type: 'report', id, snapshot: { pools: this.dataPath?.snapshot() ?? [], process: processSnapshot() } });
+  }
+}
+
+/** A worker that can't open its log file still serves: it logs to standard error. */
+function openLog(config: LogConfig, role: string): ReopenableLog {
+  try {
+    return createLog(config, role);
+  } catch (error) {
+    const log = createLog({ ...config, file: null }, role);
+    log.log.error({ file: config.file, err: error }, 'cannot open the log file: logging to standard error');
+    return log;
   }
 }
 

@@ -1,34 +1,105 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Config, PoolConfig } from './config.ts';
+import type { Config, ListenAddress, PoolConfig, ServerConfig } from './config.ts';
 
-/** What a new configuration changes, by name: never values, so no secret is in it. */
+/** What a new configuration changes, in the words of the file; names and never values, so no secret is in it. */
 export interface ConfigChanges {
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  readonly changed: readonly { readonly pool: string; readonly settings: readonly string[] }[];
-  /** Settings of the daemon as a whole that take effect only at its next start. */
-  readonly needRestart: readonly string[];
+  readonly changed: readonly PoolChange[];
+  /** Settings of the daemon as a whole that changed. */
+  readonly settings: readonly string[];
+  /** Those of them that a worker takes over only when it is replaced: `ringmaster restart-workers`. */
+  readonly needWorkerRestart: readonly string[];
 }
 
+export interface PoolChange {
+  readonly pool: string;
+  /** Its name before, when that was another. */
+  readonly oldName?: string;
+  readonly settings: readonly string[];
+  readonly serversAdded: readonly string[];
+  readonly serversRemoved: readonly string[];
+  /** Same name, another weight or address. */
+  readonly serversChanged: readonly string[];
+}
+
+/** The keys whose names don't follow from those of `PoolConfig`. */
+const ODD_KEYS: Readonly<Record<string, string>> = {
+  tcpKeepalive: 'tcpkeepalive',
+  maxRequestBytes: 'max_request_bytes',
+};
+
 export function configChanges(before: Config, after: Config): ConfigChanges {
-  const old = new Map(before.pools.map(pool => [pool.name, pool]));
-  const kept = after.pools.filter(pool => old.has(pool.name));
-  const names = new Set(after.pools.map(pool => pool.name));
-  const needRestart: string[] = [];
-  if (before.workers !== after.workers) needRestart.push('workers');
-  if (!isDeepStrictEqual(before.admin, after.admin)) needRestart.push('admin');
-  if (before.log.file !== after.log.file) needRestart.push('log.file');
+  const pairs = pairPools(before.pools, after.pools);
+  const kept = new Set([...pairs.values()].map(pool => pool.name));
+  const settings = daemonSettings(before, after);
   return {
-    added: after.pools.filter(pool => !old.has(pool.name)).map(pool => pool.name),
-    removed: before.pools.filter(pool => !names.has(pool.name)).map(pool => pool.name),
-    changed: kept
-      .map(pool => ({ pool: pool.name, settings: changedSettings(old.get(pool.name) as PoolConfig, pool) }))
-      .filter(({ settings }) => settings.length > 0),
-    needRestart,
+    added: after.pools.filter(pool => !pairs.has(pool.name)).map(pool => pool.name),
+    removed: before.pools.filter(pool => !kept.has(pool.name)).map(pool => pool.name),
+    changed: [...pairs].flatMap(([name, old]) => poolChange(old, after.pools.find(pool => pool.name === name)!) ?? []),
+    settings,
+    needWorkerRestart: settings.filter(setting => setting === 'cpu_affinity' || setting === 'worker_nice'),
   };
 }
 
-function changedSettings(before: PoolConfig, after: PoolConfig): string[] {
-  const settings = Object.keys(after) as (keyof PoolConfig)[];
-  return settings.filter(setting => !isDeepStrictEqual(before[setting], after[setting]));
+/**
+ * Which pool of `before` each pool of `after` continues, by the latter's name: the one of that name, else one that
+ * lost its name but listens at the same place and speaks the same protocol.
+ */
+export function pairPools(before: readonly PoolConfig[], after: readonly PoolConfig[]): Map<string, PoolConfig> {
+  const old = new Map(before.map(pool => [pool.name, pool]));
+  const pairs = new Map<string, PoolConfig>();
+  for (const { name } of after) {
+    const same = old.get(name);
+    if (same !== undefined) pairs.set(name, same);
+  }
+  const nameless = before.filter(pool => !pairs.has(pool.name));
+  for (const pool of after) {
+    if (pairs.has(pool.name)) continue;
+    const renamed = nameless.find(each => each.protocol === pool.protocol && isSamePlace(each.listen, pool.listen));
+    if (renamed !== undefined) pairs.set(pool.name, renamed);
+  }
+  return pairs;
+}
+
+/** Port 0 is another port each time. */
+function isSamePlace(a: ListenAddress, b: ListenAddress): boolean {
+  if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
+  return a.port !== 0 && a.port === b.port && a.host === b.host;
+}
+
+function poolChange(before: PoolConfig, after: PoolConfig): PoolChange | null {
+  const names = (Object.keys(after) as (keyof PoolConfig)[]).filter(name => name !== 'name' && name !== 'servers');
+  const old = new Map(before.servers.map(server => [server.name, server]));
+  const now = new Set(after.servers.map(server => server.name));
+  const change: PoolChange = {
+    pool: after.name,
+    ...(before.name !== after.name && { oldName: before.name }),
+    settings: names.filter(name => !isDeepStrictEqual(before[name], after[name])).map(keyOf),
+    serversAdded: after.servers.filter(server => !old.has(server.name)).map(server => server.name),
+    serversRemoved: before.servers.filter(server => !now.has(server.name)).map(server => server.name),
+    serversChanged: after.servers.filter(server => isChanged(old.get(server.name), server)).map(server => server.name),
+  };
+  const isNothing = Object.entries(change).every(([name, value]) => name === 'pool' || value.length === 0);
+  return isNothing ? null : change;
+}
+
+function isChanged(before: ServerConfig | undefined, after: ServerConfig): boolean {
+  return before !== undefined && !isDeepStrictEqual(before, after);
+}
+
+function daemonSettings(before: Config, after: Config): string[] {
+  const settings: string[] = [];
+  const names = ['workers', 'admin', 'adminToken', 'shutdownTimeoutMs', 'cpuAffinity', 'workerNice'] as const;
+  for (const name of names) if (!isDeepStrictEqual(before[name], after[name])) settings.push(keyOf(name));
+  if (before.log.level !== after.log.level) settings.push('log.level');
+  if (before.log.file !== after.log.file) settings.push('log.file');
+  return settings;
+}
+
+/** The key of the file: `connectTimeoutMs` → `connect_timeout`. */
+function keyOf(name: string): string {
+  const odd = ODD_KEYS[name];
+  if (odd !== undefined) return odd;
+  return name.replace(/(?:Ms|Bytes)$/, '').replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 }

@@ -9,6 +9,8 @@ export interface Config {
   readonly workers: number | 'auto';
   /** Where the admin HTTP server listens; null: it does not. */
   readonly admin: HostPort | null;
+  /** What requests to the admin server that change something must carry; null: none is set. */
+  readonly adminToken: string | null;
   readonly log: LogConfig;
   /** How long a draining process may take before it cuts off what is left. */
   readonly shutdownTimeoutMs: number;

@@ -16,6 +16,7 @@ export function readNativeForm(root: YamlMap, problems: Problems): ConfigDraft {
       ...definedOnly({
         workers: fields.workers,
         admin: fields.admin as HostPort | null | undefined,
+        adminToken: fields.admin_token,
         shutdownTimeoutMs: fields.shutdown_timeout,
         cpuAffinity: fields.cpu_affinity,
         workerNice: fields.worker_nice,

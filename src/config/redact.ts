@@ -7,6 +7,7 @@ export const REDACTED = '<redacted>';
 export function redactConfig(config: Config): Config {
   return {
     ...config,
+    adminToken: config.adminToken === null ? null : REDACTED,
     pools: config.pools.map(pool => ({ ...pool, redisAuth: pool.redisAuth === null ? null : REDACTED })),
   };
 }

@@ -186,7 +186,14 @@ export const rootSchema = z.strictObject({
   }),
   admin: setting(readAs(parseAdmin).prefault('127.0.0.1:22223'), {
     takes: 'host:port, or false',
-    about: 'HTTP address for `/metrics`, `/healthz` and `/readyz`; `false` turns it off.',
+    about: 'HTTP address for metrics, health and control (see operations.md); `false` turns it off.',
+  }),
+  admin_token: setting(readAs(checkToken).nullable().default(null), {
+    takes: 'text',
+    about:
+      'What requests to `admin` that change something must carry as `Authorization: Bearer …`. Without it they are ' +
+      'let in on loopback only.',
+    unset: 'unset',
   }),
   log: setting(z.unknown().optional(), {
     takes: 'a map with level and file',
@@ -239,6 +246,12 @@ function parseAdmin(text: string) {
   if (text === 'false') return null;
   if (!text.includes(':')) throw new SettingError(`must be host:port or false, not ${JSON.stringify(text)}`);
   return parseHostPort(text, 0, 'bracketed-ipv6').address;
+}
+
+/** What can stand in a header. Never shown in messages. */
+function checkToken(text: string): string {
+  if (!/^[\x21-\x7e]+$/.test(text)) throw new SettingError('must be printable ASCII characters without spaces');
+  return text;
 }
 
 function checkLogFile(text: string): string {

@@ -78,6 +78,7 @@ export function readTwemproxyForm(root: YamlMap, text: string, problems: Problem
   const top = {
     workers: defaults.workers,
     admin: null,
+    adminToken: null,
     log,
     shutdownTimeoutMs: defaults.shutdown_timeout,
     cpuAffinity: defaults.cpu_affinity,

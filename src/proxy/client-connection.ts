@@ -82,11 +82,14 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
   private isEnding = false;
   private lingerTimer: NodeJS.Timeout | null = null;
   private isClosed = false;
+  /** When it connected, or something of it was last read, on the worker's clock. */
+  private activeAtMs: number;
 
   constructor(id: number, socket: Socket, host: ClientHost) {
     this.id = id;
     this.socket = socket;
     this.host = host;
+    this.activeAtMs = host.clock.refresh();
     this.session = host.protocol.createSession(id);
     this.outbox = new Outbox(socket, host.turn, false, this);
     const { stats } = host;
@@ -106,6 +109,12 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
 
   get variant(): number {
     return this.session.variant;
+  }
+
+  /** It has its answers, and has sent nothing since `sinceMs` on the worker's clock. */
+  isQuiet(sinceMs: number): boolean {
+    const isAnswered = this.pending.length === 0 && this.partial === null && this.unparsed === null;
+    return isAnswered && this.activeAtMs <= sinceMs;
   }
 
   /** Ends the connection as soon as all pending requests are answered; takes no new ones. */
@@ -224,7 +233,7 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
       this.stash(chunk, 0);
       return;
     }
-    this.host.clock.refresh();
+    this.activeAtMs = this.host.clock.refresh();
     let position = 0;
     if (this.skipBytes > 0) {
       position = Math.min(this.skipBytes, chunk.length);

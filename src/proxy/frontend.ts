@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { PoolStats } from '../core/statistics.ts';
@@ -20,9 +21,14 @@ export interface FrontendOptions {
   readonly backlog: number;
 }
 
+/** A client that drains is let go when it has had all its answers and has been silent for this long, … */
+const QUIET_MS = 100;
+/** … or, between two requests, when it talks on for this long. */
+const DRAIN_GRACE_MS = 1000;
+const DRAIN_LOOK_MS = 25;
+
 /** The client side of one pool in one worker: its listener, its clients, and what these share. */
 export class Frontend implements ClientHost {
-  readonly poolName: string;
   readonly stats: PoolStats;
   readonly protocol: Protocol;
   parser: RequestParser;
@@ -38,6 +44,7 @@ export class Frontend implements ClientHost {
   private readonly clients = new Set<ClientConnection>();
   private listener: Server | null = null;
   private isDraining = false;
+  private drainTimer: NodeJS.Timeout | null = null;
   private onDrained: () => void = () => {};
 
   /** `nextClientId` numbers clients within the worker. */
@@ -48,7 +55,6 @@ export class Frontend implements ClientHost {
     this.pool = pool;
     this.options = options;
     this.parserOptions = parserOptions(pool.name, options);
-    this.poolName = pool.name;
     this.stats = pool.stats;
     this.protocol = options.protocol;
     this.parser = options.protocol.createParser(this.parserOptions);
@@ -58,6 +64,10 @@ export class Frontend implements ClientHost {
     this.turn = pool.turn;
     this.log = pool.log;
     this.nextClientId = nextClientId;
+  }
+
+  get poolName(): string {
+    return this.pool.name;
   }
 
   /**
@@ -87,18 +97,41 @@ export class Frontend implements ClientHost {
 
   removeClient(client: ClientConnection): void {
     this.clients.delete(client);
-    if (this.isDraining && this.clients.size === 0) this.onDrained();
+    if (this.isDraining && this.clients.size === 0) this.drained();
   }
 
-  /** Stops accepting, answers what is pending and closes; resolves when the last client is gone. */
-  drain(): Promise<void> {
+  /**
+   * Stops accepting, answers what clients have sent and closes; resolves when the last client is gone. Clients are let
+   * go when they are quiet, so that one that has just connected is answered; after a while between two requests.
+   * `acceptsQueued`: those who wait to be accepted still are.
+   */
+  async drain(acceptsQueued: boolean): Promise<void> {
+    const gone = new Promise<void>(resolve => {
+      this.onDrained = resolve;
+    });
+    if (acceptsQueued) {
+      // Between one end of a turn and the next, all sockets are looked at.
+      await nextTurn();
+      await nextTurn();
+    }
     this.isDraining = true;
     this.listener?.close();
-    if (this.clients.size === 0) return Promise.resolve();
-    return new Promise(resolve => {
-      this.onDrained = resolve;
-      for (const client of this.clients) client.drain();
-    });
+    if (this.clients.size === 0) return;
+    const startedAtMs = this.clock.refresh();
+    this.drainTimer = setInterval(() => this.letGoOfQuiet(startedAtMs), DRAIN_LOOK_MS);
+    await gone;
+  }
+
+  private letGoOfQuiet(startedAtMs: number): void {
+    const nowMs = this.clock.refresh();
+    const isOver = nowMs - startedAtMs >= DRAIN_GRACE_MS;
+    for (const client of this.clients) if (isOver || client.isQuiet(nowMs - QUIET_MS)) client.drain();
+  }
+
+  private drained(): void {
+    if (this.drainTimer !== null) clearInterval(this.drainTimer);
+    this.drainTimer = null;
+    this.onDrained();
   }
 
   /** Cuts off the clients that are left; returns their number. */
@@ -111,7 +144,6 @@ export class Frontend implements ClientHost {
   private accept(socket: Socket): void {
     const client = new ClientConnection(this.nextClientId(), socket, this);
     this.clients.add(client);
-    if (this.isDraining) client.drain();
   }
 }
 

@@ -25,7 +25,8 @@ export function planPool(options: PoolOptions): PoolPlan {
 
 /** The servers behind one listen address, and the ring that spreads keys over those that are not ejected. */
 export class Pool implements BackendHost {
-  readonly name: string;
+  /** A reload may give it another. */
+  name: string;
   backends: readonly Backend[] = [];
   readonly stats = new PoolStats();
   readonly clock: Clock;

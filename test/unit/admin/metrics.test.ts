@@ -16,7 +16,7 @@ import { type ParsedMetric, parsePrometheusText } from '../../support/prometheus
 import { poolSnapshot, workerSnapshot } from '../../support/worker-figures.ts';
 
 const POOLS = [{ name: 'sessions', servers: [{ name: 'a' }, { name: 'b' }] }];
-const WORKERS = { running: 1, wanted: 2, restarts: 3 };
+const WORKERS = { running: 1, wanted: 2, backingOff: 1, restarts: 3 };
 
 function metricsOf(totals: Totals): Metrics {
   return new Metrics({ totals, version: '1.2.3', workers: () => WORKERS });
@@ -71,6 +71,7 @@ describe('processes', () => {
     const build = { version: '1.2.3', node_version: process.version, value: 1 };
     assert.deepEqual(samplesOf(metrics, 'ringmaster_build_info'), [build]);
     assert.deepEqual(samplesOf(metrics, 'ringmaster_workers'), [
+      { state: 'backing_off', value: 1 },
       { state: 'running', value: 1 },
       { state: 'wanted', value: 2 },
     ]);

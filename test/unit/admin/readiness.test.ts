@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, mock, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { ProbeTarget } from '../../../src/admin/probe.ts';
-import { Readiness, type ReadinessPool } from '../../../src/admin/readiness.ts';
+import { Readiness, type ReadinessPool, type WorkerReadiness } from '../../../src/admin/readiness.ts';
 import { freePort } from '../../support/free-port.ts';
 import { startRedis } from '../../support/redis-server.ts';
 
@@ -29,14 +29,17 @@ function pool(name: string, ports: readonly number[]): ReadinessPool {
   return { name, protocol: 'redis', servers };
 }
 
-function readiness(pools: readonly ReadinessPool[], probes: Probes, workers: Record<string, number> = {}): Readiness {
-  return new Readiness({ pools, probe: probes.probe, listeningWorkers: name => workers[name] ?? 1 });
+const SERVING: WorkerReadiness = { slot: 0, state: 'serving', pid: 10, restarts: 0, why: null };
+const DEAD: WorkerReadiness = { slot: 1, state: 'backing_off', pid: null, restarts: 3, why: 'it was ended by SIGKILL' };
+
+function readiness(pools: readonly ReadinessPool[], probes: Probes, workers = [SERVING]): Readiness {
+  return new Readiness({ pools, probe: probes.probe, workers: () => workers });
 }
 
 test('a pool is ready when a worker listens and a server answers; the report says what is wrong with the others', async () => {
   const probes = new Probes();
-  const pools = [pool('fine', [1, 2]), pool('dead', [3]), pool('deaf', [1]), pool('both', [3])];
-  const report = readiness(pools, probes, { deaf: 0, both: 0, fine: 2 }).check();
+  const pools = [pool('fine', [1, 2]), pool('dead', [3])];
+  const report = readiness(pools, probes).check();
   assert.deepEqual(probes.asked, [1, 2, 3], 'a server in two pools is asked once');
   probes.answer(1, null);
   probes.answer(2, 'refused');
@@ -45,19 +48,41 @@ test('a pool is ready when a worker listens and a server answers; the report say
   const three = { name: 's3', reachable: false, why: 'timed out' };
   assert.deepEqual(await report, {
     ready: false,
+    workers: [SERVING],
     pools: [
       {
         name: 'fine',
         ready: true,
-        workers: 2,
+        workers: 1,
         why: null,
         servers: [one, { name: 's2', reachable: false, why: 'refused' }],
       },
       { name: 'dead', ready: false, workers: 1, why: 'no server is reachable', servers: [three] },
-      { name: 'deaf', ready: false, workers: 0, why: 'no worker listens', servers: [one] },
-      { name: 'both', ready: false, workers: 0, why: 'no worker listens; no server is reachable', servers: [three] },
     ],
   });
+});
+
+test('no pool is ready while no worker serves', async () => {
+  const probes = new Probes();
+  const starting: WorkerReadiness = { ...SERVING, state: 'starting' };
+  const report = readiness([pool('deaf', [1]), pool('both', [3])], probes, [starting]).check();
+  probes.answer(1, null);
+  probes.answer(3, 'timed out');
+  assert.deepEqual(
+    (await report).pools.map(({ workers, why }) => [workers, why]),
+    [
+      [0, 'no worker listens'],
+      [0, 'no worker listens; no server is reachable'],
+    ],
+  );
+});
+
+test('a slot whose workers keep dying makes it unready though others serve: new connections to it wait', async () => {
+  const probes = new Probes();
+  const report = readiness([pool('a', [1])], probes, [SERVING, DEAD]).check();
+  probes.answer(1, null);
+  const { ready, workers, pools } = await report;
+  assert.deepEqual([ready, workers[1], pools[0]!.ready], [false, DEAD, true]);
 });
 
 test('all pools ready: ready', async () => {
@@ -162,9 +187,10 @@ test('asks real servers', async t => {
     { name: 'up', address: { host, port: redis.port } },
     { name: 'down', address: { host, port: await freePort() } },
   ];
-  const subject = new Readiness({ pools: [{ name: 'p', protocol: 'redis', servers }], listeningWorkers: () => 1 });
+  const subject = new Readiness({ pools: [{ name: 'p', protocol: 'redis', servers }], workers: () => [SERVING] });
   assert.deepEqual(await subject.check(), {
     ready: true,
+    workers: [SERVING],
     pools: [
       {
         name: 'p',

@@ -9,7 +9,7 @@ import { CollectedLog } from '../../support/collected-log.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { within } from '../../support/wait-for.ts';
 
-const READY: ReadinessReport = { ready: true, pools: [] };
+const READY: ReadinessReport = { ready: true, workers: [], pools: [] };
 
 interface Started {
   readonly port: number;
@@ -25,6 +25,9 @@ async function start(t: TestContext, options: Partial<AdminServerOptions> = {}):
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', render: async () => 'up 1\n' },
     readiness: { check: async () => READY },
     fresh: async () => {},
+    config: () => ({ pools: [] }),
+    control: new Map(),
+    token: () => null,
     log,
     ...options,
   });
@@ -76,6 +79,7 @@ describe('pages', () => {
     test(`/readyz is ${expected} when ready is ${ready}, with the report as JSON`, async t => {
       const report: ReadinessReport = {
         ready,
+        workers: [{ slot: 0, state: 'serving', pid: 1, restarts: 0, why: null }],
         pools: [{ name: 'p', ready, workers: 1, why: null, servers: [{ name: 's', reachable: ready, why: null }] }],
       };
       const { ask } = await start(t, { readiness: { check: async () => report } });
@@ -89,13 +93,13 @@ describe('pages', () => {
   test('another path is not found, and the answer says what there is', async t => {
     const { ask } = await start(t);
     const { status, body } = await ask(get('/metric'));
-    assert.deepEqual([status, body], [404, 'Not found. There is: / /healthz /metrics /readyz\n']);
+    assert.deepEqual([status, body], [404, 'Not found. There is: / /healthz /metrics /readyz /config\n']);
   });
 
   test('another method is refused in plain words, its body is not waited for', async t => {
     const { ask } = await start(t);
     const { status, head, body } = await ask('POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc');
-    assert.deepEqual([status, body], [405, 'Method not allowed: only GET and HEAD are.\n']);
+    assert.deepEqual([status, body], [405, 'Method not allowed: only GET and HEAD here.\n']);
     assert.match(head, /^allow: get, head\r?$/m);
   });
 
@@ -231,6 +235,9 @@ test('a port in use is one sentence that names the address', async t => {
     metrics: { contentType: '', render: async () => '' },
     readiness: { check: async () => READY },
     fresh: async () => {},
+    config: () => ({}),
+    control: new Map(),
+    token: () => null,
     log: new CollectedLog(),
   });
   await assert.rejects(server.listen({ host: '127.0.0.1', port }), {

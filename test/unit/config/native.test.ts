@@ -6,8 +6,11 @@ import { configProblems } from '../../support/config-problems.ts';
 /** The one in the issue and the README. */
 const FULL = `workers: 3
 admin: 127.0.0.1:22223
+admin_token: s3cret
 log: { level: debug, file: /var/log/ringmaster.log }
 shutdown_timeout: 1m
+cpu_affinity: "0,2-4"
+worker_nice: 5
 pools:
   sessions:
     listen: 127.0.0.1:22121
@@ -30,7 +33,7 @@ pools:
     cross_server: first_key
     max_request_bytes: 1mb
     max_pipeline: 10
-    client_buffer: 64kb
+    client_buffer: 256kb
     client_output_limit: 2mb
     max_inflight: 100
     server_output_limit: 3mb
@@ -44,8 +47,11 @@ test('every key of the native form arrives in the configuration', () => {
   assert.deepEqual(parseConfig(FULL, 'f'), {
     workers: 3,
     admin: { host: '127.0.0.1', port: 22223 },
+    adminToken: 's3cret',
     log: { level: 'debug', file: '/var/log/ringmaster.log' },
     shutdownTimeoutMs: 60_000,
+    cpuAffinity: [0, 2, 3, 4],
+    workerNice: 5,
     form: 'native',
     ignored: [],
     pools: [
@@ -71,7 +77,7 @@ test('every key of the native form arrives in the configuration', () => {
         crossServer: 'first_key',
         maxRequestBytes: 1_048_576,
         maxPipeline: 10,
-        clientBufferBytes: 65_536,
+        clientBufferBytes: 262_144,
         clientOutputLimitBytes: 2_097_152,
         maxInflight: 100,
         serverOutputLimitBytes: 3_145_728,
@@ -96,8 +102,11 @@ test('what is left out has its default', () => {
   assert.deepEqual(parseConfig(MINIMAL, 'f'), {
     workers: 'auto',
     admin: { host: '127.0.0.1', port: 22223 },
+    adminToken: null,
     log: { level: 'info', file: null },
     shutdownTimeoutMs: 10_000,
+    cpuAffinity: 'off',
+    workerNice: 0,
     form: 'native',
     ignored: [],
     pools: [
@@ -192,6 +201,7 @@ for (const [line, problem] of WRONG_IN_POOL) {
 const WRONG_AT_TOP: readonly [line: string, problem: string][] = [
   ['workers: 0', '1:10: workers: must be auto or a whole number from 1 to 1024, not "0"'],
   ['workers: many', '1:10: workers: must be auto or a whole number from 1 to 1024, not "many"'],
+  ['admin_token: a b', '1:14: admin_token: must be printable ASCII characters without spaces'],
   ['admin: true', '1:8: admin: must be host:port or false, not "true"'],
   ['log: debug', '1:6: log: must be a map, such as { level: info }'],
   [
