@@ -2,12 +2,16 @@ import type { ReplyOut } from '../../core/request.ts';
 import type { Coalescer } from '../protocol.ts';
 import { LINE_ERROR, LINE_REFUSED, replyLineKind } from './reply-line.ts';
 
-/** The first error among the parts, or null. A part is a complete reply, its error on its only line. */
+const LF = 10;
+
+/** The first error among the parts, or null. A part is a complete reply, whose last line is its error. */
 export function firstError(parts: readonly Buffer[]): Buffer | null {
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i]!;
-    const kind = replyLineKind(part, 0, part.length - 2);
-    if (kind === LINE_ERROR || kind === LINE_REFUSED) return part;
+    const textEnd = part.length - 2;
+    const lineStart = part.lastIndexOf(LF, textEnd) + 1;
+    const kind = replyLineKind(part, lineStart, textEnd);
+    if (kind === LINE_ERROR || kind === LINE_REFUSED) return part.subarray(lineStart);
   }
   return null;
 }

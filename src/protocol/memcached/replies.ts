@@ -19,6 +19,7 @@ export const END: Buffer = line('END');
 export const LINE_TOO_LONG_REPLY: Buffer = line('CLIENT_ERROR line too long');
 export const REQUEST_TOO_LARGE: Buffer = line('CLIENT_ERROR request too large');
 export const NOT_BINARY: Buffer = line('CLIENT_ERROR the binary protocol is not supported: use the text protocol');
+export const NOT_ASKED_FOR: Buffer = line('SERVER_ERROR a server answered with a key that it was not asked for');
 export const CROSS_SERVER: Buffer = line('SERVER_ERROR the keys are on different servers');
 
 const FAILURES = Object.fromEntries(

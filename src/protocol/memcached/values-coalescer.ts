@@ -1,6 +1,6 @@
 import type { ReplyOut } from '../../core/request.ts';
 import type { Coalescer } from '../protocol.ts';
-import { END } from './replies.ts';
+import { END, NOT_ASKED_FOR } from './replies.ts';
 import { valueDataBytes } from './reply-line.ts';
 
 const LF = 10;
@@ -36,12 +36,38 @@ export class ValuesCoalescer implements Coalescer {
         return;
       }
     }
-    const { keys } = this;
-    const cursors = new Int32Array(parts.length);
+    const starts = new Int32Array(owners.length);
+    const ends = new Int32Array(owners.length);
+    if (!this.locateBlocks(parts, owners, starts, ends)) {
+      out.appendOwned(NOT_ASKED_FOR);
+      return;
+    }
     // Blocks that follow each other in the same part are written together.
     let runPart = -1;
     let runStart = 0;
     let runEnd = 0;
+    for (let i = 0; i < owners.length; i++) {
+      const start = starts[i]!;
+      const end = ends[i]!;
+      if (end === 0) continue;
+      const p = owners[i]!;
+      if (p === runPart && start === runEnd) {
+        runEnd = end;
+        continue;
+      }
+      if (runPart >= 0) writeRun(parts[runPart]!, runStart, runEnd, out);
+      runPart = p;
+      runStart = start;
+      runEnd = end;
+    }
+    if (runPart >= 0) writeRun(parts[runPart]!, runStart, runEnd, out);
+    out.appendOwned(END);
+  }
+
+  /** Where the block of key i lies in its part; end 0: there is none. False when a part has a block of no key of it. */
+  private locateBlocks(parts: readonly Buffer[], owners: Int32Array, starts: Int32Array, ends: Int32Array): boolean {
+    const { keys } = this;
+    const cursors = new Int32Array(parts.length);
     let keyEnd = -1;
     for (let i = 0; i < owners.length; i++) {
       let keyStart = keyEnd + 1;
@@ -53,19 +79,11 @@ export class ValuesCoalescer implements Coalescer {
       const part = parts[p]!;
       const blockStart = cursors[p]!;
       if (!isBlockOf(part, blockStart, keys, keyStart, keyEnd)) continue;
-      const blockEnd = endOfBlock(part, blockStart);
-      cursors[p] = blockEnd;
-      if (p === runPart && blockStart === runEnd) {
-        runEnd = blockEnd;
-        continue;
-      }
-      if (runPart >= 0) writeRun(parts[runPart]!, runStart, runEnd, out);
-      runPart = p;
-      runStart = blockStart;
-      runEnd = blockEnd;
+      starts[i] = blockStart;
+      cursors[p] = ends[i] = endOfBlock(part, blockStart);
     }
-    if (runPart >= 0) writeRun(parts[runPart]!, runStart, runEnd, out);
-    out.appendOwned(END);
+    for (let p = 0; p < parts.length; p++) if (cursors[p] !== parts[p]!.length - END.length) return false;
+    return true;
   }
 }
 

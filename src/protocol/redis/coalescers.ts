@@ -3,7 +3,7 @@
 import type { ReplyOut } from '../../core/request.ts';
 import type { Coalescer } from '../protocol.ts';
 import type { MergeKind } from './command-policy.ts';
-import { BANG, COLON, CR, DOLLAR, errorReply, MINUS, STAR, UNDERSCORE, ZERO } from './resp.ts';
+import { BANG, COLON, CR, DOLLAR, errorReply, LF, MINUS, STAR, UNDERSCORE, ZERO } from './resp.ts';
 
 /** Elements of at least this size go out as they are, without a copy. */
 const OWNED_ELEMENT_BYTES = 16 * 1024;
@@ -80,7 +80,7 @@ function locateElements(parts: readonly Buffer[], owners: Int32Array, starts: In
 function bulkEnd(part: Buffer, start: number): number {
   if (part[start] !== DOLLAR) return -1;
   let at = start + 1;
-  if (part[at] === MINUS) return start + NULL_BYTES;
+  if (part[at] === MINUS) return part.indexOf(LF, at) + 1;
   let length = 0;
   for (; part[at] !== CR; at++) length = length * 10 + part[at]! - ZERO;
   return at + 2 + length + 2;
@@ -90,7 +90,7 @@ function bulkEnd(part: Buffer, start: number): number {
 function lengthAfterType(part: Buffer, at: number): number {
   const isNegative = part[at + 1] === MINUS;
   let value = 0;
-  for (let i = isNegative ? at + 2 : at + 1; part[i] !== CR; i++) value = value * 10 + part[i]! - ZERO;
+  for (let i = isNegative ? at + 2 : at + 1; part[i] !== CR; i++) value = value * 10 + (part[i]! - ZERO);
   return isNegative ? -value : value;
 }
 
@@ -102,6 +102,8 @@ class SumCoalescer extends ErrorFirstCoalescer {
       if (part[0] !== COLON) return false;
       sum += lengthAfterType(part, 0);
     }
+    // No count is so large; and it would be no longer exact.
+    if (!Number.isSafeInteger(sum)) return false;
     out.appendOwned(Buffer.from(`:${sum}\r\n`, 'latin1'));
     return true;
   }
@@ -121,18 +123,29 @@ class SameCoalescer extends ErrorFirstCoalescer {
 class AllTrueCoalescer extends ErrorFirstCoalescer {
   protected override mergeValues(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): boolean {
     const whole = Buffer.from(parts[0]!);
+    const first = whole.indexOf(LF) + 1;
     for (const part of parts) {
-      if (part[0] !== STAR || part.length !== whole.length) return false;
-      // Arrays of one-digit integers: where two differ, one has 0 and the other 1.
-      for (let i = 0; i < whole.length; i++) if (part[i] === ZERO) whole[i] = ZERO;
+      if (!isArrayOfBits(part) || part.length !== whole.length) return false;
+      // Of one length, so where two differ, one has 0 and the other 1.
+      for (let i = first; i < whole.length; i++) if (part[i] === ZERO) whole[i] = ZERO;
     }
     out.appendOwned(whole);
     return true;
   }
 }
 
-/** Length of `$-1\r\n`. */
-const NULL_BYTES = 5;
+/** `*2\r\n:0\r\n:1\r\n`; the scanner has seen that it is a whole reply. */
+function isArrayOfBits(part: Buffer): boolean {
+  const first = part.indexOf(LF) + 1;
+  if (part[0] !== STAR || part.length !== first + lengthAfterType(part, 0) * BIT_BYTES) return false;
+  for (let at = first; at < part.length; at += BIT_BYTES) {
+    if (part[at] !== COLON || (part[at + 1] !== ZERO && part[at + 1] !== ZERO + 1)) return false;
+  }
+  return true;
+}
+
+/** Length of `:0\r\n`. */
+const BIT_BYTES = 4;
 /** Length of `_\r\n`. */
 const RESP3_NULL_BYTES = 3;
 

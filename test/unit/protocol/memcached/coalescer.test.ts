@@ -176,3 +176,22 @@ test('stats of a server that fails are an error', () => {
     assert.equal(merge(`${command}\r\n`, [`STAT pid 1\r\n${END}`, error]), error);
   }
 });
+
+test('a value that was not asked for is an error, and not a miss of what follows it', () => {
+  const error = /^SERVER_ERROR a server answered with a key that it was not asked for\r\n$/;
+  assert.match(merge('get a b c\r\n', [value('x') + value('a') + END, value('b') + END], [0, 1, 0]), error);
+  assert.match(merge('get a b c\r\n', [value('a') + END, value('b') + value('b') + END], [0, 1, 0]), error);
+  // Not in the order of the keys.
+  assert.match(merge('get a b c\r\n', [value('c') + value('a') + END, END], [0, 1, 0]), error);
+});
+
+test('statistics that end in an error are an error', () => {
+  assert.equal(
+    merge('stats\r\n', ['STAT pid 1\r\nEND\r\n', 'STAT pid 2\r\nSERVER_ERROR busy\r\n']),
+    'SERVER_ERROR busy\r\n',
+  );
+  assert.equal(
+    merge('stats detail dump\r\n', ['PREFIX a b\r\nEND\r\n', 'PREFIX b c\r\nSERVER_ERROR busy\r\n']),
+    'SERVER_ERROR busy\r\n',
+  );
+});

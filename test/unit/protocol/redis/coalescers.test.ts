@@ -97,3 +97,33 @@ test('SCRIPT EXISTS: a script is there when all servers have it', () => {
   assert.equal(merge('all_true', [part(1), part(1, 1)]).all, MISFIT);
   assert.equal(merge('all_true', [part(1), '-ERR no\r\n']).all, '-ERR no\r\n');
 });
+
+test('sums that are no longer exact are an error', () => {
+  assert.equal(merge('sum', [':9007199254740991\r\n']).all, ':9007199254740991\r\n');
+  assert.equal(merge('sum', [':9007199254740991\r\n', ':1\r\n']).all, MISFIT);
+  assert.equal(
+    merge(
+      'sum',
+      Array.from({ length: 200 }, () => ':9223372036854775807\r\n'),
+    ).all,
+    MISFIT,
+  );
+});
+
+test('SCRIPT EXISTS: what is no array of 0 and 1 is an error', () => {
+  for (const odd of [
+    '*1\r\n:2\r\n',
+    '*1\r\n+0\r\n',
+    '*2\r\n$1\r\n0\r\n:0\r\n',
+    '$4\r\n*0\r\n\r\n',
+    '*-1\r\n',
+    '*1\r\n$-1\r\n',
+  ]) {
+    assert.equal(merge('all_true', [odd]).all, MISFIT, odd);
+    assert.equal(merge('all_true', [array(':1\r\n'), odd]).all, MISFIT, odd);
+  }
+  assert.equal(merge('all_true', ['*0\r\n', '*0\r\n']).all, '*0\r\n');
+  // Headers that differ only in their digits.
+  const ten = array(...Array.from({ length: 10 }, () => ':1\r\n'));
+  assert.equal(merge('all_true', [ten, ten]).all, ten);
+});
