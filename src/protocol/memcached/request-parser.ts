@@ -100,6 +100,7 @@ export class MemcachedRequestParser implements RequestParser {
     const line = this.line;
     const next = line.read(buf, start, end, this.maxGetLineBytes);
     if (next === INCOMPLETE) return INCOMPLETE;
+    if (next - start > this.maxRequestBytes) return this.refuse(REQUEST_TOO_LARGE, end);
     if (next < 0) return this.refuse(beginsLongLine(buf, start, end) ? REQUEST_TOO_LARGE : LINE_TOO_LONG_REPLY, end);
     const command = line.command;
     if (command === null) {
@@ -174,7 +175,7 @@ export class MemcachedRequestParser implements RequestParser {
     if (next > end) return INCOMPLETE;
     if (buf[next - 2] !== CR || buf[next - 1] !== LF) return this.answerUnlessNoreply(BAD_DATA_CHUNK, next);
     this.keyCount = 1;
-    this.cutAfter(line.command!.minArgs);
+    this.cutAfter(buf, line.command!.minArgs);
     return this.forward(ROUTE_KEY, REPLY_STORED, next);
   }
 
@@ -203,7 +204,7 @@ export class MemcachedRequestParser implements RequestParser {
       return this.answerUnlessNoreply(this.command === 'touch' ? BAD_EXPTIME : BAD_DELTA, next);
     }
     this.keyCount = 1;
-    this.cutAfter(2);
+    this.cutAfter(buf, 2);
     return this.forward(ROUTE_KEY, REPLY_LINE, next);
   }
 
@@ -218,7 +219,7 @@ export class MemcachedRequestParser implements RequestParser {
     }
     if (line.argEnds[0]! - line.argStarts[0]! > MAX_KEY_BYTES) return this.answerUnlessNoreply(BAD_FORMAT, next);
     this.keyCount = 1;
-    if (this.isNoreply) this.cutAfter(argCount - 1);
+    if (this.isNoreply) this.cutAfter(buf, argCount - 1);
     return this.forward(ROUTE_KEY, REPLY_LINE, next);
   }
 
@@ -229,16 +230,18 @@ export class MemcachedRequestParser implements RequestParser {
     this.isNoreply = line.isNoreply(buf, argCount - 1);
     const isBareFlush = argCount === 1 && line.command!.kind === KIND_FLUSH;
     if (line.isNoreply(buf, 0) && !isBareFlush) return this.answerUnlessNoreply(badNumber, next);
-    this.cutAfter(this.isNoreply ? argCount - 1 : 1);
+    this.cutAfter(buf, this.isNoreply ? argCount - 1 : 1);
     return this.forwardToAll(REPLY_LINE, firstLineCoalescer, next);
   }
 
   /** Leaves out of the forwarded request the one argument after the first `count`, if it is there. */
-  private cutAfter(count: number): void {
+  private cutAfter(buf: Buffer, count: number): void {
     const { line } = this;
     if (line.argCount <= count) return;
     this.cutStart = count === 0 ? line.nameEnd : line.argEnds[count - 1]!;
     this.cutEnd = line.argEnds[line.argCount - 1]!;
+    // A word that ends in a CR would lose it to the bare LF behind the cut: the space between them stays.
+    if (buf[this.cutStart - 1] === CR && buf[this.cutEnd] === LF) this.cutStart++;
   }
 
   private forward(route: Route, replyKind: number, next: number): number {

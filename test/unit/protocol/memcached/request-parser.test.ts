@@ -83,6 +83,8 @@ const FORWARDED: readonly (readonly [string, ReadRequest])[] = [
   ['delete k\r\n', one('delete', REPLY_LINE, 'k', 'delete k\r\n')],
   ['delete k 0\r\n', one('delete', REPLY_LINE, 'k', 'delete k 0\r\n')],
   ['delete k noreply\r\n', silent(one('delete', REPLY_LINE, 'k', 'delete k\r\n'))],
+  // A bare newline must not take the CR off the key once the word is gone.
+  ['delete k\r noreply\n', silent(one('delete', REPLY_LINE, 'k\r', 'delete k\r \n'))],
   ['delete k 0 noreply\r\n', silent(one('delete', REPLY_LINE, 'k', 'delete k 0\r\n'))],
   ['delete noreply\r\n', one('delete', REPLY_LINE, 'noreply', 'delete noreply\r\n')],
   ['delete noreply noreply\r\n', silent(one('delete', REPLY_LINE, 'noreply', 'delete noreply\r\n'))],
@@ -350,3 +352,15 @@ test('says incomplete until the last byte is there', () => {
 function shorten(text: string): string {
   return text.length > 70 ? `${text.slice(0, 40)}… (${text.length} bytes)` : text;
 }
+
+test('a line over the limit for requests is refused', () => {
+  const options = { ...OPTIONS, maxRequestBytes: 1024 };
+  for (const line of ['bogus', 'get', 'gat 0', 'set k 0 0 1']) {
+    const sent = bytes(`${line} ${'k '.repeat(600)}\r\n`);
+    const read = readRequests(sent, [], options).map(({ reply, closesClient }) => [reply, closesClient]);
+    assert.deepEqual(read, [['CLIENT_ERROR request too large\r\n', true]], line);
+  }
+  const longest = bytes(`get ${'k '.repeat(509)}\r\n`);
+  assert.equal(longest.length, 1024);
+  assert.equal(readRequests(longest, [], options)[0]?.keys.length, 509);
+});
