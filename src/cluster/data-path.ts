@@ -9,7 +9,7 @@ import { VERSION } from '../core/version.ts';
 import { memcachedProtocol } from '../protocol/memcached/memcached.ts';
 import type { Protocol } from '../protocol/protocol.ts';
 import { redisProtocol } from '../protocol/redis/redis.ts';
-import { Frontend, type FrontendOptions } from '../proxy/frontend.ts';
+import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
 import type { ListenHandle } from '../proxy/listener.ts';
 import { Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
 
@@ -39,6 +39,9 @@ export function planDataPath(config: Config): DataPathPlan {
   return { config, pools: new Map(config.pools.map(pool => [pool.name, planPool(poolOptions(pool))])) };
 }
 
+/** How a worker reaches the master's count of clients; see proxy/admission.ts. */
+export type PlaceOffice = Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces'>;
+
 /** Everything of a worker that touches traffic, built from the configuration. */
 export class DataPath {
   private readonly clock = new Clock();
@@ -47,13 +50,27 @@ export class DataPath {
   private readonly lanes = new Map<string, Lane>();
   /** Pools that are gone from the configuration and finish what they have. */
   private readonly retiring = new Set<Promise<number>>();
-  private readonly systemCalls: SystemCalls | null;
+  private readonly frontendHost: FrontendHost;
   private clients = 0;
   private tickPeriodMs = 0;
 
-  constructor(log: Log, systemCalls: SystemCalls | null) {
+  constructor(log: Log, systemCalls: SystemCalls | null, office: PlaceOffice) {
     this.log = log;
-    this.systemCalls = systemCalls;
+    this.frontendHost = { systemCalls, nextClientId: () => ++this.clients, ...office };
+  }
+
+  /** The master's answer to `askForPlaces`. */
+  granted(pool: string, count: number, isForced: boolean): void {
+    const lane = this.lanes.get(pool);
+    if (lane !== undefined) lane.frontend.admission.granted(count, isForced);
+    else if (count > 0) this.frontendHost.giveBackPlaces(pool, count, false);
+  }
+
+  /** The master needs places for another worker. */
+  recall(pool: string): void {
+    const lane = this.lanes.get(pool);
+    if (lane !== undefined) lane.frontend.admission.recall();
+    else this.frontendHost.giveBackPlaces(pool, 0, true);
   }
 
   /**
@@ -93,10 +110,11 @@ export class DataPath {
       lane.pool.name = next.name;
       this.lanes.set(next.name, { ...lane, config: next });
       lane.pool.apply(plan, config.shutdownTimeoutMs);
+      if (lane.config.name !== next.name) lane.frontend.admission.reset();
       lane.frontend.reconfigure(frontendOptions(next));
     } else {
       const pool = new Pool(next.name, plan, { clock: this.clock, turn: this.turn, log: this.log });
-      const frontend = new Frontend(pool, frontendOptions(next), this.systemCalls, () => ++this.clients);
+      const frontend = new Frontend(pool, frontendOptions(next), this.frontendHost);
       this.lanes.set(next.name, { config: next, pool, frontend });
     }
     if (next.preconnect) this.lanes.get(next.name)?.pool.preconnect();
@@ -179,6 +197,7 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
       bufferBytes: config.clientBufferBytes,
       outputLimitBytes: config.clientOutputLimitBytes,
     },
+    maxClients: config.clientConnections,
     sendsToFirstKey: config.crossServer === 'first_key',
     tcpKeepalive: config.tcpKeepalive,
     backlog: config.backlog,

@@ -22,6 +22,10 @@ export type ToWorker =
   | { readonly type: 'drain' }
   /** Send a `report` with this id. */
   | { readonly type: 'report'; readonly id: number }
+  /** Places for so many more clients of the pool: the answer to `ask`. */
+  | { readonly type: 'grant'; readonly pool: string; readonly count: number; readonly isForced: boolean }
+  /** Give back the places that no client has. */
+  | { readonly type: 'recall'; readonly pool: string }
   /** Log to this file, or standard error, from this level on; `reopen` the file even if it is the same. */
   | { readonly type: 'log'; readonly level: LogLevel; readonly file: string | null; readonly reopen: boolean };
 
@@ -33,6 +37,10 @@ export type ToMaster =
   | { readonly type: 'leaving'; readonly why: string }
   /** The worker can't do its work; it exits after this. */
   | { readonly type: 'failed'; readonly message: string }
+  /** Wants places for so many more clients of the pool; `isForced`: they are in already. */
+  | { readonly type: 'ask'; readonly pool: string; readonly count: number; readonly isForced: boolean }
+  /** Needs so many places no more; `isAnswer`: to `recall`. */
+  | { readonly type: 'giveBack'; readonly pool: string; readonly count: number; readonly isAnswer: boolean }
   /** Last message of a worker that drained: how many clients it had to cut off. */
   | { readonly type: 'drained'; readonly clientsCut: number }
   /** `id`: of the `report` it answers; null: of its own accord. */
@@ -62,6 +70,8 @@ const TO_WORKER: Shapes<ToWorker> = {
   abandon: { id: isCount },
   drain: {},
   report: { id: isCount },
+  grant: { pool: isText, count: isCount, isForced: isFlag },
+  recall: { pool: isText },
   log: { level: isText, file: orNull(isText), reopen: isFlag },
 };
 
@@ -71,6 +81,8 @@ const TO_MASTER: Shapes<ToMaster> = {
   switched: { id: isCount },
   leaving: { why: isText },
   failed: { message: isText },
+  ask: { pool: isText, count: isCount, isForced: isFlag },
+  giveBack: { pool: isText, count: isCount, isAnswer: isFlag },
   drained: { clientsCut: isCount },
   report: { id: orNull(isCount), snapshot: isData },
 };

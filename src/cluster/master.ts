@@ -6,6 +6,7 @@ import { type ConfigChanges, configChanges } from '../config/changes.ts';
 import type { Config, HostPort, LogLevel } from '../config/config.ts';
 import { configWarnings } from '../config/warnings.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
+import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
 import { IncompleteError, RefusedError, StartError } from './errors.ts';
 import { createLog, type ReopenableLog } from './logger.ts';
 import { type AdminPlan, Monitoring } from './monitoring.ts';
@@ -73,6 +74,7 @@ export class Master implements WorkerSlotHost {
   private restartsInRemovedSlots = 0;
   private readonly monitoring: Monitoring;
   private readonly rounds = new ReportRounds();
+  private readonly quotas = new ConnectionQuotas();
   private isStarted = false;
   /** What changes the workers, one after the other. */
   private changing: Promise<unknown> = Promise.resolve();
@@ -88,6 +90,7 @@ export class Master implements WorkerSlotHost {
   constructor(config: Config, options: MasterOptions) {
     this.config = config;
     this.options = options;
+    this.quotas.setPools(config.pools);
     this.logFile = createLog(config.log, 'master');
     this.log = this.logFile.log;
     this.monitoring = new Monitoring(config, {
@@ -215,6 +218,7 @@ export class Master implements WorkerSlotHost {
     const before = this.config;
     this.generation = generation.id;
     this.config = config;
+    this.quotas.setPools(config.pools);
     const { closeObsolete, problems } = this.sockets.adopt(plan);
     if (before.log.level !== config.log.level) this.logFile.setLevel(config.log.level);
     this.tellLog(false);
@@ -340,12 +344,17 @@ export class Master implements WorkerSlotHost {
     if (this.slots.every(each => each.isServing)) this.onAllServing();
   }
 
+  onPlaces(worker: WorkerProcess, message: PlaceMessage): void {
+    this.quotas.receive(worker, message);
+  }
+
   onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void {
     this.monitoring.totals.update(worker.id, snapshot, worker.slot);
     if (id !== null) this.rounds.arrived(id, worker.slot);
   }
 
   onGone(worker: WorkerProcess): void {
+    this.quotas.retire(worker);
     this.monitoring.totals.retire(worker.id);
     this.rounds.gone(worker.slot);
     if (!this.isStarted) this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));

@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Config, LogLevel } from '../config/config.ts';
 import type { Log } from '../core/log.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
+import type { PlaceMessage } from './connection-quotas.ts';
 import { readToMaster, type ToMaster, type ToWorker } from './ipc.ts';
 import type { BoundHandle } from './listen-sockets.ts';
 
@@ -26,6 +27,7 @@ export interface WorkerProcessEvents {
   readonly log: Log;
   /** It serves by the generation that it names. */
   onServing(worker: WorkerProcess): void;
+  onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
   onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void;
   /** It drains of its own accord and will exit. */
   onLeaving(worker: WorkerProcess): void;
@@ -147,6 +149,10 @@ export class WorkerProcess {
         return;
       case 'drained':
         this.clientsCut = message.clientsCut;
+        return;
+      case 'ask':
+      case 'giveBack':
+        this.events.onPlaces(this, message);
         return;
       case 'report':
         this.events.onReport(this, message.id, message.snapshot);

@@ -1,6 +1,7 @@
 import type { LogLevel } from '../config/config.ts';
 import type { Log } from '../core/log.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
+import type { PlaceMessage } from './connection-quotas.ts';
 import type { ToWorker } from './ipc.ts';
 import {
   type Answer,
@@ -25,6 +26,7 @@ export interface WorkerSlotHost {
   /** The sockets of a slot, by pool. */
   socketsOf(slot: number): Sockets;
   onServing(slot: WorkerSlot): void;
+  onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
   onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void;
   /** A worker is gone. */
   onGone(worker: WorkerProcess): void;
@@ -187,6 +189,10 @@ export class WorkerSlot implements WorkerProcessEvents {
       this.host.onServing(this);
     }
     this.changed();
+  }
+
+  onPlaces(worker: WorkerProcess, message: PlaceMessage): void {
+    this.host.onPlaces(worker, message);
   }
 
   onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void {

@@ -64,6 +64,12 @@ class WorkerRole {
       case 'report':
         this.report(message.id);
         return;
+      case 'grant':
+        this.dataPath?.granted(message.pool, message.count, message.isForced);
+        return;
+      case 'recall':
+        this.dataPath?.recall(message.pool);
+        return;
       case 'log':
         this.setLog(message.level, message.file, message.reopen);
         return;
@@ -100,7 +106,10 @@ class WorkerRole {
   private start(slot: number, config: Config, level: LogLevel): void {
     this.log = openLog({ ...config.log, level }, `worker ${slot}`);
     this.logFile = config.log.file;
-    this.dataPath = new DataPath(this.log.log, this.systemCalls);
+    this.dataPath = new DataPath(this.log.log, this.systemCalls, {
+      askForPlaces: (pool, count, isForced) => send({ type: 'ask', pool, count, isForced }),
+      giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),
+    });
     this.setPriority(slot, config);
     setInterval(() => this.report(null), REPORT_PERIOD_MS).unref();
   }

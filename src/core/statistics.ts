@@ -40,6 +40,7 @@ export class PoolStats {
   responseBytes = 0;
   localReplies = 0;
   outputLimitCloses = 0;
+  turnedAway = 0;
 }
 
 /** Of one backend in one worker. */
@@ -178,6 +179,13 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     statsName: null,
     metric: 'ringmaster_pool_output_limit_closes_total',
     help: 'clients cut off because they did not read their replies (client_output_limit)',
+  },
+  {
+    field: 'turnedAway',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_clients_turned_away_total',
+    help: 'clients turned away because the pool was full (client_connections)',
   },
 ];
 

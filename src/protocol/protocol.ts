@@ -23,6 +23,8 @@ export interface Protocol {
   readonly crossServerReply: Buffer;
   /** The request grew over `maxRequestBytes`; the connection closes after it. */
   readonly tooLargeReply: Buffer;
+  /** The pool has as many clients as it may; the connection closes after it. */
+  readonly tooManyClientsReply: Buffer;
   /** How many kinds of server connections there are; see `Session.variant`. */
   readonly variants: number;
   /** Requests the proxy sends when a server connection opens, one after the other. */

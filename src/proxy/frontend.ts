@@ -7,6 +7,7 @@ import type { SystemCalls } from '../core/system-calls.ts';
 import type { Turn } from '../core/turn.ts';
 import type { Framer, ParserOptions, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
 import type { Pool } from '../upstream/pool.ts';
+import { Admission, type LeaseOffice } from './admission.ts';
 import { ClientConnection, type ClientHost, type ClientLimits } from './client-connection.ts';
 import { createListener, type ListenHandle } from './listener.ts';
 import { Router } from './router.ts';
@@ -15,12 +16,26 @@ export interface FrontendOptions {
   readonly protocol: Protocol;
   readonly parser: Omit<ParserOptions, 'maxRequestBytes' | 'poolName'>;
   readonly limits: ClientLimits;
+  /** Clients at once, over all workers; 0: unlimited. */
+  readonly maxClients: number;
   /** See `Router`. */
   readonly sendsToFirstKey: boolean;
   readonly tcpKeepalive: boolean;
   readonly backlog: number;
 }
 
+/** What a frontend needs of its worker. */
+export interface FrontendHost {
+  readonly systemCalls: SystemCalls | null;
+  /** Numbers clients within the worker. */
+  nextClientId(): number;
+  /** See `LeaseOffice`. */
+  askForPlaces(pool: string, count: number, isForced: boolean): void;
+  giveBackPlaces(pool: string, count: number, isAnswer: boolean): void;
+}
+
+/** How long a client that is turned away may take to read why. */
+const TURN_AWAY_MS = 2000;
 /** A client that drains is let go when it has had all its answers and has been silent for this long, … */
 const QUIET_MS = 100;
 /** … or, between two requests, when it talks on for this long. */
@@ -47,11 +62,11 @@ export class Frontend implements ClientHost {
   private drainTimer: NodeJS.Timeout | null = null;
   private onDrained: () => void = () => {};
 
-  /** `nextClientId` numbers clients within the worker. */
   private readonly nextClientId: () => number;
+  readonly admission: Admission;
 
-  constructor(pool: Pool, options: FrontendOptions, systemCalls: SystemCalls | null, nextClientId: () => number) {
-    this.systemCalls = systemCalls;
+  constructor(pool: Pool, options: FrontendOptions, worker: FrontendHost) {
+    this.systemCalls = worker.systemCalls;
     this.pool = pool;
     this.options = options;
     this.parserOptions = parserOptions(pool.name, options);
@@ -63,7 +78,17 @@ export class Frontend implements ClientHost {
     this.clock = pool.clock;
     this.turn = pool.turn;
     this.log = pool.log;
-    this.nextClientId = nextClientId;
+    this.nextClientId = worker.nextClientId;
+    const office: LeaseOffice = {
+      ask: (count, isForced) => worker.askForPlaces(this.poolName, count, isForced),
+      giveBack: (count, isAnswer) => worker.giveBackPlaces(this.poolName, count, isAnswer),
+    };
+    this.admission = new Admission(
+      office,
+      socket => this.admit(socket),
+      socket => this.turnAway(socket),
+    );
+    this.admission.setLimit(options.maxClients);
   }
 
   get poolName(): string {
@@ -80,13 +105,14 @@ export class Frontend implements ClientHost {
     this.parser = options.protocol.createParser(this.parserOptions);
     this.router = new Router(this.pool, options.protocol, options.sendsToFirstKey);
     this.limits = options.limits;
+    this.admission.setLimit(options.maxClients);
   }
 
   /** Accepts clients on a bound handle, and on no other any more; resolves when it listens. */
   async listen(handle: ListenHandle): Promise<void> {
     const { tcpKeepalive, backlog } = this.options;
     const before = this.listener;
-    this.listener = await createListener(handle, { tcpKeepalive, backlog }, socket => this.accept(socket));
+    this.listener = await createListener(handle, { tcpKeepalive, backlog }, socket => this.admission.enter(socket));
     this.listener.on('error', error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'));
     before?.close();
   }
@@ -97,6 +123,7 @@ export class Frontend implements ClientHost {
 
   removeClient(client: ClientConnection): void {
     this.clients.delete(client);
+    this.admission.leave();
     if (this.isDraining && this.clients.size === 0) this.drained();
   }
 
@@ -141,9 +168,17 @@ export class Frontend implements ClientHost {
     return size;
   }
 
-  private accept(socket: Socket): void {
-    const client = new ClientConnection(this.nextClientId(), socket, this);
-    this.clients.add(client);
+  private admit(socket: Socket): void {
+    this.clients.add(new ClientConnection(this.nextClientId(), socket, this));
+  }
+
+  private turnAway(socket: Socket): void {
+    this.stats.turnedAway++;
+    socket.on('error', () => {});
+    socket.setTimeout(TURN_AWAY_MS, () => socket.destroy());
+    // Whatever it has sent is read and dropped, else the error would be lost in a reset.
+    socket.resume();
+    socket.end(this.protocol.tooManyClientsReply);
   }
 }
 

@@ -35,6 +35,7 @@ export const memcachedProtocol: Protocol = {
   failureReply,
   crossServerReply: CROSS_SERVER,
   tooLargeReply: REQUEST_TOO_LARGE,
+  tooManyClientsReply: Buffer.from('ERROR Too many open connections\r\n'),
   variants: 1,
   handshake: () => [],
   probe,

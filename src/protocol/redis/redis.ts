@@ -16,6 +16,7 @@ export const redisProtocol: Protocol = {
   failureReply,
   crossServerReply: CROSS_SERVER,
   tooLargeReply: TOO_LARGE,
+  tooManyClientsReply: Buffer.from('-ERR max number of clients reached\r\n'),
   variants: REDIS_VARIANTS,
   handshake: handshakeRequests,
   probe: PROBE,

@@ -1,0 +1,124 @@
+import type { Socket } from 'node:net';
+
+/** The master's side of the limit, as a worker reaches it. */
+export interface LeaseOffice {
+  /** Asks for `count` more places; `Admission.granted` hears of it. `isForced`: the clients are here already. */
+  ask(count: number, isForced: boolean): void;
+  /** `isAnswer`: to a recall, also when there is nothing to give. */
+  giveBack(count: number, isAnswer: boolean): void;
+}
+
+/** Places asked for at once, so that not every connection costs a message. */
+const LEASE_MAX = 64;
+
+/**
+ * Keeps a pool's clients over all workers within `client_connections`. The master leases places to the workers;
+ * a client that finds none free waits for the master's word, and is let in or turned away.
+ */
+export class Admission {
+  private readonly office: LeaseOffice;
+  private readonly admit: (socket: Socket) => void;
+  private readonly turnAway: (socket: Socket) => void;
+  /** Over all workers; 0: unlimited, and nothing is leased. */
+  private limit = 0;
+  private leased = 0;
+  private used = 0;
+  private waiting: Socket[] = [];
+  private isAsking = false;
+
+  constructor(office: LeaseOffice, admit: (socket: Socket) => void, turnAway: (socket: Socket) => void) {
+    this.office = office;
+    this.admit = admit;
+    this.turnAway = turnAway;
+  }
+
+  /** Takes another limit; clients that are in stay. */
+  setLimit(limit: number): void {
+    const wasUnlimited = this.limit === 0;
+    this.limit = limit;
+    if (limit === 0) {
+      if (this.leased > 0) this.giveBack(this.leased, false);
+      this.admitWaiting();
+    } else if (wasUnlimited && this.used > 0) {
+      this.office.ask(this.used, true);
+    }
+  }
+
+  /** The master knows nothing of us any more: the pool has another name. */
+  reset(): void {
+    this.leased = 0;
+    this.isAsking = false;
+    if (this.limit === 0) return;
+    if (this.used > 0) this.office.ask(this.used, true);
+    if (this.waiting.length > 0) this.askForMore();
+  }
+
+  /** A client knocks: lets it in now, or later, or not at all. */
+  enter(socket: Socket): void {
+    if (this.limit === 0 || this.used < this.leased) {
+      this.used++;
+      this.admit(socket);
+      return;
+    }
+    this.waiting.push(socket);
+    // It may give up while it waits.
+    socket.once('error', () => {});
+    this.askForMore();
+  }
+
+  /** A client that was let in is gone. */
+  leave(): void {
+    this.used--;
+    if (this.limit === 0) return;
+    const spare = this.leased - this.used;
+    const keep = this.leaseSize();
+    if (spare >= 2 * keep) this.giveBack(spare - keep, false);
+  }
+
+  /** The master's answer to `ask`. None granted: the pool is full. */
+  granted(count: number, isForced: boolean): void {
+    this.leased += count;
+    if (!isForced) this.isAsking = false;
+    if (this.limit === 0) {
+      this.giveBack(this.leased, false);
+      return;
+    }
+    this.admitWaiting();
+    if (count === 0 && !isForced) {
+      for (const socket of this.waiting) this.turnAway(socket);
+      this.waiting = [];
+    } else if (this.waiting.length > 0) {
+      this.askForMore();
+    }
+  }
+
+  /** The master needs places for another worker. */
+  recall(): void {
+    this.giveBack(this.waiting.length > 0 ? 0 : Math.max(0, this.leased - this.used), true);
+  }
+
+  private admitWaiting(): void {
+    while (this.waiting.length > 0 && (this.limit === 0 || this.used < this.leased)) {
+      const socket = this.waiting.shift() as Socket;
+      if (socket.destroyed) continue;
+      this.used++;
+      this.admit(socket);
+    }
+  }
+
+  private askForMore(): void {
+    if (this.isAsking) return;
+    this.isAsking = true;
+    this.office.ask(Math.max(this.leaseSize(), this.waiting.length), false);
+  }
+
+  private giveBack(count: number, isAnswer: boolean): void {
+    this.leased -= count;
+    this.office.giveBack(count, isAnswer);
+  }
+
+  /** Few where the limit is low, lest places lie idle in one worker while another turns clients away. */
+  private leaseSize(): number {
+    return Math.max(1, Math.min(LEASE_MAX, this.limit >> 5));
+  }
+}

@@ -1,0 +1,115 @@
+// One Ringmaster with any pools over any ports, its clients and its metrics.
+import { readFileSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import { freePort, freePorts } from './free-port.ts';
+import { parsePrometheusText } from './prometheus-text.ts';
+import { RawClient, type RawClientOptions } from './raw-client.ts';
+import { type Ringmaster, startRingmaster } from './ringmaster.ts';
+import { waitFor } from './wait-for.ts';
+
+export interface PoolOfDaemon {
+  readonly protocol: 'redis' | 'memcached';
+  /** Ports of its servers on 127.0.0.1; they are named server-0, server-1, … */
+  readonly servers: readonly number[];
+  /** Further lines, e.g. ['timeout: 100']. */
+  readonly settings?: readonly string[];
+}
+
+export interface DaemonOptions {
+  readonly workers?: number;
+  /** Lines of the file's root, e.g. ['shutdown_timeout: 500']. */
+  readonly settings?: readonly string[];
+}
+
+export class Daemon {
+  readonly ringmaster: Ringmaster;
+  readonly adminPort: number;
+  private readonly ports: ReadonlyMap<string, number>;
+
+  constructor(ringmaster: Ringmaster, adminPort: number, ports: ReadonlyMap<string, number>) {
+    this.ringmaster = ringmaster;
+    this.adminPort = adminPort;
+    this.ports = ports;
+  }
+
+  /** Where clients of a pool connect. */
+  port(pool: string): number {
+    return this.ports.get(pool) as number;
+  }
+
+  client(pool: string, options?: RawClientOptions): Promise<RawClient> {
+    return RawClient.connect(this.port(pool), options);
+  }
+
+  /** GET of a page of the admin server. */
+  async page(path: string): Promise<{ status: number; body: string }> {
+    const response = await fetch(`http://127.0.0.1:${this.adminPort}${path}`);
+    return { status: response.status, body: await response.text() };
+  }
+
+  /** The sum of a metric's samples that carry these labels. */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const { body } = await this.page('/metrics');
+    const metric = parsePrometheusText(body).get(name);
+    if (metric === undefined) throw new Error(`there is no metric ${name}`);
+    return metric.samples
+      .filter(sample => Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
+      .reduce((sum, sample) => sum + sample.value, 0);
+  }
+
+  /** Resolves once the metric has the value. */
+  async untilMetric(name: string, labels: Readonly<Record<string, string>>, value: number): Promise<void> {
+    let last = Number.NaN;
+    const hasIt = async () => {
+      last = await this.metric(name, labels);
+      return last === value;
+    };
+    await waitFor(hasIt, { what: `${name} to be ${value}` }).catch(error => {
+      throw new Error(`${error.message}; it is ${last}`);
+    });
+  }
+
+  /** Resident memory of all workers, in bytes. */
+  residentBytes(): number {
+    return this.ringmaster.workerPids().reduce((sum, pid) => {
+      const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+      return sum + Number(kib) * 1024;
+    }, 0);
+  }
+
+  /** Lines of its log with this message. */
+  logged(message: RegExp): Record<string, unknown>[] {
+    return this.ringmaster
+      .stderr()
+      .split('\n')
+      .filter(line => line.startsWith('{'))
+      .map(line => JSON.parse(line) as Record<string, unknown>)
+      .filter(event => message.test(String(event.msg)));
+  }
+}
+
+/** Starts a Ringmaster with these pools; it ends with the test. */
+export async function startDaemon(
+  t: Pick<TestContext, 'after'>,
+  pools: Readonly<Record<string, PoolOfDaemon>>,
+  options: DaemonOptions = {},
+): Promise<Daemon> {
+  const names = Object.keys(pools);
+  const ports = await freePorts(names.length);
+  const adminPort = await freePort();
+  const lines = [`admin: 127.0.0.1:${adminPort}`, ...(options.settings ?? []), 'pools:'];
+  for (const [i, name] of names.entries()) {
+    const { protocol, servers, settings = [] } = pools[name] as PoolOfDaemon;
+    lines.push(
+      `  ${name}:`,
+      `    listen: 127.0.0.1:${ports[i]}`,
+      `    protocol: ${protocol}`,
+      ...settings.map(line => `    ${line}`),
+      '    servers:',
+      ...servers.map((port, server) => `      - 127.0.0.1:${port}:1 server-${server}`),
+    );
+  }
+  const ringmaster = await startRingmaster({ config: `${lines.join('\n')}\n`, workers: options.workers ?? 1 });
+  t.after(() => ringmaster.kill());
+  return new Daemon(ringmaster, adminPort, new Map(names.map((name, i) => [name, ports[i] as number])));
+}
