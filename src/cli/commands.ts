@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { checkFile } from './check.ts';
+import { askReload, askRestart, type ControlOptions, type ControlOutcome } from './control.ts';
 import { diffFiles } from './diff.ts';
 import { print } from './print.ts';
 import { routeKeys } from './route.ts';
@@ -46,6 +47,45 @@ export function addCommands(program: Command): void {
     .option('--json', 'for programs', false)
     .action(async (oldFile: string, newFile: string, flags: { json: boolean }) => {
       await print(diffFiles(oldFile, newFile, flags.json));
+    });
+
+  addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);
+  addControl(program, 'restart-workers', 'have the running daemon replace its workers one by one', askRestart);
+}
+
+function addControl(
+  program: Command,
+  name: string,
+  description: string,
+  ask: (options: ControlOptions) => Promise<ControlOutcome>,
+): void {
+  program
+    .command(name)
+    .description(`${description}: over its admin address, or by a signal`)
+    .addOption(new Option('-c, --conf-file <file>', "its configuration file (default: the daemon's)"))
+    .option('--admin <host:port>', "its admin address (default: the file's)")
+    .option('--token-file <file>', 'a file with the admin token (default: admin_token of the configuration file)')
+    .option('-p, --pid-file <file>', 'send a signal to the process in this file, instead of a request')
+    .option('--json', 'for programs', false)
+    .action(async (_flags: object, command: Command) => {
+      // Also `ringmaster -c FILE reload`.
+      const global = command.optsWithGlobals<{ confFile: string; pidFile?: string }>();
+      const own = command.opts<{
+        confFile?: string;
+        admin?: string;
+        tokenFile?: string;
+        pidFile?: string;
+        json: boolean;
+      }>();
+      const { text, exitCode } = await ask({
+        confFile: own.confFile ?? global.confFile,
+        admin: own.admin ?? null,
+        tokenFile: own.tokenFile ?? null,
+        pidFile: own.pidFile ?? global.pidFile ?? null,
+        asJson: own.json,
+      });
+      await print(text);
+      process.exitCode = exitCode;
     });
 }
 

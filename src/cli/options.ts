@@ -46,6 +46,8 @@ Examples:
   ringmaster check FILE                                 what is wrong, and what is probably not meant
   ringmaster route -c FILE user:42                      which server has that key
   ringmaster diff OLD NEW                               which keys a new file would move
+  ringmaster reload -c FILE                             serve by the file as it is now
+  ringmaster restart-workers -c FILE                    replace the workers, one by one
 
 Signals: TERM, INT drain and exit; HUP reload and reopen the log; USR1 reopen the log; USR2 replace the workers;
 TTIN, TTOU log more, log less.`;
@@ -76,7 +78,7 @@ export function createProgram(run: (options: DaemonOptions) => Promise<void>): C
     )
     .addOption(new Option('-m, --mbuf-size <bytes>', 'no effect: buffers size themselves').argParser(parseMbufSize))
     .addHelpText('after', EXAMPLES)
-    .usage('[flags]\n       ringmaster check|route|diff …')
+    .usage('[flags]\n       ringmaster check|route|diff|reload|restart-workers …')
     .allowExcessArguments()
     .action(async (flags: Record<string, unknown>) => {
       const [word] = program.args;

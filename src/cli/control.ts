@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
+import { addressText } from '../config/address-text.ts';
+import { parseHostPort } from '../config/addresses.ts';
+import type { Config, HostPort } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { type Answer, reloadText, restartText } from './control-text.ts';
+import { UsageError } from './usage-error.ts';
+
+export interface ControlOptions {
+  readonly confFile: string;
+  /** `host:port`, wins over the file's; null: the file's. */
+  readonly admin: string | null;
+  /** null: the token is the file's, if any. */
+  readonly tokenFile: string | null;
+  /** Send a signal to the process named there, instead of a request. */
+  readonly pidFile: string | null;
+  readonly asJson: boolean;
+}
+
+/** What to print, and the exit code: 0 done, 1 not. */
+export interface ControlOutcome {
+  readonly text: string;
+  readonly exitCode: 0 | 1;
+}
+
+interface Action {
+  readonly path: string;
+  readonly signal: NodeJS.Signals;
+  readonly signalText: string;
+  /** The answer of the daemon for people. */
+  text(answer: Answer): string;
+}
+
+const RELOAD: Action = {
+  path: '/-/reload',
+  signal: 'SIGHUP',
+  signalText: 'told to reload; whether it did stands in its log',
+  text: reloadText,
+};
+const RESTART: Action = {
+  path: '/-/restart-workers',
+  signal: 'SIGUSR2',
+  signalText: 'told to replace its workers; how that goes stands in its log',
+  text: restartText,
+};
+
+/** `ringmaster reload`. Throws a UsageError or ConfigError when it can't even ask. */
+export function askReload(options: ControlOptions): Promise<ControlOutcome> {
+  return ask(RELOAD, options);
+}
+
+/** `ringmaster restart-workers`. Throws a UsageError or ConfigError when it can't even ask. */
+export function askRestart(options: ControlOptions): Promise<ControlOutcome> {
+  return ask(RESTART, options);
+}
+
+async function ask(action: Action, options: ControlOptions): Promise<ControlOutcome> {
+  if (options.pidFile !== null) return signal(action, options.pidFile, options.asJson);
+  // With --admin, a file that can't be read, or has another daemon's token, must not be in the way.
+  const config = options.admin === null ? loadConfig(options.confFile) : null;
+  const address = options.admin === null ? adminOf(config as Config, options.confFile) : parseAdmin(options.admin);
+  const token = options.tokenFile === null ? (config?.adminToken ?? null) : readToken(options.tokenFile);
+  const { status, body } = await post(address, action.path, token);
+  const answer = parseAnswer(body, address);
+  const exitCode = status === 200 ? 0 : 1;
+  return { text: options.asJson ? body : action.text(answer), exitCode };
+}
+
+function signal({ signal: name, signalText }: Action, pidFile: string, asJson: boolean): ControlOutcome {
+  const pid = readPid(pidFile);
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code === 'ESRCH' ? 'there is no such process' : 'not permitted';
+    throw new UsageError(`cannot signal process ${pid} of ${pidFile}: ${why}`);
+  }
+  const text = asJson ? JSON.stringify({ result: 'signalled', pid, signal: name }) : `process ${pid} is ${signalText}`;
+  return { text: `${text}\n`, exitCode: 0 };
+}
+
+function readPid(pidFile: string): number {
+  const text = readFile(pidFile).trim();
+  const pid = /^[0-9]{1,10}$/.test(text) ? Number(text) : 0;
+  if (pid < 2) throw new UsageError(`${pidFile} does not hold the number of a process`);
+  return pid;
+}
+
+function adminOf({ admin }: Config, file: string): HostPort {
+  if (admin === null) {
+    throw new UsageError(
+      `${file} has no admin address; give -p PIDFILE to send a signal instead, or --admin HOST:PORT`,
+    );
+  }
+  if (admin.port === 0) {
+    throw new UsageError(`${file} lets the system choose the admin port; give --admin HOST:PORT, the log names it`);
+  }
+  return admin;
+}
+
+function parseAdmin(text: string): HostPort {
+  try {
+    return parseHostPort(text, 1, 'bracketed-ipv6').address;
+  } catch (error) {
+    throw new UsageError(`--admin ${text}: ${(error as Error).message}`);
+  }
+}
+
+function readToken(file: string): string {
+  const token = readFile(file).trim();
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new UsageError(`${file} does not hold a token`);
+  return token;
+}
+
+function readFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}
+
+/** No time limit: a restart takes as long as the clients of the workers take. */
+function post(
+  address: HostPort,
+  path: string,
+  token: string | null,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const host = ['0.0.0.0', '::'].includes(address.host) ? 'localhost' : address.host;
+  const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'ECONNREFUSED' ? 'nobody listens there' : error.message;
+      const hint = 'is the daemon running, and is this its admin address?';
+      reject(new UsageError(`no answer from ${addressText(address)}: ${why}; ${hint}`));
+    };
+    const asked = request({ host, port: address.port, path, method: 'POST', headers, agent: false });
+    asked.on('error', fail);
+    asked.on('response', (response: IncomingMessage) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (text: string) => {
+        body += text;
+      });
+      response.on('error', fail);
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+    });
+    asked.end();
+  });
+}
+
+function parseAnswer(body: string, address: HostPort): Answer {
+  try {
+    const answer = JSON.parse(body);
+    if (typeof answer.result === 'string') return answer;
+  } catch {
+    // Not JSON: not ours.
+  }
+  throw new UsageError(`${addressText(address)} is not the admin address of a Ringmaster that knows this command`);
+}
