@@ -19,7 +19,7 @@ export class Problems {
   /** `offset` counts characters of the text; below 0: the file as a whole. */
   add(offset: number, path: string, message: string): void {
     const { line, col } = offset < 0 ? { line: 0, col: 0 } : this.lines.linePos(offset);
-    this.found.push({ file: this.file, line, column: col, path, message, offset });
+    this.found.push({ file: this.file, line, column: col, path: visible(path), message: visible(message), offset });
   }
 
   lineOf(offset: number): number {
@@ -31,4 +31,9 @@ export class Problems {
     const sorted = this.found.toSorted((a, b) => a.offset - b.offset);
     return sorted.map(({ offset: _, ...problem }) => problem);
   }
+}
+
+/** Control characters that came from the file, as escapes: a message is one line, and not for the terminal to act on. */
+function visible(text: string): string {
+  return text.replace(/\p{Cc}/gu, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

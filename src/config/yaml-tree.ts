@@ -52,9 +52,11 @@ const MAX_DEPTH = 32;
  * Duplicate keys are problems too, but the tree is still returned.
  */
 export function readYamlTree(text: string, lineCounter: LineCounter, problems: Problems): YamlNode | null {
+  // Not left to the parser: where it loses its way it counts no lines.
+  lineCounter.addNewLine(0);
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lineCounter.addNewLine(at + 1);
   const document = parseDocument(text, {
     schema: 'failsafe',
-    lineCounter,
     uniqueKeys: false,
     prettyErrors: false,
   });

@@ -95,3 +95,16 @@ test('positions are right whatever ends the lines, and with a byte order mark', 
   for (const end of ['\n', '\r\n', '\r']) assert.deepEqual(configProblems(bad.replaceAll('\n', end)), want);
   assert.deepEqual(configProblems(`\ufeff${bad}`), want);
 });
+
+test('a mistake is placed in its own line, also where YAML is past making sense', () => {
+  const problems = configProblems('pools:\n  p:\n   }listen: 127.0.0.1:22121\n    redis: true\n');
+  assert.deepEqual([...new Set(problems.map(each => each.split(':')[0]))], ['3', '4']);
+});
+
+test('control characters of the file do not get into messages', () => {
+  const text = GOOD.replace('127.0.0.1:6379', '"127.0.0.1:6379:1\\e[2J"').replace('protocol', '"proto\\ncol"');
+  const problems = configProblems(text);
+  assert.ok(problems.length > 0);
+  for (const problem of problems) assert.doesNotMatch(problem, /\p{Cc}/u);
+  assert.match(problems.join(' '), /\\u001b\[2J/);
+});
