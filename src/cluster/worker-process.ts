@@ -7,7 +7,7 @@ import { readToMaster, type ToMaster, type ToWorker } from './ipc.ts';
 import type { BoundHandle } from './listen-sockets.ts';
 
 /** A worker that says nothing for so long when it is asked something hangs. */
-const ANSWER_WITHIN_MS = 5000;
+const ANSWER_WITHIN_MS = 3000;
 
 /** A configuration with the number by which master and workers speak of it. */
 export interface Generation {
