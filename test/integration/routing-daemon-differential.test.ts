@@ -1,7 +1,9 @@
 // As routing-differential.test.ts, with a running Ringmaster in place of the ring: the same file, one after the other.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { test } from 'node:test';
-import { freePorts } from '../support/free-port.ts';
+import { temporaryDirectory } from '../support/child.ts';
+import { freePort } from '../support/free-port.ts';
 import { startNameServers } from '../support/name-servers.ts';
 import { startNutcracker } from '../support/nutcracker.ts';
 import { askPlaces, placeDifferences } from '../support/places.ts';
@@ -22,21 +24,20 @@ test('a Ringmaster in the place of nutcracker asks the same server for every key
   const pools = randomPools(random, POOLS, names.addresses);
   const keys = pools.map(pool => randomKeys(random, KEYS_PER_POOL, pool.hashTag));
 
-  const [statsPort, ...ports] = await freePorts(POOLS + 1);
-  const config = twemproxyFile(
-    pools,
-    ports.map(port => `127.0.0.1:${port}`),
-  );
+  const statsPort = await freePort();
+  const directory = temporaryDirectory('routing');
+  const sockets = pools.map(pool => path.join(directory, `${pool.name}.sock`));
+  const config = twemproxyFile(pools, sockets);
   const nutcracker = await startNutcracker(config);
   t.after(() => nutcracker.kill());
   const theirs: string[][] = [];
-  for (const [i, port] of ports.entries()) theirs.push(await askPlaces(port, keys[i]!));
+  for (const [i, socket] of sockets.entries()) theirs.push(await askPlaces(socket, keys[i]!));
   await nutcracker.stop();
 
   const ringmaster = await startRingmaster({ config, workers: 2, args: ['-a', '127.0.0.1', '-s', String(statsPort)] });
   t.after(() => ringmaster.kill());
   for (const [i, pool] of pools.entries()) {
-    const ours = await askPlaces(ports[i]!, keys[i]!);
+    const ours = await askPlaces(sockets[i]!, keys[i]!);
     assert.deepEqual(placeDifferences(keys[i]!, ours, theirs[i]!), [], `${pool.name}, ROUTING_SEED=${seed}\n${config}`);
   }
   await ringmaster.stop();

@@ -1,9 +1,11 @@
 // Random streams of commands through nutcracker, through Ringmaster and to a server by itself: the same bytes come back,
 // but for the differences listed here, each of which stands in docs/from-twemproxy.md.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { temporaryDirectory } from '../support/child.ts';
 import { comparableMemcachedReply, comparableRedisReply } from '../support/comparable-replies.ts';
-import { freePorts } from '../support/free-port.ts';
+import { freePort } from '../support/free-port.ts';
 import { type MemcachedServer, startMemcached } from '../support/memcached-server.ts';
 import {
   ASK_SYNC,
@@ -123,15 +125,9 @@ describe('random commands', () => {
     for (let i = 0; i < 2 * SERVERS + 1; i++) redisServers.push(await startRedis());
     for (let i = 0; i < 2 * SERVERS + 1; i++) memcachedServers.push(await startMemcached());
     await Promise.all(redisServers.map(server => server.command('SCRIPT', 'LOAD', LOADED_SCRIPT)));
-    const [r1, r2, r3, m1, m2, m3, stats] = (await freePorts(7)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    const stats = await freePort();
+    const directory = temporaryDirectory('wire');
+    const [r1, r2, r3, m1, m2, m3] = [1, 2, 3, 4, 5, 6].map(i => path.join(directory, `${i}.sock`)) as Six;
     const redisPorts = redisServers.map(server => server.port);
     const memcachedPorts = memcachedServers.map(server => server.port);
     const theirs = SERVERS;
@@ -193,9 +189,11 @@ describe('random commands', () => {
   });
 });
 
+type Six = [string, string, string, string, string, string];
+
 /** Sends `bytes` and FIN; all that comes until the other side ends. */
-async function askToEnd(port: number, bytes: string): Promise<string> {
-  const client = await RawClient.connect(port);
+async function askToEnd(target: number | string, bytes: string): Promise<string> {
+  const client = await RawClient.connect(target);
   client.send(bytes);
   client.end();
   const reply = await client.readToEnd();
@@ -203,9 +201,9 @@ async function askToEnd(port: number, bytes: string): Promise<string> {
   return reply.toString('latin1');
 }
 
-function pool(name: string, port: number, isRedis: boolean, ports: readonly number[]): string {
+function pool(name: string, socket: string, isRedis: boolean, ports: readonly number[]): string {
   const servers = ports.map((each, i) => `    - 127.0.0.1:${each}:1 server${i}\n`);
-  return `${name}:\n  listen: 127.0.0.1:${port}\n  redis: ${isRedis}\n  hash_tag: "{}"\n  servers:\n${servers.join('')}`;
+  return `${name}:\n  listen: ${socket}\n  redis: ${isRedis}\n  hash_tag: "{}"\n  servers:\n${servers.join('')}`;
 }
 
 /** Differences that were seen, by their place in the list of the allowed ones. */

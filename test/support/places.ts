@@ -2,9 +2,9 @@
 import { RawClient } from './raw-client.ts';
 import { encodeCommand, parseReply, RespError } from './resp-reader.ts';
 
-/** The place that the pool on `port` of 127.0.0.1 gets each of the keys from, or `error …`. */
-export async function askPlaces(port: number, keys: readonly Buffer[]): Promise<string[]> {
-  const client = await RawClient.connect(port);
+/** The place that the pool on a port of 127.0.0.1, or on a unix socket, gets each of the keys from, or `error …`. */
+export async function askPlaces(pool: number | string, keys: readonly Buffer[]): Promise<string[]> {
+  const client = await RawClient.connect(pool);
   client.send(Buffer.concat(keys.map(key => encodeCommand('GET', key))));
   const replies = await client.readReplies(keys.length);
   client.destroy();

@@ -80,7 +80,7 @@ const LOCAL = templates(`
   HELLO | HELLO 2 | INFO | INFO server | COMMAND COUNT | CLIENT ID | CLIENT LIST | TIME | CONFIG GET databases | COMMAND
 `);
 /** … and the server by itself must not hear of it. */
-const LOCAL_ALONE = templates('HELLO 3 | SELECT 3');
+const LOCAL_ALONE = templates('SELECT 3');
 
 /** Not to be had through a proxy. */
 const REFUSED = templates(`

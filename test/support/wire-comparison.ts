@@ -21,12 +21,12 @@ export interface WireProtocol {
   comparable(command: WireCommand, frameReply: Buffer): string;
 }
 
-/** Ports of 127.0.0.1. `repair`: a Ringmaster pool in front of nutcracker's servers. */
+/** Ports of 127.0.0.1, or unix sockets. `repair`: a Ringmaster pool in front of nutcracker's servers. */
 export interface WireSides {
-  readonly nutcracker: number;
-  readonly ringmaster: number;
-  readonly direct: number;
-  readonly repair: number;
+  readonly nutcracker: number | string;
+  readonly ringmaster: number | string;
+  readonly direct: number | string;
+  readonly repair: number | string;
 }
 
 /** Comparable replies; null: the connection was closed without one, or the command was not sent. */
@@ -59,10 +59,10 @@ export async function runStream(
 async function askPipelined(
   stream: readonly WireCommand[],
   protocol: WireProtocol,
-  port: number,
+  target: number | string,
   random: SeededRandom,
 ): Promise<string[]> {
-  const client = await RawClient.connect(port);
+  const client = await RawClient.connect(target);
   const sending = sendInPieces(client, Buffer.concat(stream.map(protocol.frame)), random);
   const replies: string[] = [];
   for (const command of stream) replies.push(await readReply(client, command, protocol));
