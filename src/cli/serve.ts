@@ -25,9 +25,16 @@ export async function serve(options: DaemonOptions): Promise<void> {
   const master = new Master(config, {
     pidFile: options.pidFile,
     statsAddress: statsAddress(config, options),
-    load: () => withFlags(loadConfig(options.confFile), options),
+    load: () => {
+      const loaded = withFlags(loadConfig(options.confFile), options);
+      warn(loaded);
+      return loaded;
+    },
   });
-  for (const { path, message } of configWarnings(config)) master.log.warn({ setting: path }, message);
+  const warn = (loaded: Config) => {
+    for (const { path, message } of configWarnings(loaded)) master.log.warn({ setting: path }, message);
+  };
+  warn(config);
   const ended = followSignals(master);
   try {
     await master.start();

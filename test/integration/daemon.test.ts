@@ -241,10 +241,13 @@ test('the pid file of another process is left alone', async () => {
   assert.equal(readFileSync(daemon.pidFile, 'utf8'), `${process.pid}\n`);
 });
 
-test('what is odd about the file stands in the log from the start', async () => {
-  const config = native(await freePort()).replace('servers:', 'hash_tag: "{}"\n    servers:');
-  const ringmaster = await startRingmaster({ config });
+test('what is odd about the file stands in the log, from the start and after a reload', async () => {
+  const good = native(await freePort());
+  const ringmaster = await startRingmaster({ config: good.replace('servers:', 'hash_tag: "{}"\n    servers:') });
   const [warning] = entriesOf(ringmaster.stderr(), 'no effect: the pool has one server, which gets every key');
   assert.equal(warning!.setting, 'pools.p.hash_tag');
+  ringmaster.writeConfig(good.replace('servers:', 'hash_tag: "##"\n    servers:'));
+  ringmaster.signal('SIGHUP');
+  await ringmaster.until(() => ringmaster.stderr().includes('both characters are the same'), 'the new warning');
   await ringmaster.stop();
 });
