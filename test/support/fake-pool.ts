@@ -19,10 +19,13 @@ import { RawClient } from './raw-client.ts';
 export class SentRequest {
   readonly request: Request;
   readonly bytes: Buffer;
+  /** Of the connection it was sent on. */
+  readonly variant: number;
 
-  constructor(request: Request, bytes: Buffer) {
+  constructor(request: Request, bytes: Buffer, variant: number) {
     this.request = request;
     this.bytes = bytes;
+    this.variant = variant;
   }
 
   /** The request as text. */
@@ -58,7 +61,10 @@ export class FakeBackendOfPool {
   /** Requests fail with it before `send` returns. */
   failsWith: FailureReason | null = null;
 
-  connectionFor(): this {
+  private variant = 0;
+
+  connectionFor(_clientId: number, variant: number): this {
+    this.variant = variant;
     return this;
   }
 
@@ -67,7 +73,7 @@ export class FakeBackendOfPool {
       cutEnd > cutStart
         ? Buffer.concat([buf.subarray(start, cutStart), buf.subarray(cutEnd, end)])
         : Buffer.from(buf.subarray(start, end));
-    const sent = new SentRequest(request, bytes);
+    const sent = new SentRequest(request, bytes, this.variant);
     this.sent.push(sent);
     if (this.failsWith !== null) sent.fail(this.failsWith);
   }
