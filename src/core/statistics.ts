@@ -122,7 +122,7 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     kind: 'counter',
     statsName: 'forward_error',
     metric: 'ringmaster_pool_forward_errors_total',
-    help: 'requests that failed before they reached a server',
+    help: 'requests that no server answered, or that could not be sent to one server alone',
   },
   {
     field: 'fragments',

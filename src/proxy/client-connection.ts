@@ -192,6 +192,7 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
   }
 
   onFailure(request: Request, reason: FailureReason): void {
+    this.host.stats.forwardError++;
     if (request.isStreaming) {
       // Half of the reply is with the client already; only a closed connection tells it that the rest won't come.
       this.destroy();

@@ -117,7 +117,6 @@ export class Router {
   }
 
   private refuse(origin: RequestOrigin, request: Request): void {
-    this.pool.stats.forwardError++;
     origin.onFailure(request, 'no_backend');
   }
 

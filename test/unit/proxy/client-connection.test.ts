@@ -66,6 +66,16 @@ describe('replies leave in the order of the requests', () => {
     frontend.backend(0).sent[0]!.reply(bulk('a'));
     const want = `${bulk('a')}-ERR Connection refused\r\n${bulk('c')}`;
     assert.equal((await far.readUntil(want.length)).toString(), want);
+    assert.equal(frontend.stats.forwardError, 1);
+  });
+
+  test('a split request that fails is one error, in however many parts', async t => {
+    const frontend = new FakeFrontend(2);
+    const { far } = await frontend.connect(t);
+    for (const index of [0, 1]) frontend.backend(index).failsWith = 'connection_refused';
+    far.send(encodeCommand('MGET', '0a', '1b'));
+    assert.equal((await far.readReply()).toString(), '-ERR Connection refused\r\n');
+    assert.equal(frontend.stats.forwardError, 1);
   });
 
   test('a noreply request is answered by nothing, and its error neither', async t => {
