@@ -4,6 +4,7 @@ import { ConfigError, type ConfigProblem, formatProblem } from '../config/errors
 import { type ConfigFile, loadConfigFile } from '../config/load.ts';
 import { checkWarnings } from './check-warnings.ts';
 import { type Machine, thisMachine } from './machine.ts';
+import { type OpenFiles, openFiles } from './open-files.ts';
 import { serverShares } from './pool-ring.ts';
 import { counted, grouped, percent, textTable } from './text-table.ts';
 
@@ -28,7 +29,7 @@ export function checkFile(file: string, options: CheckOptions): { text: string; 
   const isGood = loaded !== null && !(options.isStrict && warnings.length > 0);
   const text = options.asJson
     ? toJson(file, loaded?.config ?? null, problems, warnings, machine)
-    : toText(file, loaded?.config ?? null, problems, warnings);
+    : toText(file, loaded?.config ?? null, problems, warnings, machine);
   return { text, exitCode: isGood ? 0 : 1 };
 }
 
@@ -70,7 +71,7 @@ function toJson(
     form: config?.form ?? null,
     problems: problems.map(plain),
     warnings: warnings.map(plain),
-    maxOpenFiles: Number.isFinite(machine.maxOpenFiles) ? machine.maxOpenFiles : null,
+    openFiles: config === null ? null : openFilesJson(openFiles(config, machine)),
     pools: pools ?? [],
   };
   return `${JSON.stringify(json, null, 2)}\n`;
@@ -81,6 +82,7 @@ function toText(
   config: Config | null,
   problems: readonly ConfigProblem[],
   warnings: readonly ConfigProblem[],
+  machine: Machine,
 ): string {
   let text = problems.map(problem => `${formatProblem(problem)}\n`).join('');
   if (config === null) return `${text}${file}: syntax is invalid, ${counted(problems.length, 'problem')}\n`;
@@ -94,6 +96,7 @@ function toText(
     });
     text += `${textTable([['server', 'address', 'weight', 'share of keys'], ...rows], '  ', [2, 3])}\n`;
   }
+  text += `${openFilesText(openFiles(config, machine))}\n`;
   const servers = config.pools.reduce((sum, pool) => sum + pool.servers.length, 0);
   const what = `${counted(config.pools.length, 'pool')}, ${counted(servers, 'server')}`;
   return `${text}${file}: syntax is ok, ${what}, ${counted(warnings.length, 'warning')}\n`;
@@ -101,4 +104,16 @@ function toText(
 
 function warningText({ path, message }: ConfigProblem): string {
   return path === '' ? `warning: ${message}` : `warning: ${path}: ${message}`;
+}
+
+function openFilesJson(files: OpenFiles): object {
+  const clients = files.isUnbounded ? null : files.clients;
+  const limit = Number.isFinite(files.limit) ? files.limit : null;
+  return { workers: files.workers, perWorker: { servers: files.servers, clients }, limit };
+}
+
+function openFilesText({ workers, servers, clients, isUnbounded, limit }: OpenFiles): string {
+  const needs = isUnbounded ? `${grouped(servers)}, and one for each client` : `up to ${grouped(servers + clients)}`;
+  const may = Number.isFinite(limit) ? `may have ${grouped(limit)}` : 'may have any number';
+  return `open files: each of ${counted(workers, 'worker')} needs ${needs}; it ${may}`;
 }

@@ -8,40 +8,59 @@ const OWN_FILES = 32;
 /** A worker that has room for fewer clients, and no `client_connections` to bound them, is worth a word. */
 const FEW_CLIENTS = 1000;
 
+/** The open files of one worker. */
+export interface OpenFiles {
+  readonly workers: number;
+  /** Its own and those to the servers. */
+  readonly servers: number;
+  /** Those of its part of the clients, as far as `client_connections` bounds them. */
+  readonly clients: number;
+  /** A pool has no such bound. */
+  readonly isUnbounded: boolean;
+  /** Infinity: none. */
+  readonly limit: number;
+}
+
+/** How many files a worker may come to need when all pools are in full use, and how many it may have. */
+export function openFiles(config: Config, machine: Machine): OpenFiles {
+  const workers = config.workers === 'auto' ? machine.cores : config.workers;
+  return {
+    workers,
+    servers: OWN_FILES + config.pools.reduce((sum, pool) => sum + serverFiles(pool), 0),
+    clients: config.pools.reduce((sum, pool) => sum + clientFiles(pool, workers), 0),
+    isUnbounded: config.pools.some(pool => pool.clientConnections === 0),
+    limit: machine.maxOpenFiles,
+  };
+}
+
 /** Warnings of pools whose connections cannot fit into the open files that a worker may have. */
 export function openFilesWarnings(config: Config, machine: Machine): ConfigWarning[] {
-  const warnings: ConfigWarning[] = [];
-  const limit = machine.maxOpenFiles;
-  const workers = config.workers === 'auto' ? machine.cores : config.workers;
+  const { workers, servers, clients, isUnbounded, limit } = openFiles(config, machine);
   const may = `; a worker may have ${grouped(limit)}: raise its limit (LimitNOFILE, ulimit -n)`;
-  let [servers, clients] = [0, 0];
-  for (const pool of config.pools) {
+  const warnings = config.pools.flatMap(pool => {
     const [ofServers, ofClients] = [serverFiles(pool), clientFiles(pool, workers)];
     const path = poolPath(config, pool);
-    servers += ofServers;
-    clients += ofClients;
     if (OWN_FILES + ofServers > limit) {
       const what = `${counted(pool.servers.length, 'server')} × server_connections ${pool.serverConnections}`;
-      warnings.push({ path: `${path}.servers`, message: `${what} needs ${counted(ofServers, 'open file')}${may}` });
-    } else if (OWN_FILES + ofServers + ofClients > limit) {
-      const what = `${grouped(pool.clientConnections)} clients over ${counted(workers, 'worker')} and`;
-      const message = `${what} ${counted(ofServers, 'server connection')} need ${grouped(OWN_FILES + ofServers + ofClients)} open files${may}`;
-      warnings.push({ path: `${path}.client_connections`, message });
+      return [{ path: `${path}.servers`, message: `${what} needs ${counted(ofServers, 'open file')}${may}` }];
     }
-  }
+    const needed = OWN_FILES + ofServers + ofClients;
+    if (needed <= limit) return [];
+    const what = `${grouped(pool.clientConnections)} clients over ${counted(workers, 'worker')}`;
+    const message = `${what} and ${counted(ofServers, 'server connection')} need ${grouped(needed)} open files${may}`;
+    return [{ path: `${path}.client_connections`, message }];
+  });
   if (warnings.length > 0) return warnings;
-  const needed = OWN_FILES + servers + clients;
-  const isUnbounded = config.pools.some(pool => pool.clientConnections === 0);
-  if (needed > limit) {
-    warnings.push({ path: '', message: `all pools together need ${grouped(needed)} open files for each worker${may}` });
-  } else if (isUnbounded && limit - needed < FEW_CLIENTS) {
-    const room = `${grouped(limit - needed)} clients for each worker`;
-    warnings.push({
-      path: '',
-      message: `leaves open files for ${room}, and client_connections does not bound them${may}`,
-    });
+  const room = limit - servers - clients;
+  if (room < 0) {
+    const message = `all pools together need ${grouped(servers + clients)} open files for each worker${may}`;
+    return [{ path: '', message }];
   }
-  return warnings;
+  if (isUnbounded && room < FEW_CLIENTS) {
+    const what = `leaves open files for ${grouped(room)} clients for each worker`;
+    return [{ path: '', message: `${what}, and client_connections does not bound them${may}` }];
+  }
+  return [];
 }
 
 /** Of one worker; besides its connections, the listening socket. */

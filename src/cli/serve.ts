@@ -25,16 +25,10 @@ export async function serve(options: DaemonOptions): Promise<void> {
   const master = new Master(config, {
     pidFile: options.pidFile,
     statsAddress: statsAddress(config, options),
-    load: () => {
-      const loaded = withFlags(loadConfig(options.confFile), options);
-      warn(loaded);
-      return loaded;
-    },
+    load: () => withFlags(loadConfig(options.confFile), options),
   });
-  const warn = (loaded: Config) => {
-    for (const { path, message } of configWarnings(loaded)) master.log.warn({ setting: path }, message);
-  };
-  warn(config);
+  // What a reload finds odd is in its answer and its log entry.
+  for (const { path, message } of configWarnings(config)) master.log.warn({ setting: path }, message);
   const ended = followSignals(master);
   try {
     await master.start();

@@ -18,12 +18,13 @@ test('a good file: its servers and their shares, exit code 0', async () => {
   const { code, stdout, stderr } = await runRingmaster(['check', file]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   assert.equal(
-    stdout,
+    stdout.replace(/^open files: each of \d+ workers? needs 35, and .*$/m, 'open files: …'),
     `sessions: redis on 127.0.0.1:22121, ketama, fnv1a_64
   server  address         weight  share of keys
   one     127.0.0.1:6379       1        49.66 %
   two     127.0.0.1:6380       1        50.34 %
 
+open files: …
 ${file}: syntax is ok, 1 pool, 2 servers, 0 warnings
 `,
   );
@@ -77,11 +78,9 @@ test('--json has the same, for programs', async () => {
   const file = writeConfigFile(ODD);
   const { code, stdout } = await runRingmaster(['check', '--json', file]);
   assert.equal(code, 0);
-  const { warnings, pools, ...rest } = JSON.parse(stdout);
-  assert.deepEqual(
-    { ...rest, maxOpenFiles: 0 },
-    { file, isValid: true, form: 'twemproxy', problems: [], maxOpenFiles: 0 },
-  );
+  const { warnings, pools, openFiles, ...rest } = JSON.parse(stdout);
+  assert.deepEqual(rest, { file, isValid: true, form: 'twemproxy', problems: [] });
+  assert.deepEqual(openFiles.perWorker, { servers: 40, clients: null });
   for (const [i, { line, column, path, message }] of warnings.entries()) {
     assert.match(`${line}:${column}: ${path}: ${message}`, ODD_WARNINGS[i]!);
   }
@@ -109,8 +108,9 @@ test('a limit on open files that cannot suffice is seen', async () => {
   const command = `ulimit -n 200 && exec "$0" "$@"`;
   const { code, stdout } = await run('/bin/sh', ['-c', command, process.execPath, main, 'check', '--json', file]);
   assert.equal(code, 0);
-  const { warnings, maxOpenFiles } = JSON.parse(stdout);
-  assert.equal(maxOpenFiles, 200);
+  const { warnings, openFiles } = JSON.parse(stdout);
+  assert.equal(openFiles.limit, 200);
+  assert.deepEqual(openFiles.perWorker, { servers: 35, clients: Math.ceil(1000 / openFiles.workers) });
   assert.equal(warnings.length, 1);
   assert.equal(`${warnings[0].line}: ${warnings[0].path}`, '8: sessions.client_connections');
   assert.match(warnings[0].message, /1,000 clients over \d+ workers? and 3 .* a worker may have 200/);
