@@ -177,6 +177,7 @@ function poolOptions(config: PoolConfig): PoolOptions {
       db: config.redisDb,
       connections: config.serverConnections,
       timeoutMs: config.timeoutMs,
+      queueTimeoutMs: config.queueTimeoutMs,
       connectTimeoutMs: config.connectTimeoutMs,
       maxInflight: config.maxInflight,
       outputLimitBytes: config.serverOutputLimitBytes,
@@ -198,6 +199,7 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
       outputLimitBytes: config.clientOutputLimitBytes,
     },
     maxClients: config.clientConnections,
+    idleTimeoutMs: config.clientIdleTimeoutMs,
     sendsToFirstKey: config.crossServer === 'first_key',
     tcpKeepalive: config.tcpKeepalive,
     backlog: config.backlog,
@@ -205,6 +207,11 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
 }
 
 function tickPeriodMs(pools: readonly PoolConfig[]): number {
-  const shortestMs = Math.min(...pools.filter(pool => pool.timeoutMs > 0).map(pool => pool.timeoutMs / 10));
+  const shortestMs = Math.min(
+    ...pools
+      .flatMap(pool => [pool.timeoutMs, pool.queueTimeoutMs])
+      .filter(ms => ms > 0)
+      .map(ms => ms / 10),
+  );
   return Math.min(TICK_MAX_MS, Math.max(TICK_MIN_MS, shortestMs));
 }

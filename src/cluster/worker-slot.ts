@@ -15,6 +15,8 @@ import {
 const YOUNG_MS = 2000;
 const RESTART_MIN_MS = 100;
 const RESTART_MAX_MS = 5000;
+/** When so many successors have died, `replace` says that it can't be done. */
+const GIVE_UP_DEATHS = 3;
 /** What a worker that drains gets on top of `shutdown_timeout` before it is killed. */
 const EXIT_GRACE_MS = 1000;
 
@@ -114,18 +116,19 @@ export class WorkerSlot implements WorkerProcessEvents {
 
   /**
    * Puts a successor in the worker's place. Resolves when it serves, and then the worker is told to leave; with the
-   * worker, or null when there was none to replace. Rejects after `withinMs`: then the worker goes on serving until
-   * some successor does.
+   * worker, or null when there was none to replace. Rejects when successors die, or after `withinMs`: then the worker
+   * goes on serving until some successor does.
    */
   async replace(withinMs: number): Promise<WorkerProcess | null> {
     const { worker } = this;
     if (worker === null || this.isStopping) return null;
     this.leaving.set(worker, null);
     this.start();
-    const successor = this.worker;
-    const isReplaced = await this.until(() => this.worker?.isServing === true || this.isStopping, withinMs);
-    if (isReplaced) return worker;
-    const why = successor?.failure ?? this.lastDeath ?? `it did not serve within ${withinMs} ms`;
+    const deaths = this.restarts;
+    const isHopeless = () => this.restarts - deaths >= GIVE_UP_DEATHS;
+    await this.until(() => this.worker?.isServing === true || this.isStopping || isHopeless(), withinMs);
+    if (this.worker?.isServing === true || this.isStopping) return worker;
+    const why = isHopeless() ? this.lastDeath : `it did not serve within ${withinMs} ms`;
     throw new Error(`worker slot ${this.index}: no successor for process ${worker.pid}: ${why}`);
   }
 

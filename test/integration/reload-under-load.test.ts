@@ -73,7 +73,7 @@ test(`${RELOADS} reloads in a row under load: no request fails, nothing is left 
     `admin: 127.0.0.1:${adminPort}\nshutdown_timeout: 5s\npools:\n` +
     `  main: { listen: '127.0.0.1:${port}', protocol: redis, timeout: ${timeoutMs}ms, servers: [${servers.join(', ')}] }\n` +
     others;
-  const other = `  other: { listen: '127.0.0.1:${otherPort}', protocol: redis, servers: ['${c}'] }\n`;
+  const other = `  other: { listen: '127.0.0.1:${otherPort}', protocol: redis, preconnect: true, servers: ['${c}'] }\n`;
   const shapes = [
     file([a, b], 5000),
     file([a, b, c], 5000, other),
