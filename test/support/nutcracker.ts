@@ -10,6 +10,8 @@ export interface NutcrackerOptions {
   readonly mbufBytes?: number;
   /** Log level, -v 0 to 11. */
   readonly verbosity?: number;
+  /** How old its statistics may be at most, -i; 30 s by default. */
+  readonly statsIntervalMs?: number;
 }
 
 /** A real twemproxy. */
@@ -50,6 +52,7 @@ export async function startNutcracker(config: string, options: NutcrackerOptions
     String(statsPort),
   ];
   if (options.mbufBytes !== undefined) args.push('-m', String(options.mbufBytes));
+  if (options.statsIntervalMs !== undefined) args.push('-i', String(options.statsIntervalMs));
   if (options.verbosity !== undefined) args.push('-v', String(options.verbosity));
 
   const log = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
