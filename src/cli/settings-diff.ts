@@ -28,6 +28,8 @@ const POOL: Written<Omit<PoolConfig, 'name' | 'servers'>> = {
   distribution: ['distribution', String],
   timeoutMs: ['timeout', ms => (ms === 0 ? 'none' : duration(ms))],
   connectTimeoutMs: ['connect_timeout', duration],
+  queueTimeoutMs: ['queue_timeout', duration],
+  clientIdleTimeoutMs: ['client_idle_timeout', duration],
   backlog: ['backlog', String],
   clientConnections: ['client_connections', String],
   tcpKeepalive: ['tcpkeepalive', String],

@@ -47,6 +47,10 @@ export interface PoolConfig {
   /** From enqueue to reply; 0: none. */
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
+  /** How long a request may wait for a connection; 0: as long as `timeoutMs`. */
+  readonly queueTimeoutMs: number;
+  /** 0: none. */
+  readonly clientIdleTimeoutMs: number;
   /** Of the listening socket. */
   readonly backlog: number;
   /** Clients connected at once; 0: unlimited. */

@@ -59,6 +59,8 @@ export function finishPool(draft: PoolDraft): PoolConfig {
     distribution: fields.distribution,
     timeoutMs: fields.timeout,
     connectTimeoutMs: fields.connect_timeout,
+    queueTimeoutMs: fields.queue_timeout,
+    clientIdleTimeoutMs: fields.client_idle_timeout,
     backlog: fields.backlog,
     clientConnections: fields.client_connections,
     tcpKeepalive: fields.tcpkeepalive,

@@ -72,13 +72,21 @@ export const poolSchema = z.strictObject({
     takes: 'duration',
     about: 'How long connecting to a server may take.',
   }),
+  queue_timeout: setting(durationOrNone().prefault('none'), {
+    takes: 'duration, or none',
+    about: 'How long a request may wait for a connection to its server; `none`: as long as `timeout`.',
+  }),
   backlog: setting(count(0).prefault('512'), {
     takes: 'number',
     about: 'Connections the kernel holds for us until they are accepted, for each worker.',
   }),
   client_connections: setting(count(0).prefault('0'), {
     takes: 'number',
-    about: 'Clients connected at once; 0: unlimited. More are turned away.',
+    about: 'Clients connected at once, over all workers; 0: unlimited. More are turned away with an error.',
+  }),
+  client_idle_timeout: setting(durationOrNone().prefault('none'), {
+    takes: 'duration, or none',
+    about: 'A client that has been silent this long, with nothing to be answered, is closed.',
   }),
   tcpkeepalive: setting(flag().prefault('false'), {
     takes: 'true, false',

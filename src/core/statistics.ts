@@ -41,6 +41,7 @@ export class PoolStats {
   localReplies = 0;
   outputLimitCloses = 0;
   turnedAway = 0;
+  idleCloses = 0;
 }
 
 /** Of one backend in one worker. */
@@ -186,6 +187,13 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     statsName: null,
     metric: 'ringmaster_pool_clients_turned_away_total',
     help: 'clients turned away because the pool was full (client_connections)',
+  },
+  {
+    field: 'idleCloses',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_idle_closes_total',
+    help: 'clients closed because they were silent for client_idle_timeout',
   },
 ];
 

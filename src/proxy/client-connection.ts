@@ -117,6 +117,12 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
     return isAnswered && this.activeAtMs <= sinceMs;
   }
 
+  /** Nothing is owed to it, and it has sent nothing since `sinceMs`; it may have stopped inside a request. */
+  isIdle(sinceMs: number): boolean {
+    const isOwedNothing = this.pending.length === 0 && this.unparsed === null && this.outbox.unsentBytes === 0;
+    return isOwedNothing && this.activeAtMs <= sinceMs;
+  }
+
   /** Ends the connection as soon as all pending requests are answered; takes no new ones. */
   drain(): void {
     this.stopReading();

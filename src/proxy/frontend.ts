@@ -18,6 +18,8 @@ export interface FrontendOptions {
   readonly limits: ClientLimits;
   /** Clients at once, over all workers; 0: unlimited. */
   readonly maxClients: number;
+  /** A client that is silent this long is closed; 0: none is. */
+  readonly idleTimeoutMs: number;
   /** See `Router`. */
   readonly sendsToFirstKey: boolean;
   readonly tcpKeepalive: boolean;
@@ -41,6 +43,7 @@ const QUIET_MS = 100;
 /** … or, between two requests, when it talks on for this long. */
 const DRAIN_GRACE_MS = 1000;
 const DRAIN_LOOK_MS = 25;
+const IDLE_LOOK_MIN_MS = 10;
 
 /** The client side of one pool in one worker: its listener, its clients, and what these share. */
 export class Frontend implements ClientHost {
@@ -60,6 +63,7 @@ export class Frontend implements ClientHost {
   private listener: Server | null = null;
   private isDraining = false;
   private drainTimer: NodeJS.Timeout | null = null;
+  private idleTimer: NodeJS.Timeout | null = null;
   private onDrained: () => void = () => {};
 
   private readonly nextClientId: () => number;
@@ -89,6 +93,7 @@ export class Frontend implements ClientHost {
       socket => this.turnAway(socket),
     );
     this.admission.setLimit(options.maxClients);
+    this.watchIdle(options.idleTimeoutMs);
   }
 
   get poolName(): string {
@@ -106,6 +111,7 @@ export class Frontend implements ClientHost {
     this.router = new Router(this.pool, options.protocol, options.sendsToFirstKey);
     this.limits = options.limits;
     this.admission.setLimit(options.maxClients);
+    this.watchIdle(options.idleTimeoutMs);
   }
 
   /** Accepts clients on a bound handle, and on no other any more; resolves when it listens. */
@@ -142,11 +148,29 @@ export class Frontend implements ClientHost {
       await nextTurn();
     }
     this.isDraining = true;
+    this.watchIdle(0);
     this.listener?.close();
     if (this.clients.size === 0) return;
     const startedAtMs = this.clock.refresh();
     this.drainTimer = setInterval(() => this.letGoOfQuiet(startedAtMs), DRAIN_LOOK_MS);
     await gone;
+  }
+
+  /** Looks through all clients a few times per timeout, so a client is closed at most a quarter of it too late. */
+  private watchIdle(timeoutMs: number): void {
+    if (this.idleTimer !== null) clearInterval(this.idleTimer);
+    this.idleTimer = null;
+    if (timeoutMs <= 0) return;
+    const closeIdle = () => {
+      const sinceMs = this.clock.refresh() - timeoutMs;
+      for (const client of this.clients) {
+        if (!client.isIdle(sinceMs)) continue;
+        this.stats.idleCloses++;
+        client.drain();
+      }
+    };
+    this.idleTimer = setInterval(closeIdle, Math.max(IDLE_LOOK_MIN_MS, timeoutMs / 4));
+    this.idleTimer.unref();
   }
 
   private letGoOfQuiet(startedAtMs: number): void {

@@ -168,7 +168,9 @@ export class BackendConnection {
 
   /** Fails what is overdue. Only the head need be looked at: requests are in the order they were sent. */
   checkDeadline(nowMs: number): void {
-    const { timeoutMs } = this.backend.options;
+    const { options } = this.backend;
+    const isWaiting = this.state !== READY && options.queueTimeoutMs > 0;
+    const timeoutMs = isWaiting ? options.queueTimeoutMs : options.timeoutMs;
     const head = this.inflight.peek();
     if (timeoutMs <= 0 || head === undefined || nowMs - head.startedAtMs < timeoutMs) return;
     this.backend.stats.serverTimedout++;
@@ -271,6 +273,8 @@ export class BackendConnection {
       this.isProbing = false;
       this.backend.probeSucceeded();
     }
+    // What has waited is written now, and its time begins.
+    for (let i = 0; i < this.inflight.length; i++) this.inflight.at(i).startedAtMs = this.backend.clock.nowMs;
     this.outbox?.unblock();
   }
 

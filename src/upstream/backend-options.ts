@@ -10,8 +10,10 @@ export interface BackendOptions {
   readonly password: string | null;
   readonly db: number;
   readonly connections: number;
-  /** From the hand-over to the connection to the end of the reply; 0: none. */
+  /** From the moment a request is written to the end of its reply; 0: none. */
   readonly timeoutMs: number;
+  /** How long a request may wait for the connection; 0: as long as `timeoutMs`. */
+  readonly queueTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly maxInflight: number;
   readonly outputLimitBytes: number;

@@ -65,6 +65,7 @@ export class BackendUnderTest implements BackendHost {
         db: 0,
         connections: 1,
         timeoutMs: 0,
+        queueTimeoutMs: 0,
         connectTimeoutMs: 5000,
         maxInflight: 1 << 20,
         outputLimitBytes: 1 << 30,

@@ -20,6 +20,8 @@ pools:
     distribution: modula
     timeout: 400ms
     connect_timeout: 1s
+    queue_timeout: 2s
+    client_idle_timeout: 1m
     backlog: 1024
     client_connections: 10
     tcpkeepalive: true
@@ -64,6 +66,8 @@ test('every key of the native form arrives in the configuration', () => {
         distribution: 'modula',
         timeoutMs: 400,
         connectTimeoutMs: 1000,
+        queueTimeoutMs: 2000,
+        clientIdleTimeoutMs: 60_000,
         backlog: 1024,
         clientConnections: 10,
         tcpKeepalive: true,
@@ -119,6 +123,8 @@ test('what is left out has its default', () => {
         distribution: 'ketama',
         timeoutMs: 0,
         connectTimeoutMs: 5000,
+        queueTimeoutMs: 0,
+        clientIdleTimeoutMs: 0,
         backlog: 512,
         clientConnections: 0,
         tcpKeepalive: false,
