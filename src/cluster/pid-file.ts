@@ -1,9 +1,16 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
-/** Writes this process's id. Throws an Error that names the file. */
+/**
+ * Writes this process's id. Who waits for the file to appear finds it whole: a new one gets its name when it is written.
+ * One that exists (of a process that was killed, a link, a device) is written in place. Throws an Error that names the
+ * file.
+ */
 export function writePidFile(path: string): void {
   try {
-    writeFileSync(path, `${process.pid}\n`);
+    const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    const written = isThere ? path : `${path}.${process.pid}`;
+    writeFileSync(written, `${process.pid}\n`);
+    if (!isThere) renameSync(written, path);
   } catch (error) {
     throw new Error(`cannot write the pid file ${path}: ${(error as Error).message}`);
   }
