@@ -107,9 +107,17 @@ test('ioredis: AUTH with the password of the pool, which is also that of the ser
   await assert.rejects(none.client.get('k'), /NOAUTH/);
 });
 
-test('node-redis: connecting, strings, hashes, pipelines of a turn, MULTI as a pipeline, scripts, a clean end', async t => {
+// RESP3 is what it speaks unless told otherwise.
+for (const [what, options] of [
+  ['as it is', {}],
+  ['told to speak RESP2', { RESP: 2 }],
+] as const) {
+  test(`node-redis ${what}: strings, hashes, pipelines, scripts, a clean end`, t => workWithNodeRedis(t, options));
+}
+
+async function workWithNodeRedis(t: TestContext, options: { readonly RESP?: 2 }): Promise<void> {
   const { port } = await startRedisPool(t, SPREAD);
-  const client = createClient({ url: `redis://127.0.0.1:${port}`, RESP: 2 });
+  const client = createClient({ url: `redis://127.0.0.1:${port}`, ...options });
   const { errors } = watch(client);
   await client.connect();
   t.after(() => client.isOpen && client.destroy());
@@ -139,13 +147,13 @@ test('node-redis: connecting, strings, hashes, pipelines of a turn, MULTI as a p
   assert.equal(await client.ping(), 'PONG');
   await client.close();
   assert.deepEqual(errors, []);
-});
+}
 
 test('node-redis: AUTH by the address', async t => {
   const settings = [`redis_auth: '${PASSWORD}'`];
   const { port } = await startRedisPool(t, { ...SPREAD, settings, redis: { requirepass: PASSWORD } });
   const url = `redis://default:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/0`;
-  const client = createClient({ url, RESP: 2 });
+  const client = createClient({ url });
   const { errors } = watch(client);
   await client.connect();
   t.after(() => client.destroy());

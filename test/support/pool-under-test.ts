@@ -6,6 +6,8 @@ import { RawClient, type RawClientOptions } from './raw-client.ts';
 import { type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
 import { type Ringmaster, startRingmaster } from './ringmaster.ts';
 
+const PORT_ATTEMPTS = 3;
+
 export interface PoolOptions {
   /** How many servers; one unless given. */
   readonly servers?: number;
@@ -50,8 +52,29 @@ async function startPool<Server extends { readonly port: number }>(
   servers: readonly Server[],
   options: PoolOptions,
 ): Promise<PoolUnderTest<Server>> {
-  const port = await freePort();
-  const config = [
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort();
+    try {
+      const ringmaster = await startRingmaster({
+        config: configOf(protocol, port, servers, options),
+        workers: options.workers ?? 1,
+      });
+      t.after(() => ringmaster.kill());
+      return { port, servers, ringmaster, client: clientOptions => RawClient.connect(port, clientOptions) };
+    } catch (error) {
+      // Somebody else was given the same free port.
+      if (attempt === PORT_ATTEMPTS || !/address (?:already|is) in use/.test((error as Error).message)) throw error;
+    }
+  }
+}
+
+function configOf(
+  protocol: 'redis' | 'memcached',
+  port: number,
+  servers: readonly { readonly port: number }[],
+  options: PoolOptions,
+): string {
+  const lines = [
     'admin: false',
     'pools:',
     '  tested:',
@@ -62,7 +85,5 @@ async function startPool<Server extends { readonly port: number }>(
     // Named, so that keys are spread alike whatever the ports are.
     ...servers.map((server, i) => `      - 127.0.0.1:${server.port}:1 server-${i}`),
   ];
-  const ringmaster = await startRingmaster({ config: `${config.join('\n')}\n`, workers: options.workers ?? 1 });
-  t.after(() => ringmaster.kill());
-  return { port, servers, ringmaster, client: clientOptions => RawClient.connect(port, clientOptions) };
+  return `${lines.join('\n')}\n`;
 }
