@@ -5,6 +5,8 @@ import { counted, grouped } from './text-table.ts';
 
 /** What a worker has open before any client or server: node's own, the log, the channel to the master. Measured: 24. */
 const OWN_FILES = 32;
+/** Redis clients of RESP3 have server connections of their own beside those of RESP2. */
+const CONNECTION_SETS: Readonly<Record<PoolConfig['protocol'], number>> = { redis: 2, memcached: 1 };
 /** A worker that has room for fewer clients, and no `client_connections` to bound them, is worth a word. */
 const FEW_CLIENTS = 1000;
 
@@ -41,7 +43,9 @@ export function openFilesWarnings(config: Config, machine: Machine): ConfigWarni
     const [ofServers, ofClients] = [serverFiles(pool), clientFiles(pool, workers)];
     const path = poolPath(config, pool);
     if (OWN_FILES + ofServers > limit) {
-      const what = `${counted(pool.servers.length, 'server')} × server_connections ${pool.serverConnections}`;
+      const versions = pool.protocol === 'redis' ? ' × 2 for RESP3' : '';
+      const each = `server_connections ${pool.serverConnections}${versions}`;
+      const what = `${counted(pool.servers.length, 'server')} × ${each}`;
       return [{ path: `${path}.servers`, message: `${what} needs ${counted(ofServers, 'open file')}${may}` }];
     }
     const needed = OWN_FILES + ofServers + ofClients;
@@ -65,7 +69,7 @@ export function openFilesWarnings(config: Config, machine: Machine): ConfigWarni
 
 /** Of one worker; besides its connections, the listening socket. */
 function serverFiles(pool: PoolConfig): number {
-  return 1 + pool.servers.length * pool.serverConnections;
+  return 1 + pool.servers.length * pool.serverConnections * CONNECTION_SETS[pool.protocol];
 }
 
 /** Of one worker, when the kernel spreads them evenly. */

@@ -111,7 +111,7 @@ export const poolSchema = z.strictObject({
   }),
   server_connections: setting(count(1, MAX_SERVER_CONNECTIONS).prefault('1'), {
     takes: 'number',
-    about: 'Connections to each server, for each worker.',
+    about: 'Connections to each server, for each worker; in Redis pools as many again for clients that speak RESP3.',
   }),
   server_retry_timeout: setting(duration(0).prefault('30s'), {
     takes: 'duration',

@@ -110,7 +110,7 @@ test('ioredis at its default settings', async t => {
   await client.hset('h', { a: 1 });
   assert.deepEqual(await client.hgetall('h'), { a: '1' });
   await client.zadd('z', '1.5', 'm');
-  assert.deepEqual(await client.zrange('z', 0, -1, 'WITHSCORES'), ['m', '1.5']);
+  assert.deepEqual(await client.zrange('z', '0', '-1', 'WITHSCORES'), ['m', '1.5']);
   assert.match(String(await client.call('CLIENT', 'INFO')), / resp=3 /);
   assert.deepEqual(await client.mget('s', 'none'), ['v', null]);
   assert.equal(await client.quit(), 'OK');

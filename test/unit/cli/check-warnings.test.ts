@@ -6,8 +6,13 @@ import { parseConfig } from '../../../src/config/load.ts';
 
 const ROOMY: Machine = { cores: 2, maxOpenFiles: 20_000, firstFreePort: 1024 };
 
-function warningsOf(pool: string, machine: Partial<Machine> = {}, top = 'admin: false\n'): string[] {
-  const text = `${top}pools:\n  p:\n    protocol: memcached\n    ${pool.trim().replaceAll('\n', '\n    ')}\n`;
+function warningsOf(
+  pool: string,
+  machine: Partial<Machine> = {},
+  top = 'admin: false\n',
+  protocol = 'memcached',
+): string[] {
+  const text = `${top}pools:\n  p:\n    protocol: ${protocol}\n    ${pool.trim().replaceAll('\n', '\n    ')}\n`;
   return checkWarnings(parseConfig(text, 'f'), { ...ROOMY, ...machine }).map(
     ({ path, message }) => `${path}: ${message}`,
   );
@@ -57,6 +62,13 @@ const CASES: readonly [what: string, pool: string, want: RegExp, machine?: Parti
 for (const [what, pool, want, machine, top] of CASES) {
   test(`${what} is warned about`, () => assert.match(warningsOf(pool, machine, top).join('\n'), want));
 }
+
+test('a Redis pool has server connections for both versions of the protocol', () => {
+  const pool = `${TWO}server_connections: 100`;
+  const warnings = (maxOpenFiles: number) => warningsOf(pool, { maxOpenFiles }, 'admin: false\n', 'redis').join('\n');
+  assert.match(warnings(300), /2 servers × server_connections 100 × 2 for RESP3 needs 401 open files/);
+  assert.equal(warnings(20_000), '');
+});
 
 test('what just suffices is no reason to warn', () => {
   assert.deepEqual(warningsOf(`${TWO}client_connections: 4000`, { maxOpenFiles: 2035 }), []);
