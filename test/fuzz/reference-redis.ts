@@ -74,7 +74,7 @@ export function splitWords(line: string): string[] | null {
   for (;;) {
     rest = rest.replace(/^[\t-\r \0]+/, '');
     if (rest === '') return words;
-    let word = /^[^\t-\r \0"']*/.exec(rest)![0];
+    let word = /^[^\t\n\r \0"']*/.exec(rest)![0];
     rest = rest.slice(word.length);
     if (rest[0] === '"') {
       const found = /^"((?:\\.|[^"\\])*)"(?![^\t-\r \0])/s.exec(rest);

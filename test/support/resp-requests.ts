@@ -128,6 +128,8 @@ export const REQUESTS: readonly RequestCase[] = [
   inline('GET a\n', ROUTE_KEY, ['GET', 'a'], ['a']),
   inline("  set\t\"a\\x00\\xfF b\\n\"  'it\\'s\\n'\r\n", ROUTE_KEY, ['set', 'a\0\xff b\n', "it's\\n"], ['a\0\xff b\n']),
   inline('mget a"b c" ""\r\n', ROUTE_SPLIT, ['mget', 'ab c', ''], ['ab c', '']),
+  inline('\v\fget a\vb\f\r\n', ROUTE_KEY, ['get', 'a\vb\f'], ['a\vb\f']),
+  inline('get "a"\v\r\n', ROUTE_KEY, ['get', 'a'], ['a']),
   inline('get "\\xzz\\q"\r\n', ROUTE_KEY, ['get', 'xzzq'], ['xzzq']),
   local('PING', words('PING'), 'ping', '+PONG\r\n'),
   local('PING inline', 'PING\r\n', 'ping', '+PONG\r\n'),

@@ -5,6 +5,8 @@ import { targetNamed } from '../fuzz/targets.ts';
 const FOUND: readonly (readonly [target: string, latin1: string])[] = [
   // An inline request over max_request_bytes was taken when it came in one piece.
   ['redis requests, small limit', `PING ${'v'.repeat(1100)}\n`],
+  // A vertical tab or form feed ended a word (found with a real server).
+  ['redis requests', '(\v\n'],
   // SCRIPT EXISTS passed on what was no array of bits.
   ['redis coalescers', 't0\n*1\r\n*-1\r\n'],
   // A sum beyond 2^53 was not exact.

@@ -1,7 +1,7 @@
 // Inline requests: a line of words instead of an array of bulk strings, as people type them into telnet.
 // The quoting rules are those of sdssplitargs in Redis's sds.c:
 //
-//   words are separated by white space
+//   words are separated by white space; inside a word, vertical tabs and form feeds belong to it
 //   "…"   \n \r \t \b \a \xHH, and \ before anything else stands for that byte
 //   '…'   \' stands for '
 //   a closing quote must be followed by white space or the end of the line
@@ -21,7 +21,7 @@ export function splitInline(buf: Buffer, start: number, end: number): Buffer[] |
     for (; at < end; at++) {
       const byte = buf[at]!;
       if (quote === 0) {
-        if (isSpace(byte)) break;
+        if (isSpace(byte) && byte !== VERTICAL_TAB && byte !== FORM_FEED) break;
         if (byte === DOUBLE_QUOTE || byte === SINGLE_QUOTE) quote = byte;
         else scratch[length++] = byte;
       } else if (byte === quote) {
@@ -70,6 +70,8 @@ function hexDigit(byte: number): number {
 }
 
 const TAB = 9;
+const VERTICAL_TAB = 11;
+const FORM_FEED = 12;
 const CARRIAGE_RETURN = 13;
 const SPACE = 32;
 const DOUBLE_QUOTE = 34;
