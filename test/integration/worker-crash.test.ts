@@ -220,6 +220,18 @@ describe('TERM', () => {
     await client.closed;
   });
 
+  test('a second time: the master ends at once, the worker still answers', async t => {
+    const scene = await start(t);
+    const client = await waitingClient(scene);
+    scene.daemon.signal('SIGTERM');
+    await logged(scene.daemon, /^worker drains/);
+    scene.daemon.signal('SIGTERM');
+    await waitFor(() => !isAlive(scene.daemon.pid), { what: 'the end of the master' });
+    scene.redis.thaw();
+    assert.equal(String(await client.readReply()), '$1\r\nv\r\n');
+    await client.closed;
+  });
+
   test('ends a worker that hangs', async t => {
     const { daemon } = await start(t, { top: 'shutdown_timeout: 100ms\n' });
     process.kill(daemon.workerPids()[0]!, 'SIGSTOP');

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import type { ReadinessReport } from '../../../src/admin/readiness.ts';
-import { AdminServer, type AdminServerOptions } from '../../../src/admin/server.ts';
+import { AdminServer, type AdminServerOptions, type ControlAnswer } from '../../../src/admin/server.ts';
 import { CollectedLog } from '../../support/collected-log.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { within } from '../../support/wait-for.ts';
@@ -122,6 +122,75 @@ describe('pages', () => {
     const { status } = await ask('*1\r\n$4\r\nPING\r\n');
     assert.equal(status, 400);
   });
+});
+
+describe('control', () => {
+  const control = new Map([['/-/act', async () => ({ status: 409, body: { result: 'refused' } })]]);
+  const post = (path: string, more = '') => `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${more}\r\n`;
+
+  test('answers a POST in JSON, with its status', async t => {
+    const { ask } = await start(t, { control });
+    const { status, head, body } = await ask(post('/-/act'));
+    assert.deepEqual([status, JSON.parse(body)], [409, { result: 'refused' }]);
+    assert.match(head, /^content-type: application\/json\r$/m);
+  });
+
+  test('does nothing on GET', async t => {
+    let isDone = false;
+    const act = async () => {
+      isDone = true;
+      return { status: 200, body: {} };
+    };
+    const acts = new Map([['/-/act', act]]);
+    const { ask } = await start(t, { control: acts });
+    const { status, head } = await ask(get('/-/act'));
+    assert.equal(status, 405);
+    assert.match(head, /^allow: post\r?$/m);
+    assert.equal(isDone, false);
+  });
+
+  test('asks for the token, and logs who comes without; as it is at the time', async t => {
+    let token: string | null = 'abc';
+    const { ask, log } = await start(t, { control, token: () => token });
+    const { status, head } = await ask(post('/-/act'));
+    assert.equal(status, 401);
+    assert.match(head, /^www-authenticate: bearer\r?$/m);
+    assert.deepEqual(log.lines, ['warn admin request refused']);
+    assert.equal((await ask(post('/-/act', 'Authorization: Bearer abc\r\n'))).status, 409);
+    token = null;
+    assert.equal((await ask(post('/-/act'))).status, 409);
+  });
+
+  test('is not cut off, however long it takes', async t => {
+    const slow = new Map([
+      ['/-/act', () => new Promise<ControlAnswer>(resolve => setTimeout(resolve, 300, { status: 200, body: {} }))],
+    ]);
+    const { ask } = await start(t, { control: slow, clientTimeoutMs: 50 });
+    assert.equal((await ask(post('/-/act'))).status, 200);
+  });
+});
+
+test('/config gives the configuration, but not to a page that made a name point here', async t => {
+  const { ask } = await start(t, { config: () => ({ workers: 3 }) });
+  const { status, body } = await ask('GET /config HTTP/1.1\r\nHost: localhost:1\r\n\r\n');
+  assert.deepEqual([status, JSON.parse(body)], [200, { workers: 3 }]);
+  assert.equal((await ask(get('/config'))).status, 403);
+});
+
+test('another address takes over; who is being answered at the old one still gets the answer', async t => {
+  const gate = Promise.withResolvers<void>();
+  const { server, port, ask } = await start(t, { fresh: () => gate.promise });
+  const client = await RawClient.connect(port);
+  client.send(get('/metrics'));
+  await ask(get('/healthz'));
+  const next = await server.open({ host: '127.0.0.1', port: 0 });
+  server.use(next);
+  await assert.rejects(RawClient.connect(port), { code: 'ECONNREFUSED' });
+  gate.resolve();
+  assert.match((await client.readToEnd()).toString(), /^HTTP\/1\.1 200 /);
+  const other = await RawClient.connect(next.address.port);
+  other.send(get('/healthz'));
+  assert.match((await other.readToEnd()).toString(), /^HTTP\/1\.1 200 /);
 });
 
 describe('figures', () => {
