@@ -51,7 +51,7 @@ export class Totals {
   /** Takes over another config. Pools and servers that stay, by name, keep what they have counted. */
   setPools(pools: readonly PoolNames[]): void {
     const old = new Map(this.entries.map(entry => [entry.name, entry]));
-    this.entries = pools.map(({ name, servers }) => {
+    this.entries = pools.toSorted((a, b) => compareNames(a.name, b.name)).map(({ name, servers }) => {
       const entry = old.get(name) ?? new PoolEntry(name);
       entry.setServers(servers);
       return entry;
@@ -90,7 +90,7 @@ export class Totals {
     for (const entry of this.entries) entry.update(id, undefined);
   }
 
-  /** Pools in the order of the config; the servers of each in twemproxy's order. */
+  /** Pools, and the servers of each, in twemproxy's order. */
   pools(): PoolSnapshot[] {
     return this.entries.map(entry => entry.total());
   }
@@ -130,7 +130,7 @@ class PoolEntry {
   }
 }
 
-/** By length in bytes, then by bytes, as twemproxy sorts its servers. */
+/** By length in bytes, then by bytes, as twemproxy sorts its pools and servers. */
 function compareNames(a: string, b: string): number {
   return Buffer.byteLength(a) - Buffer.byteLength(b) || Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -72,13 +72,13 @@ test('who connects gets one line of JSON with the figures of all workers, then t
 test('names are escaped, and those that are numbers keep their place', async t => {
   const totals = new Totals([
     { name: 'a "b" \\', servers: [{ name: 'é\n' }] },
-    { name: '7', servers: [{ name: '1' }] },
+    { name: '1234567890', servers: [{ name: '1' }] },
   ]);
   const { port } = await start(t, totals);
   const text = (await (await RawClient.connect(port)).readToEnd()).toString();
   const stats = JSON.parse(text);
   assert.equal(stats['a "b" \\']['é\n'].requests, 0);
-  assert.ok(text.indexOf('"7": {') > text.indexOf('"é\\n": {'));
+  assert.ok(text.indexOf('"1234567890": {') > text.indexOf('"é\\n": {'));
 });
 
 describe('figures', () => {

@@ -42,6 +42,14 @@ test('pools and servers of the config are there, with zeros, before any worker h
   assert.deepEqual(totals.workers(), []);
 });
 
+test('pools come in the order of twemproxy too', () => {
+  const totals = new Totals(['sessions', 'b', 'feeds', 'a'].map(name => ({ name, servers: [] })));
+  assert.deepEqual(
+    totals.pools().map(({ name }) => name),
+    ['a', 'b', 'feeds', 'sessions'],
+  );
+});
+
 test('servers come in the order of twemproxy: by length in bytes, then by bytes', () => {
   const names = ['zz', 'é', 'a', 'b', 'ccc', 'aa', 'Z'];
   const totals = new Totals([{ name: 'p', servers: names.map(name => ({ name })) }]);
