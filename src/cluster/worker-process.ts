@@ -72,7 +72,7 @@ export class WorkerProcess {
     this.worker = worker;
     this.id = worker.id;
     this.pid = worker.process.pid;
-    worker.on('message', message => this.receive(readToMaster(message)));
+    worker.on('message', message => this.read(message));
     worker.on('error', error => events.log.warn({ slot, err: error }, 'IPC with a worker failed'));
     worker.on('exit', (code, signal) => {
       this.isServing = false;
@@ -121,6 +121,16 @@ export class WorkerProcess {
 
   kill(): void {
     this.worker.process.kill('SIGKILL');
+  }
+
+  /** A worker that does not make sense must not take the master with it. */
+  private read(message: unknown): void {
+    try {
+      this.receive(readToMaster(message));
+    } catch (error) {
+      this.failure = (error as Error).message;
+      this.kill();
+    }
   }
 
   private receive(message: ToMaster): void {
