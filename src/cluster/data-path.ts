@@ -95,7 +95,16 @@ export class DataPath {
     }
     for (const lane of before.values()) this.retire(lane, config);
     this.startClock(config);
-    await Promise.all([...handles].map(([pool, handle]) => this.lanes.get(pool)?.frontend.listen(handle)));
+    await Promise.all([...handles].map(([pool, handle]) => this.listen(pool, handle)));
+  }
+
+  private async listen(pool: string, handle: ListenHandle): Promise<void> {
+    const lane = this.lanes.get(pool);
+    await lane?.frontend.listen(handle).catch((error: Error) => {
+      const { listen } = lane.config;
+      const where = 'path' in listen ? listen.path : `${listen.host}:${listen.port}`;
+      throw new Error(`pool ${pool}: cannot listen on ${where}: ${error.message}`);
+    });
   }
 
   /** Reloads in quick succession must not put the ticks off for ever. */

@@ -138,6 +138,8 @@ export interface RequestParser {
  * length over the limit, the request ends: `parse` then has the whole header and words the error.
  */
 export interface Framer {
+  /** After INCOMPLETE: at least so many bytes are still to come; 0 when that is not known. */
+  readonly missingBytes: number;
   /** A new request begins. */
   reset(): void;
   /** The position after the request, or INCOMPLETE when it goes on after `end`. */

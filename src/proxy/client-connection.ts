@@ -295,15 +295,17 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
       return;
     }
     this.partial = new PartialRequest(this.host.limits.maxRequestBytes);
-    if (this.partial.append(buf, start, buf.length)) this.host.systemCalls?.quickAck(this.socket);
+    if (this.partial.append(buf, start, buf.length, this.framer.missingBytes))
+      this.host.systemCalls?.quickAck(this.socket);
     else this.refuseTooLarge();
   }
 
   /** Adds to the request in pieces; the position after it, or the end of the chunk. */
   private continuePartial(partial: PartialRequest, chunk: Buffer, start: number): number {
-    const stop = (this.framer as Framer).scan(chunk, start, chunk.length);
+    const framer = this.framer as Framer;
+    const stop = framer.scan(chunk, start, chunk.length);
     const end = stop === INCOMPLETE ? chunk.length : stop;
-    if (!partial.append(chunk, start, end)) {
+    if (!partial.append(chunk, start, end, stop === INCOMPLETE ? framer.missingBytes : 0)) {
       this.refuseTooLarge();
       return chunk.length;
     }

@@ -103,7 +103,7 @@ export function feedClient(
       if (partial !== null) {
         const stop = framer.scan(chunk, at, end);
         expect(stop === INCOMPLETE || (stop > at && stop <= end), () => `the framer returned ${stop} for ${at}–${end}`);
-        if (!partial.append(chunk, at, stop === INCOMPLETE ? end : stop)) return tooLarge();
+        if (!partial.append(chunk, at, stop === INCOMPLETE ? end : stop, framer.missingBytes)) return tooLarge();
         partialBytes += (stop === INCOMPLETE ? end : stop) - at;
         if (stop === INCOMPLETE) break;
         const frame: Buffer = partial.take();
@@ -121,7 +121,7 @@ export function feedClient(
           expect(framed === INCOMPLETE, () => `incomplete for the parser, but the framer returned ${framed}`);
           partial = new PartialRequest(options.maxRequestBytes);
           partialBytes = end - at;
-          if (!partial.append(chunk, at, end)) return tooLarge();
+          if (!partial.append(chunk, at, end, framer.missingBytes)) return tooLarge();
           break;
         }
         skipBytes = Math.max(0, stop - end);

@@ -30,6 +30,10 @@ export class MemcachedFramer implements Framer {
     this.maxGetLineBytes = getLineLimit(maxRequestBytes);
   }
 
+  get missingBytes(): number {
+    return this.state === IN_DATA ? this.dataLeft : 0;
+  }
+
   reset(): void {
     this.state = IN_LINE;
     this.head = null;

@@ -55,6 +55,10 @@ export class RedisFramer implements Framer {
     this.maxRequestBytes = options.maxRequestBytes;
   }
 
+  get missingBytes(): number {
+    return this.state === PAYLOAD ? this.payloadLeft : 0;
+  }
+
   reset(): void {
     this.state = FIRST;
     this.lineBytes = 0;

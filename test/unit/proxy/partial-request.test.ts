@@ -37,3 +37,17 @@ test('a client reserves at most twice of what it has sent, and never more than t
     assert.ok(reserved <= Math.min(limit, Math.max(1024, sent * 2)), `${reserved} for ${sent}`);
   }
 });
+
+test('what a client announces is reserved at once up to 1 MiB, and beyond that only twice of what it has sent', () => {
+  const piece = Buffer.alloc(1000);
+  const modest = new PartialRequest(1 << 30);
+  modest.append(piece, 0, 1000, 99_000);
+  const first = modest.take().buffer;
+  assert.equal(first.byteLength, 100_000);
+  for (let sent = 1000; sent < 100_000; sent += 1000) modest.append(piece, 0, 1000, 99_000 - sent);
+  assert.equal(modest.take().buffer, first, 'no byte moved');
+
+  const greedy = new PartialRequest(1 << 30);
+  greedy.append(piece, 0, 1000, 500_000_000);
+  assert.equal(greedy.take().buffer.byteLength, 1 << 20);
+});
