@@ -129,6 +129,22 @@ test('redis-cli -3', async t => {
   assert.match(ours.stdout, /1# "a" => "1"[\s\S]*1~ "1"[\s\S]*\(double\) 1\.5/);
 });
 
+test('servers that do not know HELLO: clients of RESP3 read why, those of RESP2 are served', async t => {
+  const settings = ['auto_eject_hosts: true', 'server_failure_limit: 1'];
+  const redis = { args: ['--rename-command', 'HELLO', ''] };
+  const pool = await startRedisPool(t, { servers: 2, workers: 1, settings, redis });
+  const [plain, other] = await Promise.all([pool.client(), pool.client()]);
+  await other.command('HELLO', 3);
+  for (let i = 0; i < 20; i++) {
+    assert.equal(await plain.command('SET', `k${i}`, `v${i}`), 'OK');
+    other.send(encodeCommand('GET', `k${i}`));
+    assert.match(String(await other.readReply()), /^-ERR server does not speak the version of the protocol/);
+    assert.equal(String(await plain.command('GET', `k${i}`)), `v${i}`);
+  }
+  await other.command('HELLO', 2);
+  assert.equal(String(await other.command('GET', 'k1')), 'v1');
+});
+
 /** Replies of a type that shows the version, with the key in them. */
 const ASKED: readonly ((key: string) => { readonly words: string[]; readonly want: readonly [string, string] })[] = [
   key => ({
