@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
+import { isMap, parseDocument } from 'yaml';
 import { addressText } from '../config/address-text.ts';
 import { parseHostPort } from '../config/addresses.ts';
 import type { Config, HostPort } from '../config/config.ts';
+import { ConfigError } from '../config/errors.ts';
 import { loadConfig } from '../config/load.ts';
+import { rootSchema } from '../config/schema.ts';
 import { type Answer, reloadText, restartText } from './control-text.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -58,8 +61,8 @@ export function askRestart(options: ControlOptions): Promise<ControlOutcome> {
 async function ask(action: Action, options: ControlOptions): Promise<ControlOutcome> {
   if (options.pidFile !== null) return signal(action, options.pidFile, options.asJson);
   // With --admin, a file that can't be read, or has another daemon's token, must not be in the way.
-  const config = options.admin === null ? loadConfig(options.confFile) : null;
-  const address = options.admin === null ? adminOf(config as Config, options.confFile) : parseAdmin(options.admin);
+  const config = options.admin === null ? adminSettings(options.confFile) : null;
+  const address = config === null ? parseAdmin(options.admin as string) : adminOf(config, options.confFile);
   const token = options.tokenFile === null ? (config?.adminToken ?? null) : readToken(options.tokenFile);
   const { status, body } = await post(address, action.path, token);
   const answer = parseAnswer(body, address);
@@ -86,7 +89,34 @@ function readPid(pidFile: string): number {
   return pid;
 }
 
-function adminOf({ admin }: Config, file: string): HostPort {
+type AdminSettings = Pick<Config, 'admin' | 'adminToken'>;
+
+/**
+ * Where the daemon of a configuration file is asked. A file that can't be used may still say so: then the daemon
+ * refuses it, and its log has it too.
+ */
+function adminSettings(file: string): AdminSettings {
+  try {
+    return loadConfig(file);
+  } catch (error) {
+    const settings = error instanceof ConfigError ? adminOfBadFile(file) : null;
+    if (settings === null) throw error;
+    return settings;
+  }
+}
+
+function adminOfBadFile(file: string): AdminSettings | null {
+  try {
+    const document = parseDocument(readFileSync(file, 'utf8'), { schema: 'failsafe', uniqueKeys: false });
+    if (!isMap(document.contents) || !document.has('pools')) return null;
+    const { admin, admin_token: adminToken } = rootSchema.shape;
+    return { admin: admin.parse(document.get('admin')), adminToken: adminToken.parse(document.get('admin_token')) };
+  } catch {
+    return null;
+  }
+}
+
+function adminOf({ admin }: AdminSettings, file: string): HostPort {
   if (admin === null) {
     throw new UsageError(
       `${file} has no admin address; give -p PIDFILE to send a signal instead, or --admin HOST:PORT`,

@@ -13,7 +13,7 @@ import { type MemcachedServer, startMemcached } from '../support/memcached-serve
 import { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { encodeCommand, RespError } from '../support/resp-reader.ts';
-import { type Ringmaster, startRingmaster } from '../support/ringmaster.ts';
+import { type Ringmaster, runRingmaster, startRingmaster } from '../support/ringmaster.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** What the admin server says of a reload, as far as it is looked at here. */
@@ -388,7 +388,7 @@ describe('a reload', () => {
     assert.equal((await client.readToEnd()).length, 0);
   });
 
-  test('comes by HUP too, and by the command line', async () => {
+  test('comes by HUP too', async () => {
     await reloadTo(main());
     daemon.writeConfig(file(main({ timeout: '3s' }), `workers: ${WORKERS}\n`));
     daemon.signal('SIGHUP');
@@ -426,6 +426,19 @@ describe('a reload that is refused changes nothing', () => {
     assert.equal(await client.command('PING'), 'PONG');
     assert.ok(await isRefused(otherPort));
     client.destroy();
+  });
+
+  test('a bad file, by the command line: the same', async () => {
+    await reloadTo(main());
+    daemon.writeConfig(file(main({ distribution: 'nope' })));
+    const { code, stdout } = await runRingmaster(['reload', '-c', daemon.configFile]);
+    assert.equal(code, 1);
+    assert.match(
+      stdout,
+      /^not reloaded: the configuration cannot be used\n {2}\S+:4:\d+: pools\.main\.distribution: unknown/,
+    );
+    const isLogged = () => /not reloaded/.test(daemon.stderr()) && /pools\.main\.distribution/.test(daemon.stderr());
+    await daemon.until(isLogged, 'the reason in the log');
   });
 
   test('an empty file', async () => {
