@@ -1,4 +1,4 @@
-// npm run demo [-- --once | --stay]
+// npm run demo [-- --once]
 // Two redis-servers and two memcacheds on loopback, Ringmaster in front of them, and a look at what goes where.
 //
 //   redis-cli ─▶ :22121 ┐              ┌▶ redis     :6379, :6380
@@ -6,7 +6,7 @@
 //   nc        ─▶ :22122 ┘  │           └▶ memcached :11211, :11212
 //   curl ────▶ :22223 ─────┘
 //
-// It stays until Ctrl-C, which ends all that it started. With --once, DEMO_ONCE=1 or without a terminal it ends by itself.
+// It stays until Ctrl-C, which ends all that it started. With --once it ends by itself.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -36,9 +36,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 type Ports = Record<keyof typeof DEFAULT_PORTS, number>;
 
-const isOnce =
-  !process.argv.includes('--stay') &&
-  (process.argv.includes('--once') || process.env.DEMO_ONCE === '1' || !process.stdin.isTTY);
+const isOnce = process.argv.includes('--once');
 
 interface Running {
   readonly ports: Ports;
@@ -63,9 +61,7 @@ ensureServersOrExit(['redis', 'memcached']);
 const running = await Promise.race([start().catch(fail), interrupted]);
 if (!running) process.exit(130);
 await show(running).catch(fail);
-if (isOnce) {
-  if (!process.argv.includes('--once')) print('', 'No terminal, so it ends here; npm run demo -- --stay would stay.');
-} else {
+if (!isOnce) {
   print('', 'Ctrl-C ends everything.');
   await stay(running);
 }
