@@ -1,7 +1,7 @@
 // Rewrites the reference in docs/config.md, between its two markers, from the schema: node scripts/config-reference.ts
 import { readFileSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
-import { logSchema, poolSchema, rootSchema, serverSchema } from '../src/config/schema.ts';
+import { healthCheckSchema, logSchema, poolSchema, rootSchema, serverSchema } from '../src/config/schema.ts';
 import { SETTING_NOTES } from '../src/config/value-types.ts';
 
 const DOCUMENT = new URL('../docs/config.md', import.meta.url);
@@ -24,6 +24,9 @@ function renderReference(): string {
     renderTable(logSchema),
     '### Pools\n',
     renderTable(poolSchema),
+    '### Health checks\n',
+    '`health_check` of a pool is a map of these; all have defaults, so `{}` will do:\n',
+    renderTable(healthCheckSchema),
     '### Servers\n',
     'A server is written on one line, `host:port:weight name` or `/path:weight name`, where weight and name may be left',
     'out, or in the long form, as a map:\n',

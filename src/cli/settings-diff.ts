@@ -1,5 +1,5 @@
 import { addressText } from '../config/address-text.ts';
-import type { Config, PoolConfig } from '../config/config.ts';
+import type { Config, HealthCheckConfig, PoolConfig } from '../config/config.ts';
 import { REDACTED } from '../config/redact.ts';
 
 /** A setting in the words of our own form of the file; a secret is redacted on both sides. */
@@ -40,6 +40,7 @@ const POOL: Written<Omit<PoolConfig, 'name' | 'servers'>> = {
   serverConnections: ['server_connections', String],
   serverRetryTimeoutMs: ['server_retry_timeout', duration],
   serverFailureLimit: ['server_failure_limit', String],
+  healthCheck: ['health_check', healthCheckText],
   crossServer: ['cross_server', String],
   maxRequestBytes: ['max_request_bytes', size],
   maxPipeline: ['max_pipeline', String],
@@ -86,4 +87,11 @@ function changes<T extends object>(table: Written<T>, from: T, to: T): SettingCh
 function listenText(listen: PoolConfig['listen']): string {
   const mode = 'mode' in listen && listen.mode !== null ? ` 0${listen.mode.toString(8)}` : '';
   return addressText(listen) + mode;
+}
+
+function healthCheckText(check: HealthCheckConfig | null): string {
+  if (check === null) return 'unset';
+  const { intervalMs, timeoutMs, failures, successes } = check;
+  const [interval, timeout] = [duration(intervalMs), duration(timeoutMs)];
+  return `{ interval: ${interval}, timeout: ${timeout}, failures: ${failures}, successes: ${successes} }`;
 }

@@ -66,6 +66,8 @@ export interface PoolConfig {
   readonly serverRetryTimeoutMs: number;
   /** Failures in a row before a server is ejected. */
   readonly serverFailureLimit: number;
+  /** Whether and how the master asks the servers if they are well; null: it does not. */
+  readonly healthCheck: HealthCheckConfig | null;
   /** A multi-key command that cannot be split and whose keys fall on different servers. */
   readonly crossServer: CrossServerPolicy;
   /** Longest request a client may send. */
@@ -82,6 +84,16 @@ export interface PoolConfig {
   readonly serverOutputLimitBytes: number;
   /** At least one; names are unique. In the order of the file. */
   readonly servers: readonly ServerConfig[];
+}
+
+export interface HealthCheckConfig {
+  readonly intervalMs: number;
+  /** Of one probe, connecting included. */
+  readonly timeoutMs: number;
+  /** Probes in a row that fail before a server is down. */
+  readonly failures: number;
+  /** Probes in a row that succeed before it is up again, unless it keeps toggling. */
+  readonly successes: number;
 }
 
 export type ProtocolName = 'redis' | 'memcached';

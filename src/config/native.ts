@@ -1,10 +1,10 @@
 import type { ZodObject } from 'zod';
 import { parseServerLine } from './addresses.ts';
-import type { HostPort, LogConfig } from './config.ts';
+import type { HealthCheckConfig, HostPort, LogConfig } from './config.ts';
 import { type FieldRules, readFields } from './fields.ts';
 import { type ConfigDraft, namedServer, type PoolDraft, type ServerDraft } from './pool-draft.ts';
 import type { Problems } from './problems.ts';
-import { logSchema, poolSchema, rootSchema, serverSchema } from './schema.ts';
+import { healthCheckSchema, logSchema, poolSchema, rootSchema, serverSchema } from './schema.ts';
 import { SettingError } from './setting-error.ts';
 import { joinPath, type YamlEntry, type YamlMap, type YamlNode } from './yaml-tree.ts';
 
@@ -37,7 +37,7 @@ export function readNativeForm(root: YamlMap, problems: Problems): ConfigDraft {
   }
 }
 
-const STRUCTURED = new Set(['pools', 'log', 'servers']);
+const STRUCTURED = new Set(['pools', 'log', 'servers', 'health_check']);
 
 function rules(schema: ZodObject, hint: (key: string) => string | undefined = () => undefined): FieldRules {
   const structured = new Set(Object.keys(schema.shape).filter(key => STRUCTURED.has(key)));
@@ -80,9 +80,24 @@ function readPools(entry: YamlEntry | undefined, problems: Problems): PoolDraft[
       keyOffset: pool.keyOffset,
       ...readFields(poolSchema, pool.value, pool.keyOffset, path, rules(poolSchema, poolHint), problems),
       servers: readServers(pool.value.entries.get('servers')?.value, joinPath(path, 'servers'), problems),
+      healthCheck: readHealthCheck(pool.value.entries.get('health_check'), joinPath(path, 'health_check'), problems),
     });
   }
   return drafts;
+}
+
+/** What could not be read is a problem, and its default stands in for it. */
+function readHealthCheck(entry: YamlEntry | undefined, path: string, problems: Problems): HealthCheckConfig | null {
+  if (entry === undefined) return null;
+  const { value } = entry;
+  if (value.kind === 'scalar' && value.isPlain && (value.text === 'null' || value.text === '~')) return null;
+  if (value.kind !== 'map') {
+    problems.add(value.offset, path, 'must be a map, such as { interval: 5s }, or {} for the defaults');
+    return null;
+  }
+  const { fields } = readFields(healthCheckSchema, value, value.offset, path, rules(healthCheckSchema), problems);
+  const { interval, timeout, failures, successes } = { ...healthCheckSchema.parse({}), ...fields };
+  return { intervalMs: interval, timeoutMs: timeout, failures, successes };
 }
 
 function readServers(node: YamlNode | undefined, path: string, problems: Problems): ServerDraft[] {

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { ringName } from '../ring/server-name.ts';
-import type { Config, PoolConfig, ServerAddress, ServerConfig } from './config.ts';
+import type { Config, HealthCheckConfig, PoolConfig, ServerAddress, ServerConfig } from './config.ts';
 import { poolSchema } from './schema.ts';
 
 /*
@@ -8,7 +8,7 @@ import { poolSchema } from './schema.ts';
  * read. The checks between keys, servers and pools run over drafts, so that they report even beside other errors.
  */
 
-export type PoolFields = Omit<z.output<typeof poolSchema>, 'servers'>;
+export type PoolFields = Omit<z.output<typeof poolSchema>, 'servers' | 'health_check'>;
 
 export interface PoolDraft {
   readonly name: string;
@@ -19,6 +19,7 @@ export interface PoolDraft {
   /** Where the values that are given stand. */
   readonly offsets: ReadonlyMap<string, number>;
   readonly servers: readonly ServerDraft[];
+  readonly healthCheck: HealthCheckConfig | null;
 }
 
 export interface ServerDraft {
@@ -71,6 +72,7 @@ export function finishPool(draft: PoolDraft): PoolConfig {
     serverConnections: fields.server_connections,
     serverRetryTimeoutMs: fields.server_retry_timeout,
     serverFailureLimit: fields.server_failure_limit,
+    healthCheck: draft.healthCheck,
     crossServer: fields.cross_server,
     maxRequestBytes: fields.max_request_bytes,
     maxPipeline: fields.max_pipeline,

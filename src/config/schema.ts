@@ -30,6 +30,9 @@ const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debu
 const MAX_WORKERS = 1024;
 const MAX_CORES = 1024;
 const MAX_SERVER_CONNECTIONS = 1024;
+/** The master asks all servers itself: not more often than this. */
+const MIN_HEALTH_INTERVAL_MS = 50;
+const MAX_HEALTH_COUNT = 1000;
 const MIN_REQUEST_BYTES = 1024;
 /** A socket says that it drained only when more than its own buffer (64 KiB) was waiting. */
 const MIN_BUFFER_BYTES = 128 * 1024;
@@ -121,6 +124,12 @@ export const poolSchema = z.strictObject({
     takes: 'number',
     about: 'Failures in a row after which a server is ejected.',
   }),
+  health_check: setting(z.unknown().optional(), {
+    takes: 'a map; {} for the defaults',
+    about:
+      'Ask the servers whether they are well, and keep those that are not out of the ring; see [Health checks](#health-checks).',
+    unset: 'off',
+  }),
   cross_server: setting(oneOf('policy', CROSS_SERVER).prefault('error'), {
     takes: CROSS_SERVER.join(', '),
     about:
@@ -151,6 +160,27 @@ export const poolSchema = z.strictObject({
   server_output_limit: setting(size(MIN_BUFFER_BYTES).prefault('1gb'), {
     takes: 'size',
     about: 'Bytes of unsent requests on one server connection; above it requests fail at once.',
+  }),
+});
+
+export const healthCheckSchema = z.strictObject({
+  interval: setting(duration(MIN_HEALTH_INTERVAL_MS).prefault('5s'), {
+    takes: 'duration',
+    about: 'From one probe of a server to the next, give or take a tenth.',
+  }),
+  timeout: setting(duration(1).prefault('1s'), {
+    takes: 'duration',
+    about: 'How long a probe may take, connecting included.',
+  }),
+  failures: setting(count(1, MAX_HEALTH_COUNT).prefault('3'), {
+    takes: 'number',
+    about: 'Probes in a row that fail before the server is down, and out of the ring.',
+  }),
+  successes: setting(count(1, MAX_HEALTH_COUNT).prefault('2'), {
+    takes: 'number',
+    about:
+      'Probes in a row that succeed before it is up again. Twice as many each time it goes down within ten minutes ' +
+      'of its return, up to 32 times as many.',
   }),
 });
 

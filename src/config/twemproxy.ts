@@ -120,7 +120,7 @@ function readPool(name: string, keyOffset: number, map: YamlMap, ignored: string
     merged.redis_db = 0;
   }
   const servers = readServers(map.entries.get('servers')?.value, joinPath(name, 'servers'), problems);
-  return { name, path: name, keyOffset, fields: merged, offsets, servers };
+  return { name, path: name, keyOffset, fields: merged, offsets, servers, healthCheck: null };
 }
 
 function readServers(node: YamlNode | undefined, path: string, problems: Problems): ServerDraft[] {

@@ -53,6 +53,18 @@ function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   if (!pool.autoEjectHosts && pool.serverRetryTimeoutMs !== DEFAULT_SERVER_RETRY_TIMEOUT_MS) {
     warn('server_retry_timeout', 'no effect without auto_eject_hosts: true');
   }
+  if (!hasRing && pool.healthCheck !== null) {
+    warn('health_check', 'the pool has one server; while it is down every request fails at once');
+  }
+  if (hasRing && pool.healthCheck !== null && pool.distribution === 'modula') {
+    warn('health_check', 'with modula, a server that is down moves nearly all keys of the others; use ketama');
+  }
+  if (pool.healthCheck !== null && pool.healthCheck.timeoutMs > pool.healthCheck.intervalMs) {
+    warn(
+      'health_check',
+      'timeout is longer than interval: servers that hang are probed more rarely than interval says',
+    );
+  }
   if (pool.protocol === 'memcached' && pool.crossServer !== 'error') {
     warn('cross_server', 'no effect: memcached has no such commands');
   }

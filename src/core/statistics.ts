@@ -61,6 +61,7 @@ export class BackendStats {
   outQueue = 0;
   outQueueBytes = 0;
   isEjected = 0;
+  isMarkedDown = 0;
   reconnects = 0;
   readonly failures: FailureCounts = newFailureCounts();
 }
@@ -301,7 +302,14 @@ export const BACKEND_FIELDS: readonly StatField<BackendStats>[] = [
     kind: 'gauge',
     statsName: null,
     metric: 'ringmaster_server_ejected',
-    help: '1 while the server is out of the ring, in as many workers as the number says',
+    help: 'workers that keep the server out of the ring because requests to it failed (auto_eject_hosts)',
+  },
+  {
+    field: 'isMarkedDown',
+    kind: 'gauge',
+    statsName: null,
+    metric: 'ringmaster_server_down_workers',
+    help: 'workers that keep the server out of the ring because health checks found it down',
   },
   {
     field: 'reconnects',

@@ -230,7 +230,7 @@ export class Router {
     const { backends } = this.pool;
     const request = this.enqueue(origin, parser);
     let count = 0;
-    for (let i = 0; i < backends.length; i++) if (!(backends[i] as Backend).isEjected) count++;
+    for (let i = 0; i < backends.length; i++) if ((backends[i] as Backend).isLive) count++;
     if (count === 0) {
       this.refuse(origin, request);
       return;
@@ -238,7 +238,7 @@ export class Router {
     const whole = new FragmentedRequest(origin, request, parser.coalescer, NO_OWNERS, count);
     let part = 0;
     for (let i = 0; i < backends.length; i++) {
-      if ((backends[i] as Backend).isEjected) continue;
+      if (!(backends[i] as Backend).isLive) continue;
       const fragment = new Request(whole, parser.replyKind);
       fragment.part = part++;
       this.send(fragment, i, origin, buf, start, end, parser.cutStart, parser.cutEnd, isOwned);

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { FailureReason } from '../core/failure.ts';
+import { FlapPenalty } from '../core/flap-penalty.ts';
 import type { Log } from '../core/log.ts';
 import type { Request } from '../core/request.ts';
 import type { BackendStats } from '../core/statistics.ts';
@@ -20,6 +21,8 @@ export interface BackendHost {
 
 /** An ejected server is not asked more often than this, however short its retry timeout. */
 const PROBE_PAUSE_MIN_MS = 50;
+/** A server that keeps toggling is out for no longer than this before it is probed, or for its retry timeout. */
+const TOGGLING_PAUSE_MAX_MS = 5 * 60_000;
 
 /** One server of a pool: its connections, its health, its statistics. */
 export class Backend implements ConnectionOwner {
@@ -29,11 +32,15 @@ export class Backend implements ConnectionOwner {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
+  /** Out of the ring because requests failed; until it answers a probe of ours. */
   isEjected = false;
+  /** Out of the ring because the master says that it is down. */
+  isMarkedDown = false;
   private readonly host: BackendHost;
   /** By `Session.variant`. Each opens with the first request of a client that it serves. */
   private readonly connections: readonly BackendConnection[][];
   private failuresInARow = 0;
+  private readonly penalty = new FlapPenalty();
   private retryTimer: NodeJS.Timeout | null = null;
   private retireTimer: NodeJS.Timeout | null = null;
   /** Connections that still answer what is inflight on them. */
@@ -51,6 +58,26 @@ export class Backend implements ConnectionOwner {
     this.log = host.log;
     this.connections = Array.from({ length: options.protocol.variants }, () => []);
     this.setConnections(options.connections);
+  }
+
+  /** In the ring. */
+  get isLive(): boolean {
+    return !this.isEjected && !this.isMarkedDown;
+  }
+
+  /**
+   * Takes over the master's verdict: `why` the server is down, or null when it is up. What is inflight goes on. True
+   * when that is a change; the ring is the caller's to build anew.
+   */
+  markDown(why: string | null): boolean {
+    const isDown = why !== null;
+    if (isDown === this.isMarkedDown) return false;
+    this.isMarkedDown = isDown;
+    this.stats.isMarkedDown = isDown ? 1 : 0;
+    this.log.debug({ server: this.name, why }, isDown ? 'server marked down' : 'server marked up');
+    // Connections that wait before they try again need wait no longer.
+    if (!isDown && !this.isEjected) this.resumeConnections();
+    return true;
   }
 
   /** Whether `reconfigure` will do: the server and what is said to it at first are the same. */
@@ -77,6 +104,7 @@ export class Backend implements ConnectionOwner {
     this.stopRetrying();
     // The figures live on under this name, in the backend that takes its place.
     this.stats.isEjected = 0;
+    this.stats.isMarkedDown = 0;
     this.setConnections(0);
     if (this.retiring.size > 0) this.retireTimer = setTimeout(() => this.close(), withinMs);
     else this.close();
@@ -159,10 +187,12 @@ export class Backend implements ConnectionOwner {
     this.isEjected = true;
     this.stats.isEjected = 1;
     this.stats.serverEjectedAtUs = Date.now() * 1000;
-    this.log.warn({ server: this.name, reason, failures: this.failuresInARow }, 'server ejected');
+    this.penalty.wentDown(this.clock.nowMs);
+    const pauseMs = this.pauseMs(this.penalty.factor);
+    this.log.warn({ server: this.name, reason, failures: this.failuresInARow, probeInMs: pauseMs }, 'server ejected');
     this.host.onEjection();
     for (const connection of this.connections.flat()) connection.suspend(reason);
-    this.probeLater();
+    this.probeAfter(pauseMs);
   }
 
   probeSucceeded(): void {
@@ -174,15 +204,20 @@ export class Backend implements ConnectionOwner {
     this.stopRetrying();
     this.isEjected = false;
     this.stats.isEjected = 0;
+    this.penalty.cameBack(this.clock.nowMs);
     this.log.info({ server: this.name, why }, 'server readmitted');
     // The other connections were suspended with this one.
-    for (const connection of this.connections.flat()) if (!connection.isConnected) connection.resume();
+    this.resumeConnections();
     this.host.onEjectionChange();
+  }
+
+  private resumeConnections(): void {
+    for (const connection of this.connections.flat()) if (!connection.isConnected) connection.resume();
   }
 
   probeFailed(reason: FailureReason): void {
     this.log.debug({ server: this.name, reason }, 'ejected server does not answer yet');
-    this.probeLater();
+    this.probeAfter(this.pauseMs(1));
   }
 
   /** `count` of each variant. */
@@ -202,8 +237,12 @@ export class Backend implements ConnectionOwner {
     this.retryTimer = null;
   }
 
-  private probeLater(): void {
-    const pauseMs = Math.max(PROBE_PAUSE_MIN_MS, this.options.retryTimeoutMs);
+  private pauseMs(factor: number): number {
+    const onceMs = Math.max(PROBE_PAUSE_MIN_MS, this.options.retryTimeoutMs);
+    return Math.max(onceMs, Math.min(onceMs * factor, TOGGLING_PAUSE_MAX_MS));
+  }
+
+  private probeAfter(pauseMs: number): void {
     this.retryTimer = setTimeout(() => this.connections[0]?.[0]?.probe(), pauseMs);
     this.retryTimer.unref();
   }

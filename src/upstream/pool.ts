@@ -23,7 +23,7 @@ export function planPool(options: PoolOptions): PoolPlan {
   return { options, ring: new KeyRing({ ...options.ring, servers }) };
 }
 
-/** The servers behind one listen address, and the ring that spreads keys over those that are not ejected. */
+/** The servers behind one listen address, and the ring that spreads keys over those that are live. */
 export class Pool implements BackendHost {
   /** A reload may give it another. */
   name: string;
@@ -66,30 +66,39 @@ export class Pool implements BackendHost {
       return had;
     });
     this.ring = plan.ring;
-    if (this.backends.some(backend => backend.isEjected)) this.onEjectionChange();
+    if (!this.backends.every(backend => backend.isLive)) this.onEjectionChange();
     for (const backend of old.values()) {
       this.retiring.add(backend);
       backend.retire(retireMs, () => this.retiring.delete(backend));
     }
   }
 
-  /** Index of the backend for the key `buf[start, end)`, or -1 when all are ejected. */
+  /** Index of the backend for the key `buf[start, end)`, or -1 when all are out of the ring. */
   pick(buf: Buffer, start: number, end: number): number {
     return this.ring.pick(buf, start, end);
   }
 
-  /** Index of a backend for a request without a key: they take turns. -1 when all are ejected. */
+  /** Index of a backend for a request without a key: they take turns. -1 when all are out of the ring. */
   pickAny(): number {
     const { backends } = this;
     for (let i = 0; i < backends.length; i++) {
       const index = this.nextAny++ % backends.length;
-      if (!(backends[index] as Backend).isEjected) return index;
+      if ((backends[index] as Backend).isLive) return index;
     }
     return -1;
   }
 
+  /** The master's verdicts: the servers that are down, by name, and why. All others are up. */
+  markDown(down: ReadonlyMap<string, string>): void {
+    let isChanged = false;
+    for (const backend of this.backends) {
+      if (backend.markDown(down.get(backend.name) ?? null)) isChanged = true;
+    }
+    if (isChanged) this.onEjectionChange();
+  }
+
   onEjectionChange(): void {
-    this.ring.setLive(this.backends.map(backend => !backend.isEjected));
+    this.ring.setLive(this.backends.map(backend => backend.isLive));
   }
 
   onEjection(): void {

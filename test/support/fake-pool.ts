@@ -63,6 +63,10 @@ export class FakeBackendOfPool {
 
   private variant = 0;
 
+  get isLive(): boolean {
+    return !this.isEjected;
+  }
+
   connectionFor(_clientId: number, variant: number): this {
     this.variant = variant;
     return this;

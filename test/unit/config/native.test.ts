@@ -32,6 +32,7 @@ pools:
     server_connections: 2
     server_retry_timeout: 5s
     server_failure_limit: 3
+    health_check: { interval: 2s, timeout: 500ms, failures: 4, successes: 5 }
     cross_server: first_key
     max_request_bytes: 1mb
     max_pipeline: 10
@@ -78,6 +79,7 @@ test('every key of the native form arrives in the configuration', () => {
         serverConnections: 2,
         serverRetryTimeoutMs: 5000,
         serverFailureLimit: 3,
+        healthCheck: { intervalMs: 2000, timeoutMs: 500, failures: 4, successes: 5 },
         crossServer: 'first_key',
         maxRequestBytes: 1_048_576,
         maxPipeline: 10,
@@ -135,6 +137,7 @@ test('what is left out has its default', () => {
         serverConnections: 1,
         serverRetryTimeoutMs: 30_000,
         serverFailureLimit: 2,
+        healthCheck: null,
         crossServer: 'error',
         maxRequestBytes: 513 * 2 ** 20,
         maxPipeline: 4096,
@@ -156,6 +159,15 @@ test('null and ~ are the same as leaving a key out', () => {
   const [pool] = parseConfig(nulls, 'f').pools;
   assert.equal(pool?.redisAuth, null);
   assert.equal(pool?.hash, 'fnv1a_64');
+});
+
+test('health_check takes its defaults one by one; null is off', () => {
+  const healthCheck = (text: string) => parseConfig(`${MINIMAL}    health_check: ${text}\n`, 'f').pools[0]?.healthCheck;
+  const defaults = { intervalMs: 5000, timeoutMs: 1000, failures: 3, successes: 2 };
+  assert.deepEqual(healthCheck('{}'), defaults);
+  assert.deepEqual(healthCheck('{ failures: 1 }'), { ...defaults, failures: 1 });
+  assert.deepEqual(healthCheck('{ timeout: ~ }'), defaults);
+  assert.equal(healthCheck('null'), null);
 });
 
 test('admin: false turns it off, timeout: none and 0 mean none', () => {
@@ -196,6 +208,14 @@ const WRONG_IN_POOL: readonly [line: string, problem: string][] = [
   ['tcpKeepalive: true', '6:5: pools.p.tcpKeepalive: unknown key; did you mean "tcpkeepalive"?'],
   ['redis: true', '6:5: pools.p.redis: unknown key; write "protocol: redis" or "protocol: memcached"'],
   ['workers: 2', '6:5: pools.p.workers: unknown key; "workers" belongs to the top level of the file'],
+  ['health_check: true', '6:19: pools.p.health_check: must be a map, such as { interval: 5s }, or {} for the defaults'],
+  ['health_check:', '6:18: pools.p.health_check: must be a map, such as { interval: 5s }, or {} for the defaults'],
+  ['health_check: { intervall: 1s }', '6:21: pools.p.health_check.intervall: unknown key; did you mean "interval"?'],
+  ['health_check: { interval: 1 }', '6:31: pools.p.health_check.interval: 1 is too short; at least 50ms'],
+  [
+    'health_check: { failures: 0 }',
+    '6:31: pools.p.health_check.failures: must be a whole number from 1 to 1000, not "0"',
+  ],
   ['protocol: redis', '6:5: pools.p.protocol: given twice, first on line 4; keep one'],
 ];
 for (const [line, problem] of WRONG_IN_POOL) {

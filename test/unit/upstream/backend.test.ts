@@ -6,6 +6,7 @@ import {
   answering,
   type Delivery,
   type Handler,
+  held,
   never,
   replacedBy,
   startFakeBackend,
@@ -142,4 +143,69 @@ test('without ejection a server is never out of the ring', async t => {
   const { proxy } = await ejecting(t, answers(replacedBy('garbage\r\n')), { autoEject: false, failureLimit: 1 });
   for (let i = 0; i < 5; i++) assert.equal(await proxy.get('a').settled(), 'server_garbage');
   assert.deepEqual(proxy.moves, []);
+});
+
+test('a server that keeps toggling stays out longer each time before it is probed', async t => {
+  const { server, proxy } = await ejecting(t, answers(), { failureLimit: 1 });
+  const pauses: unknown[] = [];
+  proxy.log.warn = (fields, message) => {
+    if (message === 'server ejected') pauses.push((fields as { probeInMs: number }).probeInMs);
+  };
+  for (let i = 0; i < 3; i++) {
+    server.handler = answers(replacedBy('garbage\r\n'));
+    assert.equal(await proxy.get('a').settled(), 'server_garbage');
+    server.handler = answers();
+    await waitFor(() => !proxy.backend.isEjected, { what: 'the readmission' });
+  }
+  assert.deepEqual(pauses, [50, 100, 200]);
+  proxy.backend.reconfigure({ ...proxy.backend.options, retryTimeoutMs: 600_000 });
+  server.handler = answers(replacedBy('garbage\r\n'));
+  await proxy.get('a').settled();
+  assert.equal(pauses[3], 600_000, 'never less than its retry timeout, and over five minutes no more');
+});
+
+test("out of the ring by the master's verdict: what is inflight goes on, and comes back with the verdict alone", async t => {
+  const gate = held();
+  const { proxy } = await ejecting(t, answers(gate.delivery), { autoEject: false });
+  const inflight = proxy.get('a');
+  assert.equal(proxy.backend.markDown('no answer'), true);
+  assert.equal(proxy.backend.markDown('still none'), false, 'no change');
+  assert.deepEqual([proxy.backend.isLive, proxy.backend.isEjected], [false, false]);
+  assert.deepEqual([proxy.stats.isMarkedDown, proxy.stats.isEjected], [1, 0]);
+  gate.release();
+  assert.equal(await inflight.settled(), '+a\r\n');
+  assert.equal(proxy.backend.isLive, false);
+  assert.equal(proxy.backend.markDown(null), true);
+  assert.equal(proxy.backend.isLive, true);
+  assert.equal(proxy.stats.isMarkedDown, 0);
+});
+
+test('ejected and marked down: back when neither is so', async t => {
+  const { server, proxy } = await ejecting(t, answers(replacedBy('garbage\r\n')), { failureLimit: 1 });
+  await proxy.get('a').settled();
+  proxy.backend.markDown('no answer');
+  server.handler = answers();
+  await waitFor(() => !proxy.backend.isEjected, { what: 'the readmission' });
+  assert.equal(proxy.backend.isLive, false);
+  proxy.backend.markDown(null);
+  assert.equal(proxy.backend.isLive, true);
+  server.handler = answers(replacedBy('garbage\r\n'));
+  await proxy.get('a').settled();
+  proxy.backend.markDown('no answer');
+  proxy.backend.markDown(null);
+  assert.equal(proxy.backend.isLive, false, 'its own probe must succeed');
+  assert.equal(proxy.get('b').failure, 'server_garbage');
+});
+
+test('a verdict that the server is up ends the wait for the next attempt to connect', async t => {
+  const port = await freePort();
+  const proxy = new BackendUnderTest(t, port);
+  assert.equal(await proxy.get('a').settled(), 'connection_refused');
+  proxy.backend.markDown('refused');
+  await waitFor(() => proxy.stats.reconnects >= 4, { what: 'a back-off of at least 200 ms' });
+  const server = await startFakeBackend(answers(), port);
+  t.after(() => server.close());
+  assert.equal(proxy.get('b').failure, 'connection_refused', 'it waits before it tries again');
+  proxy.backend.markDown(null);
+  assert.equal(await proxy.get('c').settled(), '+c\r\n');
 });
