@@ -1,0 +1,98 @@
+// TERM and INT: what is pending is answered, nothing new is taken, exit code 0, no pid file.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { test } from 'node:test';
+import { isAlive } from '../support/child.ts';
+import { answering, held, never, startFakeBackend } from '../support/fake-backend.ts';
+import { startDaemon } from '../support/pool-daemon.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { readOne, WIRES, type Wire } from '../support/wire.ts';
+
+const [redis] = WIRES as readonly [Wire];
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal}: pending requests of all clients are answered, then all ends`, async t => {
+    const gates = WIRES.map(() => held());
+    const servers = await Promise.all(
+      WIRES.map((wire, i) => startFakeBackend(answering(wire.split, wire.answer, gates[i]!.delivery))),
+    );
+    t.after(() => Promise.all(servers.map(server => server.close())));
+    const pools = WIRES.map(({ protocol }, i) => [protocol, { protocol, servers: [servers[i]!.port] }] as const);
+    const daemon = await startDaemon(t, Object.fromEntries(pools), { workers: 2 });
+    const { ringmaster } = daemon;
+    const workers = ringmaster.workerPids();
+    const clients = await Promise.all(
+      WIRES.flatMap(wire => [1, 2, 3].map(async n => ({ wire, n, client: await daemon.client(wire.protocol) }))),
+    );
+    const idle = await daemon.client('redis');
+    for (const { wire, n, client } of clients) client.send(wire.get(`a${n}`) + wire.get(`b${n}`));
+    await Promise.all(servers.map(server => server.untilRequests(6)));
+
+    ringmaster.signal(signal);
+    assert.equal((await idle.readToEnd()).length, 0, 'an idle client is closed at once');
+    await waitFor(
+      () =>
+        RawClient.connect(daemon.port('redis')).then(
+          client => client.destroy(),
+          () => true,
+        ),
+      {
+        what: 'the port to be closed',
+      },
+    );
+    assert.equal(ringmaster.exited(), null, 'it waits for the replies');
+    for (const gate of gates) gate.release();
+    for (const { wire, n, client } of clients) {
+      assert.equal((await client.readToEnd()).toString(), wire.value(`a${n}`) + wire.value(`b${n}`));
+    }
+    assert.deepEqual(await ringmaster.exit(), { code: 0, signal: null });
+    assert.equal(existsSync(ringmaster.pidFile), false);
+    for (const pid of workers) assert.equal(isAlive(pid), false);
+    assert.deepEqual(daemon.logged(/cut off|killed/), []);
+  });
+}
+
+test('what is not answered within shutdown_timeout is cut off, and the log says how many', async t => {
+  const server = await startFakeBackend(answering(redis.split, redis.answer, never));
+  t.after(() => server.close());
+  const pools = { pool: { protocol: 'redis', servers: [server.port] } } as const;
+  const daemon = await startDaemon(t, pools, { settings: ['shutdown_timeout: 200'] });
+  const clients = await Promise.all([1, 2, 3].map(() => daemon.client('pool')));
+  for (const client of clients) client.send(redis.get('a'));
+  await server.untilRequests(3);
+  const startedAt = performance.now();
+  daemon.ringmaster.signal('SIGTERM');
+  assert.deepEqual(await daemon.ringmaster.exit(), { code: 0, signal: null });
+  assert.ok(performance.now() - startedAt >= 190);
+  for (const client of clients) await client.closed;
+  assert.equal(daemon.logged(/cut off/)[0]!.clients, 3);
+});
+
+test('a client that keeps its connection open after we closed ours does not hold up the end', async t => {
+  const server = await startFakeBackend(answering(redis.split, redis.answer));
+  t.after(() => server.close());
+  const daemon = await startDaemon(t, { pool: { protocol: 'redis', servers: [server.port] } });
+  const client = await daemon.client('pool');
+  client.socket.allowHalfOpen = true;
+  client.send(redis.get('a'));
+  assert.equal(await readOne(client, redis), redis.value('a'));
+  daemon.ringmaster.signal('SIGTERM');
+  await client.readToEnd();
+  const { code } = await daemon.ringmaster.exit(5000);
+  assert.equal(code, 0);
+  client.destroy();
+});
+
+test('a worker that is frozen is killed after shutdown_timeout: the master exits', async t => {
+  const server = await startFakeBackend(answering(redis.split, redis.answer));
+  t.after(() => server.close());
+  const pools = { pool: { protocol: 'redis', servers: [server.port] } } as const;
+  const daemon = await startDaemon(t, pools, { settings: ['shutdown_timeout: 100'], workers: 2 });
+  const [frozen] = daemon.ringmaster.workerPids() as [number];
+  process.kill(frozen, 'SIGSTOP');
+  daemon.ringmaster.signal('SIGTERM');
+  assert.deepEqual(await daemon.ringmaster.exit(), { code: 0, signal: null });
+  assert.equal(isAlive(frozen), false);
+  assert.equal(daemon.logged(/killed/).length, 1);
+});
