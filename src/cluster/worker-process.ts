@@ -73,7 +73,13 @@ export class WorkerProcess {
     this.id = worker.id;
     this.pid = worker.process.pid;
     worker.on('message', message => this.read(message));
-    worker.on('error', error => events.log.warn({ slot, err: error }, 'IPC with a worker failed'));
+    worker.on('error', error => {
+      events.log.warn({ slot, err: error }, 'IPC with a worker failed');
+      // The system refused another process: then there is no 'exit' either.
+      if (this.pid !== undefined) return;
+      this.failure = `it could not be started: ${error.message}`;
+      events.onExit(this, null, null);
+    });
     worker.on('exit', (code, signal) => {
       this.isServing = false;
       this.settle({ kind: 'gone' });
