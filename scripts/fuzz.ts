@@ -1,12 +1,15 @@
 // npm run fuzz [-- --seconds N] [--seed N] [--target NAME]… [--explore N]
 // Inputs by grammar and mutation for every parser and for the config loader: for each target, first a thread looks for
 // inputs that run new blocks of the source (V8's coverage), then changes of those are checked at full speed.
+// npm run fuzz -- --live [--seconds N] [--seed N]
+// Random bytes to real servers, directly and through Ringmaster; see test/fuzz/live-fuzz.ts.
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { Exploration, Explored } from '../test/fuzz/explorer.ts';
 import { type Failure, fuzz } from '../test/fuzz/fuzz-loop.ts';
 import type { FuzzTarget } from '../test/fuzz/fuzz-target.ts';
+import { runLiveFuzz } from '../test/fuzz/live-fuzz.ts';
 import { asTest, writeTest } from '../test/fuzz/report.ts';
 import { TARGETS, targetNamed } from '../test/fuzz/targets.ts';
 import { SeededRandom, seedFrom } from '../test/support/seeded-random.ts';
@@ -17,6 +20,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     target: { type: 'string', multiple: true },
     explore: { type: 'string', default: '8000' },
+    live: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -26,7 +30,7 @@ if (!(seconds > 0) || !Number.isInteger(seed)) {
   process.exit(1);
 }
 console.log(`FUZZ_SEED=${seed} repeats this run`);
-process.exitCode = await fuzzParsers();
+process.exitCode = values.live ? await runLiveFuzz({ seconds, seed }) : await fuzzParsers();
 
 async function fuzzParsers(): Promise<number> {
   const targets = values.target?.map(targetNamed) ?? TARGETS;
