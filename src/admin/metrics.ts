@@ -12,12 +12,26 @@ export interface WorkerCounts {
   readonly restarts: number;
 }
 
+/** What the health checks of one server have come to. */
+export interface HealthFigures {
+  readonly pool: string;
+  readonly server: string;
+  readonly isDown: boolean;
+  readonly probes: number;
+  /** Probes that failed. */
+  readonly failures: number;
+  /** Verdicts that it is down. */
+  readonly downs: number;
+}
+
 export interface MetricsOptions {
   readonly totals: Totals;
   /** Ringmaster's. */
   readonly version: string;
   /** Asked at every scrape. */
   readonly workers: () => WorkerCounts;
+  /** Asked at every scrape: servers with health checks. */
+  readonly health: () => readonly HealthFigures[];
 }
 
 /** One line of output. */
@@ -94,6 +108,38 @@ const WORKER_METRICS: readonly {
     kind: 'gauge',
     help: 'active client connections of the worker, over all pools',
     value: worker => worker.clientConnections,
+  },
+];
+
+const HEALTH_METRICS: readonly {
+  readonly name: string;
+  readonly kind: StatKind;
+  readonly help: string;
+  value(figures: HealthFigures): number;
+}[] = [
+  {
+    name: 'ringmaster_server_down',
+    kind: 'gauge',
+    help: '1 while health checks find the server down, else 0; only of pools with health_check, as the next three',
+    value: figures => (figures.isDown ? 1 : 0),
+  },
+  {
+    name: 'ringmaster_server_downs_total',
+    kind: 'counter',
+    help: 'times health checks found the server down',
+    value: figures => figures.downs,
+  },
+  {
+    name: 'ringmaster_server_health_checks_total',
+    kind: 'counter',
+    help: 'health checks of the server',
+    value: figures => figures.probes,
+  },
+  {
+    name: 'ringmaster_server_health_check_failures_total',
+    kind: 'counter',
+    help: 'health checks of the server that failed; the log has the reason',
+    value: figures => figures.failures,
   },
 ];
 
@@ -189,8 +235,18 @@ export class Metrics {
           })),
         ),
     }));
+    const health = HEALTH_METRICS.map(({ value, ...metric }) => ({
+      ...metric,
+      labels: ['pool', 'server'],
+      samples: () =>
+        this.options.health().map(figures => ({
+          labels: { pool: figures.pool, server: figures.server },
+          value: value(figures),
+        })),
+    }));
     return [
       ...fields,
+      ...health,
       {
         name: 'ringmaster_server_failures_total',
         kind: 'counter',

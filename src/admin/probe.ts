@@ -5,6 +5,11 @@ import { FAILURE_TEXT, failureFromErrno } from '../core/failure.ts';
 export interface ProbeTarget {
   readonly protocol: 'redis' | 'memcached';
   readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
+  /**
+   * What the server wants to hear first, null for nothing: then only an answer to PING that others would get too will
+   * do. Undefined: whoever asks does not know, and to be asked for a password is an answer.
+   */
+  readonly password?: string | null;
 }
 
 interface Question {
@@ -12,67 +17,98 @@ interface Question {
   readonly name: string;
   /** How an answer in the protocol begins. */
   readonly answer: RegExp;
-  /** Answers in the protocol that nevertheless mean that the server serves nobody now. */
+  /** Answers in the protocol that nevertheless mean that the server serves nobody now, or not us. */
   readonly refusal: RegExp;
 }
 
-// What is not known to be a refusal counts as an answer: -NOAUTH of a server with a password, above all.
-const QUESTIONS: Readonly<Record<ProbeTarget['protocol'], Question>> = {
-  redis: {
-    // An array and no inline command: proxies, which may stand behind us, know nothing else.
-    bytes: '*1\r\n$4\r\nPING\r\n',
-    name: 'PING',
-    answer: /^[+-]/,
-    refusal: /^-(LOADING|MASTERDOWN|DENIED|ERR max number of clients)/,
-  },
-  memcached: {
-    bytes: 'version\r\n',
-    name: 'version',
-    answer: /^(VERSION |ERROR|CLIENT_ERROR|SERVER_ERROR)/,
-    refusal: /^ERROR Too many open connections/,
-  },
+// What is not known to be a refusal counts as an answer: -MISCONF of a server that can't save, and still reads.
+const REDIS_REFUSAL = /^-(LOADING|MASTERDOWN|DENIED|ERR max number of clients)/;
+const REDIS_REFUSAL_TO_US = /^-(LOADING|MASTERDOWN|DENIED|ERR max number of clients|NOAUTH|BUSY )/;
+
+// Arrays and no inline commands: proxies, which may stand behind us, know nothing else.
+const PING: Question = { bytes: '*1\r\n$4\r\nPING\r\n', name: 'PING', answer: /^[+-]/, refusal: REDIS_REFUSAL };
+const VERSION: Question = {
+  bytes: 'version\r\n',
+  name: 'version',
+  answer: /^(VERSION |ERROR|CLIENT_ERROR|SERVER_ERROR)/,
+  refusal: /^ERROR Too many open connections/,
 };
+
+function questionsTo({ protocol, password }: ProbeTarget): readonly Question[] {
+  if (protocol === 'memcached') return [VERSION];
+  if (password === undefined) return [PING];
+  const ping = { ...PING, refusal: REDIS_REFUSAL_TO_US };
+  if (password === null) return [ping];
+  // Read and written as latin1.
+  const secret = Buffer.from(password).toString('latin1');
+  const bytes = `*2\r\n$4\r\nAUTH\r\n$${secret.length}\r\n${secret}\r\n`;
+  return [{ bytes, name: 'AUTH', answer: /^[+-]/, refusal: /^-/ }, ping];
+}
+
+/** The reason when it was not even tried: nothing is known of the server then. */
+export const CANNOT_ASK = 'this process has no file descriptor or local port left to ask with';
+const OUR_OWN_LACKS: ReadonlySet<string | undefined> = new Set([
+  'EMFILE',
+  'ENFILE',
+  'EADDRNOTAVAIL',
+  'ENOBUFS',
+  'ENOMEM',
+]);
 
 /** A first line longer than this is none of these protocols. */
 const MAX_LINE_BYTES = 512;
 
 /**
  * Connects to a server and asks it something cheap. Resolves with null when it answers in its protocol, else with the
- * reason in words, after `timeoutMs` at the latest; never rejects.
+ * reason in words, after `timeoutMs` or an abort at the latest; never rejects. A password is in no reason.
  */
-export function probe(target: ProbeTarget, timeoutMs: number): Promise<string | null> {
-  const { bytes, name, answer, refusal } = QUESTIONS[target.protocol];
+export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSignal): Promise<string | null> {
+  const questions = [...questionsTo(target)];
   return new Promise(resolve => {
     const socket = connect({ ...target.address });
     let line = '';
     let isConnected = false;
     const settle = (why: string | null) => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', aborted);
       socket.destroy();
       resolve(why);
     };
-    const timer = setTimeout(
-      () =>
-        settle(isConnected ? `no answer to ${name} within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`),
-      timeoutMs,
-    );
+    const aborted = () => settle('not asked any longer');
+    const name = () => questions[0]?.name;
+    const overdue = () =>
+      settle(isConnected ? `no answer to ${name()} within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`);
+    // An answer that has come while this process was busy is not late: sockets are read before setImmediate's turn.
+    const timer = setTimeout(() => setImmediate(overdue), timeoutMs);
+    signal?.addEventListener('abort', aborted);
+    const ask = () => {
+      if (questions.length === 0) settle(null);
+      else socket.write((questions[0] as Question).bytes, 'latin1');
+    };
     socket.setEncoding('latin1');
     socket.once('connect', () => {
       isConnected = true;
-      socket.write(bytes);
+      ask();
     });
     socket.on('data', text => {
       line += text;
       const end = line.indexOf('\n');
       if (end < 0 && line.length < MAX_LINE_BYTES) return;
       line = line.slice(0, Math.min(end < 0 ? MAX_LINE_BYTES : end, MAX_LINE_BYTES)).trimEnd();
-      if (!answer.test(line))
+      const { name, answer, refusal } = questions.shift() as Question;
+      if (!answer.test(line)) {
         settle(`not a ${target.protocol} server: ${name} was answered with ${JSON.stringify(line)}`);
-      else settle(refusal.test(line) ? `it answers ${JSON.stringify(line)}` : null);
+      } else if (refusal.test(line)) {
+        settle(`it answers ${JSON.stringify(line)}`);
+      } else {
+        line = '';
+        ask();
+      }
     });
-    socket.once('end', () => settle(`closed the connection without an answer to ${name}`));
+    socket.once('end', () => settle(`closed the connection without an answer to ${name()}`));
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      settle(`${FAILURE_TEXT[failureFromErrno(error.code)]} (${error.code ?? error.message})`);
+      if (OUR_OWN_LACKS.has(error.code)) settle(CANNOT_ASK);
+      else settle(`${FAILURE_TEXT[failureFromErrno(error.code)]} (${error.code ?? error.message})`);
     });
   });
 }

@@ -12,6 +12,7 @@ import { redisProtocol } from '../protocol/redis/redis.ts';
 import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
 import type { ListenHandle } from '../proxy/listener.ts';
 import { Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
+import type { DownServer } from './ipc.ts';
 
 const PROTOCOLS: Readonly<Record<PoolConfig['protocol'], Protocol>> = {
   redis: redisProtocol,
@@ -20,6 +21,7 @@ const PROTOCOLS: Readonly<Record<PoolConfig['protocol'], Protocol>> = {
 /** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
 const TICK_MIN_MS = 5;
 const TICK_MAX_MS = 100;
+const NONE_DOWN: ReadonlyMap<string, string> = new Map();
 
 /** Both sides of one pool. */
 interface Lane {
@@ -51,6 +53,8 @@ export class DataPath {
   /** Pools that are gone from the configuration and finish what they have. */
   private readonly retiring = new Set<Promise<number>>();
   private readonly frontendHost: FrontendHost;
+  /** The master's verdicts, by pool and server. */
+  private down: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map();
   private clients = 0;
   private tickPeriodMs = 0;
 
@@ -71,6 +75,17 @@ export class DataPath {
     const lane = this.lanes.get(pool);
     if (lane !== undefined) lane.frontend.admission.recall();
     else this.frontendHost.giveBackPlaces(pool, 0, true);
+  }
+
+  /** Takes over the master's verdicts: these servers are down, all others up; also those of pools to come. */
+  setDown(servers: readonly DownServer[]): void {
+    const down = new Map<string, Map<string, string>>();
+    for (const { pool, server, why } of servers) {
+      const ofPool = down.get(pool) ?? new Map<string, string>();
+      down.set(pool, ofPool.set(server, why));
+    }
+    this.down = down;
+    for (const { pool } of this.lanes.values()) pool.markDown(down.get(pool.name) ?? NONE_DOWN);
   }
 
   /**
@@ -126,6 +141,7 @@ export class DataPath {
       const frontend = new Frontend(pool, frontendOptions(next), this.frontendHost);
       this.lanes.set(next.name, { config: next, pool, frontend });
     }
+    this.lanes.get(next.name)?.pool.markDown(this.down.get(next.name) ?? NONE_DOWN);
     if (next.preconnect) this.lanes.get(next.name)?.pool.preconnect();
   }
 

@@ -7,6 +7,13 @@ import type { WorkerSnapshot } from '../core/statistics.ts';
  * time to load a schema library.
  */
 
+/** A server, by its names, that is to be out of the ring, and why. */
+export interface DownServer {
+  readonly pool: string;
+  readonly server: string;
+  readonly why: string;
+}
+
 export type ToWorker =
   /** First message. `level`: an operator may have changed it since the configuration was read. */
   | { readonly type: 'start'; readonly slot: number; readonly config: Config; readonly level: LogLevel }
@@ -26,6 +33,8 @@ export type ToWorker =
   | { readonly type: 'grant'; readonly pool: string; readonly count: number; readonly isForced: boolean }
   /** Give back the places that no client has. */
   | { readonly type: 'recall'; readonly pool: string }
+  /** The servers that health checks found down; all others are up. */
+  | { readonly type: 'health'; readonly down: readonly DownServer[] }
   /** Log to this file, or standard error, from this level on; `reopen` the file even if it is the same. */
   | { readonly type: 'log'; readonly level: LogLevel; readonly file: string | null; readonly reopen: boolean };
 
@@ -72,6 +81,7 @@ const TO_WORKER: Shapes<ToWorker> = {
   report: { id: isCount },
   grant: { pool: isText, count: isCount, isForced: isFlag },
   recall: { pool: isText },
+  health: { down: isData },
   log: { level: isText, file: orNull(isText), reopen: isFlag },
 };
 

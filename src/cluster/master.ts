@@ -8,6 +8,8 @@ import { configWarnings } from '../config/warnings.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
 import { IncompleteError, RefusedError, StartError } from './errors.ts';
+import { HealthChecks } from './health-checks.ts';
+import type { DownServer } from './ipc.ts';
 import { createLog, type ReopenableLog } from './logger.ts';
 import { type AdminPlan, Monitoring } from './monitoring.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
@@ -75,6 +77,7 @@ export class Master implements WorkerSlotHost {
   private readonly monitoring: Monitoring;
   private readonly rounds = new ReportRounds();
   private readonly quotas = new ConnectionQuotas();
+  private readonly health: HealthChecks;
   private isStarted = false;
   /** What changes the workers, one after the other. */
   private changing: Promise<unknown> = Promise.resolve();
@@ -93,11 +96,13 @@ export class Master implements WorkerSlotHost {
     this.quotas.setPools(config.pools);
     this.logFile = createLog(config.log, 'master');
     this.log = this.logFile.log;
+    this.health = new HealthChecks({ log: this.log, onVerdict: () => this.tellHealth() });
     this.monitoring = new Monitoring(config, {
       log: this.log,
       fresh: () => this.fresh(),
       workers: () => this.slots.map(slot => slot.state()),
       restarts: () => this.allSlots().reduce((sum, slot) => sum + slot.restarts, this.restartsInRemovedSlots),
+      health: () => this.health.figures(),
       config: () => this.config,
       control: {
         reload: () => this.reload('admin'),
@@ -123,6 +128,7 @@ export class Master implements WorkerSlotHost {
       throw new StartError(why);
     }
     this.isStarted = true;
+    this.health.setPools(this.config.pools);
     this.log.info(
       { pools: this.sockets.addresses(), workers: this.slots.length, ...this.monitoring.addresses },
       'ringmaster is ready',
@@ -134,6 +140,7 @@ export class Master implements WorkerSlotHost {
     if (this.isStopping) return;
     this.isStopping = true;
     this.log.info({ why }, 'ringmaster drains');
+    this.health.stop();
     const allGone = new Promise<void>(resolve => {
       this.onAllGone = resolve;
     });
@@ -176,6 +183,8 @@ export class Master implements WorkerSlotHost {
     const removed = this.slots.slice(count);
     this.slots = this.slots.slice(0, count);
     const switched = this.slots.map(slot => slot.switch(id));
+    // Behind `switch`: the verdicts name pools and servers of the new configuration.
+    this.tellHealth();
     while (this.slots.length < count) this.addSlot();
     for (const slot of removed) this.removeSlot(slot);
     await Promise.all(switched);
@@ -219,6 +228,7 @@ export class Master implements WorkerSlotHost {
     this.generation = generation.id;
     this.config = config;
     this.quotas.setPools(config.pools);
+    this.health.setPools(config.pools);
     const { closeObsolete, problems } = this.sockets.adopt(plan);
     if (before.log.level !== config.log.level) this.logFile.setLevel(config.log.level);
     this.tellLog(false);
@@ -330,6 +340,14 @@ export class Master implements WorkerSlotHost {
   private tellLog(reopen: boolean): void {
     const message = { type: 'log', level: this.logLevel(), file: this.config.log.file, reopen } as const;
     for (const slot of this.allSlots()) slot.send(message);
+  }
+
+  private tellHealth(): void {
+    for (const slot of this.allSlots()) slot.send({ type: 'health', down: this.health.down() });
+  }
+
+  down(): readonly DownServer[] {
+    return this.health.down();
   }
 
   current(): Generation {

@@ -1,4 +1,4 @@
-import { Metrics } from '../admin/metrics.ts';
+import { type HealthFigures, Metrics } from '../admin/metrics.ts';
 import { Readiness } from '../admin/readiness.ts';
 import { AdminServer } from '../admin/server.ts';
 import { StatsPort } from '../admin/stats-port.ts';
@@ -25,6 +25,8 @@ export interface MonitoringSource {
   workers(): readonly SlotState[];
   /** Workers started in place of one that died, ever. */
   restarts(): number;
+  /** Of the servers that are asked if they are well. */
+  health(): readonly HealthFigures[];
   config(): Config;
   readonly control: Control;
 }
@@ -52,6 +54,7 @@ export class Monitoring {
     const metrics = new Metrics({
       totals: this.totals,
       version: VERSION,
+      health: () => source.health(),
       workers: () => {
         const workers = source.workers();
         const count = (state: SlotState['state']) => workers.filter(worker => worker.state === state).length;

@@ -2,7 +2,7 @@ import type { LogLevel } from '../config/config.ts';
 import type { Log } from '../core/log.ts';
 import type { WorkerSnapshot } from '../core/statistics.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
-import type { ToWorker } from './ipc.ts';
+import type { DownServer, ToWorker } from './ipc.ts';
 import {
   type Answer,
   type Generation,
@@ -25,6 +25,8 @@ export interface WorkerSlotHost {
   /** What a new worker serves by. */
   current(): Generation;
   logLevel(): LogLevel;
+  /** Servers that are down. */
+  down(): readonly DownServer[];
   /** The sockets of a slot, by pool. */
   socketsOf(slot: number): Sockets;
   onServing(slot: WorkerSlot): void;
@@ -112,6 +114,7 @@ export class WorkerSlot implements WorkerProcessEvents {
     this.restartTimer = null;
     const { host, index } = this;
     this.worker = new WorkerProcess(index, host.current(), host.logLevel(), host.socketsOf(index), this);
+    this.worker.send({ type: 'health', down: host.down() });
   }
 
   /**

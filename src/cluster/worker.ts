@@ -70,6 +70,9 @@ class WorkerRole {
       case 'recall':
         this.dataPath?.recall(message.pool);
         return;
+      case 'health':
+        this.dataPath?.setDown(message.down);
+        return;
       case 'log':
         this.setLog(message.level, message.file, message.reopen);
         return;

@@ -16,10 +16,11 @@ import { type ParsedMetric, parsePrometheusText } from '../../support/prometheus
 import { poolSnapshot, workerSnapshot } from '../../support/worker-figures.ts';
 
 const POOLS = [{ name: 'sessions', servers: [{ name: 'a' }, { name: 'b' }] }];
+const HEALTH = [{ pool: 'sessions', server: 'a', isDown: true, probes: 7, failures: 3, downs: 2 }];
 const WORKERS = { running: 1, wanted: 2, backingOff: 1, restarts: 3 };
 
 function metricsOf(totals: Totals): Metrics {
-  return new Metrics({ totals, version: '1.2.3', workers: () => WORKERS });
+  return new Metrics({ totals, version: '1.2.3', workers: () => WORKERS, health: () => HEALTH });
 }
 
 async function scrape(totals: Totals): Promise<Map<string, ParsedMetric>> {
@@ -63,6 +64,14 @@ test('failures have a series for each reason', async () => {
     samplesOf(await scrape(totals), 'ringmaster_server_failures_total'),
     FAILURE_REASONS.map((reason, value) => ({ pool: 'p', server: 's', reason, value })),
   );
+});
+
+test('health checks: one series for each server that has them', async () => {
+  const metrics = await scrape(new Totals(POOLS));
+  const values = { down: 1, downs_total: 2, health_checks_total: 7, health_check_failures_total: 3 };
+  for (const [name, value] of Object.entries(values)) {
+    assert.deepEqual(samplesOf(metrics, `ringmaster_server_${name}`), [{ pool: 'sessions', server: 'a', value }], name);
+  }
 });
 
 describe('processes', () => {

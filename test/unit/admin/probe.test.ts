@@ -114,3 +114,47 @@ test('an answer in single bytes is an answer', async t => {
   });
   assert.equal(await probe(target('redis', port), TIMEOUT_MS), null);
 });
+
+describe('with what the pool says to its servers', () => {
+  const ask = (port: number, password: string | null) => probe({ ...target('redis', port), password }, TIMEOUT_MS);
+
+  test('the right password, and none where none is wanted', async t => {
+    const redis = await startRedis({ requirepass: 'sécret' });
+    t.after(() => redis.stop());
+    assert.equal(await ask(redis.port, 'sécret'), null);
+    const open = await startRedis();
+    t.after(() => open.stop());
+    assert.equal(await ask(open.port, null), null);
+  });
+
+  test('a wrong one, or none where one is wanted, is a refusal and stands in no message', async t => {
+    const redis = await startRedis({ requirepass: 'secret' });
+    t.after(() => redis.stop());
+    const wrong = await ask(redis.port, 'geheim');
+    assert.match(wrong ?? '', /^it answers "-WRONGPASS /);
+    assert.doesNotMatch(wrong ?? '', /geheim/);
+    assert.match((await ask(redis.port, null)) ?? '', /^it answers "-NOAUTH /);
+  });
+
+  test('a server that is busy, or still loads, serves nobody', async t => {
+    for (const line of ['-LOADING Redis is loading the dataset in memory', '-BUSY Redis is busy running a script.']) {
+      const port = await fake(t, answering(`${line}\r\n`));
+      assert.equal(await ask(port, null), `it answers ${JSON.stringify(line)}`);
+    }
+  });
+
+  test('a server that says nothing after AUTH', async t => {
+    let chunks = 0;
+    const port = await fake(t, ({ socket }) => void (chunks++ === 0 && socket.write('+OK\r\n')));
+    const why = await probe({ ...target('redis', port), password: 'x' }, 50);
+    assert.equal(why, 'no answer to PING within 50 ms');
+  });
+});
+
+test('a probe that nobody waits for any longer ends at once', async t => {
+  const port = await fake(t, () => {});
+  const abort = new AbortController();
+  const asked = probe(target('redis', port), TIMEOUT_MS, abort.signal);
+  abort.abort();
+  assert.equal(await asked, 'not asked any longer');
+});
