@@ -92,6 +92,24 @@ const WORKER_METRICS: readonly {
     value: worker => worker.process.externalBytes,
   },
   {
+    name: 'ringmaster_worker_held_bytes',
+    kind: 'gauge',
+    help: 'bytes of requests and replies that the worker holds for its clients',
+    value: worker => worker.process.heldBytes,
+  },
+  {
+    name: 'ringmaster_worker_held_limit_bytes',
+    kind: 'gauge',
+    help: 'how many these may be before those who hold most are cut off (max_memory); 0: any number',
+    value: worker => worker.process.heldLimitBytes,
+  },
+  {
+    name: 'ringmaster_worker_quick_ack',
+    kind: 'gauge',
+    help: '1 when requests that arrive in pieces are acknowledged at once, 0 where node:ffi or Linux is missing',
+    value: worker => Number(worker.process.hasQuickAck),
+  },
+  {
     name: 'ringmaster_worker_event_loop_utilization_ratio',
     kind: 'gauge',
     help: 'share of time the event loop of the worker was busy since the worker started, 0 to 1',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { openFilesLimit } from '../core/open-files-limit.ts';
 
 /** What this machine and this process's limits allow the daemon. */
 export interface Machine {
@@ -16,15 +17,9 @@ const FIRST_FREE_PORT = 1024;
 export function thisMachine(): Machine {
   return {
     cores: availableParallelism(),
-    maxOpenFiles: openFilesLimit(read('/proc/self/limits')),
+    maxOpenFiles: openFilesLimit(),
     firstFreePort: Number.parseInt(read('/proc/sys/net/ipv4/ip_unprivileged_port_start'), 10) || FIRST_FREE_PORT,
   };
-}
-
-/** The limit on open files in the text of `/proc/PID/limits`, the hard one; Infinity when there is none. */
-export function openFilesLimit(limits: string): number {
-  const match = /^Max open files\s+(\d+|unlimited)\s+(\d+|unlimited)/m.exec(limits);
-  return match === null || match[2] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(match[2]);
 }
 
 function read(path: string): string {

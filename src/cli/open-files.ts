@@ -1,12 +1,9 @@
 import type { Config, PoolConfig } from '../config/config.ts';
+import { filesBesideClients, OWN_FILES, serverFiles } from '../config/open-files.ts';
 import { type ConfigWarning, poolPath } from '../config/warnings.ts';
 import type { Machine } from './machine.ts';
 import { counted, grouped } from './text-table.ts';
 
-/** What a worker has open before any client or server: node's own, the log, the channel to the master. Measured: 24. */
-const OWN_FILES = 32;
-/** Redis clients of RESP3 have server connections of their own beside those of RESP2. */
-const CONNECTION_SETS: Readonly<Record<PoolConfig['protocol'], number>> = { redis: 2, memcached: 1 };
 /** A worker that has room for fewer clients, and no `client_connections` to bound them, is worth a word. */
 const FEW_CLIENTS = 1000;
 
@@ -28,7 +25,7 @@ export function openFiles(config: Config, machine: Machine): OpenFiles {
   const workers = config.workers === 'auto' ? machine.cores : config.workers;
   return {
     workers,
-    servers: OWN_FILES + config.pools.reduce((sum, pool) => sum + serverFiles(pool), 0),
+    servers: filesBesideClients(config),
     clients: config.pools.reduce((sum, pool) => sum + clientFiles(pool, workers), 0),
     isUnbounded: config.pools.some(pool => pool.clientConnections === 0),
     limit: machine.maxOpenFiles,
@@ -65,11 +62,6 @@ export function openFilesWarnings(config: Config, machine: Machine): ConfigWarni
     return [{ path: '', message: `${what}, and client_connections does not bound them${may}` }];
   }
   return [];
-}
-
-/** Of one worker; besides its connections, the listening socket. */
-function serverFiles(pool: PoolConfig): number {
-  return 1 + pool.servers.length * pool.serverConnections * CONNECTION_SETS[pool.protocol];
 }
 
 /** Of one worker, when the kernel spreads them evenly. */

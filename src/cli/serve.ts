@@ -3,6 +3,8 @@ import type { Config, LogLevel } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { isDaemon, reportOutcome, startDaemon } from './daemonize.ts';
+import { thisMachine } from './machine.ts';
+import { openFilesWarnings } from './open-files.ts';
 import type { DaemonOptions } from './options.ts';
 
 /** From the least to the most that is written. */
@@ -28,7 +30,8 @@ export async function serve(options: DaemonOptions): Promise<void> {
     load: () => withFlags(loadConfig(options.confFile), options),
   });
   // What a reload finds odd is in its answer and its log entry.
-  for (const { path, message } of configWarnings(config)) master.log.warn({ setting: path }, message);
+  const warnings = [...configWarnings(config), ...openFilesWarnings(config, thisMachine())];
+  for (const { path, message } of warnings) master.log.warn({ setting: path }, message);
   const ended = followSignals(master);
   try {
     await master.start();

@@ -57,6 +57,7 @@ const TOP: Written<Omit<Config, 'pools' | 'form' | 'ignored' | 'log'>> = {
   shutdownTimeoutMs: ['shutdown_timeout', duration],
   cpuAffinity: ['cpu_affinity', String],
   workerNice: ['worker_nice', String],
+  maxMemoryBytes: ['max_memory', limit => (limit === 'auto' ? limit : limit === 0 ? 'none' : size(limit))],
 };
 
 const LOG: Written<Config['log']> = {

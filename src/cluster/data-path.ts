@@ -1,7 +1,10 @@
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
+import { filesBesideClients } from '../config/open-files.ts';
 import { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { MemoryCeiling } from '../core/memory-ceiling.ts';
+import { openFilesLimit } from '../core/open-files-limit.ts';
 import type { PoolSnapshot } from '../core/statistics.ts';
 import type { SystemCalls } from '../core/system-calls.ts';
 import { Turn } from '../core/turn.ts';
@@ -9,10 +12,12 @@ import { VERSION } from '../core/version.ts';
 import { memcachedProtocol } from '../protocol/memcached/memcached.ts';
 import type { Protocol } from '../protocol/protocol.ts';
 import { redisProtocol } from '../protocol/redis/redis.ts';
+import { ClientRoom } from '../proxy/client-room.ts';
 import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
 import type { ListenHandle } from '../proxy/listener.ts';
 import { Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
 import type { DownServer } from './ipc.ts';
+import { memoryLimitBytes } from './memory-limit.ts';
 
 const PROTOCOLS: Readonly<Record<PoolConfig['protocol'], Protocol>> = {
   redis: redisProtocol,
@@ -21,6 +26,8 @@ const PROTOCOLS: Readonly<Record<PoolConfig['protocol'], Protocol>> = {
 /** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
 const TICK_MIN_MS = 5;
 const TICK_MAX_MS = 100;
+/** Let in however few open files there are. */
+const CLIENTS_MIN = 16;
 const NONE_DOWN: ReadonlyMap<string, string> = new Map();
 
 /** Both sides of one pool. */
@@ -52,6 +59,11 @@ export class DataPath {
   private readonly lanes = new Map<string, Lane>();
   /** Pools that are gone from the configuration and finish what they have. */
   private readonly retiring = new Set<Promise<number>>();
+  /** Of these pools and those of `lanes`. */
+  private readonly frontends = new Map<Pool, Frontend>();
+  private readonly memory: MemoryCeiling;
+  private readonly room = new ClientRoom();
+  private readonly openFilesLimit = openFilesLimit();
   private readonly frontendHost: FrontendHost;
   /** The master's verdicts, by pool and server. */
   private down: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map();
@@ -60,7 +72,14 @@ export class DataPath {
 
   constructor(log: Log, systemCalls: SystemCalls | null, office: PlaceOffice) {
     this.log = log;
-    this.frontendHost = { systemCalls, nextClientId: () => ++this.clients, ...office };
+    this.memory = new MemoryCeiling(this.turn, log, systemCalls, visit => {
+      for (const [pool, frontend] of this.frontends) {
+        pool.eachHolder(visit);
+        frontend.eachHolder(visit);
+      }
+    });
+    const { memory, room } = this;
+    this.frontendHost = { systemCalls, memory, room, nextClientId: () => ++this.clients, ...office };
   }
 
   /** The master's answer to `askForPlaces`. */
@@ -100,6 +119,8 @@ export class DataPath {
       [...before.values()].map(lane => lane.config),
       config.pools,
     );
+    this.memory.setLimit(memoryLimitBytes(config));
+    this.room.limit = Math.max(CLIENTS_MIN, this.openFilesLimit - filesBesideClients(config));
     this.lanes.clear();
     for (const next of config.pools) {
       const old = pairs.get(next.name)?.name;
@@ -140,6 +161,7 @@ export class DataPath {
       const pool = new Pool(next.name, plan, { clock: this.clock, turn: this.turn, log: this.log });
       const frontend = new Frontend(pool, frontendOptions(next), this.frontendHost);
       this.lanes.set(next.name, { config: next, pool, frontend });
+      this.frontends.set(pool, frontend);
     }
     this.lanes.get(next.name)?.pool.markDown(this.down.get(next.name) ?? NONE_DOWN);
     if (next.preconnect) this.lanes.get(next.name)?.pool.preconnect();
@@ -151,6 +173,7 @@ export class DataPath {
     this.retiring.add(gone);
     void gone.then(cut => {
       this.retiring.delete(gone);
+      this.frontends.delete(lane.pool);
       this.log.info({ pool: lane.config.name, clientsCut: cut }, 'pool is gone');
     });
   }
@@ -163,6 +186,11 @@ export class DataPath {
     ]);
     this.clock.stop();
     return cut.reduce((sum, clients) => sum + clients, 0);
+  }
+
+  /** What is held for clients now, and the limit to it; 0: none. */
+  held(): { readonly heldBytes: number; readonly heldLimitBytes: number } {
+    return { heldBytes: this.memory.heldBytes(), heldLimitBytes: this.memory.limitBytes };
   }
 
   snapshot(): PoolSnapshot[] {

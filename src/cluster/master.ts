@@ -20,9 +20,15 @@ import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
 
 /**
  * V8 for a proxy that makes short-lived garbage and shares its cores with other workers: a young generation that a
- * burst does not overflow, and no helper threads (docs/decisions/v8-flags.md). node:ffi is experimental, and says so.
+ * burst does not overflow, and no helper threads (docs/decisions/v8-flags.md). Garbage is collected by hand where memory
+ * is short (core/memory-ceiling.ts). node:ffi is experimental, and says so.
  */
-const WORKER_FLAGS = ['--max-semi-space-size=64', '--single-threaded', '--disable-warning=ExperimentalWarning'];
+const WORKER_FLAGS = [
+  '--max-semi-space-size=64',
+  '--single-threaded',
+  '--expose-gc',
+  '--disable-warning=ExperimentalWarning',
+];
 const COMPILE_CACHE = new URL('../../node_modules/.cache/ringmaster', import.meta.url);
 /** A reload or a restart is told to have failed when a worker does not serve after so long. */
 const SERVING_WITHIN_MS = 10_000;

@@ -2,6 +2,7 @@ import type { Worker } from 'node:cluster';
 import { cpus, setPriority } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Config, LogConfig, LogLevel } from '../config/config.ts';
+import { heapMemory, residentBytes } from '../core/process-memory.ts';
 import type { ProcessSnapshot } from '../core/statistics.ts';
 import { loadSystemCalls, type SystemCalls } from '../core/system-calls.ts';
 import type { ListenHandle } from '../proxy/listener.ts';
@@ -171,7 +172,9 @@ class WorkerRole {
   }
 
   private report(id: number | null): void {
-    send({ type: 'report', id, snapshot: { pools: this.dataPath?.snapshot() ?? [], process: processSnapshot() } });
+    const held = this.dataPath?.held() ?? { heldBytes: 0, heldLimitBytes: 0 };
+    const process = { ...processFigures(), ...held, hasQuickAck: this.systemCalls !== null };
+    send({ type: 'report', id, snapshot: { pools: this.dataPath?.snapshot() ?? [], process } });
   }
 }
 
@@ -190,15 +193,15 @@ function send(message: ToMaster): void {
   if (process.connected) process.send?.(message, undefined, {}, () => {});
 }
 
-function processSnapshot(): ProcessSnapshot {
-  const memory = process.memoryUsage();
+function processFigures(): Omit<ProcessSnapshot, 'heldBytes' | 'heldLimitBytes' | 'hasQuickAck'> {
+  const heap = heapMemory();
   const cpu = process.cpuUsage();
   return {
     pid: process.pid,
     uptimeMs: performance.now(),
-    residentBytes: memory.rss,
-    heapUsedBytes: memory.heapUsed,
-    externalBytes: memory.external,
+    residentBytes: residentBytes(),
+    heapUsedBytes: heap.usedBytes,
+    externalBytes: heap.externalBytes,
     cpuUserUs: cpu.user,
     cpuSystemUs: cpu.system,
     eventLoopUtilization: performance.eventLoopUtilization().utilization,

@@ -90,7 +90,15 @@ function isChanged(before: ServerConfig | undefined, after: ServerConfig): boole
 
 function daemonSettings(before: Config, after: Config): string[] {
   const settings: string[] = [];
-  const names = ['workers', 'admin', 'adminToken', 'shutdownTimeoutMs', 'cpuAffinity', 'workerNice'] as const;
+  const names = [
+    'workers',
+    'admin',
+    'adminToken',
+    'shutdownTimeoutMs',
+    'cpuAffinity',
+    'workerNice',
+    'maxMemoryBytes',
+  ] as const;
   for (const name of names) if (!isDeepStrictEqual(before[name], after[name])) settings.push(keyOf(name));
   if (before.log.level !== after.log.level) settings.push('log.level');
   if (before.log.file !== after.log.file) settings.push('log.file');

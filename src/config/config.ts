@@ -18,6 +18,8 @@ export interface Config {
   readonly cpuAffinity: 'auto' | 'off' | readonly number[];
   /** Scheduling priority of the workers, 0–19: the higher, the later it is their turn. */
   readonly workerNice: number;
+  /** What a worker may hold for its clients; `auto`: its part of the memory there is; 0: any amount. */
+  readonly maxMemoryBytes: 'auto' | number;
   /** In the order of the file; names and listen addresses are unique. */
   readonly pools: readonly PoolConfig[];
   /** Which form of file this came from. */

@@ -20,6 +20,7 @@ export function readNativeForm(root: YamlMap, problems: Problems): ConfigDraft {
         shutdownTimeoutMs: fields.shutdown_timeout,
         cpuAffinity: fields.cpu_affinity,
         workerNice: fields.worker_nice,
+        maxMemoryBytes: fields.max_memory,
       }),
       log: readLog(root.entries.get('log'), problems),
       form: 'native',

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { HASH_NAMES } from '../hash/hash.ts';
 import { checkAlias, parseHostPort, parseListenAddress, parseServerAddress, parseWeight } from './addresses.ts';
 import type { CrossServerPolicy, DistributionName, LogLevel, ProtocolName } from './config.ts';
+import { parseSizeBytes } from './durations-and-sizes.ts';
 import { SettingError } from './setting-error.ts';
 import {
   count,
@@ -34,6 +35,8 @@ const MAX_SERVER_CONNECTIONS = 1024;
 const MIN_HEALTH_INTERVAL_MS = 50;
 const MAX_HEALTH_COUNT = 1000;
 const MIN_REQUEST_BYTES = 1024;
+/** Below it, nobody could ask for a value of some MB. */
+const MIN_MEMORY_BYTES = 16 * 1024 * 1024;
 /** A socket says that it drained only when more than its own buffer (64 KiB) was waiting. */
 const MIN_BUFFER_BYTES = 128 * 1024;
 
@@ -250,6 +253,13 @@ export const rootSchema = z.strictObject({
     takes: 'a number from 0 to 19',
     about: 'Scheduling priority of the workers: the higher, the later it is their turn.',
   }),
+  max_memory: setting(readAs(parseMaxMemory).prefault('auto'), {
+    takes: 'auto, size or none',
+    about:
+      'What each worker may hold for its clients: unfinished requests, replies not yet read, requests that servers have ' +
+      'not taken. Over it, whoever holds most is cut off first. `auto`: 75 % of the memory of the machine or the ' +
+      'container, divided by the workers, less 256mb for the worker itself; at least 64mb.',
+  }),
 });
 
 function setting<S extends z.ZodType>(schema: S, notes: SettingNotes): S {
@@ -278,6 +288,11 @@ function parseAffinity(text: string): 'auto' | 'off' | number[] {
     return Array.from({ length: last - first + 1 }, (_, i) => first + i);
   });
   return [...new Set(cores)];
+}
+
+function parseMaxMemory(text: string): number | 'auto' {
+  if (text === 'auto') return text;
+  return text === 'none' ? 0 : parseSizeBytes(text, MIN_MEMORY_BYTES);
 }
 
 function parseAdmin(text: string) {

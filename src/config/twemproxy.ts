@@ -83,6 +83,7 @@ export function readTwemproxyForm(root: YamlMap, text: string, problems: Problem
     shutdownTimeoutMs: defaults.shutdown_timeout,
     cpuAffinity: defaults.cpu_affinity,
     workerNice: defaults.worker_nice,
+    maxMemoryBytes: defaults.max_memory,
     form: 'twemproxy',
     ignored,
   } as const;

@@ -42,6 +42,7 @@ export class PoolStats {
   outputLimitCloses = 0;
   turnedAway = 0;
   idleCloses = 0;
+  memorySheds = 0;
 }
 
 /** Of one backend in one worker. */
@@ -63,6 +64,7 @@ export class BackendStats {
   isEjected = 0;
   isMarkedDown = 0;
   reconnects = 0;
+  memorySheds = 0;
   readonly failures: FailureCounts = newFailureCounts();
 }
 
@@ -84,6 +86,10 @@ export interface ProcessSnapshot {
   readonly residentBytes: number;
   readonly heapUsedBytes: number;
   readonly externalBytes: number;
+  /** What it holds for its clients, and may hold (max_memory); 0: any amount. */
+  readonly heldBytes: number;
+  readonly heldLimitBytes: number;
+  readonly hasQuickAck: boolean;
   readonly cpuUserUs: number;
   readonly cpuSystemUs: number;
   /** Share of time the event loop was busy since the worker started, 0–1. */
@@ -187,7 +193,7 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     kind: 'counter',
     statsName: null,
     metric: 'ringmaster_pool_clients_turned_away_total',
-    help: 'clients turned away because the pool was full (client_connections)',
+    help: 'clients turned away: the pool was full (client_connections), or the worker short of open files',
   },
   {
     field: 'idleCloses',
@@ -195,6 +201,13 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     statsName: null,
     metric: 'ringmaster_pool_idle_closes_total',
     help: 'clients closed because they were silent for client_idle_timeout',
+  },
+  {
+    field: 'memorySheds',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_memory_sheds_total',
+    help: 'clients cut off because they held most when their worker came to max_memory',
   },
 ];
 
@@ -317,5 +330,12 @@ export const BACKEND_FIELDS: readonly StatField<BackendStats>[] = [
     statsName: null,
     metric: 'ringmaster_server_connects_total',
     help: 'connections opened to the server, failed attempts included',
+  },
+  {
+    field: 'memorySheds',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_server_memory_sheds_total',
+    help: 'connections cut off because the server did not take its requests while their worker was over max_memory',
   },
 ];

@@ -9,6 +9,8 @@ export interface SystemCalls {
   quickAck(socket: Socket): void;
   /** Pins this process to `cores`, numbered from 0; false when the system refuses. */
   setAffinity(cores: readonly number[]): boolean;
+  /** Has malloc return to the system what it keeps for later. Milliseconds; nothing where libc has no malloc_trim. */
+  releaseFreeMemory(): void;
 }
 
 // Linux: <netinet/in.h>, <netinet/tcp.h>; the same numbers on all architectures.
@@ -38,9 +40,23 @@ export function loadSystemCalls(): SystemCalls | null {
         for (const core of cores) set[core >> 3] = (set[core >> 3] ?? 0) | (1 << (core & 7));
         return functions.sched_setaffinity(THIS_PROCESS, BigInt(CPU_SET_BYTES), set) === 0;
       },
+      releaseFreeMemory: loadTrim(),
     };
   } catch {
     return null;
+  }
+}
+
+/** glibc has it, musl has not. */
+function loadTrim(): () => void {
+  try {
+    const ffi = process.getBuiltinModule('node:ffi');
+    const { functions } = ffi.dlopen(null, { malloc_trim: { arguments: ['u64'], return: 'i32' } });
+    return () => {
+      functions.malloc_trim(0n);
+    };
+  } catch {
+    return () => {};
   }
 }
 

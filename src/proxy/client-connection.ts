@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { FailureReason } from '../core/failure.ts';
 import { Fifo } from '../core/fifo.ts';
 import type { Log } from '../core/log.ts';
+import type { MemoryCeiling, MemoryHolder } from '../core/memory-ceiling.ts';
 import { Outbox, type OutboxOwner } from '../core/outbox.ts';
 import { Request } from '../core/request.ts';
 import type { PoolStats } from '../core/statistics.ts';
@@ -34,6 +35,7 @@ export interface ClientHost {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
+  readonly memory: MemoryCeiling;
   /** A client that waits for our ACK before it sends the rest of a request gets it at once. */
   readonly systemCalls: SystemCalls | null;
   createFramer(session: Session): Framer;
@@ -42,6 +44,8 @@ export interface ClientHost {
 
 /** A reply is passed on before it is complete once this much of it is there. */
 const STREAM_THRESHOLD_BYTES = 256 * 1024;
+/** What a request costs beside its bytes while it is pending. */
+const PENDING_BYTES = 256;
 /** How long a client whose connection we end may take to end its side. */
 const LINGER_MS = 2000;
 
@@ -53,7 +57,7 @@ const LINGER_MS = 2000;
  *     │    partial request       └─ the head is settled ─▶ outbox ─▶ one write at the end of the turn
  *     └── paused while the client has too much pending, or reads too little
  */
-export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
+export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask, MemoryHolder {
   readonly id: number;
   private readonly host: ClientHost;
   private readonly socket: Socket;
@@ -97,6 +101,7 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
     stats.clientConnectionsTotal++;
     socket.on('data', (chunk: Buffer) => {
       stats.requestBytes += chunk.length;
+      host.memory.grew(chunk.length);
       this.read(chunk);
     });
     socket.on('end', () => this.ended());
@@ -121,6 +126,28 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
   isIdle(sinceMs: number): boolean {
     const isOwedNothing = this.pending.length === 0 && this.unparsed === null && this.outbox.unsentBytes === 0;
     return isOwedNothing && this.activeAtMs <= sinceMs;
+  }
+
+  /**
+   * What is held for it: a request in pieces, what was read too early, replies that wait for others or for it to read.
+   * Requests that servers have not taken are counted there.
+   */
+  get memoryBytes(): number {
+    if (this.socket.destroyed) return 0;
+    const unparsed = this.unparsed === null ? 0 : this.unparsed.buffer.byteLength;
+    const unfinished = this.partial === null ? 0 : this.partial.capacityBytes;
+    return unfinished + unparsed + this.unsentBytes + this.pending.length * PENDING_BYTES;
+  }
+
+  shed(): void {
+    this.host.stats.memorySheds++;
+    this.destroy();
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    const { remoteAddress, remotePort } = this.socket;
+    const client = remoteAddress === undefined ? 'on a unix socket' : `${remoteAddress}:${remotePort}`;
+    return { pool: this.host.poolName, client };
   }
 
   /** Ends the connection as soon as all pending requests are answered; takes no new ones. */
@@ -184,13 +211,13 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
       this.heldBytes -= request.heldBytes;
       request.releaseTo(this.outbox);
     }
-    this.checkOutputLimit();
+    this.checkOutputLimit(end - start);
   }
 
   onPart(request: Request, bytes: number): void {
     request.heldBytes += bytes;
     this.heldBytes += bytes;
-    this.checkOutputLimit();
+    this.checkOutputLimit(bytes);
   }
 
   onCoalesced(request: Request): void {
@@ -352,7 +379,7 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
     const { stats } = this.host;
     stats.responses++;
     stats.responseBytes += bytes;
-    this.checkOutputLimit();
+    this.checkOutputLimit(bytes);
   }
 
   private settle(request: Request, isHead: boolean): void {
@@ -423,8 +450,10 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask {
     this.host.turn.defer(this);
   }
 
-  private checkOutputLimit(): void {
+  /** `bytes` of a reply came. */
+  private checkOutputLimit(bytes: number): void {
     const { unsentBytes } = this;
+    this.host.memory.grew(bytes);
     if (unsentBytes < this.host.limits.outputLimitBytes || this.socket.destroyed) return;
     this.host.stats.outputLimitCloses++;
     this.host.log.warn(

@@ -2,6 +2,7 @@ import type { Server, Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { HolderWalk, MemoryCeiling } from '../core/memory-ceiling.ts';
 import type { PoolStats } from '../core/statistics.ts';
 import type { SystemCalls } from '../core/system-calls.ts';
 import type { Turn } from '../core/turn.ts';
@@ -9,6 +10,7 @@ import type { Framer, ParserOptions, Protocol, RequestParser, Session } from '..
 import type { Pool } from '../upstream/pool.ts';
 import { Admission, type LeaseOffice } from './admission.ts';
 import { ClientConnection, type ClientHost, type ClientLimits } from './client-connection.ts';
+import type { ClientRoom } from './client-room.ts';
 import { createListener, type ListenHandle } from './listener.ts';
 import { Router } from './router.ts';
 
@@ -29,6 +31,8 @@ export interface FrontendOptions {
 /** What a frontend needs of its worker. */
 export interface FrontendHost {
   readonly systemCalls: SystemCalls | null;
+  readonly memory: MemoryCeiling;
+  readonly room: ClientRoom;
   /** Numbers clients within the worker. */
   nextClientId(): number;
   /** See `LeaseOffice`. */
@@ -44,6 +48,8 @@ const QUIET_MS = 100;
 const DRAIN_GRACE_MS = 1000;
 const DRAIN_LOOK_MS = 25;
 const IDLE_LOOK_MIN_MS = 10;
+/** The log says again that clients are turned away for want of files. */
+const FULL_LOG_MS = 10_000;
 
 /** The client side of one pool in one worker: its listener, its clients, and what these share. */
 export class Frontend implements ClientHost {
@@ -56,6 +62,8 @@ export class Frontend implements ClientHost {
   readonly turn: Turn;
   readonly log: Log;
   readonly systemCalls: SystemCalls | null;
+  readonly memory: MemoryCeiling;
+  private readonly room: ClientRoom;
   private readonly pool: Pool;
   private options: FrontendOptions;
   private parserOptions: ParserOptions;
@@ -65,12 +73,15 @@ export class Frontend implements ClientHost {
   private drainTimer: NodeJS.Timeout | null = null;
   private idleTimer: NodeJS.Timeout | null = null;
   private onDrained: () => void = () => {};
+  private saidFullAtMs = Number.NEGATIVE_INFINITY;
 
   private readonly nextClientId: () => number;
   readonly admission: Admission;
 
   constructor(pool: Pool, options: FrontendOptions, worker: FrontendHost) {
     this.systemCalls = worker.systemCalls;
+    this.memory = worker.memory;
+    this.room = worker.room;
     this.pool = pool;
     this.options = options;
     this.parserOptions = parserOptions(pool.name, options);
@@ -118,7 +129,7 @@ export class Frontend implements ClientHost {
   async listen(handle: ListenHandle): Promise<void> {
     const { tcpKeepalive, backlog } = this.options;
     const before = this.listener;
-    this.listener = await createListener(handle, { tcpKeepalive, backlog }, socket => this.admission.enter(socket));
+    this.listener = await createListener(handle, { tcpKeepalive, backlog }, socket => this.enter(socket));
     this.listener.on('error', error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'));
     before?.close();
   }
@@ -190,6 +201,32 @@ export class Frontend implements ClientHost {
     const { size } = this.clients;
     for (const client of this.clients) client.destroy();
     return size;
+  }
+
+  readonly eachHolder: HolderWalk = visit => {
+    for (const client of this.clients) visit(client);
+  };
+
+  private enter(socket: Socket): void {
+    if (this.room.enter(socket)) {
+      this.admission.enter(socket);
+      return;
+    }
+    this.sayFull();
+    if (this.room.mayLinger(socket)) {
+      this.turnAway(socket);
+    } else {
+      this.stats.turnedAway++;
+      socket.destroy();
+    }
+  }
+
+  private sayFull(): void {
+    const nowMs = this.clock.refresh();
+    if (nowMs - this.saidFullAtMs < FULL_LOG_MS) return;
+    this.saidFullAtMs = nowMs;
+    const message = 'clients are turned away: more would take the open files that servers need';
+    this.log.warn({ pool: this.poolName, clientsOfWorker: this.room.limit }, message);
   }
 
   private admit(socket: Socket): void {

@@ -28,6 +28,11 @@ export class PartialRequest {
     return true;
   }
 
+  /** With what is reserved, which malloc may have had from the system before. */
+  get capacityBytes(): number {
+    return this.bytes.length;
+  }
+
   /** The whole request. The buffer is the caller's; this object is done. */
   take(): Buffer {
     return this.bytes.subarray(0, this.length);

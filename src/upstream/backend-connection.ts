@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { type FailureReason, failureFromErrno } from '../core/failure.ts';
 import { Fifo } from '../core/fifo.ts';
 import type { Log } from '../core/log.ts';
+import type { MemoryHolder } from '../core/memory-ceiling.ts';
 import { Outbox } from '../core/outbox.ts';
 import type { Request } from '../core/request.ts';
 import type { BackendStats } from '../core/statistics.ts';
@@ -59,7 +60,7 @@ export interface ConnectionOwner {
   connectionRetired(connection: BackendConnection): void;
 }
 
-export class BackendConnection {
+export class BackendConnection implements MemoryHolder {
   private readonly backend: ConnectionOwner;
   private readonly handshake: readonly ControlRequest[];
   private readonly scanner: ReplyScanner;
@@ -106,6 +107,11 @@ export class BackendConnection {
   /** Bytes of all requests that are not answered yet. */
   get unansweredBytes(): number {
     return this.inflightBytes;
+  }
+
+  /** Requests that the server has not taken. */
+  get memoryBytes(): number {
+    return this.unsentBytes;
   }
 
   get unsentBytes(): number {
@@ -189,6 +195,18 @@ export class BackendConnection {
   /** Takes no new requests; closes once those inflight are answered, and tells the backend. */
   retire(): void {
     this.isRetiring = true;
+    this.closeIfRetired();
+  }
+
+  describe(): Readonly<Record<string, unknown>> {
+    return { server: this.backend.name, requests: this.inflight.length };
+  }
+
+  /** Fails all that waits here: the server takes it too slowly. */
+  shed(): void {
+    this.backend.stats.memorySheds++;
+    this.drop(IDLE);
+    this.failInflight('overloaded');
     this.closeIfRetired();
   }
 

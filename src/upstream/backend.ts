@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { FailureReason } from '../core/failure.ts';
 import { FlapPenalty } from '../core/flap-penalty.ts';
 import type { Log } from '../core/log.ts';
+import type { HolderWalk } from '../core/memory-ceiling.ts';
 import type { Request } from '../core/request.ts';
 import type { BackendStats } from '../core/statistics.ts';
 import type { Turn } from '../core/turn.ts';
@@ -148,6 +149,11 @@ export class Backend implements ConnectionOwner {
     this.onRetired = () => {};
     onRetired();
   }
+
+  readonly eachHolder: HolderWalk = visit => {
+    for (const connections of this.connections) for (const connection of connections) visit(connection);
+    for (const connection of this.retiring) visit(connection);
+  };
 
   /** Brings the gauges of `stats` up to date and returns it. */
   snapshot(): BackendStats {

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { HolderWalk } from '../core/memory-ceiling.ts';
 import { BackendStats, PoolStats } from '../core/statistics.ts';
 import type { Turn } from '../core/turn.ts';
 import { KeyRing, type KeyRingOptions } from '../ring/key-ring.ts';
@@ -105,6 +106,11 @@ export class Pool implements BackendHost {
     this.stats.serverEjects++;
     this.onEjectionChange();
   }
+
+  readonly eachHolder: HolderWalk = visit => {
+    for (const backend of this.backends) backend.eachHolder(visit);
+    for (const backend of this.retiring) backend.eachHolder(visit);
+  };
 
   preconnect(): void {
     for (const backend of this.backends) backend.preconnect();

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { Clock } from '../../src/core/clock.ts';
 import type { FailureReason } from '../../src/core/failure.ts';
+import { MemoryCeiling } from '../../src/core/memory-ceiling.ts';
 import type { Request } from '../../src/core/request.ts';
 import { PoolStats } from '../../src/core/statistics.ts';
 import { Turn } from '../../src/core/turn.ts';
@@ -134,6 +135,10 @@ export class FakeFrontend implements ClientHost {
   readonly clock = new Clock();
   readonly turn = new Turn();
   readonly log = new CollectedLog();
+  readonly memory = new MemoryCeiling(this.turn, this.log, null, visit => {
+    for (const client of this.clients) visit(client);
+  });
+  readonly clients: ClientConnection[] = [];
   readonly systemCalls = null;
   readonly gone: ClientConnection[] = [];
   private nextId = 1;
@@ -178,7 +183,9 @@ export class FakeFrontend implements ClientHost {
       socket.destroy();
       far.destroy();
     });
-    return { client: new ClientConnection(this.nextId++, socket, this), far, socket };
+    const client = new ClientConnection(this.nextId++, socket, this);
+    this.clients.push(client);
+    return { client, far, socket };
   }
 
   private parserOptions() {

@@ -19,6 +19,8 @@ export interface DaemonOptions {
   readonly workers?: number;
   /** Lines of the file's root, e.g. ['shutdown_timeout: 500']. */
   readonly settings?: readonly string[];
+  /** `ulimit -n` of all its processes. */
+  readonly openFiles?: number;
 }
 
 export class Daemon {
@@ -109,7 +111,9 @@ export async function startDaemon(
       ...servers.map((port, server) => `      - 127.0.0.1:${port}:1 server-${server}`),
     );
   }
-  const ringmaster = await startRingmaster({ config: `${lines.join('\n')}\n`, workers: options.workers ?? 1 });
+  const { workers = 1, openFiles } = options;
+  const config = `${lines.join('\n')}\n`;
+  const ringmaster = await startRingmaster({ config, workers, ...(openFiles !== undefined && { openFiles }) });
   t.after(() => ringmaster.kill());
   return new Daemon(ringmaster, adminPort, new Map(names.map((name, i) => [name, ports[i] as number])));
 }

@@ -14,6 +14,8 @@ export interface RingmasterOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** The program, src/main.ts unless a built or installed one is meant. */
   readonly entry?: string;
+  /** `ulimit -n` of all its processes. */
+  readonly openFiles?: number;
   /** How long it may take until every listener accepts. */
   readonly startTimeoutMs?: number;
 }
@@ -60,7 +62,10 @@ export async function startRingmaster(options: RingmasterOptions): Promise<Ringm
   if (options.workers !== undefined) args.push('-w', String(options.workers));
   args.push(...(options.args ?? []));
 
-  const child = new Child(process.execPath, args, { env: childEnvironment(options.env) });
+  const { openFiles } = options;
+  const command = openFiles === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`];
+  const [program, ...rest] = [...command, process.execPath, ...args] as [string, ...string[]];
+  const child = new Child(program, rest, { env: childEnvironment(options.env) });
   try {
     await child.until(() => existsSync(pidFile), 'the pid file', options.startTimeoutMs ?? 20_000);
   } catch (error) {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkWarnings } from '../../../src/cli/check-warnings.ts';
-import { type Machine, openFilesLimit } from '../../../src/cli/machine.ts';
+import type { Machine } from '../../../src/cli/machine.ts';
 import { parseConfig } from '../../../src/config/load.ts';
+import { parseOpenFilesLimit } from '../../../src/core/open-files-limit.ts';
 
 const ROOMY: Machine = { cores: 2, maxOpenFiles: 20_000, firstFreePort: 1024 };
 
@@ -49,13 +50,13 @@ const CASES: readonly [what: string, pool: string, want: RegExp, machine?: Parti
   [
     'more clients than files',
     `${TWO}client_connections: 4000`,
-    /^pools\.p\.client_connections: 4,000 clients over 2 workers and 3 server connections need 2,035 open files/,
-    { maxOpenFiles: 2034 },
+    /^pools\.p\.client_connections: 4,000 clients over 2 workers and 3 server connections need 2,067 open files/,
+    { maxOpenFiles: 2066 },
   ],
   [
     'little room for unbounded clients',
     TWO,
-    /^: leaves open files for 989 clients for each worker/,
+    /^: leaves open files for 957 clients for each worker/,
     { maxOpenFiles: 1024 },
   ],
 ];
@@ -71,7 +72,7 @@ test('a Redis pool has server connections for both versions of the protocol', ()
 });
 
 test('what just suffices is no reason to warn', () => {
-  assert.deepEqual(warningsOf(`${TWO}client_connections: 4000`, { maxOpenFiles: 2035 }), []);
+  assert.deepEqual(warningsOf(`${TWO}client_connections: 4000`, { maxOpenFiles: 2067 }), []);
   assert.deepEqual(warningsOf('listen: h:80\nservers: [a:1, b:1]', { firstFreePort: 0 }), []);
   assert.deepEqual(warningsOf(TWO, { maxOpenFiles: Number.POSITIVE_INFINITY }), []);
 });
@@ -82,8 +83,8 @@ test('pools that fit one by one may be too many together', () => {
   const config = parseConfig(`admin: false\npools:\n${pool('one', 2000)}${pool('two', 2001)}`, 'f');
   const warnings = (maxOpenFiles: number) =>
     checkWarnings(config, { ...ROOMY, maxOpenFiles }).map(({ message }) => message);
-  assert.match(warnings(2037)[0]!, /^all pools together need 2,038 open files for each worker/);
-  assert.deepEqual(warnings(2038), []);
+  assert.match(warnings(2069)[0]!, /^all pools together need 2,070 open files for each worker/);
+  assert.deepEqual(warnings(2070), []);
 });
 
 test('the share of each server on rings of the usual size is near enough to its weight', () => {
@@ -96,7 +97,7 @@ test('the share of each server on rings of the usual size is near enough to its 
 test('the limit on open files is the hard one, to which node raises the soft one', () => {
   const text =
     'Limit   Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files\n';
-  assert.equal(openFilesLimit(text), 524_288);
-  assert.equal(openFilesLimit(text.replace('524288', 'unlimited')), Number.POSITIVE_INFINITY);
-  assert.equal(openFilesLimit(''), Number.POSITIVE_INFINITY);
+  assert.equal(parseOpenFilesLimit(text), 524_288);
+  assert.equal(parseOpenFilesLimit(text.replace('524288', 'unlimited')), Number.POSITIVE_INFINITY);
+  assert.equal(parseOpenFilesLimit(''), Number.POSITIVE_INFINITY);
 });

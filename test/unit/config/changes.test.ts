@@ -73,12 +73,21 @@ test('settings of the daemon, and which of them wait for new workers', () => {
   const top = {
     workers: '3',
     worker_nice: '1',
+    max_memory: 'none',
     cpu_affinity: 'auto',
     admin_token: 't',
     log: { level: 'warn', file: '/x' },
   };
   const { settings, needWorkerRestart } = configChanges(config({ p: pool(1) }), config({ p: pool(1) }, top));
-  assert.deepEqual(settings, ['workers', 'admin_token', 'cpu_affinity', 'worker_nice', 'log.level', 'log.file']);
+  assert.deepEqual(settings, [
+    'workers',
+    'admin_token',
+    'cpu_affinity',
+    'worker_nice',
+    'max_memory',
+    'log.level',
+    'log.file',
+  ]);
   assert.deepEqual(needWorkerRestart, ['cpu_affinity', 'worker_nice']);
 });
 

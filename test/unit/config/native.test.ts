@@ -11,6 +11,7 @@ log: { level: debug, file: /var/log/ringmaster.log }
 shutdown_timeout: 1m
 cpu_affinity: "0,2-4"
 worker_nice: 5
+max_memory: 2gb
 pools:
   sessions:
     listen: 127.0.0.1:22121
@@ -55,6 +56,7 @@ test('every key of the native form arrives in the configuration', () => {
     shutdownTimeoutMs: 60_000,
     cpuAffinity: [0, 2, 3, 4],
     workerNice: 5,
+    maxMemoryBytes: 2 * 2 ** 30,
     form: 'native',
     ignored: [],
     pools: [
@@ -113,6 +115,7 @@ test('what is left out has its default', () => {
     shutdownTimeoutMs: 10_000,
     cpuAffinity: 'off',
     workerNice: 0,
+    maxMemoryBytes: 'auto',
     form: 'native',
     ignored: [],
     pools: [
