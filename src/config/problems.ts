@@ -19,7 +19,8 @@ export class Problems {
   /** `offset` counts characters of the text; below 0: the file as a whole. */
   add(offset: number, path: string, message: string): void {
     const { line, col } = offset < 0 ? { line: 0, col: 0 } : this.lines.linePos(offset);
-    this.found.push({ file: this.file, line, column: col, path: visible(path), message: visible(message), offset });
+    const shown = visible(withoutSecrets(message));
+    this.found.push({ file: this.file, line, column: col, path: visible(path), message: shown, offset });
   }
 
   lineOf(offset: number): number {
@@ -31,6 +32,11 @@ export class Problems {
     const sorted = this.found.toSorted((a, b) => a.offset - b.offset);
     return sorted.map(({ offset: _, ...problem }) => problem);
   }
+}
+
+/** Where a quote is not closed, other settings end up inside a value, and so in what is said about it. */
+function withoutSecrets(message: string): string {
+  return message.replace(/((?:redis_auth|admin_token)\W*:).*/s, '$1 …');
 }
 
 /** Control characters that came from the file, as escapes: a message is one line, and not for the terminal to act on. */

@@ -28,6 +28,8 @@ const FOUND: readonly (readonly [target: string, latin1: string])[] = [
   ['memcached coalescers', 's\nSTAT version 1\r\nERROR\r\nSTAT pid 0\r\nEND\r\n'],
   // A control character of the file was in a message.
   ['config', 'pools:\n  p:\n    listen: 127.0.0.1:1\n    protocol: redis\n    servers: ["127.0.0.1:1:1\\x02"]\n'],
+  // A password inside another value was shown.
+  ['config', 'workers: |\n redis_auth: hunter2hunter2'],
   // Problems were placed outside the file.
   ['config', 'pools:\n  "q"0unter2\n    servers: crc32\n'],
   ['config', 'pools:\n  p:\n   }listen: 127.0.0.1:22121\n    redis: true\n'],

@@ -108,3 +108,16 @@ test('control characters of the file do not get into messages', () => {
   for (const problem of problems) assert.doesNotMatch(problem, /\p{Cc}/u);
   assert.match(problems.join(' '), /\\u001b\[2J/);
 });
+
+test('a password that a missing quote has put into another value is not shown', () => {
+  const text = GOOD.replace('protocol: redis\n', 'hash_tag: "{}\n    redis_auth: hunter2\n    protocol: "redis"\n');
+  for (const each of [
+    text,
+    `workers: |\n  redis_auth: hunter2\n${GOOD}`,
+    `workers: "admin_token : hunter2"\n${GOOD}`,
+  ]) {
+    const problems = configProblems(each).join('\n');
+    assert.notEqual(problems, '');
+    assert.doesNotMatch(problems, /hunter2/);
+  }
+});
