@@ -9,8 +9,8 @@ import { Request } from '../core/request.ts';
 import type { PoolStats } from '../core/statistics.ts';
 import type { SystemCalls } from '../core/system-calls.ts';
 import type { Turn, TurnTask } from '../core/turn.ts';
-import { type Framer, INCOMPLETE, type Protocol, type RequestParser, type Session } from '../protocol/protocol.ts';
-import { PartialRequest } from './partial-request.ts';
+import type { Framer, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
+import { type RequestConsumer, RequestInput } from './request-input.ts';
 import type { RequestOrigin, Router } from './router.ts';
 
 /** The bounds of one client; sizes in bytes. */
@@ -57,19 +57,16 @@ const LINGER_MS = 2000;
  *     │    partial request       └─ the head is settled ─▶ outbox ─▶ one write at the end of the turn
  *     └── paused while the client has too much pending, or reads too little
  */
-export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask, MemoryHolder {
+export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxOwner, TurnTask, MemoryHolder {
   readonly id: number;
   private readonly host: ClientHost;
   private readonly socket: Socket;
   private readonly session: Session;
   private readonly outbox: Outbox;
   private readonly pending = new Fifo<Request>();
-  /** The beginning of a request whose end has not arrived. */
-  private partial: PartialRequest | null = null;
-  private framer: Framer | null = null;
+  private readonly input: RequestInput;
   /** Read, but not parsed while paused. */
   private unparsed: Buffer | null = null;
-  private skipBytes = 0;
   /** Bytes of the pending requests, and of the one that is being dispatched. */
   private pendingBytes = 0;
   private dispatchBytes = 0;
@@ -78,6 +75,7 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask, M
   private isPaused = false;
   /** It changed its variant: what is pending has to be answered before more of it is read. */
   private isChangingVariant = false;
+  private lastVariant: number;
   private isResuming = false;
   /** The client sent its last byte. */
   private hasEnded = false;
@@ -95,6 +93,8 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask, M
     this.host = host;
     this.activeAtMs = host.clock.refresh();
     this.session = host.protocol.createSession(id);
+    this.lastVariant = this.session.variant;
+    this.input = new RequestInput(this.session, host, this);
     this.outbox = new Outbox(socket, host.turn, false, this);
     const { stats } = host;
     stats.clientConnections++;
@@ -118,7 +118,7 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask, M
 
   /** It has its answers, and has sent nothing since `sinceMs` on the worker's clock. */
   isQuiet(sinceMs: number): boolean {
-    const isAnswered = this.pending.length === 0 && this.partial === null && this.unparsed === null;
+    const isAnswered = this.pending.length === 0 && !this.input.isInsideRequest && this.unparsed === null;
     return isAnswered && this.activeAtMs <= sinceMs;
   }
 
@@ -135,8 +135,7 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask, M
   get memoryBytes(): number {
     if (this.socket.destroyed) return 0;
     const unparsed = this.unparsed === null ? 0 : this.unparsed.buffer.byteLength;
-    const unfinished = this.partial === null ? 0 : this.partial.capacityBytes;
-    return unfinished + unparsed + this.unsentBytes + this.pending.length * PENDING_BYTES;
+    return this.input.capacityBytes + unparsed + this.unsentBytes + this.pending.length * PENDING_BYTES;
   }
 
   shed(): void {
@@ -256,6 +255,36 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask, M
     if (this.hasEnded) this.closeWhenDone();
   }
 
+  get isFull(): boolean {
+    return this.isClosing || this.isOverBounds();
+  }
+
+  onRequest(buf: Buffer, start: number, end: number): void {
+    const { host } = this;
+    const { rewritten } = host.parser;
+    if (this.session.variant !== this.lastVariant) {
+      this.lastVariant = this.session.variant;
+      this.isChangingVariant = true;
+    }
+    host.stats.requests++;
+    this.dispatchBytes = end - start;
+    if (rewritten === null) host.router.dispatch(this, host.parser, buf, start, end, true);
+    else host.router.dispatch(this, host.parser, rewritten, 0, rewritten.length, true);
+  }
+
+  onUnfinished(): void {
+    this.host.systemCalls?.quickAck(this.socket);
+  }
+
+  onTooLarge(): void {
+    this.answer(this.host.protocol.tooLargeReply, true);
+  }
+
+  onDisagreement(): void {
+    this.host.log.error({ pool: this.host.poolName }, 'framer and parser disagree about a request');
+    this.destroy();
+  }
+
   /** The kernel took what the outbox had. */
   onDrained(): void {
     if (this.isPaused) this.resumeLater();
@@ -268,110 +297,8 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask, M
       return;
     }
     this.activeAtMs = this.host.clock.refresh();
-    let position = 0;
-    if (this.skipBytes > 0) {
-      position = Math.min(this.skipBytes, chunk.length);
-      this.skipBytes -= position;
-    }
-    while (this.partial !== null && position < chunk.length) {
-      position = this.continuePartial(this.partial, chunk, position);
-    }
-    this.parseAll(chunk, position);
-  }
-
-  /** Parses every whole request of `chunk` from `start` on; keeps what is left. */
-  private parseAll(chunk: Buffer, start: number): void {
-    const { host, session } = this;
-    const { parser } = host;
-    const end = chunk.length;
-    let position = start;
-    while (position < end && !this.isClosing) {
-      if (this.isOverBounds()) {
-        this.pause(chunk, position);
-        return;
-      }
-      const { variant } = session;
-      const stop = parser.parse(session, chunk, position, end);
-      if (session.variant !== variant) this.isChangingVariant = true;
-      if (stop === INCOMPLETE) {
-        this.beginPartial(chunk, position);
-        return;
-      }
-      if (stop > end) this.skipBytes = stop - end;
-      this.dispatch(chunk, position, Math.min(stop, end));
-      position = stop;
-    }
-  }
-
-  /** The socket gave us `buf` for good, so parts of it may be sent as they are. */
-  private dispatch(buf: Buffer, start: number, end: number): void {
-    const { host } = this;
-    const { rewritten } = host.parser;
-    host.stats.requests++;
-    this.dispatchBytes = end - start;
-    if (rewritten === null) host.router.dispatch(this, host.parser, buf, start, end, true);
-    else host.router.dispatch(this, host.parser, rewritten, 0, rewritten.length, true);
-  }
-
-  /** `buf[start…]` is the beginning of a request. */
-  private beginPartial(buf: Buffer, start: number): void {
-    this.framer ??= this.host.createFramer(this.session);
-    this.framer.reset();
-    if (this.framer.scan(buf, start, buf.length) !== INCOMPLETE) {
-      this.disagree();
-      return;
-    }
-    this.partial = new PartialRequest(this.host.limits.maxRequestBytes);
-    if (this.partial.append(buf, start, buf.length, this.framer.missingBytes))
-      this.host.systemCalls?.quickAck(this.socket);
-    else this.refuseTooLarge();
-  }
-
-  /** Adds to the request in pieces; the position after it, or the end of the chunk. */
-  private continuePartial(partial: PartialRequest, chunk: Buffer, start: number): number {
-    const framer = this.framer as Framer;
-    const stop = framer.scan(chunk, start, chunk.length);
-    const end = stop === INCOMPLETE ? chunk.length : stop;
-    if (!partial.append(chunk, start, end, stop === INCOMPLETE ? framer.missingBytes : 0)) {
-      this.refuseTooLarge();
-      return chunk.length;
-    }
-    if (stop === INCOMPLETE) {
-      this.host.systemCalls?.quickAck(this.socket);
-      return end;
-    }
-    this.partial = null;
-    const bytes = partial.take();
-    const { variant } = this.session;
-    const parsed = this.host.parser.parse(this.session, bytes, 0, bytes.length);
-    if (this.session.variant !== variant) this.isChangingVariant = true;
-    if (parsed === INCOMPLETE) {
-      // The framer is older than a change of the limits.
-      this.framer = null;
-      this.beginPartial(bytes, 0);
-      return this.isClosing ? chunk.length : end;
-    }
-    if (parsed < bytes.length) {
-      this.disagree();
-      return chunk.length;
-    }
-    this.dispatch(bytes, 0, bytes.length);
-    // A value over the limit: what is left of it is skipped.
-    const rest = parsed - bytes.length;
-    const here = Math.min(rest, chunk.length - end);
-    this.skipBytes = rest - here;
-    return end + here;
-  }
-
-  private refuseTooLarge(): void {
-    this.partial = null;
-    this.answer(this.host.protocol.tooLargeReply, true);
-  }
-
-  /** A mistake of ours: going on, we might take the middle of a value for a command. */
-  private disagree(): void {
-    this.host.log.error({ pool: this.host.poolName }, 'framer and parser disagree about a request');
-    this.destroy();
+    const position = this.input.read(chunk);
+    if (position < chunk.length && !this.isClosing) this.pause(chunk, position);
   }
 
   /** A reply or a piece of one went to the outbox. */
@@ -467,7 +394,7 @@ export class ClientConnection implements RequestOrigin, OutboxOwner, TurnTask, M
   private stopReading(): void {
     this.isClosing = true;
     this.unparsed = null;
-    this.partial = null;
+    this.input.forget();
   }
 
   private ended(): void {
