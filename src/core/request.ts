@@ -14,6 +14,8 @@ export interface ReplySink {
 /** A reply that is put together only when it is written out: the merged one of a fragmented request. */
 export interface ReplySource {
   writeReply(out: ReplyOut): void;
+  /** It won't be written: what was kept for it can go. */
+  drop(): void;
 }
 
 /** Where a reply goes to: an outbox. */
@@ -43,7 +45,7 @@ export class Request {
   isSilent = false;
   /** Of a fragment: its index among the fragments of its request. */
   part = 0;
-  /** Of a fragmented request that is settled: what merges its reply. */
+  /** Of a fragmented request: what merges its reply once it is settled. */
   source: ReplySource | null = null;
   heldBytes = 0;
   private held: Buffer | null = null;
@@ -98,6 +100,8 @@ export class Request {
 
   /** Forgets what is held: the reply will not be used. */
   dropHeld(): void {
+    this.source?.drop();
+    this.source = null;
     this.held = null;
     this.heldMore = null;
     this.heldBytes = 0;

@@ -34,6 +34,7 @@ export class FragmentedRequest implements ReplySink, ReplySource {
     this.owners = owners;
     this.parts = new Array<Buffer>(count).fill(NO_PART);
     this.remaining = count;
+    request.source = this;
   }
 
   onReply(fragment: Request, buf: Buffer, start: number, end: number, isLast: boolean): void {
@@ -58,6 +59,11 @@ export class FragmentedRequest implements ReplySink, ReplySource {
     this.coalescer.merge(this.parts, this.owners, out);
   }
 
+  /** Fragments may still be waited for, for ever even. */
+  drop(): void {
+    this.parts.fill(NO_PART);
+  }
+
   /** Nobody will read the merged reply: the client left, or a fragment failed. */
   private get isAbandoned(): boolean {
     return this.request.sink === null || this.failure !== null;
@@ -69,7 +75,6 @@ export class FragmentedRequest implements ReplySink, ReplySource {
       this.parent.onFailure(this.request, this.failure);
       return;
     }
-    this.request.source = this;
     this.parent.onCoalesced(this.request);
   }
 }

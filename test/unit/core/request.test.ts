@@ -66,10 +66,23 @@ test('dropHeld forgets every piece', () => {
   assert.equal(out.text(), '');
 });
 
+test('a source hears that its reply is not wanted', () => {
+  const request = new Request(null, 0);
+  let drops = 0;
+  request.source = { writeReply: () => assert.fail('it writes nothing'), drop: () => drops++ };
+  request.dropHeld();
+  request.dropHeld();
+  assert.equal(drops, 1);
+  request.holdOwned(Buffer.from('an error'));
+  const out = new CollectedReply();
+  request.releaseTo(out);
+  assert.equal(out.text(), 'an error');
+});
+
 test('a source writes the reply in place of what is held, once', () => {
   const request = new Request(null, 0);
   request.heldBytes = 100;
-  request.source = { writeReply: out => out.appendOwned(Buffer.from('merged')) };
+  request.source = { writeReply: out => out.appendOwned(Buffer.from('merged')), drop: () => {} };
   const out = new CollectedReply();
   request.releaseTo(out);
   request.releaseTo(out);

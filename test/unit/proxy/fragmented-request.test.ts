@@ -100,3 +100,16 @@ test('nothing is kept for a client that left, nor is it told anything', () => {
   assert.equal(parent.heldBytes, 0);
   assert.deepEqual(parent.settled, []);
 });
+
+test('what it keeps goes with a client that leaves, though fragments are still waited for', () => {
+  const { parent, request, reply } = fragmented(2);
+  const merged: string[] = [];
+  reply(0, 'kept');
+  const { source } = request;
+  request.sink = null;
+  request.dropHeld();
+  source?.writeReply({ append: () => {}, appendOwned: bytes => merged.push(bytes.toString()) });
+  assert.deepEqual(merged, ['010:,']);
+  reply(1, 'late');
+  assert.deepEqual(parent.settled, []);
+});
