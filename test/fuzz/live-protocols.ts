@@ -168,7 +168,7 @@ export const LIVE_MEMCACHED: LiveProtocol = {
       says: 'a get of a key over 250 bytes loses the replies of requests before it in memcached',
       mayShow: sent => /[^ \n]{251}/.test(sent),
     },
-    { says: 'the binary protocol', mayShow: sent => sent.includes('\x80') },
+    { says: 'the binary protocol', mayShow: sent => sent.startsWith('\x80') },
     {
       says: 'commands that Ringmaster does not take',
       mayShow: sent =>

@@ -38,9 +38,35 @@ export const MEMCACHED_TOKENS = tokens(
 
 /** One to five requests. */
 export function memcachedRequests(random: SeededRandom): Buffer {
+  if (random.chance(0.05)) return binaryRequests(random);
   let text = '';
   for (let i = random.pick([1, 1, 2, 3, 5]); i > 0; i--) text += request(random);
+  if (random.chance(0.01)) text = binaryRequest(random) + text;
   return Buffer.from(text, 'latin1');
+}
+
+/** Of the binary protocol, and now and then something else behind them. */
+function binaryRequests(random: SeededRandom): Buffer {
+  const requests = Array.from({ length: random.between(1, 4) }, () => {
+    const header = Buffer.alloc(24);
+    header[0] = 0x80;
+    header[1] = random.pick([0x00, 0x01, 0x07, 0x0a, 0x17, 0x20, 0xff]);
+    const bodyBytes = random.pick([0, 0, 1, 24, 1000, 1001]);
+    header.writeUInt32BE(random.chance(0.95) ? bodyBytes : 0xffff_ffff, 8);
+    header.write(random.pick(['abcd', '\0\0\0\x01', '\r\n\x80\x80']), 12, 'latin1');
+    return Buffer.concat([header, Buffer.alloc(bodyBytes, '\x80\r\n', 'latin1')]);
+  });
+  if (random.chance(0.2)) requests.push(Buffer.from(request(random), 'latin1'));
+  return Buffer.concat(requests);
+}
+
+/** A header of the binary protocol, and its body. */
+function binaryRequest(random: SeededRandom): string {
+  const body = 'k'.repeat(random.pick([0, 1, 3, 300]));
+  const opcode = random.pick(['\0', '\x01', '\x07', '\x17', '\x0a']);
+  const header = Buffer.from(`\x80${opcode}${'\0'.repeat(10)}opaq${'\0'.repeat(8)}`, 'latin1');
+  header.writeUInt32BE(body.length, 8);
+  return header.toString('latin1') + body;
 }
 
 function request(random: SeededRandom): string {

@@ -25,20 +25,30 @@ function requestTarget(name: string, options: ParserOptions): FuzzTarget {
     check(input) {
       const text = input.toString('latin1');
       const random = randomOf(input);
+      // The first byte decides which of memcached's protocols a connection speaks; the second reading knows but one.
+      const isBinary = text[0] === '\x80';
       let at = 0;
       const feed = (cuts: readonly number[]) => feedClient(memcachedProtocol, options, parser, input, cuts);
       const whole = feedClient(memcachedProtocol, options, parser, input, [], undefined, (request, _parser, bytes) => {
+        if (isBinary) {
+          expect(request.route === ROUTE_LOCAL, () => `binary, and forwarded: ${show(request)}`);
+          return;
+        }
         const reference = readRequest(text, at, options.maxRequestBytes);
         if (reference.kind === 'request') {
           checkRequest(request, reference.words, reference.data);
           if (request.route === ROUTE_SPLIT) checkFragments(bytes, parser, reference.words, random);
+          at = reference.end;
+        } else if (reference.kind === 'binary') {
+          const isSame = request.reply === reference.reply && request.closesClient === reference.closes;
+          expect(isSame, () => `${quoted(text.slice(at))} was answered ${quoted(request.reply)}`);
           at = reference.end;
         } else {
           const isRefused = request.closesClient && /^CLIENT_ERROR .*\r\n$/.test(request.reply);
           expect(isRefused, () => `${quoted(text.slice(at))} is ${reference.kind}, but was read as ${show(request)}`);
         }
       });
-      if (whole.leftBytes !== 0) {
+      if (whole.leftBytes !== 0 && !isBinary) {
         // Bytes of a partial request, or bytes that are still to be skipped.
         expect(
           whole.leftBytes === at - text.length,
@@ -88,7 +98,7 @@ function keysOf(words: readonly string[]): readonly string[] {
   const [name = ''] = words;
   if (/^gets?$/.test(name)) return words.slice(1);
   if (/^gats?$/.test(name)) return words.slice(2);
-  return /^(?:stats|flush_all|verbosity)$/.test(name) ? [] : words.slice(1, 2);
+  return /^(?:stats|flush_all|verbosity|version)$/.test(name) ? [] : words.slice(1, 2);
 }
 
 /** The fragment of a random choice of keys is the same command with those keys. */

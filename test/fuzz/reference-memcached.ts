@@ -10,6 +10,8 @@ export type ReferenceRequest =
       /** May be after the end of the text where data is too large to be kept. */
       readonly end: number;
     }
+  /** Of the binary protocol: the response to it. `closes`: the connection, after it. */
+  | { readonly kind: 'binary'; readonly reply: string; readonly closes: boolean; readonly end: number }
   | { readonly kind: 'incomplete' }
   /** The connection closes. */
   | { readonly kind: 'error' };
@@ -20,10 +22,10 @@ const LONGEST_LINE = 2049;
 const LONGEST_GET_LINE = 4 * 1024 * 1024;
 const STORAGE: ReadonlySet<string> = new Set(['set', 'add', 'replace', 'append', 'prepend', 'cas']);
 
-/** Reads the request that begins at `from`. */
+/** Reads the request that begins at `from`. What the client speaks is told by the first byte of `text`. */
 export function readRequest(text: string, from: number, maxRequestBytes: number): ReferenceRequest {
   if (from >= text.length) return INCOMPLETE;
-  if (text[from] === '\x80') return ERROR;
+  if (text[0] === '\x80') return readBinary(text, from, maxRequestBytes);
   const newline = text.indexOf('\n', from);
   const line = newline < 0 ? text.slice(from) : text.slice(from, newline + 1);
   const isGet = /^ {0,100}gets? /.test(line.slice(0, LONGEST_LINE));
@@ -41,6 +43,21 @@ export function readRequest(text: string, from: number, maxRequestBytes: number)
   const dataEnd = end + length + 2;
   if (dataEnd > text.length && dataEnd - from <= maxRequestBytes) return INCOMPLETE;
   return { kind: 'request', words, data: text.slice(end, dataEnd), end: dataEnd };
+}
+
+function readBinary(text: string, from: number, maxRequestBytes: number): ReferenceRequest {
+  if (text[from] !== '\x80') return { kind: 'binary', reply: '', closes: true, end: text.length };
+  const header = Buffer.from(text.slice(from, from + 24), 'latin1');
+  if (header.length < 24) return INCOMPLETE;
+  const length = 24 + header.readUInt32BE(8);
+  const opcode = text[from + 1];
+  const opaque = text.slice(from + 12, from + 16);
+  const isQuit = opcode === '\x07' || opcode === '\x17';
+  const status = isQuit ? '\0' : '\x81';
+  const body = isQuit ? '' : 'the binary protocol is not supported: use the text protocol';
+  const response = `\x81${opcode}${'\0'.repeat(5)}${status}\0\0\0${String.fromCharCode(body.length)}${opaque}`;
+  const reply = opcode === '\x17' ? '' : `${response}${'\0'.repeat(8)}${body}`;
+  return { kind: 'binary', reply, closes: isQuit || length > maxRequestBytes, end: from + length };
 }
 
 /** Length of the data block that a storage command's line announces; null when it is none, or not a good one. */

@@ -17,8 +17,10 @@ export interface Dialect {
   remove(key: string): Buffer;
   /** Null when the reply says that it is done, or the text of an error. Throws on what is neither. */
   readDone(reply: Buffer): string | null;
-  /** What Ringmaster answers itself, and the answer as far as it is known. */
-  echo(token: string): { readonly bytes: Buffer; readonly reply: RegExp };
+  /** A request without a key. */
+  echo(token: string): Buffer;
+  /** As readDone, for the reply to it. */
+  readEcho(reply: Buffer, token: string): string | null;
   /** Position after the reply to a request of this kind, or -1. */
   end(arrived: Buffer, kind: 'values' | 'other'): number;
   /** Nonsense after which Ringmaster closes. */
@@ -57,10 +59,12 @@ export const REDIS_DIALECT: Dialect = {
     if (value !== 'OK' && value !== 0 && value !== 1) throw new Error('neither OK nor 0 nor 1');
     return null;
   },
-  echo: token => ({
-    bytes: encodeCommand('ECHO', token),
-    reply: new RegExp(`^\\$${token.length}\\r\\n${token}\\r\\n$`),
-  }),
+  echo: token => encodeCommand('ECHO', token),
+  readEcho(reply, token) {
+    const value = parseReply(reply);
+    if (!Buffer.isBuffer(value) || value.toString('latin1') !== token) throw new Error(`not ${token}`);
+    return null;
+  },
   end: arrived => replyEnd(arrived),
   garbage: '*1\r\n+nonsense\r\n',
 };
@@ -105,7 +109,8 @@ export const MEMCACHED_DIALECT: Dialect = {
     if (/^(?:STORED|DELETED|NOT_FOUND)\r\n$/.test(reply.toString('latin1'))) return null;
     return memcachedFailure(reply);
   },
-  echo: () => ({ bytes: Buffer.from('version\r\n'), reply: /^VERSION \d+\.\d+\.\d+\r\n$/ }),
+  echo: () => Buffer.from('version\r\n'),
+  readEcho: reply => (/^VERSION \d+\.\d+\.\d+\r\n$/.test(reply.toString('latin1')) ? null : memcachedFailure(reply)),
   end(arrived, kind) {
     for (let at = 0; ; ) {
       const lineEnd = arrived.indexOf('\r\n', at);
@@ -116,7 +121,7 @@ export const MEMCACHED_DIALECT: Dialect = {
       if (at > arrived.length) return -1;
     }
   },
-  garbage: '\x80\x01\x02nonsense',
+  garbage: `${'nonsense'.repeat(300)}\r\n`,
 };
 
 function memcachedFailure(reply: Buffer): string {

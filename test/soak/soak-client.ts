@@ -274,15 +274,13 @@ export class SoakClient {
   }
 
   private echo(): Operation {
-    const { bytes, reply: wanted } = this.pool.dialect.echo(`${this.keys[0]!.name}:echo:${++this.echoes}`);
+    const { dialect } = this.pool;
+    const token = `${this.keys[0]!.name}:echo:${++this.echoes}`;
     return {
-      bytes,
+      bytes: dialect.echo(token),
       kind: 'other',
       isSilent: false,
-      answered(reply) {
-        if (!wanted.test(reply.toString('latin1'))) throw new Error(`not ${wanted}`);
-        return null;
-      },
+      answered: reply => dialect.readEcho(reply, token),
       lost() {},
     };
   }
