@@ -151,6 +151,7 @@ export const LIVE_MEMCACHED: LiveProtocol = {
   comparable: replies =>
     replies.replace(/^(VALUE [^ \n]+ \d+ \d+) \d+\r$/gm, '$1 unique\r').replace(/^VERSION .*\r$/gm, 'VERSION\r'),
   differences: [
+    { says: 'the binary protocol', mayShow: sent => sent.startsWith('\x80') },
     {
       says: 'while the data of a request is missing, memcached holds back the replies to those before it',
       mayShow: (sent, ours, direct) => endsInsideData(sent) && ours.startsWith(direct),
@@ -168,7 +169,6 @@ export const LIVE_MEMCACHED: LiveProtocol = {
       says: 'a get of a key over 250 bytes loses the replies of requests before it in memcached',
       mayShow: sent => /[^ \n]{251}/.test(sent),
     },
-    { says: 'the binary protocol', mayShow: sent => sent.startsWith('\x80') },
     {
       says: 'commands that Ringmaster does not take',
       mayShow: sent =>

@@ -41,7 +41,6 @@ export function memcachedRequests(random: SeededRandom): Buffer {
   if (random.chance(0.05)) return binaryRequests(random);
   let text = '';
   for (let i = random.pick([1, 1, 2, 3, 5]); i > 0; i--) text += request(random);
-  if (random.chance(0.01)) text = binaryRequest(random) + text;
   return Buffer.from(text, 'latin1');
 }
 
@@ -58,15 +57,6 @@ function binaryRequests(random: SeededRandom): Buffer {
   });
   if (random.chance(0.2)) requests.push(Buffer.from(request(random), 'latin1'));
   return Buffer.concat(requests);
-}
-
-/** A header of the binary protocol, and its body. */
-function binaryRequest(random: SeededRandom): string {
-  const body = 'k'.repeat(random.pick([0, 1, 3, 300]));
-  const opcode = random.pick(['\0', '\x01', '\x07', '\x17', '\x0a']);
-  const header = Buffer.from(`\x80${opcode}${'\0'.repeat(10)}opaq${'\0'.repeat(8)}`, 'latin1');
-  header.writeUInt32BE(body.length, 8);
-  return header.toString('latin1') + body;
 }
 
 function request(random: SeededRandom): string {

@@ -25,15 +25,9 @@ function requestTarget(name: string, options: ParserOptions): FuzzTarget {
     check(input) {
       const text = input.toString('latin1');
       const random = randomOf(input);
-      // The first byte decides which of memcached's protocols a connection speaks; the second reading knows but one.
-      const isBinary = text[0] === '\x80';
       let at = 0;
       const feed = (cuts: readonly number[]) => feedClient(memcachedProtocol, options, parser, input, cuts);
       const whole = feedClient(memcachedProtocol, options, parser, input, [], undefined, (request, _parser, bytes) => {
-        if (isBinary) {
-          expect(request.route === ROUTE_LOCAL, () => `binary, and forwarded: ${show(request)}`);
-          return;
-        }
         const reference = readRequest(text, at, options.maxRequestBytes);
         if (reference.kind === 'request') {
           checkRequest(request, reference.words, reference.data);
@@ -41,6 +35,7 @@ function requestTarget(name: string, options: ParserOptions): FuzzTarget {
           at = reference.end;
         } else if (reference.kind === 'binary') {
           const isSame = request.reply === reference.reply && request.closesClient === reference.closes;
+          expect(request.route === ROUTE_LOCAL, () => `binary, and forwarded: ${show(request)}`);
           expect(isSame, () => `${quoted(text.slice(at))} was answered ${quoted(request.reply)}`);
           at = reference.end;
         } else {
@@ -48,7 +43,7 @@ function requestTarget(name: string, options: ParserOptions): FuzzTarget {
           expect(isRefused, () => `${quoted(text.slice(at))} is ${reference.kind}, but was read as ${show(request)}`);
         }
       });
-      if (whole.leftBytes !== 0 && !isBinary) {
+      if (whole.leftBytes !== 0) {
         // Bytes of a partial request, or bytes that are still to be skipped.
         expect(
           whole.leftBytes === at - text.length,

@@ -7,17 +7,20 @@ import { type MemcachedServer, startMemcached } from '../support/memcached-serve
 import { type PoolUnderTest, startMemcachedPool } from '../support/pool-under-test.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const SERVERS = 3;
 const RANDOM_REQUESTS = 6000;
 const RANDOM_BATCH = 300;
 const RANDOM_GETS = 150;
 
+const EJECTING = ['auto_eject_hosts: true', 'server_failure_limit: 1'];
+
 /** Ends every conversation: nothing else answers so. */
 const MARK = 'set mark 0 0 4\r\nmark\r\nget mark\r\n';
 const MARK_REPLY = 'STORED\r\nVALUE mark 0 4\r\nmark\r\nEND\r\n';
 
-/** By command; one connection each, data carries over. `quit` and `version` have tests of their own. */
+/** By command; one connection each, data carries over. `quit` has a test of its own. */
 const CONVERSATIONS: Readonly<Record<string, string>> = {
   set: 'set k 7 0 5\r\nhello\r\nset k 0 0 0\r\n\r\nset k 1 0 2 noreply\r\nab\r\nget k\r\nset k 0 -1 1\r\nx\r\nget k\r\n',
   add: 'add a 0 0 1\r\n1\r\nadd a 0 0 1\r\n2\r\nadd a2 0 0 1 noreply\r\n3\r\nget a a2\r\n',
@@ -39,8 +42,9 @@ const CONVERSATIONS: Readonly<Record<string, string>> = {
     'set f 0 0 1\r\n1\r\nflush_all\r\nget f\r\nflush_all 0\r\nflush_all noreply\r\nflush_all x\r\nflush_all 1000\r\n',
   stats: 'stats reset\r\nstats detail off\r\nstats nosuch\r\nstats cachedump 99 1\r\n',
   shutdown: 'shutdown\r\nshutdown now\r\n',
+  version: 'version\r\nversion now\r\n  version noreply\nversions\r\n',
 };
-const TESTED_APART = ['quit', 'version'];
+const TESTED_APART = ['quit'];
 
 interface Pair {
   readonly pool: PoolUnderTest<MemcachedServer>;
@@ -119,11 +123,23 @@ test('several servers answer each command with one key as one does', async t => 
   }
 });
 
-test('version is answered by Ringmaster with a version of three numbers', async t => {
-  const pool = await startMemcachedPool(t);
+test('version is that of a server that lives, and an error when none does', async t => {
+  const pool = await startMemcachedPool(t, { servers: 2, settings: EJECTING });
   const client = await pool.client();
-  client.send('version\r\n');
-  assert.match(String(await client.readLine()), /^VERSION \d+\.\d+\.\d+\r\n$/);
+  const want = String(await pool.servers[0]!.ask('version\r\n', '\r\n'));
+  assert.match(want, /^VERSION \d/);
+  const ask = async (): Promise<string> => {
+    client.send('version\r\n');
+    return String(await client.readLine());
+  };
+  for (let i = 0; i < 4; i++) assert.equal(await ask(), want);
+  await pool.servers[0]!.kill();
+  // Until it is ejected, its turn comes.
+  await waitFor(async () => (await ask()) === want && (await ask()) === want, { what: 'its ejection' });
+  for (let i = 0; i < 4; i++) assert.equal(await ask(), want);
+  await pool.servers[1]!.kill();
+  await waitFor(async () => (await ask()) !== want, { what: 'the end of the other' });
+  for (let i = 0; i < 4; i++) assert.match(await ask(), /^SERVER_ERROR Connection (?:refused|reset by peer)\r\n$/);
   client.destroy();
 });
 

@@ -103,6 +103,7 @@ const CONVERSATIONS: readonly string[] = [
   'auth\r\n',
   'mx\r\n',
   'x\x80\r\n',
+  `version\r\n\x80\r\n\x80${'\0'.repeat(23)}\r\n`,
   'get\r\n',
   'get \r\n',
   'get a\r\n',
@@ -339,12 +340,34 @@ for (const [sent, theirs, ours, why] of DIFFERENCES) {
   });
 }
 
-test('a line that is too long, and binary, are refused with words where memcached just closes', async () => {
+test('a line that is too long is refused with words where memcached just closes', async () => {
   assert.equal(await askDirectly('x'.repeat(20_000)), '');
   assert.equal(await askThroughParser('x'.repeat(20_000)), 'CLIENT_ERROR line too long\r\n');
   assert.equal(await askDirectly(`gat 0 ${'k '.repeat(10_000)}`), '');
   assert.equal(await askThroughParser(`gat 0 ${'k '.repeat(10_000)}`), 'CLIENT_ERROR line too long\r\n');
-  assert.match(await askThroughParser(`\x80${'\0'.repeat(23)}`), /^CLIENT_ERROR the binary protocol/);
+});
+
+test('binary requests are answered as memcached answers unknown ones, in other words', async () => {
+  const request = (opcode: number, body: string): string => {
+    const header = Buffer.alloc(24, '!');
+    header[0] = 0x80;
+    header[1] = opcode;
+    header.fill(0, 2, 8);
+    header.writeUInt32BE(body.length, 8);
+    return header.toString('latin1') + body;
+  };
+  /** The length and the words of bodies made equal. */
+  const withoutWords = (reply: string): string =>
+    reply
+      .replace(/\0\0\0.(?=!{4})/gs, 'size')
+      .replace(/Unknown command|the binary protocol is [a-z: ]+ protocol/g, '?');
+  // A client's quit tells where the replies end.
+  const sent = request(0x50, '') + request(0xff, '\x80body\r\n') + request(0x51, 'x'.repeat(1000)) + request(0x07, '');
+  const want = withoutWords(await askDirectly(sent));
+  assert.equal(want.length, 4 * 24 + 3);
+  assert.equal(withoutWords(await askThroughParser(sent)), want);
+  const silent = request(0x50, '') + request(0x17, '');
+  assert.equal(withoutWords(await askThroughParser(silent)), withoutWords(await askDirectly(silent)));
 });
 
 test('a value over the request limit gets the words of one over the item size, and is swallowed as far', async () => {

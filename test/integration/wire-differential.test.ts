@@ -69,7 +69,6 @@ const MEMCACHED_DIFFERENCES: readonly Difference[] = [
   { says: '`stats` summed up', applies: o => isClosed(o) && isNamed(o, ['stats']) && o.ours.endsWith('END\r\n') },
   { says: 'Meta commands', applies: o => isClosed(o) && isNamed(o, ['mn', 'mg']) && o.ours === 'ERROR\r\n' },
   { says: '`get`, `gets` of keys on several servers', applies: o => isAsServer(o) && hasSameValues(o) },
-  { says: '`version`', applies: o => isNamed(o, ['version']) && /^VERSION \d+\.\d+\.\d+\r\n$/.test(o.ours) },
   {
     says: 'Flags above 4294967295',
     applies: o => o.command.bytes.includes('4294967296') && o.ours.startsWith('CLIENT_ERROR bad'),

@@ -17,6 +17,7 @@ export interface Wire {
   readonly wrongType: string;
   /** A reply that says that a request failed. */
   readonly error: RegExp;
+  /** Is answered by the proxy itself. */
   readonly ping: string;
   readonly pong: RegExp;
   /** End of the reply that begins at 0, or -1. */
@@ -45,6 +46,14 @@ const redis: Wire = {
   replyEnd,
 };
 
+/** First byte of what a client of memcached's binary protocol is told. */
+const BINARY_RESPONSE = 0x81;
+
+function binaryReplyEnd(bytes: Buffer): number {
+  const end = bytes.length < 24 ? Number.POSITIVE_INFINITY : 24 + bytes.readUInt32BE(8);
+  return end > bytes.length ? -1 : end;
+}
+
 const memcached: Wire = {
   protocol: 'memcached',
   split: memcachedRequest,
@@ -58,9 +67,10 @@ const memcached: Wire = {
   },
   wrongType: 'STORED\r\n',
   error: /^SERVER_ERROR [^\r\n]+\r\n$/,
-  ping: 'version\r\n',
-  pong: /^VERSION \d/,
+  ping: 'shutdown\r\n',
+  pong: /^ERROR: shutdown not enabled\r\n$/,
   replyEnd(bytes) {
+    if (bytes[0] === BINARY_RESPONSE) return binaryReplyEnd(bytes);
     const end = bytes.indexOf(bytes.subarray(0, 6).equals(Buffer.from('VALUE ')) ? '\r\nEND\r\n' : '\r\n');
     if (end < 0) return -1;
     return bytes.subarray(0, 6).equals(Buffer.from('VALUE ')) ? end + 7 : end + 2;

@@ -11,6 +11,7 @@ import { CROSS_SERVER, failureReply, REQUEST_TOO_LARGE } from './replies.ts';
 import { MemcachedReplyScanner, REPLY_LINE } from './reply-scanner.ts';
 import { MemcachedFramer } from './request-framer.ts';
 import { MemcachedRequestParser } from './request-parser.ts';
+import { MemcachedSession } from './session.ts';
 
 const VERSION_REPLY = /^VERSION .*\r\n$/;
 const QUOTED_BYTES = 80;
@@ -29,8 +30,9 @@ const probe: ControlRequest = {
 export const memcachedProtocol: Protocol = {
   name: 'memcached',
   createParser: (options: ParserOptions): RequestParser => new MemcachedRequestParser(options),
-  createSession: (id: number): Session => ({ id, variant: 0 }),
-  createFramer: (options: ParserOptions): Framer => new MemcachedFramer(options.maxRequestBytes),
+  createSession: (id: number): Session => new MemcachedSession(id),
+  createFramer: (options: ParserOptions, session?: Session): Framer =>
+    new MemcachedFramer(options.maxRequestBytes, session as MemcachedSession | undefined),
   createReplyScanner: (): ReplyScanner => new MemcachedReplyScanner(),
   failureReply,
   crossServerReply: CROSS_SERVER,

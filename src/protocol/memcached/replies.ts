@@ -18,7 +18,6 @@ export const END: Buffer = line('END');
 /** memcached closes without a word. */
 export const LINE_TOO_LONG_REPLY: Buffer = line('CLIENT_ERROR line too long');
 export const REQUEST_TOO_LARGE: Buffer = line('CLIENT_ERROR request too large');
-export const NOT_BINARY: Buffer = line('CLIENT_ERROR the binary protocol is not supported: use the text protocol');
 export const NOT_ASKED_FOR: Buffer = line('SERVER_ERROR a server answered with a key that it was not asked for');
 export const CROSS_SERVER: Buffer = line('SERVER_ERROR the keys are on different servers');
 
@@ -28,12 +27,4 @@ const FAILURES = Object.fromEntries(
 
 export function failureReply(reason: FailureReason): Buffer {
   return FAILURES[reason];
-}
-
-/**
- * `VERSION x.y.z` of the proxy, as twemproxy does it. Pre-release and build suffixes are cut off: the npm package
- * memcached throws inside its socket handler unless the line ends in three numbers.
- */
-export function versionReply(version: string): Buffer {
-  return line(`VERSION ${/\d+\.\d+\.\d+/.exec(version)?.[0] ?? '0.0.0'}`);
 }

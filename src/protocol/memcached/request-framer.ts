@@ -1,5 +1,7 @@
 import { type Framer, INCOMPLETE } from '../protocol.ts';
-import { BINARY_MAGIC, beginsLongLine, getLineLimit, MAX_LINE_BYTES, RequestLine } from './request-line.ts';
+import { BINARY_HEADER_BYTES } from './binary-protocol.ts';
+import { beginsLongLine, getLineLimit, MAX_LINE_BYTES, RequestLine } from './request-line.ts';
+import { type MemcachedSession, WIRE_BINARY } from './session.ts';
 import { storageDataBytes } from './storage-header.ts';
 
 const LF = 10;
@@ -7,6 +9,7 @@ const LF = 10;
 const IN_LINE = 0;
 /** In a get line that is longer than other lines may be. */
 const IN_LONG_LINE = 1;
+/** In a data block, or in a binary header: so many bytes, whatever they are. */
 const IN_DATA = 2;
 
 /** Used within one call only, so all framers of the process share it. */
@@ -14,20 +17,23 @@ const line = new RequestLine();
 
 /**
  * Finds the end of a request that arrives in pieces. A line is looked at whole: in place when one piece has all of
- * it, else gathered in `head`, as far as lines may go; of longer ones (get) only the newline is looked for.
+ * it, else gathered in `head`, as far as lines may go; of longer ones (get) only the newline is looked for. A binary
+ * request ends for it with its header: the body is skipped.
  */
 export class MemcachedFramer implements Framer {
   private readonly maxRequestBytes: number;
   private readonly maxGetLineBytes: number;
+  private readonly session: MemcachedSession | null;
   private state = IN_LINE;
   private head: Buffer | null = null;
   private lineBytes = 0;
   private dataLeft = 0;
 
-  /** `maxRequestBytes`: of the line and its data block together. */
-  constructor(maxRequestBytes: number) {
+  /** `maxRequestBytes`: of the line and its data block together. `session`: says whether the client speaks binary. */
+  constructor(maxRequestBytes: number, session: MemcachedSession | null = null) {
     this.maxRequestBytes = maxRequestBytes;
     this.maxGetLineBytes = getLineLimit(maxRequestBytes);
+    this.session = session;
   }
 
   get missingBytes(): number {
@@ -45,7 +51,11 @@ export class MemcachedFramer implements Framer {
     if (start === end) return INCOMPLETE;
     if (this.state === IN_DATA) return this.scanData(start, end);
     if (this.state === IN_LONG_LINE) return this.scanLongLine(buf, start, end);
-    if (this.lineBytes === 0 && buf[start] === BINARY_MAGIC) return start + 1;
+    if (this.lineBytes === 0 && this.session !== null && this.session.wire === WIRE_BINARY) {
+      this.state = IN_DATA;
+      this.dataLeft = BINARY_HEADER_BYTES;
+      return this.scanData(start, end);
+    }
 
     const room = MAX_LINE_BYTES - this.lineBytes;
     const stop = end - start > room ? start + room : end;

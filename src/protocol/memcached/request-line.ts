@@ -12,8 +12,6 @@ export const MAX_LINE_BYTES = 2049;
 const MAX_GET_LINE_BYTES = 4 << 20;
 /** More spaces than these before `get`, and the line may not be longer than others. memcached's limit. */
 const MAX_LEADING_SPACES = 100;
-/** First byte of a request of the binary protocol. */
-export const BINARY_MAGIC = 0x80;
 export const MAX_KEY_BYTES = 250;
 const FIRST_ARGS = 32;
 

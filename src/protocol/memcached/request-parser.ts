@@ -11,6 +11,7 @@ import {
   type Route,
   type Session,
 } from '../protocol.ts';
+import { BINARY_HEADER_BYTES, BINARY_MAGIC, binaryBodyBytes, binaryReply, isBinaryQuit } from './binary-protocol.ts';
 import {
   KIND_DELETE,
   KIND_FLUSH,
@@ -34,14 +35,13 @@ import {
   ERROR,
   LINE_TOO_LONG_REPLY,
   NO_REPLY,
-  NOT_BINARY,
   OBJECT_TOO_LARGE,
   REQUEST_TOO_LARGE,
   SHUTDOWN_DISABLED,
-  versionReply,
 } from './replies.ts';
 import { REPLY_LINE, REPLY_STATS, REPLY_STORED, REPLY_VALUES } from './reply-scanner.ts';
-import { BINARY_MAGIC, beginsLongLine, getLineLimit, MAX_KEY_BYTES, RequestLine } from './request-line.ts';
+import { beginsLongLine, getLineLimit, MAX_KEY_BYTES, RequestLine } from './request-line.ts';
+import { type MemcachedSession, WIRE_BINARY, WIRE_TEXT, WIRE_UNDECIDED } from './session.ts';
 import { statsCoalescerFor } from './stats-command.ts';
 import { isExptime, storageDataBytes } from './storage-header.ts';
 import { ValuesCoalescer } from './values-coalescer.ts';
@@ -73,12 +73,10 @@ export class MemcachedRequestParser implements RequestParser {
   private readonly line = new RequestLine();
   private readonly maxRequestBytes: number;
   private readonly maxGetLineBytes: number;
-  private readonly versionReply: Buffer;
 
   constructor(options: ParserOptions) {
     this.maxRequestBytes = options.maxRequestBytes;
     this.maxGetLineBytes = getLineLimit(options.maxRequestBytes);
-    this.versionReply = versionReply(options.version);
   }
 
   get keyStarts(): Int32Array {
@@ -89,13 +87,15 @@ export class MemcachedRequestParser implements RequestParser {
     return this.line.argEnds;
   }
 
-  parse(_session: Session, buf: Buffer, start: number, end: number): number {
+  parse(session: Session, buf: Buffer, start: number, end: number): number {
     if (start === end) return INCOMPLETE;
     this.keyCount = 0;
     this.cutStart = this.cutEnd = 0;
     this.isNoreply = false;
     this.closesClient = false;
-    if (buf[start] === BINARY_MAGIC) return this.refuse(NOT_BINARY, end);
+    const client = session as MemcachedSession;
+    if (client.wire === WIRE_UNDECIDED) client.wire = buf[start] === BINARY_MAGIC ? WIRE_BINARY : WIRE_TEXT;
+    if (client.wire === WIRE_BINARY) return this.parseBinary(buf, start, end);
 
     const line = this.line;
     const next = line.read(buf, start, end, this.maxGetLineBytes);
@@ -132,7 +132,7 @@ export class MemcachedRequestParser implements RequestParser {
         return coalescer === null ? this.answer(ERROR, next) : this.forwardToAll(REPLY_STATS, coalescer, next);
       }
       case KIND_VERSION:
-        return this.answer(this.versionReply, next);
+        return this.forward(ROUTE_ANY, REPLY_LINE, next);
       case KIND_QUIT:
         return this.refuse(NO_REPLY, next);
       case KIND_SHUTDOWN:
@@ -163,6 +163,17 @@ export class MemcachedRequestParser implements RequestParser {
     out[at++] = CR;
     out[at] = LF;
     return out;
+  }
+
+  /** Answers every request by itself: a client that is closed on may go on waiting for what else it has asked. */
+  private parseBinary(buf: Buffer, start: number, end: number): number {
+    this.command = 'unknown';
+    if (buf[start] !== BINARY_MAGIC) return this.refuse(NO_REPLY, end);
+    if (end - start < BINARY_HEADER_BYTES) return INCOMPLETE;
+    const reply = binaryReply(buf, start);
+    const next = start + BINARY_HEADER_BYTES + binaryBodyBytes(buf, start);
+    if (next - start > this.maxRequestBytes) return this.refuse(reply, end);
+    return isBinaryQuit(buf, start) ? this.refuse(reply, next) : this.answer(reply, next);
   }
 
   private parseStore(buf: Buffer, start: number, lineEnd: number, end: number): number {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FAILURE_REASONS } from '../../../../src/core/failure.ts';
 import { memcachedProtocol } from '../../../../src/protocol/memcached/memcached.ts';
-import { OPTIONS, readRequests } from './request-feed.ts';
 
 test('every failure is one SERVER_ERROR line, the same bytes each time', () => {
   for (const reason of FAILURE_REASONS) {
@@ -11,14 +10,6 @@ test('every failure is one SERVER_ERROR line, the same bytes each time', () => {
     assert.equal(memcachedProtocol.failureReply(reason), reply);
   }
   assert.equal(memcachedProtocol.failureReply('timed_out').toString(), 'SERVER_ERROR Connection timed out\r\n');
-});
-
-test('the version ends in three numbers, whatever the package is called', () => {
-  const versionOf = (version: string): string =>
-    readRequests(Buffer.from('version\r\n'), [], { ...OPTIONS, version })[0]!.reply;
-  assert.equal(versionOf('0.1.0'), 'VERSION 0.1.0\r\n');
-  assert.equal(versionOf('1.20.3-rc.1+build.5'), 'VERSION 1.20.3\r\n');
-  assert.equal(versionOf('main'), 'VERSION 0.0.0\r\n');
 });
 
 test('nothing is said to a server on connect', () => {

@@ -99,6 +99,8 @@ const FORWARDED: readonly (readonly [string, ReadRequest])[] = [
   ['stats\r\n', forwarded(ROUTE_ALL, 'stats', REPLY_STATS, [], 'stats\r\n')],
   ['stats reset x\r\n', forwarded(ROUTE_ALL, 'stats', REPLY_STATS, [], 'stats reset x\r\n')],
   ['stats items\r\n', forwarded(ROUTE_ALL, 'stats', REPLY_STATS, [], 'stats items\r\n')],
+  ['version\r\n', forwarded(ROUTE_ANY, 'version', REPLY_LINE, [], 'version\r\n')],
+  ['  version  1 2 noreply\n', forwarded(ROUTE_ANY, 'version', REPLY_LINE, [], '  version  1 2 noreply\n')],
 ];
 
 for (const [text, want] of FORWARDED) {
@@ -109,6 +111,8 @@ for (const [text, want] of FORWARDED) {
 
 const BAD_FORMAT = 'CLIENT_ERROR bad command line format\r\n';
 const BAD_CHUNK = 'CLIENT_ERROR bad data chunk\r\n';
+/** What `shutdown` is answered with here, and nothing else is: it shows where the next request began. */
+const SENTINEL = 'ERROR: shutdown not enabled\r\n';
 const USAGE = 'CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n';
 
 /** Bytes of one request that is answered by the proxy, the answer, and the command. */
@@ -129,8 +133,9 @@ const LOCAL: readonly (readonly [string, string, string, noreply?: boolean])[] =
   [`gat 0 ${K251}\r\n`, BAD_FORMAT, 'gat'],
   [`gat x ${K251}\r\n`, 'CLIENT_ERROR invalid exptime argument\r\n', 'gat'],
   ['get a\0b\r\n', BAD_FORMAT, 'get'],
-  ['version\r\n', 'VERSION 1.6.18\r\n', 'version'],
-  ['version 1 2 3\r\n', 'VERSION 1.6.18\r\n', 'version'],
+  ['version\0\r\n', 'ERROR\r\n', 'unknown'],
+  ['version \0\r\n', BAD_FORMAT, 'version'],
+  ['shutdown now\r\n', 'ERROR: shutdown not enabled\r\n', 'shutdown'],
   ['shutdown\r\n', 'ERROR: shutdown not enabled\r\n', 'shutdown'],
   ['stats bogus\r\n', 'ERROR\r\n', 'stats'],
   ['stats conns\r\n', 'ERROR\r\n', 'stats'],
@@ -210,7 +215,6 @@ for (const [text, reply, command, isNoreply = false] of LOCAL) {
 const CLOSING: readonly (readonly [string, string])[] = [
   ['quit\r\n', ''],
   ['quit now\r\n', ''],
-  ['\x80', 'CLIENT_ERROR the binary protocol is not supported: use the text protocol\r\n'],
   ['x'.repeat(2049), 'CLIENT_ERROR line too long\r\n'],
   [' '.repeat(2049), 'CLIENT_ERROR line too long\r\n'],
   [`set ${'k'.repeat(2045)}`, 'CLIENT_ERROR line too long\r\n'],
@@ -229,11 +233,90 @@ for (const [text, reply] of CLOSING) {
   });
 }
 
+/** A request of the binary protocol, latin1. */
+function binary(opcode: number, opaque: string, body = '', announced = body.length): string {
+  const header = Buffer.alloc(24);
+  header[0] = 0x80;
+  header[1] = opcode;
+  header.writeUInt32BE(announced, 8);
+  header.write(opaque, 12, 'latin1');
+  header.fill(0xcc, 16);
+  return header.toString('latin1') + body;
+}
+
+const REFUSAL = 'the binary protocol is not supported: use the text protocol';
+const refusal = (opcode: string, opaque: string): string =>
+  `\x81${opcode}${'\0'.repeat(4)}\0\x81\0\0\0\x3b${opaque}${'\0'.repeat(8)}${REFUSAL}`;
+
+test('answers each binary request in binary, with its opcode and opaque, and skips its body', () => {
+  assert.equal(REFUSAL.length, 0x3b);
+  const text = binary(0, '\x01\xff\x80\n', '\x80key\r\n') + binary(0xfe, 'abcd') + binary(1, '1234', 'x'.repeat(100));
+  const want = [refusal('\0', '\x01\xff\x80\n'), refusal('\xfe', 'abcd'), refusal('\x01', '1234')];
+  atEverySplit(bytes(text), (cuts, how) => {
+    const requests = readRequests(bytes(text), cuts);
+    assert.deepEqual(
+      requests.map(({ route, command, reply, closesClient }) => ({ route, command, reply, closesClient })),
+      want.map(reply => ({ route: ROUTE_LOCAL, command: 'unknown', reply, closesClient: false })),
+      how,
+    );
+  });
+});
+
+/** How a binary connection ends: what it last sends, and the last reply. */
+const BINARY_ENDINGS: readonly (readonly [string, string, string])[] = [
+  ['quit', binary(7, 'abcd'), `\x81\x07${'\0'.repeat(10)}abcd${'\0'.repeat(8)}`],
+  ['a quiet quit', binary(0x17, 'abcd'), ''],
+  ['a line of text', 'get a\r\n', ''],
+  ['a body over the limit', binary(1, 'abcd', 'v', OPTIONS.maxRequestBytes - 23), refusal('\x01', 'abcd')],
+  ['the longest body', binary(1, 'abcd', 'v', 0xffff_ffff), refusal('\x01', 'abcd')],
+];
+
+for (const [name, last, reply] of BINARY_ENDINGS) {
+  test(`${name} ends a binary connection`, () => {
+    const text = binary(0, 'abcd', 'key') + last;
+    atEverySplit(bytes(text), (cuts, how) => {
+      const requests = readRequests(bytes(text), cuts);
+      const got = requests.map(request => [request.reply, request.closesClient]);
+      assert.deepEqual(
+        got,
+        [
+          [refusal('\0', 'abcd'), false],
+          [reply, true],
+        ],
+        how,
+      );
+    });
+  });
+}
+
+test('waits for a binary header, and for no byte behind it', () => {
+  const text = bytes(binary(1, 'abcd', '', OPTIONS.maxRequestBytes - 24));
+  const parser = memcachedProtocol.createParser(OPTIONS);
+  const session = memcachedProtocol.createSession(1);
+  const framer = memcachedProtocol.createFramer(OPTIONS, session);
+  for (let end = 1; end < 24; end++) {
+    assert.equal(parser.parse(session, text, 0, end), INCOMPLETE);
+    framer.reset();
+    assert.equal(framer.scan(text, 0, end), INCOMPLETE);
+    assert.equal(framer.missingBytes, 24 - end);
+  }
+  assert.equal(parser.parse(session, text, 0, 24), OPTIONS.maxRequestBytes);
+  assert.equal(parser.closesClient, false);
+});
+
+test('a line of text may begin with the byte that begins a binary request', () => {
+  const text = `\r\n\x80abc\r\nset k x 0 4\r\n${binary(0, 'abcd')}\r\nshutdown\r\n`;
+  atEverySplit(bytes(text), (cuts, how) => {
+    const replies = readRequests(bytes(text), cuts).map(request => request.reply);
+    assert.deepEqual(replies, ['ERROR\r\n', 'ERROR\r\n', BAD_FORMAT, 'ERROR\r\n', SENTINEL], how);
+  });
+});
+
 test('takes a line of exactly the longest length', () => {
   const text = `version ${'x'.repeat(2049 - 'version '.length - 1)}\n`;
   assert.equal(text.length, 2049);
   atEverySplit(bytes(text), (cuts, how) => {
-    assert.equal(readRequests(bytes(text), cuts)[0]!.reply, 'VERSION 1.6.18\r\n', how);
+    assert.deepEqual(readRequests(bytes(text), cuts), [forwarded(ROUTE_ANY, 'version', REPLY_LINE, [], text)], how);
   });
 });
 
@@ -267,10 +350,10 @@ test('answers for a value over the limit at its header and skips the value', () 
     ['', 'SERVER_ERROR object too large for cache\r\n'],
     [' noreply', ''],
   ] as const) {
-    const text = `set k 0 0 300${suffix}\r\n${value}version\r\n`;
+    const text = `set k 0 0 300${suffix}\r\n${value}shutdown\r\n`;
     atEverySplit(bytes(text), (cuts, how) => {
       const replies = readRequests(bytes(text), cuts, options).map(request => request.reply);
-      assert.deepEqual(replies, [reply, 'VERSION 1.6.18\r\n'], how);
+      assert.deepEqual(replies, [reply, SENTINEL], how);
     });
   }
 });
@@ -297,8 +380,8 @@ test('a frame ends at the header of a request one byte over the limit, and at th
 });
 
 test('reads what follows a refused line as the next request', () => {
-  const text = 'set k x 0 1\r\nversion\r\nset k 0 0 1\r\nabcversion\r\nset k 0 0 9\r\nget\r\nget\r\nversion\r\n';
-  const want = [BAD_FORMAT, 'VERSION 1.6.18\r\n', BAD_CHUNK, 'VERSION 1.6.18\r\n', BAD_CHUNK];
+  const text = 'set k x 0 1\r\nshutdown\r\nset k 0 0 1\r\nabcshutdown\r\nset k 0 0 9\r\nget\r\nget\r\nshutdown\r\n';
+  const want = [BAD_FORMAT, SENTINEL, BAD_CHUNK, SENTINEL, BAD_CHUNK];
   atEverySplit(bytes(text), (cuts, how) => {
     const feed = readRequests(bytes(text), cuts).map(request => request.reply);
     assert.deepEqual(feed.slice(0, 5), want, how);

@@ -1,0 +1,17 @@
+import type { Session } from '../protocol.ts';
+
+export const WIRE_UNDECIDED = 0;
+export const WIRE_TEXT = 1;
+export const WIRE_BINARY = 2;
+
+/** What Ringmaster remembers of one memcached client. */
+export class MemcachedSession implements Session {
+  readonly id: number;
+  readonly variant: number = 0;
+  /** The connection's first byte decides, as in memcached: in text, a later line may begin with any byte. */
+  wire: number = WIRE_UNDECIDED;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+}
