@@ -51,11 +51,13 @@ export class Totals {
   /** Takes over another config. Pools and servers that stay, by name, keep what they have counted. */
   setPools(pools: readonly PoolNames[]): void {
     const old = new Map(this.entries.map(entry => [entry.name, entry]));
-    this.entries = pools.toSorted((a, b) => compareNames(a.name, b.name)).map(({ name, servers }) => {
-      const entry = old.get(name) ?? new PoolEntry(name);
-      entry.setServers(servers);
-      return entry;
-    });
+    this.entries = pools
+      .toSorted((a, b) => compareNames(a.name, b.name))
+      .map(({ name, servers }) => {
+        const entry = old.get(name) ?? new PoolEntry(name);
+        entry.setServers(servers);
+        return entry;
+      });
   }
 
   /**

@@ -6,7 +6,10 @@ import { redactConfig } from '../../../src/config/redact.ts';
 test('a redacted configuration says that there is a password, not which', () => {
   const pool = (name: string, port: number, more = '') =>
     `  ${name}: { listen: 'h:${port}', protocol: redis, servers: ['h:1']${more} }\n`;
-  const config = parseConfig(`admin_token: geheim\npools:\n${pool('a', 1, ', redis_auth: geheim')}${pool('b', 2)}`, 'f');
+  const config = parseConfig(
+    `admin_token: geheim\npools:\n${pool('a', 1, ', redis_auth: geheim')}${pool('b', 2)}`,
+    'f',
+  );
   const redacted = redactConfig(config);
   assert.doesNotMatch(JSON.stringify(redacted), /geheim/);
   assert.equal(redacted.adminToken, '<redacted>');
