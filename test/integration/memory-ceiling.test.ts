@@ -1,7 +1,7 @@
 // max_memory: what a worker holds for its clients stays bounded, at the cost of those who make it hold most.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { postAdmin } from '../support/admin-client.ts';
 import { answering, startFakeBackend } from '../support/fake-backend.ts';
@@ -25,6 +25,15 @@ function growth(daemon: Daemon): () => number {
   resetPeak(pid);
   const before = residentMemory(pid).nowBytes;
   return () => residentMemory(pid).peakBytes - before;
+}
+
+/** Clients that are gone when the test is, however it ends: paused sockets would keep this process alive. */
+async function connectAll(t: TestContext, daemon: Daemon, count: number): Promise<RawClient[]> {
+  const clients = await Promise.all(Array.from({ length: count }, () => daemon.client('pool')));
+  t.after(() => {
+    for (const client of clients) client.destroy();
+  });
+  return clients;
 }
 
 /** Sheds are logged, and those who were shed are gone, nobody else. */
@@ -52,13 +61,13 @@ for (const wire of WIRES) {
     const server = await startFakeBackend(answering(wire.split, request => wire.answer(request)));
     t.after(() => server.close());
     const daemon = await startDaemon(t, { pool: { protocol: wire.protocol, servers: [server.port] } }, SETTINGS);
-    const small = await daemon.client('pool');
+    const [small] = (await connectAll(t, daemon, 1)) as [RawClient];
     await ask(small, wire, 'small');
     const grown = growth(daemon);
     const size = 20 * MIB;
     const start = wire.protocol === 'redis' ? `*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$${size}\r\n` : `set k 0 0 ${size}\r\n`;
     const half = Buffer.alloc(size / 2, 'v');
-    const big = await Promise.all(Array.from({ length: 40 }, () => daemon.client('pool')));
+    const big = await connectAll(t, daemon, 40);
     let isSent = false;
     const sent = Promise.all(
       big.map(client => {
@@ -90,10 +99,10 @@ for (const wire of WIRES) {
     );
     t.after(() => server.close());
     const daemon = await startDaemon(t, { pool: { protocol: wire.protocol, servers: [server.port] } }, SETTINGS);
-    const small = await daemon.client('pool');
+    const [small] = (await connectAll(t, daemon, 1)) as [RawClient];
     await ask(small, wire, 'small');
     const grown = growth(daemon);
-    const big = await Promise.all(Array.from({ length: 30 }, () => daemon.client('pool')));
+    const big = await connectAll(t, daemon, 30);
     for (const client of big) {
       client.pause();
       client.send(wire.get('big'));
@@ -106,7 +115,6 @@ for (const wire of WIRES) {
     await assertShed(daemon, big);
     t.diagnostic(`grew by ${Math.round(grown() / MIB)} MiB`);
     assert.ok(grown() < LIMIT_BYTES + SLACK_BYTES, `grew by ${Math.round(grown() / MIB)} MiB for 300 MiB`);
-    for (const client of [...big, small]) client.destroy();
   });
 }
 
@@ -117,7 +125,7 @@ test('requests that a server does not take are given up, and the clients are tol
   );
   t.after(() => server.close());
   const daemon = await startDaemon(t, { pool: { protocol: 'redis', servers: [server.port] } }, SETTINGS);
-  const first = await daemon.client('pool');
+  const [first] = (await connectAll(t, daemon, 1)) as [RawClient];
   first.send('GET k\r\n');
   await waitFor(() => server.connections.length === 1, { what: 'the connection to the server' });
   server.connections[0]!.socket.pause();
@@ -125,7 +133,7 @@ test('requests that a server does not take are given up, and the clients are tol
   const clients: RawClient[] = [];
   const request = encodeCommand('SET', 'k', Buffer.alloc(5 * MIB, 'v'));
   while (clients.length < 15) {
-    const client = await daemon.client('pool');
+    const [client] = (await connectAll(t, daemon, 1)) as [RawClient];
     clients.push(client);
     client.send(request);
     // One at a time, so that none of them holds much itself.
@@ -138,7 +146,6 @@ test('requests that a server does not take are given up, and the clients are tol
   // Who asks later is served, by a new connection.
   assert.equal(await first.command('SET', 'k', 'v'), 'OK');
   assert.equal(await daemon.metric(SHEDS), 0);
-  for (const client of [...clients, first]) client.destroy();
 });
 
 test('max_memory: none sheds nobody, and a reload sets another limit', async t => {
@@ -146,7 +153,7 @@ test('max_memory: none sheds nobody, and a reload sets another limit', async t =
   t.after(() => server.close());
   const settings = ['max_memory: none'];
   const daemon = await startDaemon(t, { pool: { protocol: 'redis', servers: [server.port] } }, { settings });
-  const client = await daemon.client('pool');
+  const [client] = (await connectAll(t, daemon, 1)) as [RawClient];
   client.send(
     Buffer.concat([Buffer.from(`*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$${100 * MIB}\r\n`), Buffer.alloc(80 * MIB, 'v')]),
   );
