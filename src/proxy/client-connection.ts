@@ -135,7 +135,7 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
   get memoryBytes(): number {
     if (this.socket.destroyed) return 0;
     const unparsed = this.unparsed === null ? 0 : this.unparsed.buffer.byteLength;
-    return this.input.capacityBytes + unparsed + this.unsentBytes + this.pending.length * PENDING_BYTES;
+    return this.input.heldBytes + unparsed + this.unsentBytes + this.pending.length * PENDING_BYTES;
   }
 
   shed(): void {

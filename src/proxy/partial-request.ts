@@ -28,9 +28,9 @@ export class PartialRequest {
     return true;
   }
 
-  /** With what is reserved, which malloc may have had from the system before. */
-  get capacityBytes(): number {
-    return this.bytes.length;
+  /** What has come; of what is reserved beyond it the system has given nothing yet. */
+  get heldBytes(): number {
+    return this.length;
   }
 
   /** The whole request. The buffer is the caller's; this object is done. */

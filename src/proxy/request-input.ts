@@ -50,9 +50,9 @@ export class RequestInput {
     return this.partial !== null;
   }
 
-  /** Reserved for the request in pieces. */
-  get capacityBytes(): number {
-    return this.partial === null ? 0 : this.partial.capacityBytes;
+  /** Of the request in pieces. */
+  get heldBytes(): number {
+    return this.partial === null ? 0 : this.partial.heldBytes;
   }
 
   /** Hands over all whole requests; the position that the consumer became full at, or the end of the chunk. */

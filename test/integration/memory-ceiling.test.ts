@@ -17,7 +17,7 @@ const MIB = 2 ** 20;
 const LIMIT_BYTES = 64 * MIB;
 const SETTINGS = { settings: ['max_memory: 64mb'] };
 /** Garbage that is not collected yet, and what malloc keeps: resident memory is no exact thing. */
-const SLACK_BYTES = 128 * MIB;
+const SLACK_BYTES = 160 * MIB;
 const SHEDS = 'ringmaster_pool_memory_sheds_total';
 
 function growth(daemon: Daemon): () => number {
@@ -48,7 +48,7 @@ async function assertShed(daemon: Daemon, big: readonly RawClient[]): Promise<vo
     { what: 'those who were shed, and nobody else, to be gone' },
   );
   const inLog = () => daemon.logged(/^the worker was over/).reduce((sum, { shed }) => sum + Number(shed), 0);
-  await waitFor(() => inLog() === sheds, { what: `all ${sheds} sheds to be in the log` });
+  await waitFor(async () => inLog() === (await daemon.metric(SHEDS)), { what: 'all sheds to be in the log' });
   for (const { client, pool, bytes } of daemon.logged(/^cut off: it held most/)) {
     assert.match(String(client), /^127\.0\.0\.1:\d+$/);
     assert.equal(pool, 'pool');
@@ -86,7 +86,8 @@ for (const wire of WIRES) {
     t.diagnostic(`grew by ${Math.round(grown() / MIB)} MiB`);
     assert.ok(grown() < LIMIT_BYTES + SLACK_BYTES, `grew by ${Math.round(grown() / MIB)} MiB for 400 MiB`);
     const held = await daemon.metric('ringmaster_worker_held_bytes');
-    assert.ok(held > 0 && held <= LIMIT_BYTES, `${held} bytes are held`);
+    // Looked at after every 256 KiB or so that came.
+    assert.ok(held > 0 && held <= LIMIT_BYTES + MIB, `${held} bytes are held`);
     assert.equal(await daemon.metric('ringmaster_worker_held_limit_bytes'), LIMIT_BYTES);
     for (const client of [...big, small]) client.destroy();
     await daemon.untilMetric('ringmaster_worker_held_bytes', {}, 0);
