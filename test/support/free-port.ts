@@ -11,11 +11,22 @@ export async function freePort(): Promise<number> {
   return port!;
 }
 
-/** `count` different free ports. */
+/** Ports given out in this process: the system may choose one again that its test has not used yet. */
+const given = new Set<number>();
+
+/** `count` different free ports, none of which was given out before. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map(server => server.listening || once(server, 'listening')));
-  const ports = servers.map(server => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map(server => once(server.close(), 'close')));
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const servers = Array.from({ length: count - ports.length }, () => createServer().listen(0, '127.0.0.1'));
+    await Promise.all(servers.map(server => server.listening || once(server, 'listening')));
+    for (const server of servers) {
+      const { port } = server.address() as AddressInfo;
+      if (given.has(port)) continue;
+      given.add(port);
+      ports.push(port);
+    }
+    await Promise.all(servers.map(server => once(server.close(), 'close')));
+  }
   return ports;
 }
