@@ -17,8 +17,16 @@ export interface ContenderPlan {
   readonly workers: number;
   /** Ringmaster's program; null: the one beside this benchmark. */
   readonly entry: string | null;
+  readonly launch: Launch;
   /** Has the scenario's background clients. */
   readonly hasBackground: boolean;
+}
+
+/** How Ringmaster is started where it is not the usual way. */
+export interface Launch {
+  /** Further flags of its command line. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** A running proxy. */
@@ -84,11 +92,12 @@ async function nutcracker(config: string): Promise<Running> {
   return { pids: () => [pid], workerPids: () => [pid], stop };
 }
 
-async function ringmaster(config: string, { workers, entry }: ContenderPlan): Promise<Running> {
+async function ringmaster(config: string, { workers, entry, launch }: ContenderPlan): Promise<Running> {
   const daemon = await startRingmaster({
     config,
     workers,
-    args: ['-a', '127.0.0.1', '-s', String(await freePort())],
+    args: ['-a', '127.0.0.1', '-s', String(await freePort()), ...launch.args],
+    env: launch.env,
     startTimeoutMs: START_TIMEOUT_MS,
     ...(entry === null ? {} : { entry }),
   });

@@ -13,6 +13,7 @@ import type { DataSet } from './data-set.ts';
 import { describeMachine } from './machine.ts';
 import { type Options, readOptions, USAGE, UsageError } from './options.ts';
 import { pinBenchmark } from './pinning.ts';
+import { type ProfileOptions, profileScenario } from './profile-run.ts';
 import { type Report, type ScenarioReport, scenarioTable, toMarkdown } from './report.ts';
 import { runScenario } from './scenario-run.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
@@ -45,6 +46,7 @@ async function bench(options: Options): Promise<number> {
   const filled = new Set<DataSet>();
   const { rounds, seconds, maxBackgroundClients } = options.lineup;
   try {
+    if (options.profile !== null) return await profile(options, options.profile, stage, filled);
     for (const scenario of options.scenarios) {
       const report = await runOne(scenario, stage, filled, options);
       scenarios.push(report);
@@ -56,6 +58,20 @@ async function bench(options: Options): Promise<number> {
     await stage.stop();
   }
   return scenarios.some(({ error }) => error !== null) ? 1 : 0;
+}
+
+/** Prints where Ringmaster's time goes in each scenario; the exit code. */
+async function profile(
+  { scenarios, lineup }: Options,
+  options: ProfileOptions,
+  stage: Stage,
+  filled: Set<DataSet>,
+): Promise<number> {
+  for (const scenario of scenarios) {
+    const text = await profileScenario(scenario, stage, filled, lineup, options, line => console.error(line));
+    console.log(`\n${scenario.title}\n${text}`);
+  }
+  return 0;
 }
 
 /** A scenario that fails does not stop the others. */

@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util';
 import type { Cores } from './pinning.ts';
+import type { ProfileOptions } from './profile-run.ts';
 import type { Lineup } from './scenario-run.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 
 export interface Options {
   readonly scenarios: readonly Scenario[];
   readonly lineup: Lineup;
+  /** Not to compare, but to see where our time goes; null: not asked for. */
+  readonly profile: ProfileOptions | null;
   readonly cores: Cores;
   readonly json: string | null;
   readonly markdown: string | null;
@@ -27,6 +30,8 @@ Ringmaster and nutcracker in front of the same servers, measured in turns.
   --quick              two short rounds: to see that all works, not to believe the figures
   --yardstick          a second nutcracker beside the first: how much of a difference is noise
   --against FILE       another Ringmaster's src/main.ts, measured in the same rounds
+  --profile            no comparison: one worker of Ringmaster under V8's profiler, and where its time goes
+  --profile-dir DIR    the same, and leave the .cpuprofile there
   --proxy-cores LIST   cores of the proxies, as for taskset (0)
   --load-cores LIST    cores of the servers and of what makes the load (1)
   --json FILE          write every figure of every round
@@ -51,6 +56,10 @@ export function readOptions(args: string[]): Options | 'help' | 'list' {
       hasYardstick: values.yardstick,
       against: values.against ?? null,
     },
+    profile:
+      values.profile || values['profile-dir'] !== undefined
+        ? { entry: values.against ?? null, keepIn: values['profile-dir'] ?? null }
+        : null,
     cores: { proxy: values['proxy-cores'], load: values['load-cores'] },
     json: values.json ?? null,
     markdown: values.markdown ?? null,
@@ -70,6 +79,8 @@ function parse(args: string[]) {
         quick: { type: 'boolean', default: false },
         yardstick: { type: 'boolean', default: false },
         against: { type: 'string' },
+        profile: { type: 'boolean', default: false },
+        'profile-dir': { type: 'string' },
         'proxy-cores': { type: 'string', default: '0' },
         'load-cores': { type: 'string', default: '1' },
         json: { type: 'string' },

@@ -48,6 +48,11 @@ export function costBetween(before: Usage, after: Usage): Cost {
   return { cpuUs, userUs, systemUs: cpuUs - userUs };
 }
 
+/** Time on a core of a process's main thread alone. */
+export function threadTimeUs(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ')[0]) / 1000;
+}
+
 /** CPU time of the children of this process that have ended. */
 export function endedChildrenUs(): number {
   const stat = statFields(process.pid);

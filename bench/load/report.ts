@@ -1,4 +1,5 @@
 import type { Machine } from './machine.ts';
+import { markdownTable } from './markdown-table.ts';
 import type { ClientMemory, ContenderResult, Measurement, Ratios } from './measurement.ts';
 import type { Ratio } from './medians.ts';
 import type { Extent } from './scenario-run.ts';
@@ -123,12 +124,4 @@ function withTarget(ratio: Ratio | null, target: number | undefined): string {
 
 function toText(ratio: Ratio | null): string {
   return ratio === null ? '–' : ratio.median.toFixed(2);
-}
-
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, i) => Math.max(3, title.length, ...rows.map(row => row[i]!.length)));
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' | ')} |`;
-  const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
-  return [line(head), rule, ...rows.map(line)].join('\n');
 }

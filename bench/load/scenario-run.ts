@@ -36,24 +36,55 @@ const CALIBRATION_SECONDS = 1;
 /** Let a proxy that was just loaded come to rest before the next has its turn. */
 const PAUSE_MS = 20;
 
+/** twemproxy's binary. */
+const NUTCRACKER: ContenderPlan = {
+  name: 'nutcracker',
+  proxy: 'nutcracker',
+  workers: 1,
+  entry: null,
+  launch: { args: [], env: {} },
+  hasBackground: false,
+};
+/** This Ringmaster, with one worker. */
+export const OURS: ContenderPlan = { ...NUTCRACKER, name: 'ringmaster', proxy: 'ringmaster' };
+
+/** Hears when a measured load begins and when it has ended. */
+export interface RoundWatcher {
+  begin(contender: Contender): void;
+  end(contender: Contender): void;
+}
+
 /** Measures the contenders of a scenario in turns. `say` gets a line of progress now and then. */
-export async function runScenario(
+export function runScenario(
   scenario: Scenario,
   stage: Stage,
   filled: Set<DataSet>,
   lineup: Lineup,
   say: (line: string) => void,
 ): Promise<ContenderResult[]> {
+  return runPlans(scenario, contenderPlans(scenario, lineup), stage, filled, lineup, say);
+}
+
+/** The same with contenders of the caller's choice; the first sets the pace. They have ended when this resolves. */
+export async function runPlans(
+  scenario: Scenario,
+  plans: readonly ContenderPlan[],
+  stage: Stage,
+  filled: Set<DataSet>,
+  wanted: Extent,
+  say: (line: string) => void,
+  watcher: RoundWatcher | null = null,
+): Promise<ContenderResult[]> {
   const contenders: Contender[] = [];
   const extent = {
-    ...lineup,
-    seconds: scenario.seconds === null ? lineup.seconds : Math.min(scenario.seconds, lineup.seconds * 20),
-    rounds: Math.min(lineup.rounds, scenario.maxRounds),
+    maxBackgroundClients: wanted.maxBackgroundClients,
+    seconds: scenario.seconds === null ? wanted.seconds : Math.min(scenario.seconds, wanted.seconds * 20),
+    rounds: Math.min(wanted.rounds, scenario.maxRounds),
   };
   try {
-    for (const plan of contenderPlans(scenario, lineup)) contenders.push(await startContender(plan, stage));
+    for (const plan of plans) contenders.push(await startContender(plan, stage));
     await prepareData(scenario, contenders, filled);
-    return await new ScenarioRun(scenario, contenders, extent, say).run();
+    return await new ScenarioRun(scenario, contenders, extent, say, watcher).run();
   } finally {
     await Promise.all(contenders.map(contender => contender.stop()));
   }
@@ -61,14 +92,9 @@ export async function runScenario(
 
 /** The first is what the others are compared with. */
 function contenderPlans(scenario: Scenario, { hasYardstick, against }: Lineup): ContenderPlan[] {
-  const base: ContenderPlan = {
-    name: 'nutcracker',
-    proxy: 'nutcracker',
-    workers: 1,
-    entry: null,
-    hasBackground: scenario.background !== null,
-  };
-  const ours: ContenderPlan = { ...base, name: 'ringmaster', proxy: 'ringmaster' };
+  const hasBackground = scenario.background !== null;
+  const base = { ...NUTCRACKER, hasBackground };
+  const ours = { ...OURS, hasBackground };
   const plans = [base];
   for (const workers of scenario.workers) {
     plans.push({ ...ours, workers, name: workers === 1 ? ours.name : `ringmaster, ${workers} workers` });
@@ -101,16 +127,24 @@ class ScenarioRun {
   private readonly contenders: readonly Contender[];
   private readonly extent: Extent;
   private readonly say: (line: string) => void;
+  private readonly watcher: RoundWatcher | null;
   private readonly background = new Map<Contender, Child>();
   private readonly timeoutMs: number;
   private requests = 0;
   private ratePerSecond: number | null = null;
 
-  constructor(scenario: Scenario, contenders: readonly Contender[], extent: Extent, say: (line: string) => void) {
+  constructor(
+    scenario: Scenario,
+    contenders: readonly Contender[],
+    extent: Extent,
+    say: (line: string) => void,
+    watcher: RoundWatcher | null,
+  ) {
     this.scenario = scenario;
     this.contenders = contenders;
     this.extent = extent;
     this.say = say;
+    this.watcher = watcher;
     this.timeoutMs = extent.seconds * 10_000 + ROUND_GRACE_MS;
   }
 
@@ -179,7 +213,9 @@ class ScenarioRun {
     const workers = contender.workerPids();
     const others = contender.pids().filter(pid => !workers.includes(pid));
     const before = [usageOf(workers), usageOf(others)] as const;
+    this.watcher?.begin(contender);
     const result = await this.load(contender, this.requests);
+    this.watcher?.end(contender);
     const workersCost = costBetween(before[0], usageOf(workers));
     const othersCost = costBetween(before[1], usageOf(others));
     this.checkBackground(contender);

@@ -49,6 +49,17 @@ test('the benchmark measures both proxies in turns and writes what it found', as
   assert.match(readFileSync(markdown, 'utf8'), /\| GET 100 B, 50 clients +\|/);
 });
 
+test('the benchmark shows which functions of ours cost how much', async () => {
+  const { code, stdout, stderr } = await run(
+    process.execPath,
+    [MAIN, '--quick', '--scenarios', 'get-50', '--profile'],
+    { timeoutMs: 120_000 },
+  );
+  assert.equal(code, 0, stdout + stderr);
+  assert.match(stdout, /\| src\/protocol\/redis +\| +[\d.]+ \|/);
+  assert.match(stdout, /\| \w+ +\| src\/proxy\/[\w-]+\.ts:\d+ +\| +[\d.]+ \|/);
+});
+
 test('the benchmark refuses flags it does not know', async () => {
   for (const args of [['--scenarios', 'no-such'], ['--rounds', '0'], ['--fast']]) {
     const { code, stderr } = await run(process.execPath, [MAIN, ...args], { timeoutMs: 60_000 });
