@@ -14,7 +14,7 @@ import type { Protocol } from '../protocol/protocol.ts';
 import { redisProtocol } from '../protocol/redis/redis.ts';
 import { ClientRoom } from '../proxy/client-room.ts';
 import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
-import type { ListenHandle } from '../proxy/listener.ts';
+import type { ListenHandle } from '../socket/sockets.ts';
 import { Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
 import type { DownServer } from './ipc.ts';
 import { memoryLimitBytes } from './memory-limit.ts';

@@ -5,7 +5,7 @@ import type { Config, LogConfig, LogLevel } from '../config/config.ts';
 import { heapMemory, residentBytes } from '../core/process-memory.ts';
 import type { ProcessSnapshot } from '../core/statistics.ts';
 import { loadSystemCalls, type SystemCalls } from '../core/system-calls.ts';
-import type { ListenHandle } from '../proxy/listener.ts';
+import type { ListenHandle } from '../socket/sockets.ts';
 import { DataPath, type DataPathPlan, planDataPath } from './data-path.ts';
 import { readToWorker, type ToMaster } from './ipc.ts';
 import { createLog, type ReopenableLog } from './logger.ts';

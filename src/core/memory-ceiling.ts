@@ -1,3 +1,4 @@
+import { dropFreeBlocks } from './block.ts';
 import type { Log } from './log.ts';
 import { heapMemory, residentBytes } from './process-memory.ts';
 import type { SystemCalls } from './system-calls.ts';
@@ -96,6 +97,7 @@ export class MemoryCeiling implements TurnTask {
   }
 
   private collect(): void {
+    dropFreeBlocks();
     globalThis.gc?.();
     this.systemCalls?.releaseFreeMemory();
     this.collectedTo = residentBytes();

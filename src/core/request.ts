@@ -1,12 +1,13 @@
+import { type Block, takeBlock } from './block.ts';
 import type { FailureReason } from './failure.ts';
 
 /** Whoever waits for the reply to a request: a client connection, a fragmented request, a handshake. */
 export interface ReplySink {
   /**
-   * Takes the next piece of the reply. `buf[start, end)` is valid only during the call; `last` says that the reply
-   * is complete with it.
+   * Takes the next piece of the reply. `buf[start, end)` is valid only during the call, or, where it lies in a `block`,
+   * as long as that is retained; `last` says that the reply is complete with it.
    */
-  onReply(request: Request, buf: Buffer, start: number, end: number, last: boolean): void;
+  onReply(request: Request, buf: Buffer, start: number, end: number, last: boolean, block: Block | null): void;
   /** The reply will not come, or not to its end. */
   onFailure(request: Request, reason: FailureReason): void;
 }
@@ -20,9 +21,19 @@ export interface ReplySource {
 
 /** Where a reply goes to: an outbox. */
 export interface ReplyOut {
-  append(buf: Buffer, start: number, end: number): void;
+  /** Copies, or retains `block`, the memory that `buf` lies in. */
+  append(buf: Buffer, start: number, end: number, block?: Block | null): void;
   appendOwned(bytes: Buffer): void;
 }
+
+/** A piece of a reply that is kept, and the block it lies in, retained. */
+interface HeldPiece {
+  readonly bytes: Buffer;
+  readonly block: Block | null;
+}
+
+/** Larger pieces are kept in blocks. */
+const COPY_LIMIT_BYTES = 16 * 1024;
 
 /**
  * One request on its way: pending at its client, inflight at a backend connection. It is settled once, by
@@ -48,27 +59,34 @@ export class Request {
   /** Of a fragmented request: what merges its reply once it is settled. */
   source: ReplySource | null = null;
   heldBytes = 0;
-  private held: Buffer | null = null;
-  private heldMore: Buffer[] | null = null;
+  private held: HeldPiece | null = null;
+  private heldMore: HeldPiece[] | null = null;
 
   constructor(sink: ReplySink | null, replyKind: number) {
     this.sink = sink;
     this.replyKind = replyKind;
   }
 
-  /** Keeps a copy of a piece of the reply until it is this request's turn. */
-  hold(buf: Buffer, start: number, end: number): void {
-    const copy = Buffer.allocUnsafe(end - start);
-    buf.copy(copy, 0, start, end);
-    this.holdOwned(copy);
+  /** Keeps a piece of the reply until it is this request's turn: a copy, or the piece itself where it lies in a block. */
+  hold(buf: Buffer, start: number, end: number, block: Block | null = null): void {
+    const size = end - start;
+    if (size <= COPY_LIMIT_BYTES) {
+      const copy = Buffer.allocUnsafe(size);
+      buf.copy(copy, 0, start, end);
+      this.keep({ bytes: copy, block: null }, size);
+    } else if (block === null) {
+      const own = takeBlock(size);
+      buf.copy(own.bytes, 0, start, end);
+      this.keep({ bytes: own.bytes.subarray(0, size), block: own }, size);
+    } else {
+      block.retain();
+      this.keep({ bytes: buf.subarray(start, end), block }, size);
+    }
   }
 
   /** As `hold`, for bytes that nobody will write to again. */
   holdOwned(bytes: Buffer): void {
-    this.heldBytes += bytes.length;
-    if (this.held === null) this.held = bytes;
-    else if (this.heldMore === null) this.heldMore = [bytes];
-    else this.heldMore.push(bytes);
+    this.keep({ bytes, block: null }, bytes.length);
   }
 
   /** Writes all that is held, in order, to `out` and forgets it. */
@@ -80,32 +98,57 @@ export class Request {
       return;
     }
     const { held, heldMore } = this;
-    this.held = null;
-    this.heldMore = null;
-    this.heldBytes = 0;
-    if (held !== null) out.appendOwned(held);
-    if (heldMore !== null) for (const piece of heldMore) out.appendOwned(piece);
+    this.forget();
+    if (held !== null) release(held, out);
+    if (heldMore !== null) for (const piece of heldMore) release(piece, out);
   }
 
   /** All held pieces as one buffer; empty when nothing is held. */
   takeHeld(): Buffer {
     const { held, heldMore, heldBytes } = this;
-    this.held = null;
-    this.heldMore = null;
-    this.heldBytes = 0;
+    this.forget();
     if (held === null) return EMPTY;
-    if (heldMore === null) return held;
-    return Buffer.concat([held, ...heldMore], heldBytes);
+    if (heldMore === null && held.block === null) return held.bytes;
+    const pieces = heldMore === null ? [held] : [held, ...heldMore];
+    const whole = Buffer.concat(
+      pieces.map(piece => piece.bytes),
+      heldBytes,
+    );
+    for (const { block } of pieces) block?.release();
+    return whole;
   }
 
   /** Forgets what is held: the reply will not be used. */
   dropHeld(): void {
     this.source?.drop();
     this.source = null;
+    const { held, heldMore } = this;
+    this.forget();
+    held?.block?.release();
+    if (heldMore !== null) for (const { block } of heldMore) block?.release();
+  }
+
+  private keep(piece: HeldPiece, size: number): void {
+    this.heldBytes += size;
+    if (this.held === null) this.held = piece;
+    else if (this.heldMore === null) this.heldMore = [piece];
+    else this.heldMore.push(piece);
+  }
+
+  private forget(): void {
     this.held = null;
     this.heldMore = null;
     this.heldBytes = 0;
   }
+}
+
+function release({ bytes, block }: HeldPiece, out: ReplyOut): void {
+  if (block === null) {
+    out.appendOwned(bytes);
+    return;
+  }
+  out.append(bytes, 0, bytes.length, block);
+  block.release();
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -1,12 +1,13 @@
-import type { Socket } from 'node:net';
-
 /**
  * The system calls that node has no API for, through `node:ffi`, an experimental part of Node 26. Where it is missing,
  * or the system is not Linux, there is none of them and everything else goes on (see docs/decisions/system-calls.md).
  */
 export interface SystemCalls {
-  /** Has the kernel acknowledge what this socket received at once, instead of waiting up to 40 ms for company. */
-  quickAck(socket: Socket): void;
+  /**
+   * Has the kernel acknowledge at once what the socket with this descriptor received, instead of waiting up to 40 ms for
+   * company.
+   */
+  quickAck(descriptor: number): void;
   /** Pins this process to `cores`, numbered from 0; false when the system refuses. */
   setAffinity(cores: readonly number[]): boolean;
   /** Has malloc return to the system what it keeps for later. Milliseconds; nothing where libc has no malloc_trim. */
@@ -31,9 +32,8 @@ export function loadSystemCalls(): SystemCalls | null {
     });
     const on = Buffer.from(new Int32Array([1]).buffer);
     return {
-      quickAck: socket => {
-        const fd = descriptorOf(socket);
-        if (fd >= 0) functions.setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, on, on.length);
+      quickAck: descriptor => {
+        if (descriptor >= 0) functions.setsockopt(descriptor, IPPROTO_TCP, TCP_QUICKACK, on, on.length);
       },
       setAffinity: cores => {
         const set = Buffer.alloc(CPU_SET_BYTES);
@@ -58,10 +58,4 @@ function loadTrim(): () => void {
   } catch {
     return () => {};
   }
-}
-
-/** Node keeps the descriptor on an internal handle; -1 when it has none (closed, or not a plain socket). */
-function descriptorOf(socket: Socket): number {
-  const { _handle: handle } = socket as unknown as { _handle?: { fd?: number } | null };
-  return handle?.fd ?? -1;
 }

@@ -152,6 +152,8 @@ export interface ReplyScanner {
   begin(replyKind: number): void;
   /** The position after the reply, or INCOMPLETE, or MALFORMED. */
   scan(buf: Buffer, start: number, end: number): number;
+  /** After INCOMPLETE: at least so many bytes are still to come; 0 when that is not known. */
+  readonly missingBytes: number;
   /** After a complete reply: it was the protocol's error. */
   readonly isError: boolean;
 }

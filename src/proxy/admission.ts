@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { StreamSocket } from '../socket/stream-socket.ts';
 
 /** The master's side of the limit, as a worker reaches it. */
 export interface LeaseOffice {
@@ -17,16 +17,16 @@ const LEASE_MAX = 64;
  */
 export class Admission {
   private readonly office: LeaseOffice;
-  private readonly admit: (socket: Socket) => void;
-  private readonly turnAway: (socket: Socket) => void;
+  private readonly admit: (socket: StreamSocket) => void;
+  private readonly turnAway: (socket: StreamSocket) => void;
   /** Over all workers; 0: unlimited, and nothing is leased. */
   private limit = 0;
   private leased = 0;
   private used = 0;
-  private waiting: Socket[] = [];
+  private waiting: StreamSocket[] = [];
   private isAsking = false;
 
-  constructor(office: LeaseOffice, admit: (socket: Socket) => void, turnAway: (socket: Socket) => void) {
+  constructor(office: LeaseOffice, admit: (socket: StreamSocket) => void, turnAway: (socket: StreamSocket) => void) {
     this.office = office;
     this.admit = admit;
     this.turnAway = turnAway;
@@ -54,15 +54,13 @@ export class Admission {
   }
 
   /** A client knocks: lets it in now, or later, or not at all. */
-  enter(socket: Socket): void {
+  enter(socket: StreamSocket): void {
     if (this.limit === 0 || this.used < this.leased) {
       this.used++;
       this.admit(socket);
       return;
     }
     this.waiting.push(socket);
-    // It may give up while it waits.
-    socket.once('error', () => {});
     this.askForMore();
   }
 
@@ -99,8 +97,8 @@ export class Admission {
 
   private admitWaiting(): void {
     while (this.waiting.length > 0 && (this.limit === 0 || this.used < this.leased)) {
-      const socket = this.waiting.shift() as Socket;
-      if (socket.destroyed) continue;
+      const socket = this.waiting.shift() as StreamSocket;
+      if (socket.isDestroyed) continue;
       this.used++;
       this.admit(socket);
     }

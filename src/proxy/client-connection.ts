@@ -1,15 +1,16 @@
-import type { Socket } from 'node:net';
+import type { Block } from '../core/block.ts';
 import type { Clock } from '../core/clock.ts';
 import type { FailureReason } from '../core/failure.ts';
 import { Fifo } from '../core/fifo.ts';
 import type { Log } from '../core/log.ts';
 import type { MemoryCeiling, MemoryHolder } from '../core/memory-ceiling.ts';
-import { Outbox, type OutboxOwner } from '../core/outbox.ts';
 import { Request } from '../core/request.ts';
 import type { PoolStats } from '../core/statistics.ts';
 import type { SystemCalls } from '../core/system-calls.ts';
 import type { Turn, TurnTask } from '../core/turn.ts';
 import type { Framer, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
+import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
+import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
 import { type RequestConsumer, RequestInput } from './request-input.ts';
 import type { RequestOrigin, Router } from './router.ts';
 
@@ -43,7 +44,9 @@ export interface ClientHost {
 }
 
 /** A reply is passed on before it is complete once this much of it is there. */
-const STREAM_THRESHOLD_BYTES = 256 * 1024;
+const STREAM_THRESHOLD_BYTES = 64 * 1024;
+/** A client that lacks no more than this may hold it back until its last bytes are acknowledged (Nagle's algorithm). */
+const SEGMENT_MAX_BYTES = 64 * 1024;
 /** What a request costs beside its bytes while it is pending. */
 const PENDING_BYTES = 256;
 /** How long a client whose connection we end may take to end its side. */
@@ -57,10 +60,12 @@ const LINGER_MS = 2000;
  *     │    partial request       └─ the head is settled ─▶ outbox ─▶ one write at the end of the turn
  *     └── paused while the client has too much pending, or reads too little
  */
-export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxOwner, TurnTask, MemoryHolder {
+export class ClientConnection
+  implements RequestOrigin, RequestConsumer, SocketReader, OutboxOwner, TurnTask, MemoryHolder
+{
   readonly id: number;
   private readonly host: ClientHost;
-  private readonly socket: Socket;
+  private readonly socket: StreamSocket;
   private readonly session: Session;
   private readonly outbox: Outbox;
   private readonly pending = new Fifo<Request>();
@@ -87,7 +92,7 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
   /** When it connected, or something of it was last read, on the worker's clock. */
   private activeAtMs: number;
 
-  constructor(id: number, socket: Socket, host: ClientHost) {
+  constructor(id: number, socket: StreamSocket, host: ClientHost) {
     this.id = id;
     this.socket = socket;
     this.host = host;
@@ -95,21 +100,11 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
     this.session = host.protocol.createSession(id);
     this.lastVariant = this.session.variant;
     this.input = new RequestInput(this.session, host, this);
-    this.outbox = new Outbox(socket, host.turn, false, this);
+    this.outbox = new Outbox(socket, host.turn, this);
     const { stats } = host;
     stats.clientConnections++;
     stats.clientConnectionsTotal++;
-    socket.on('data', (chunk: Buffer) => {
-      stats.requestBytes += chunk.length;
-      host.memory.grew(chunk.length);
-      this.read(chunk);
-    });
-    socket.on('end', () => this.ended());
-    socket.on('error', () => {
-      stats.clientErr++;
-    });
-    socket.on('close', () => this.closed());
-    socket.on('finish', () => this.linger());
+    socket.start(this);
   }
 
   get variant(): number {
@@ -133,7 +128,7 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
    * Requests that servers have not taken are counted there.
    */
   get memoryBytes(): number {
-    if (this.socket.destroyed) return 0;
+    if (this.socket.isDestroyed) return 0;
     const unparsed = this.unparsed === null ? 0 : this.unparsed.buffer.byteLength;
     return this.input.heldBytes + unparsed + this.unsentBytes + this.pending.length * PENDING_BYTES;
   }
@@ -144,9 +139,7 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
   }
 
   describe(): Readonly<Record<string, unknown>> {
-    const { remoteAddress, remotePort } = this.socket;
-    const client = remoteAddress === undefined ? 'on a unix socket' : `${remoteAddress}:${remotePort}`;
-    return { pool: this.host.poolName, client };
+    return { pool: this.host.poolName, client: this.socket.peer };
   }
 
   /** Ends the connection as soon as all pending requests are answered; takes no new ones. */
@@ -186,25 +179,31 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
     this.enqueue(request);
   }
 
-  onReply(request: Request, buf: Buffer, start: number, end: number, isLast: boolean): void {
+  onReply(request: Request, buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
     const isHead = request === this.pending.peek();
     if (request.isSilent) {
       if (isLast) this.settle(request, isHead);
       return;
     }
     if (isLast && isHead && request.heldBytes === 0) {
-      this.outbox.append(buf, start, end);
+      this.outbox.append(buf, start, end, block);
       this.replied(end - start);
       this.shift(request);
       if (this.pending.length > 0) this.releaseSettled();
       else this.queueEmptied();
       return;
     }
-    request.hold(buf, start, end);
+    if (request.isStreaming && !isLast) {
+      this.outbox.append(buf, start, end, block);
+      this.host.stats.responseBytes += end - start;
+      this.checkOutputLimit(end - start);
+      return;
+    }
+    request.hold(buf, start, end, block);
     this.heldBytes += end - start;
     if (isLast) {
       this.settle(request, isHead);
-    } else if (isHead && (request.isStreaming || request.heldBytes >= STREAM_THRESHOLD_BYTES)) {
+    } else if (isHead && request.heldBytes >= STREAM_THRESHOLD_BYTES) {
       request.isStreaming = true;
       this.host.stats.responseBytes += request.heldBytes;
       this.heldBytes -= request.heldBytes;
@@ -248,8 +247,13 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
     this.isPaused = false;
     const { unparsed } = this;
     this.unparsed = null;
-    if (unparsed !== null) this.read(unparsed);
-    if (this.isPaused) return;
+    if (unparsed !== null) {
+      const position = this.read(unparsed, unparsed.length);
+      if (position < unparsed.length) {
+        this.pause(unparsed.subarray(position));
+        return;
+      }
+    }
     // Also when nothing more is taken from it: else we would not see the client end its side.
     this.socket.resume();
     if (this.hasEnded) this.closeWhenDone();
@@ -259,7 +263,7 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
     return this.isClosing || this.isOverBounds();
   }
 
-  onRequest(buf: Buffer, start: number, end: number): void {
+  onRequest(buf: Buffer, start: number, end: number, block: Block | null): void {
     const { host } = this;
     const { rewritten } = host.parser;
     if (this.session.variant !== this.lastVariant) {
@@ -268,12 +272,12 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
     }
     host.stats.requests++;
     this.dispatchBytes = end - start;
-    if (rewritten === null) host.router.dispatch(this, host.parser, buf, start, end, true);
-    else host.router.dispatch(this, host.parser, rewritten, 0, rewritten.length, true);
+    if (rewritten === null) host.router.dispatch(this, host.parser, buf, start, end, block);
+    else host.router.dispatch(this, host.parser, rewritten, 0, rewritten.length, null);
   }
 
-  onUnfinished(): void {
-    this.host.systemCalls?.quickAck(this.socket);
+  onUnfinished(missingBytes: number): void {
+    if (missingBytes < SEGMENT_MAX_BYTES) this.host.systemCalls?.quickAck(this.socket.descriptor);
   }
 
   onTooLarge(): void {
@@ -290,15 +294,61 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
     if (this.isPaused) this.resumeLater();
   }
 
-  private read(chunk: Buffer): void {
-    if (this.isClosing) return;
+  onRead(buf: Buffer, length: number): Buffer | null {
+    const { host } = this;
+    host.stats.requestBytes += length;
+    host.memory.grew(length);
+    if (this.isClosing) return null;
     if (this.isPaused) {
-      this.stash(chunk, 0);
+      this.stash(Buffer.from(buf.subarray(0, length)));
+      return null;
+    }
+    const position = this.read(buf, length);
+    if (position < length) this.pause(Buffer.from(buf.subarray(position, length)));
+    return this.input.nextBuffer();
+  }
+
+  onEnd(): void {
+    this.hasEnded = true;
+    this.host.stats.clientEof++;
+    // We were waiting for this only.
+    if (this.lingerTimer !== null) this.socket.destroy();
+    else this.closeWhenDone();
+  }
+
+  onTaken(): void {
+    this.outbox.taken();
+  }
+
+  /** We said our last word. A client that does not end its side is cut off. */
+  onAllSent(): void {
+    if (this.hasEnded) {
+      this.socket.destroy();
       return;
     }
+    this.socket.end();
+    this.lingerTimer = setTimeout(() => this.destroy(), LINGER_MS);
+    this.lingerTimer.unref();
+  }
+
+  onClosed(errorCode: string | null): void {
+    this.isClosed = true;
+    if (errorCode !== null) this.host.stats.clientErr++;
+    if (this.lingerTimer !== null) clearTimeout(this.lingerTimer);
+    for (let i = 0; i < this.pending.length; i++) {
+      const request = this.pending.at(i);
+      request.sink = null;
+      request.dropHeld();
+    }
+    this.host.stats.clientConnections--;
+    this.host.removeClient(this);
+  }
+
+  /** The position that it has to pause at, or `length`. */
+  private read(chunk: Buffer, length: number): number {
     this.activeAtMs = this.host.clock.refresh();
-    const position = this.input.read(chunk);
-    if (position < chunk.length && !this.isClosing) this.pause(chunk, position);
+    const position = this.input.read(chunk, length);
+    return this.isClosing ? length : position;
   }
 
   /** A reply or a piece of one went to the outbox. */
@@ -357,16 +407,16 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
     return this.pending.length >= maxPipeline || this.unsentBytes + this.pendingBytes >= bufferBytes;
   }
 
-  private pause(chunk: Buffer, position: number): void {
+  /** `rest` is what it can't take now; nobody else has it. */
+  private pause(rest: Buffer): void {
     this.isPaused = true;
     this.socket.pause();
-    this.stash(chunk, position);
+    this.stash(rest);
     // What is over the bounds may be gone when this turn has written: then nobody else wakes us.
     this.resumeLater();
   }
 
-  private stash(chunk: Buffer, position: number): void {
-    const rest = chunk.subarray(position);
+  private stash(rest: Buffer): void {
     this.unparsed = this.unparsed === null ? rest : Buffer.concat([this.unparsed, rest]);
   }
 
@@ -381,7 +431,7 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
   private checkOutputLimit(bytes: number): void {
     const { unsentBytes } = this;
     this.host.memory.grew(bytes);
-    if (unsentBytes < this.host.limits.outputLimitBytes || this.socket.destroyed) return;
+    if (unsentBytes < this.host.limits.outputLimitBytes || this.socket.isDestroyed) return;
     this.host.stats.outputLimitCloses++;
     this.host.log.warn(
       { pool: this.host.poolName, unsentBytes, heldBytes: this.heldBytes },
@@ -397,35 +447,10 @@ export class ClientConnection implements RequestOrigin, RequestConsumer, OutboxO
     this.input.forget();
   }
 
-  private ended(): void {
-    this.hasEnded = true;
-    this.host.stats.clientEof++;
-    this.closeWhenDone();
-  }
-
   /** Ends the connection when nothing is pending; what is unsent still leaves. */
   private closeWhenDone(): void {
     if (this.pending.length > 0 || this.unparsed !== null || this.isClosed || this.isEnding) return;
     this.isEnding = true;
     this.outbox.close();
-  }
-
-  /** We said our last word. A client that does not end its side is cut off; one that did closes by itself. */
-  private linger(): void {
-    if (this.hasEnded) return;
-    this.lingerTimer = setTimeout(() => this.destroy(), LINGER_MS);
-    this.lingerTimer.unref();
-  }
-
-  private closed(): void {
-    this.isClosed = true;
-    if (this.lingerTimer !== null) clearTimeout(this.lingerTimer);
-    for (let i = 0; i < this.pending.length; i++) {
-      const request = this.pending.at(i);
-      request.sink = null;
-      request.dropHeld();
-    }
-    this.host.stats.clientConnections--;
-    this.host.removeClient(this);
   }
 }

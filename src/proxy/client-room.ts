@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { StreamSocket } from '../socket/stream-socket.ts';
 
 /** Clients at once that are turned away with a word; more are closed without. */
 const FAREWELLS_MAX = 16;
@@ -19,18 +19,18 @@ export class ClientRoom {
   };
 
   /** Takes a place until the socket closes; false when there is none. */
-  enter(socket: Socket): boolean {
+  enter(socket: StreamSocket): boolean {
     if (this.used >= this.limit) return false;
     this.used++;
-    socket.once('close', this.left);
+    socket.closeListener = this.left;
     return true;
   }
 
   /** Whether there is a file to spare until a client that is turned away has read why. */
-  mayLinger(socket: Socket): boolean {
+  mayLinger(socket: StreamSocket): boolean {
     if (this.farewells >= FAREWELLS_MAX) return false;
     this.farewells++;
-    socket.once('close', this.toldGoodbye);
+    socket.closeListener = this.toldGoodbye;
     return true;
   }
 }

@@ -1,4 +1,3 @@
-import type { Server, Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -7,11 +6,13 @@ import type { PoolStats } from '../core/statistics.ts';
 import type { SystemCalls } from '../core/system-calls.ts';
 import type { Turn } from '../core/turn.ts';
 import type { Framer, ParserOptions, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
+import { type Listener, type ListenHandle, listenOn } from '../socket/sockets.ts';
+import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { Admission, type LeaseOffice } from './admission.ts';
 import { ClientConnection, type ClientHost, type ClientLimits } from './client-connection.ts';
 import type { ClientRoom } from './client-room.ts';
-import { createListener, type ListenHandle } from './listener.ts';
+import { Farewell } from './farewell.ts';
 import { Router } from './router.ts';
 
 export interface FrontendOptions {
@@ -40,8 +41,6 @@ export interface FrontendHost {
   giveBackPlaces(pool: string, count: number, isAnswer: boolean): void;
 }
 
-/** How long a client that is turned away may take to read why. */
-const TURN_AWAY_MS = 2000;
 /** A client that drains is let go when it has had all its answers and has been silent for this long, … */
 const QUIET_MS = 100;
 /** … or, between two requests, when it talks on for this long. */
@@ -68,7 +67,7 @@ export class Frontend implements ClientHost {
   private options: FrontendOptions;
   private parserOptions: ParserOptions;
   private readonly clients = new Set<ClientConnection>();
-  private listener: Server | null = null;
+  private listener: Listener | null = null;
   private isDraining = false;
   private drainTimer: NodeJS.Timeout | null = null;
   private idleTimer: NodeJS.Timeout | null = null;
@@ -129,8 +128,12 @@ export class Frontend implements ClientHost {
   async listen(handle: ListenHandle): Promise<void> {
     const { tcpKeepalive, backlog } = this.options;
     const before = this.listener;
-    this.listener = await createListener(handle, { tcpKeepalive, backlog }, socket => this.enter(socket));
-    this.listener.on('error', error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'));
+    this.listener = await listenOn(
+      handle,
+      { tcpKeepalive, backlog },
+      socket => this.enter(socket),
+      error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'),
+    );
     before?.close();
   }
 
@@ -207,7 +210,7 @@ export class Frontend implements ClientHost {
     for (const client of this.clients) visit(client);
   };
 
-  private enter(socket: Socket): void {
+  private enter(socket: StreamSocket): void {
     if (this.room.enter(socket)) {
       this.admission.enter(socket);
       return;
@@ -229,17 +232,13 @@ export class Frontend implements ClientHost {
     this.log.warn({ pool: this.poolName, clientsOfWorker: this.room.limit }, message);
   }
 
-  private admit(socket: Socket): void {
+  private admit(socket: StreamSocket): void {
     this.clients.add(new ClientConnection(this.nextClientId(), socket, this));
   }
 
-  private turnAway(socket: Socket): void {
+  private turnAway(socket: StreamSocket): void {
     this.stats.turnedAway++;
-    socket.on('error', () => {});
-    socket.setTimeout(TURN_AWAY_MS, () => socket.destroy());
-    // Whatever it has sent is read and dropped, else the error would be lost in a reset.
-    socket.resume();
-    socket.end(this.protocol.tooManyClientsReply);
+    new Farewell(socket, this.protocol.tooManyClientsReply);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Block } from '../core/block.ts';
 import { type Framer, INCOMPLETE, type RequestParser, type Session } from '../protocol/protocol.ts';
 import { PartialRequest } from './partial-request.ts';
 
@@ -12,15 +13,18 @@ export interface InputHost {
 export interface RequestConsumer {
   /** It takes no more, for now or for ever. */
   readonly isFull: boolean;
-  /** The parser has just parsed `buf[start, end)`. Nobody will write to `buf` again. */
-  onRequest(buf: Buffer, start: number, end: number): void;
-  /** What has come ends inside a request. */
-  onUnfinished(): void;
+  /** The parser has just parsed `buf[start, end)`, which is valid during the call, or as long as `block` is retained. */
+  onRequest(buf: Buffer, start: number, end: number, block: Block | null): void;
+  /** What has come ends inside a request, of which `missingBytes` at least are still to come; 0: nobody knows. */
+  onUnfinished(missingBytes: number): void;
   /** The request in pieces grew over `maxRequestBytes`; what follows can't be understood. */
   onTooLarge(): void;
   /** A mistake of ours: going on, we might take the middle of a value for a command. */
   onDisagreement(): void;
 }
+
+/** A request that lacks so much or more is read straight to where it belongs. */
+const READ_IN_PLACE_BYTES = 16 * 1024;
 
 /**
  * Finds the requests in what one client sends.
@@ -28,7 +32,7 @@ export interface RequestConsumer {
  *   chunk ─▶ rest of what is skipped ─▶ rest of the request in pieces ─▶ whole requests ─▶ beginning of the next
  *
  * Whole requests are parsed where they lie. Only one that arrives in pieces is gathered, and read once by the framer,
- * which knows where it ends, before it is parsed.
+ * which knows where it ends, before it is parsed. Of a large one the rest is read from the socket into its place.
  */
 export class RequestInput {
   private readonly session: Session;
@@ -37,6 +41,8 @@ export class RequestInput {
   /** The beginning of a request whose end has not arrived. */
   private partial: PartialRequest | null = null;
   private framer: Framer | null = null;
+  /** Where in `partial` the socket was told to read the next bytes into. */
+  private vacancy: Buffer | null = null;
   /** Bytes still to come of a value that is over the limit. */
   private skipBytes = 0;
 
@@ -52,97 +58,134 @@ export class RequestInput {
 
   /** Of the request in pieces. */
   get heldBytes(): number {
-    return this.partial === null ? 0 : this.partial.heldBytes;
+    return this.partial === null ? 0 : this.partial.length;
   }
 
-  /** Hands over all whole requests; the position that the consumer became full at, or the end of the chunk. */
-  read(chunk: Buffer): number {
+  /**
+   * Hands over all whole requests in `chunk[0, end)`; the position that the consumer became full at, or `end`. The chunk
+   * may be written to again afterwards.
+   */
+  read(chunk: Buffer, end: number): number {
+    if (this.vacancy !== null && this.vacancy === chunk) return this.readInPlace(end);
     let position = 0;
     if (this.skipBytes > 0) {
-      position = Math.min(this.skipBytes, chunk.length);
+      position = Math.min(this.skipBytes, end);
       this.skipBytes -= position;
     }
-    while (this.partial !== null && position < chunk.length) {
-      position = this.continuePartial(this.partial, chunk, position);
+    while (this.partial !== null && position < end) {
+      position = this.continuePartial(this.partial, chunk, position, end);
     }
-    return this.readWhole(chunk, position);
+    return this.readWhole(chunk, position, end);
   }
 
-  /** Forgets the request in pieces. */
+  /** Where the next bytes from the socket should go; null: anywhere. To be asked after each read. */
+  nextBuffer(): Buffer | null {
+    if (this.partial === null) {
+      this.vacancy = null;
+    } else {
+      const { missingBytes } = this.framer as Framer;
+      this.vacancy = missingBytes < READ_IN_PLACE_BYTES ? null : this.partial.vacancy(missingBytes);
+    }
+    return this.vacancy;
+  }
+
+  /** Forgets the request in pieces. Its memory is the collector's: the socket may still read into it. */
   forget(): void {
     this.partial = null;
+    this.vacancy = null;
   }
 
-  private readWhole(chunk: Buffer, start: number): number {
+  private readWhole(chunk: Buffer, start: number, end: number): number {
     const { consumer, session } = this;
     const { parser } = this.host;
-    const end = chunk.length;
     let position = start;
     while (position < end) {
       if (consumer.isFull) return position;
       const stop = parser.parse(session, chunk, position, end);
       if (stop === INCOMPLETE) {
-        this.beginPartial(chunk, position);
+        this.beginPartial(chunk, position, end);
         return end;
       }
       if (stop > end) this.skipBytes = stop - end;
-      consumer.onRequest(chunk, position, Math.min(stop, end));
+      consumer.onRequest(chunk, position, Math.min(stop, end), null);
       position = stop;
     }
     return end;
   }
 
-  /** `buf[start…]` is the beginning of a request. False when nothing can be made of it. */
-  private beginPartial(buf: Buffer, start: number): boolean {
+  /** `buf[start, end)` is the beginning of a request. False when nothing can be made of it. */
+  private beginPartial(buf: Buffer, start: number, end: number): boolean {
     this.framer ??= this.host.createFramer(this.session);
     this.framer.reset();
-    if (this.framer.scan(buf, start, buf.length) !== INCOMPLETE) {
+    if (this.framer.scan(buf, start, end) !== INCOMPLETE) {
       this.consumer.onDisagreement();
       return false;
     }
     this.partial = new PartialRequest(this.host.limits.maxRequestBytes);
-    return this.gather(this.partial, buf, start, buf.length, this.framer.missingBytes);
+    const { missingBytes } = this.framer;
+    if (!this.gather(this.partial, buf, start, end, missingBytes)) return false;
+    this.consumer.onUnfinished(missingBytes);
+    return true;
   }
 
   private gather(partial: PartialRequest, buf: Buffer, start: number, end: number, missingBytes: number): boolean {
-    if (partial.append(buf, start, end, missingBytes)) {
-      if (missingBytes >= 0) this.consumer.onUnfinished();
-      return true;
-    }
+    if (partial.append(buf, start, end, missingBytes)) return true;
     this.partial = null;
     this.consumer.onTooLarge();
     return false;
   }
 
-  /** Adds to the request in pieces; the position after it, or the end of the chunk. */
-  private continuePartial(partial: PartialRequest, chunk: Buffer, start: number): number {
+  /** Adds to the request in pieces; the position after it, or `end`. */
+  private continuePartial(partial: PartialRequest, chunk: Buffer, start: number, end: number): number {
     const framer = this.framer as Framer;
-    const stop = framer.scan(chunk, start, chunk.length);
+    const stop = framer.scan(chunk, start, end);
     if (stop === INCOMPLETE) {
-      this.gather(partial, chunk, start, chunk.length, framer.missingBytes);
-      return chunk.length;
+      const { missingBytes } = framer;
+      if (this.gather(partial, chunk, start, end, missingBytes)) this.consumer.onUnfinished(missingBytes);
+      return end;
     }
-    if (!this.gather(partial, chunk, start, stop, NOTHING_MISSING)) return chunk.length;
-    this.partial = null;
-    const bytes = partial.take();
-    const parsed = this.host.parser.parse(this.session, bytes, 0, bytes.length);
-    if (parsed === INCOMPLETE) {
-      // The framer is older than a change of the limits.
-      this.framer = null;
-      return this.beginPartial(bytes, 0) ? stop : chunk.length;
-    }
-    if (parsed < bytes.length) {
-      this.consumer.onDisagreement();
-      return chunk.length;
-    }
-    this.consumer.onRequest(bytes, 0, bytes.length);
-    // A value over the limit: what is left of it is skipped.
-    const rest = parsed - bytes.length;
-    const here = Math.min(rest, chunk.length - stop);
+    if (!this.gather(partial, chunk, start, stop, 0)) return end;
+    const rest = this.completed(partial);
+    if (rest < 0) return end;
+    const here = Math.min(rest, end - stop);
     this.skipBytes = rest - here;
     return stop + here;
   }
-}
 
-/** The request is whole with this piece. */
-const NOTHING_MISSING = -1;
+  /** `count` bytes more of the request in pieces were read to where they belong: no more than it lacked. */
+  private readInPlace(count: number): number {
+    const partial = this.partial as PartialRequest;
+    const framer = this.framer as Framer;
+    const start = partial.length;
+    partial.filled(count);
+    if (framer.scan(partial.bytes, start, partial.length) === INCOMPLETE) {
+      this.consumer.onUnfinished(framer.missingBytes);
+    } else {
+      const rest = this.completed(partial);
+      if (rest > 0) this.skipBytes = rest;
+    }
+    return count;
+  }
+
+  /**
+   * The request in pieces is whole, by the framer. Returns how many bytes after it are to be skipped, those of a value
+   * over the limit; below 0 when nothing can be made of it.
+   */
+  private completed(partial: PartialRequest): number {
+    this.partial = null;
+    const { bytes, length, block } = partial;
+    const parsed = this.host.parser.parse(this.session, bytes, 0, length);
+    if (parsed === INCOMPLETE) {
+      // The framer is older than a change of the limits.
+      this.framer = null;
+      return this.beginPartial(bytes, 0, length) ? 0 : -1;
+    }
+    if (parsed < length) {
+      this.consumer.onDisagreement();
+      return -1;
+    }
+    this.consumer.onRequest(bytes, 0, length, block);
+    block?.release();
+    return parsed - length;
+  }
+}

@@ -1,3 +1,4 @@
+import type { Block } from '../core/block.ts';
 import { type ReplySink, Request } from '../core/request.ts';
 import {
   type Protocol,
@@ -49,7 +50,7 @@ export class Router {
   }
 
   /**
-   * Acts on the request `buf[start, end)` that `parser` has just parsed. `isOwned`: nobody will write to `buf` again.
+   * Acts on the request `buf[start, end)` that `parser` has just parsed. `block`: the memory that `buf` lies in; null: it is valid during the call.
    * The client may have its reply before this returns.
    */
   dispatch(
@@ -58,7 +59,7 @@ export class Router {
     buf: Buffer,
     start: number,
     end: number,
-    isOwned: boolean,
+    block: Block | null,
   ): void {
     switch (parser.route) {
       case ROUTE_LOCAL:
@@ -66,19 +67,19 @@ export class Router {
         origin.answer(parser.reply, parser.closesClient);
         return;
       case ROUTE_KEY:
-        this.forward(origin, parser, this.pickKey(parser, buf, 0), buf, start, end, isOwned);
+        this.forward(origin, parser, this.pickKey(parser, buf, 0), buf, start, end, block);
         return;
       case ROUTE_SAME_SERVER:
-        this.forwardTogether(origin, parser, buf, start, end, isOwned);
+        this.forwardTogether(origin, parser, buf, start, end, block);
         return;
       case ROUTE_SPLIT:
-        this.split(origin, parser, buf, start, end, isOwned);
+        this.split(origin, parser, buf, start, end, block);
         return;
       case ROUTE_ANY:
-        this.forward(origin, parser, this.pool.pickAny(), buf, start, end, isOwned);
+        this.forward(origin, parser, this.pool.pickAny(), buf, start, end, block);
         return;
       case ROUTE_ALL:
-        this.broadcast(origin, parser, buf, start, end, isOwned);
+        this.broadcast(origin, parser, buf, start, end, block);
         return;
     }
   }
@@ -94,11 +95,11 @@ export class Router {
     buf: Buffer,
     start: number,
     end: number,
-    isOwned: boolean,
+    block: Block | null,
   ): void {
     const request = this.enqueue(origin, parser);
     if (backend === NO_BACKEND) this.refuse(origin, request);
-    else this.send(request, backend, origin, buf, start, end, parser.cutStart, parser.cutEnd, isOwned);
+    else this.send(request, backend, origin, buf, start, end, parser.cutStart, parser.cutEnd, block);
   }
 
   private send(
@@ -110,10 +111,10 @@ export class Router {
     end: number,
     cutStart: number,
     cutEnd: number,
-    isOwned: boolean,
+    block: Block | null,
   ): void {
     const target = this.pool.backends[backend] as Backend;
-    target.connectionFor(origin.id, origin.variant).send(request, buf, start, end, cutStart, cutEnd, isOwned);
+    target.connectionFor(origin.id, origin.variant).send(request, buf, start, end, cutStart, cutEnd, block);
   }
 
   private refuse(origin: RequestOrigin, request: Request): void {
@@ -133,7 +134,7 @@ export class Router {
     buf: Buffer,
     start: number,
     end: number,
-    isOwned: boolean,
+    block: Block | null,
   ): void {
     const backend = this.pickKey(parser, buf, 0);
     if (!this.sendsToFirstKey) {
@@ -144,7 +145,7 @@ export class Router {
         return;
       }
     }
-    this.forward(origin, parser, backend, buf, start, end, isOwned);
+    this.forward(origin, parser, backend, buf, start, end, block);
   }
 
   /** One fragment per server that owns a key of the request. Without allocation as long as it is a single one. */
@@ -154,13 +155,13 @@ export class Router {
     buf: Buffer,
     start: number,
     end: number,
-    isOwned: boolean,
+    block: Block | null,
   ): void {
     const { partOfBackend, backendOfPart, partEnds } = this;
     const { keyCount } = parser;
     const first = this.pickKey(parser, buf, 0);
     if (keyCount === 1) {
-      this.forward(origin, parser, first, buf, start, end, isOwned);
+      this.forward(origin, parser, first, buf, start, end, block);
       return;
     }
     const owners = new Int32Array(keyCount);
@@ -169,7 +170,7 @@ export class Router {
     for (let i = 0; i < keyCount; i++) {
       const backend = i === 0 ? first : this.pickKey(parser, buf, i);
       if (backend === NO_BACKEND) {
-        this.forward(origin, parser, NO_BACKEND, buf, start, end, isOwned);
+        this.forward(origin, parser, NO_BACKEND, buf, start, end, block);
         return;
       }
       let part = partOfBackend[backend] as number;
@@ -183,7 +184,7 @@ export class Router {
       (partEnds[part] as number)++;
     }
     if (parts === 1) {
-      this.forward(origin, parser, first, buf, start, end, isOwned);
+      this.forward(origin, parser, first, buf, start, end, block);
       return;
     }
     this.groupMembers(owners, parts);
@@ -196,7 +197,7 @@ export class Router {
       const bytes = parser.fragment(buf, start, end, this.members.subarray(from, to), to - from);
       const fragment = new Request(whole, parser.replyKind);
       fragment.part = part;
-      this.send(fragment, backendOfPart[part] as number, origin, bytes, 0, bytes.length, 0, 0, true);
+      this.send(fragment, backendOfPart[part] as number, origin, bytes, 0, bytes.length, 0, 0, null);
       from = to;
     }
   }
@@ -225,7 +226,7 @@ export class Router {
     buf: Buffer,
     start: number,
     end: number,
-    isOwned: boolean,
+    block: Block | null,
   ): void {
     const { backends } = this.pool;
     const request = this.enqueue(origin, parser);
@@ -241,7 +242,7 @@ export class Router {
       if (!(backends[i] as Backend).isLive) continue;
       const fragment = new Request(whole, parser.replyKind);
       fragment.part = part++;
-      this.send(fragment, i, origin, buf, start, end, parser.cutStart, parser.cutEnd, isOwned);
+      this.send(fragment, i, origin, buf, start, end, parser.cutStart, parser.cutEnd, block);
     }
   }
 }

@@ -106,7 +106,7 @@ export function feedClient(
         if (!partial.append(chunk, at, stop === INCOMPLETE ? end : stop, framer.missingBytes)) return tooLarge();
         partialBytes += (stop === INCOMPLETE ? end : stop) - at;
         if (stop === INCOMPLETE) break;
-        const frame: Buffer = partial.take();
+        const frame: Buffer = partial.bytes.subarray(0, partial.length);
         partial = null;
         const parsed = take(frame, 0, frame.length);
         expect(parsed !== INCOMPLETE, () => `a complete frame is incomplete for the parser: ${quoted(frame)}`);

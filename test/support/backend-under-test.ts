@@ -94,7 +94,7 @@ export class BackendUnderTest implements BackendHost {
     const answer = new Answer(bytes.toString('latin1', 0, 40));
     this.clock.refresh();
     const connection = this.backend.connectionFor(clientId, variant);
-    connection.send(new Request(answer, 0), bytes, 0, bytes.length, 0, 0, true);
+    connection.send(new Request(answer, 0), bytes, 0, bytes.length, 0, 0, null);
     return answer;
   }
 

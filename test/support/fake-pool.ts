@@ -12,6 +12,8 @@ import type { Framer, Protocol, RequestParser, Session } from '../../src/protoco
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { ClientConnection, type ClientHost, type ClientLimits } from '../../src/proxy/client-connection.ts';
 import { Router } from '../../src/proxy/router.ts';
+import { streamSocket } from '../../src/socket/sockets.ts';
+import type { StreamSocket } from '../../src/socket/stream-socket.ts';
 import type { Pool } from '../../src/upstream/pool.ts';
 import { CollectedLog } from './collected-log.ts';
 import { RawClient } from './raw-client.ts';
@@ -39,7 +41,7 @@ export class SentRequest {
     for (let at = 0; at < text.length; at += pieceBytes) {
       const piece = Buffer.from(`<<<${text.slice(at, at + pieceBytes)}>>>`, 'latin1');
       const isLast = at + pieceBytes >= text.length;
-      this.request.sink?.onReply(this.request, piece, 3, piece.length - 3, isLast);
+      this.request.sink?.onReply(this.request, piece, 3, piece.length - 3, isLast, null);
       piece.fill('!');
     }
   }
@@ -47,7 +49,7 @@ export class SentRequest {
   /** The beginning of a reply. */
   replyPart(bytes: Buffer): void {
     const copy = Buffer.from(bytes);
-    this.request.sink?.onReply(this.request, copy, 0, copy.length, false);
+    this.request.sink?.onReply(this.request, copy, 0, copy.length, false, null);
     copy.fill('!');
   }
 
@@ -123,6 +125,14 @@ export const ROOMY_LIMITS: ClientLimits = {
   outputLimitBytes: 1 << 30,
 };
 
+export interface ConnectedClient {
+  readonly client: ClientConnection;
+  readonly far: RawClient;
+  readonly socket: StreamSocket;
+  /** The proxy reads nothing from it for now. */
+  isPaused(): boolean;
+}
+
 /** A client connection of the proxy on a real socket, over a fake pool. */
 export class FakeFrontend implements ClientHost {
   readonly poolName = 'fake';
@@ -172,8 +182,8 @@ export class FakeFrontend implements ClientHost {
   }
 
   /** A connected client: the proxy's end of it, and the far one. */
-  async connect(t: TestContext): Promise<{ client: ClientConnection; far: RawClient; socket: Socket }> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
+  async connect(t: TestContext): Promise<ConnectedClient> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const accepted = once(server, 'connection');
     const far = new RawClient(connect((server.address() as AddressInfo).port, '127.0.0.1'));
@@ -183,9 +193,21 @@ export class FakeFrontend implements ClientHost {
       socket.destroy();
       far.destroy();
     });
-    const client = new ClientConnection(this.nextId++, socket, this);
+    const stream = streamSocket(socket);
+    t.after(() => stream.destroy());
+    let isPaused = false;
+    const { pause, resume } = stream;
+    stream.pause = () => {
+      isPaused = true;
+      pause.call(stream);
+    };
+    stream.resume = () => {
+      isPaused = false;
+      resume.call(stream);
+    };
+    const client = new ClientConnection(this.nextId++, stream, this);
     this.clients.push(client);
-    return { client, far, socket };
+    return { client, far, socket: stream, isPaused: () => isPaused };
   }
 
   private parserOptions() {

@@ -1,5 +1,5 @@
 // Reads the imports of src/ and holds them against the layers of the architecture:
-//   main → cluster → proxy → upstream → {protocol, ring, hash} → core        the data path
+//   main → cluster → proxy → upstream → {protocol, ring, hash, socket} → core    the data path
 //   main → cli → cluster → {admin, config} → core                            the control side
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -12,14 +12,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   hash: ['core'],
   ring: ['hash', 'core'],
   protocol: ['core'],
-  upstream: ['protocol', 'ring', 'hash', 'core'],
-  proxy: ['upstream', 'protocol', 'ring', 'hash', 'core'],
+  socket: ['core'],
+  upstream: ['protocol', 'socket', 'ring', 'hash', 'core'],
+  proxy: ['upstream', 'protocol', 'socket', 'ring', 'hash', 'core'],
   // It checks names and limits that hash/ and ring/ define.
   config: ['hash', 'ring', 'core'],
   admin: ['core'],
   // `serve` starts the master; `route` and `diff` compute rings. A client's connection they never see.
   cli: ['cluster', 'admin', 'config', 'ring', 'hash', 'core'],
-  cluster: ['proxy', 'upstream', 'protocol', 'ring', 'hash', 'admin', 'config', 'core'],
+  cluster: ['proxy', 'upstream', 'protocol', 'socket', 'ring', 'hash', 'admin', 'config', 'core'],
   'main.ts': ['cluster', 'cli', 'admin', 'config', 'core'],
 };
 

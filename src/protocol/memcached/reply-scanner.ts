@@ -50,6 +50,10 @@ export class MemcachedReplyScanner implements ReplyScanner {
   private partial: Buffer | null = null;
   private partialBytes = 0;
 
+  get missingBytes(): number {
+    return this.state === IN_DATA ? this.dataLeft : 0;
+  }
+
   begin(replyKind: number): void {
     this.kind = replyKind;
     this.state = IN_LINE;

@@ -65,6 +65,10 @@ export class RedisReplyScanner implements ReplyScanner {
   private lineBytes = 0;
   private payloadLeft = 0;
 
+  get missingBytes(): number {
+    return this.state === PAYLOAD ? this.payloadLeft : 0;
+  }
+
   begin(_replyKind: number): void {
     this.state = TYPE;
     this.valuesLeft = 1;

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { Socket } from 'node:net';
 import { test } from 'node:test';
 import { ConnectionQuota } from '../../../src/cluster/connection-quota.ts';
 import { Admission } from '../../../src/proxy/admission.ts';
+import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
 
 /** Workers and the master's quota, talking to each other at once or when `deliver` is called. */
 function cluster(workers: number, limit: number) {
   const mail: (() => void)[] = [];
-  const inside = new Map<Socket, number>();
-  const away: Socket[] = [];
+  const inside = new Map<StreamSocket, number>();
+  const away: StreamSocket[] = [];
   const quota = new ConnectionQuota(limit, {
     grant: (worker, count, isForced) => mail.push(() => admissions[worker]?.granted(count, isForced)),
     recall: worker => mail.push(() => admissions[worker]?.recall()) > 0,
@@ -28,7 +28,7 @@ function cluster(workers: number, limit: number) {
   const deliver = () => {
     for (let next = mail.shift(); next !== undefined; next = mail.shift()) next();
   };
-  const enter = (worker: number) => admissions[worker]?.enter(new Socket());
+  const enter = (worker: number) => admissions[worker]?.enter({ isDestroyed: false } as StreamSocket);
   const leave = (worker: number) => {
     const socket = [...inside].find(([, at]) => at === worker)?.[0];
     assert.ok(socket);

@@ -56,7 +56,7 @@ function routing(backends: number, protocol: Protocol = redisProtocol, sendsToFi
     // With something before and after it, as in a pipeline.
     const buf = Buffer.concat([Buffer.from('##'), bytes, Buffer.from('##')]);
     assert.equal(parser.parse(session, buf, 2, buf.length - 2), buf.length - 2);
-    router.dispatch(origin, parser, buf, 2, buf.length - 2, true);
+    router.dispatch(origin, parser, buf, 2, buf.length - 2, null);
   };
   const send = (...words: string[]) => dispatch(encodeCommand(...words));
   /** What each backend was sent, as words. */

@@ -1,0 +1,83 @@
+/**
+ * Memory for bytes on their way, in blocks that are used again: a fresh 1 MB buffer for each large value would cost
+ * more in page faults than the copy into it.
+ *
+ *   takeBlock ─▶ 1 reference ─ retain ─▶ 2 ─ release ─▶ 1 ─ release ─▶ free list of its size, or the garbage collector
+ *
+ * A block that nobody releases is collected like any object, so forgetting one costs time and nothing else. Releasing one
+ * that is still read from or written to gives its bytes to somebody else: where a socket may yet write into a block, it
+ * is left to the collector.
+ */
+export class Block {
+  readonly bytes: Buffer;
+  private references = 1;
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+  }
+
+  /** Nobody but its owner refers to it. */
+  get isUnshared(): boolean {
+    return this.references === 1;
+  }
+
+  retain(): void {
+    this.references++;
+  }
+
+  /** Throws an Error when it was released as often as it was taken and retained: its bytes may be another's by now. */
+  release(): void {
+    if (--this.references > 0) return;
+    if (this.references < 0) throw new Error('a block was released once too often');
+    recycle(this);
+  }
+
+  /** It is taken from the free list. */
+  reuse(): this {
+    this.references = 1;
+    return this;
+  }
+}
+
+/** Sizes are the powers of two from 16 KiB to 1 MiB. */
+const SMALLEST_SHIFT = 14;
+const CLASSES = 7;
+export const BLOCK_MIN_BYTES = 1 << SMALLEST_SHIFT;
+export const BLOCK_MAX_BYTES = BLOCK_MIN_BYTES << (CLASSES - 1);
+/** Free blocks that a worker keeps, all sizes together. */
+export const FREE_BLOCKS_MAX_BYTES = 32 * 1024 * 1024;
+
+const free: Block[][] = Array.from({ length: CLASSES }, () => []);
+let freeBytes = 0;
+
+/** A block of at least `bytes`, with one reference. Above 1 MiB it has exactly this size and is not used again. */
+export function takeBlock(bytes: number): Block {
+  if (bytes > BLOCK_MAX_BYTES) return new Block(bytes);
+  const index = classOf(bytes);
+  const block = free[index]!.pop();
+  if (block === undefined) return new Block(BLOCK_MIN_BYTES << index);
+  freeBytes -= block.bytes.length;
+  return block.reuse();
+}
+
+/** Leaves all free blocks to the garbage collector. */
+export function dropFreeBlocks(): void {
+  for (const blocks of free) blocks.length = 0;
+  freeBytes = 0;
+}
+
+/** Bytes of the free blocks of this process. */
+export function freeBlockBytes(): number {
+  return freeBytes;
+}
+
+function recycle(block: Block): void {
+  const { length } = block.bytes;
+  if (length > BLOCK_MAX_BYTES || freeBytes + length > FREE_BLOCKS_MAX_BYTES) return;
+  freeBytes += length;
+  free[classOf(length)]!.push(block);
+}
+
+function classOf(bytes: number): number {
+  return bytes <= BLOCK_MIN_BYTES ? 0 : 32 - Math.clz32((bytes - 1) >> SMALLEST_SHIFT);
+}

@@ -1,0 +1,88 @@
+import type { Socket } from 'node:net';
+import type { SocketReader, StreamSocket } from './stream-socket.ts';
+
+const NO_BYTES = Buffer.alloc(0);
+
+/**
+ * A socket on node's public API: slower than DirectSocket, and there whatever becomes of node's internals. Every read
+ * comes in a buffer of its own. The socket must allow half-open connections.
+ */
+export class NetSocket implements StreamSocket {
+  closeListener: (() => void) | null = null;
+  private readonly socket: Socket;
+  private reader: SocketReader | null = null;
+  private errorCode: string | null = null;
+  private readonly onWritten = (error?: Error | null): void => {
+    if (!error && !this.isDestroyed) this.reader?.onTaken();
+  };
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.errorCode = error.code ?? 'EIO';
+    });
+    socket.on('close', () => {
+      this.reader?.onClosed(this.errorCode);
+      this.closeListener?.();
+      this.closeListener = null;
+    });
+  }
+
+  get isDestroyed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  get descriptor(): number {
+    const { _handle: handle } = this.socket as unknown as { _handle?: { fd?: number } | null };
+    return handle?.fd ?? -1;
+  }
+
+  get peer(): string {
+    const { remoteAddress, remotePort } = this.socket;
+    return remoteAddress === undefined ? 'a unix socket' : `${remoteAddress}:${remotePort}`;
+  }
+
+  start(reader: SocketReader): void {
+    this.reader = reader;
+    this.socket.on('data', (chunk: Buffer) => reader.onRead(chunk, chunk.length));
+    this.socket.on('end', () => {
+      if (!this.isDestroyed) reader.onEnd();
+    });
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  write(bytes: Buffer): boolean {
+    this.socket.write(bytes);
+    return this.isTaken();
+  }
+
+  writev(pieces: Buffer[]): boolean {
+    const { socket } = this;
+    socket.cork();
+    for (const piece of pieces) socket.write(piece);
+    socket.uncork();
+    return this.isTaken();
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  private isTaken(): boolean {
+    if (this.socket.writableLength === 0) return true;
+    // 'drain' comes only when more was left over than the stream's own buffer takes; this is called back in any case.
+    this.socket.write(NO_BYTES, this.onWritten);
+    return false;
+  }
+}
