@@ -13,7 +13,8 @@ const START_TIMEOUT_MS = 60_000;
 /** What takes part in a scenario. */
 export interface ContenderPlan {
   readonly name: string;
-  readonly proxy: 'nutcracker' | 'ringmaster';
+  /** `none`: the load goes to one of the servers itself. */
+  readonly proxy: 'nutcracker' | 'ringmaster' | 'none';
   readonly workers: number;
   /** Ringmaster's program; null: the one beside this benchmark. */
   readonly entry: string | null;
@@ -22,17 +23,26 @@ export interface ContenderPlan {
   readonly hasBackground: boolean;
 }
 
-/** How Ringmaster is started where it is not the usual way. */
+/** How Ringmaster is started where it is not the usual way (another socket layer, a profiler). */
 export interface Launch {
   /** Further flags of its command line. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** What a proxy has to do with besides the load. */
+export interface Fleet {
+  /** Pools for Redis, each with a port of its own; there is always one more for memcached. */
+  readonly pools: number;
+  /** Of each pool. More than the stage has are the same ones under further names, with connections of their own. */
+  readonly servers: number;
+}
+
 /** A running proxy. */
 export interface Contender {
   readonly plan: ContenderPlan;
-  portFor(data: DataSet): number;
+  /** One for each pool that has the data. */
+  portsFor(data: DataSet): readonly number[];
   /** All its processes. */
   pids(): number[];
   /** Those that carry traffic. */
@@ -64,16 +74,17 @@ export async function setStage(pinning: Pinning): Promise<Stage> {
 }
 
 /** Starts a proxy in front of the stage's servers, on the proxies' cores. All get the same file, in twemproxy's form. */
-export async function startContender(plan: ContenderPlan, stage: Stage): Promise<Contender> {
-  const [redisPort, memcachedPort] = (await freePorts(2)) as [number, number];
+export async function startContender(plan: ContenderPlan, fleet: Fleet, stage: Stage): Promise<Contender> {
+  if (plan.proxy === 'none') return noProxy(plan, stage);
+  const [memcachedPort, ...redisPorts] = (await freePorts(1 + fleet.pools)) as [number, ...number[]];
   const config = [
-    ...pool('redis_pool', redisPort, true, stage.redisPorts),
-    ...pool('memcached_pool', memcachedPort, false, stage.memcachedPorts),
+    ...redisPorts.flatMap((port, i) => pool(`redis_pool_${i}`, port, true, serversOf(stage.redisPorts, fleet))),
+    ...pool('memcached_pool', memcachedPort, false, serversOf(stage.memcachedPorts, fleet)),
   ].join('\n');
   const running = await (plan.proxy === 'nutcracker' ? nutcracker(config) : ringmaster(config, plan));
   const contender: Contender = {
     plan,
-    portFor: data => (data.protocol === 'redis' ? redisPort : memcachedPort),
+    portsFor: data => (data.protocol === 'redis' ? redisPorts : [memcachedPort]),
     ...running,
   };
   if (stage.pinning.cores !== null) {
@@ -83,6 +94,26 @@ export async function startContender(plan: ContenderPlan, stage: Stage): Promise
     }
   }
   return contender;
+}
+
+/** Shows what of a latency is the generator's, the server's and the machine's. */
+function noProxy(plan: ContenderPlan, stage: Stage): Contender {
+  return {
+    plan,
+    portsFor: data => serverPorts(stage, data).slice(0, 1),
+    pids: () => [],
+    workerPids: () => [],
+    stop: async () => {},
+  };
+}
+
+/** The stage's servers that speak the data set's protocol. */
+export function serverPorts(stage: Stage, { protocol }: DataSet): readonly number[] {
+  return protocol === 'redis' ? stage.redisPorts : stage.memcachedPorts;
+}
+
+function serversOf(ports: readonly number[], { servers }: Fleet): number[] {
+  return Array.from({ length: servers }, (_, i) => ports[i % ports.length]!);
 }
 
 type Running = Pick<Contender, 'pids' | 'workerPids' | 'stop'>;

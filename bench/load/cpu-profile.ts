@@ -45,6 +45,8 @@ export interface SelfTimes {
   readonly groups: readonly (readonly [group: string, us: number])[];
 }
 
+/** No sample for longer means that the thread had lost its core to another process. */
+const GAP_US = 1000;
 /** Functions in C++, which V8 shows without a file. */
 const NATIVE = '(native functions)';
 /** The worker sleeps, or libuv polls and reads. */
@@ -59,7 +61,7 @@ export function selfTimes(profile: CpuProfile, window: TimeWindow, root: string)
     atUs += profile.timeDeltas[i]!;
     if (atUs < window.fromUs || atUs > window.untilUs) return;
     samples++;
-    usByNode.set(node, (usByNode.get(node) ?? 0) + profile.timeDeltas[i]!);
+    usByNode.set(node, (usByNode.get(node) ?? 0) + Math.min(profile.timeDeltas[i]!, GAP_US));
   });
   const functions = new Map<string, SelfTime>();
   const groups = new Map<string, number>();

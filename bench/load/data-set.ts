@@ -65,7 +65,7 @@ export function fetchReply(set: DataSet, numbers: readonly number[]): Buffer {
   return Buffer.from(numbers.length === 1 ? bulks : `*${numbers.length}\r\n${bulks}`, 'latin1');
 }
 
-/** Stores every key of the set through a proxy. */
+/** Stores every key of the set. */
 export async function fill(port: number, set: DataSet): Promise<void> {
   const client = await RawClient.connect(port, { timeoutMs: 60_000 });
   const reply = storeReply(set);

@@ -2,7 +2,8 @@ import type { DataSet } from './data-set.ts';
 
 /** What the generator process is told, as JSON in its first argument. */
 export interface GeneratorJob {
-  readonly port: number;
+  /** Connections are spread over them in turn. */
+  readonly ports: readonly number[];
   readonly data: DataSet;
   readonly keys: number;
   readonly isWrite: boolean;
@@ -19,6 +20,8 @@ export interface GeneratorResult {
   readonly p99Ms: number;
   readonly p999Ms: number;
   readonly maxMs: number;
+  /** At a fixed rate: how much later than due requests went out for which a connection was free. */
+  readonly lateP999Ms: number;
   /** Share of a core that the generator used while the clock ran. */
   readonly cores: number;
 }

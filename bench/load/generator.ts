@@ -1,8 +1,15 @@
 // A process of its own that makes load: what redis-benchmark can't (memcached, a fixed rate).
 //
-//   node bench/load/generator.ts '{"port":…}'      → one line of JSON on standard output
+//   node bench/load/generator.ts '{"ports":…}'      → one line of JSON on standard output
 //
-// Each connection has one request under way. Every value of a data set has the same length and every key is there, so a
+// Each connection has one request under way. At a fixed rate request number i falls due i / rate after the start, whatever
+// became of the earlier ones, and goes out as soon as a connection is free; its latency counts from when it fell due, so
+// a proxy that stalls is charged for all that it keeps waiting. Node's timers know whole milliseconds only, and a burst
+// each millisecond would measure the burst; a generator that spins would take the core that it shares with the servers.
+// So it sleeps a tenth of a millisecond between two turns of the event loop: what is due goes out, and what has come is
+// read, that much late at most, and for every contender alike.
+//
+// Every value of a data set has the same length and every key is there, so a
 // reply is known by its length; its first and last bytes are checked. Requests are rendered before the clock starts.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -16,9 +23,14 @@ const VARIANTS = 4096;
 const VARIANT_BYTES = 4 << 20;
 /** The beginning of a run is left out of the latencies: the generator itself is slow then. */
 const UNTIMED_SHARE = 0.05;
-const TICK_MS = 1;
+/** To which Linux adds another 50 µs of its own (timer slack). */
+const SLEEP_MS = 0.05;
+/** Connections opened at once: fewer than a listen backlog takes. */
+const OPENING = 100;
 const LF = 10;
 
+/** Nobody wakes who waits for it. */
+const sleeping = new Int32Array(new SharedArrayBuffer(4));
 const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
 class Generator {
@@ -27,15 +39,15 @@ class Generator {
   private readonly replyBytes: number;
   private readonly firstByte: number;
   private readonly latencies = new LatencyHistogram();
+  /** How much later than due requests went out for which a connection was free: the generator's own fault. */
+  private readonly lateness = new LatencyHistogram();
+  /** Those without a request under way; the one that has rested longest is first. */
   private readonly idle: Connection[] = [];
   private readonly untimed: number;
   private sent = 0;
   private answered = 0;
   private random = 0x2545f491;
   private startedAtMs = 0;
-  /** Requests that are due and found no idle connection: when each fell due, oldest first. */
-  private readonly dueAtMs: number[] = [];
-  private due = 0;
   private readonly finished = Promise.withResolvers<void>();
 
   constructor(job: GeneratorJob) {
@@ -48,36 +60,44 @@ class Generator {
   }
 
   async run(): Promise<GeneratorResult> {
-    const connections = await Promise.all(Array.from({ length: this.job.clients }, () => this.open()));
+    const connections: Connection[] = [];
+    while (connections.length < this.job.clients) {
+      const count = Math.min(OPENING, this.job.clients - connections.length);
+      const first = connections.length;
+      connections.push(...(await Promise.all(Array.from({ length: count }, (_, i) => this.open(first + i)))));
+    }
     const cpuBefore = process.cpuUsage();
     this.startedAtMs = performance.now();
-    this.idle.push(...connections);
     if (this.job.ratePerSecond === null) {
-      for (const connection of this.idle.splice(0)) this.next(connection);
+      for (const connection of connections) this.next(connection, this.startedAtMs);
     } else {
-      setInterval(() => this.tick(), TICK_MS);
+      this.idle.push(...connections);
+      this.turn();
     }
     await this.finished.promise;
     const seconds = (performance.now() - this.startedAtMs) / 1000;
     const cpu = process.cpuUsage(cpuBefore);
-    const { latencies } = this;
+    const { latencies, lateness } = this;
     return {
       seconds,
       p50Ms: latencies.quantileUs(0.5) / 1000,
       p99Ms: latencies.quantileUs(0.99) / 1000,
       p999Ms: latencies.quantileUs(0.999) / 1000,
       maxMs: latencies.maxUs / 1000,
+      lateP999Ms: lateness.quantileUs(0.999) / 1000,
       cores: (cpu.user + cpu.system) / 1e6 / seconds,
     };
   }
 
   /** The connection has its reply, or was never used. */
-  next(connection: Connection): void {
-    if (this.job.ratePerSecond !== null) {
-      const dueAtMs = this.dueAtMs.shift();
-      if (dueAtMs === undefined) this.idle.push(connection);
-      else this.send(connection, dueAtMs);
-    } else if (this.sent < this.job.requests) this.send(connection, performance.now());
+  private next(connection: Connection, nowMs: number): void {
+    if (this.job.ratePerSecond === null) {
+      if (this.sent < this.job.requests) this.send(connection, nowMs);
+      return;
+    }
+    const wasFree = this.idle.length > 0;
+    this.idle.push(connection);
+    this.sendDue(nowMs, wasFree);
   }
 
   /** Takes what a connection has read; `left` bytes of its reply were missing. Returns how many are missing now. */
@@ -86,24 +106,27 @@ class Generator {
     if (left < length) this.unexpected(length);
     if (left > length) return left - length;
     if (readBuffer[length - 1] !== LF) this.unexpected(length);
-    if (this.answered++ >= this.untimed) this.latencies.record((performance.now() - connection.sentAtMs) * 1000);
+    const nowMs = performance.now();
+    if (this.answered++ >= this.untimed) this.latencies.record((nowMs - connection.fromMs) * 1000);
     if (this.answered === this.job.requests) this.finished.resolve();
-    else this.next(connection);
+    else this.next(connection, nowMs);
     return connection.left;
   }
 
-  /**
-   * Requests that fell due since the last tick go out in one burst. A request that has to wait for a connection counts
-   * from when it fell due, so a proxy that stalls is charged for all that it keeps waiting.
-   */
-  private tick(): void {
-    const nowMs = performance.now();
-    const elapsedMs = nowMs - this.startedAtMs;
-    const until = Math.min(this.job.requests, Math.floor((elapsedMs / 1000) * (this.job.ratePerSecond as number)));
-    for (; this.due < until; this.due++) {
-      const connection = this.idle.pop();
-      if (connection === undefined) this.dueAtMs.push(nowMs);
-      else this.send(connection, nowMs);
+  private turn(): void {
+    this.sendDue(performance.now(), true);
+    Atomics.wait(sleeping, 0, 0, SLEEP_MS);
+    setImmediate(() => this.turn());
+  }
+
+  /** Sends what has fallen due as far as connections are free; `wasFree`: one has been for some time. */
+  private sendDue(nowMs: number, wasFree: boolean): void {
+    const perMs = (this.job.ratePerSecond as number) / 1000;
+    const due = Math.min(this.job.requests, Math.floor((nowMs - this.startedAtMs) * perMs));
+    while (this.sent < due && this.idle.length > 0) {
+      const dueAtMs = this.startedAtMs + this.sent / perMs;
+      if (wasFree && this.sent >= this.untimed) this.lateness.record((nowMs - dueAtMs) * 1000);
+      this.send(this.idle.shift()!, dueAtMs);
     }
   }
 
@@ -118,10 +141,10 @@ class Generator {
     connection.send(this.requests[(x >>> 0) % this.requests.length]!, fromMs, this.replyBytes);
   }
 
-  private async open(): Promise<Connection> {
+  private async open(index: number): Promise<Connection> {
     let connection: Connection | null = null;
     const socket = connect({
-      port: this.job.port,
+      port: this.job.ports[index % this.job.ports.length]!,
       host: '127.0.0.1',
       noDelay: true,
       onread: {
@@ -145,7 +168,8 @@ class Generator {
 }
 
 class Connection {
-  sentAtMs = 0;
+  /** When its request was sent, or fell due. */
+  fromMs = 0;
   /** Bytes of the reply still to come. */
   left = 0;
   private readonly socket: Socket;
@@ -155,7 +179,7 @@ class Connection {
   }
 
   send(request: Buffer, fromMs: number, replyBytes: number): void {
-    this.sentAtMs = fromMs;
+    this.fromMs = fromMs;
     this.left = replyBytes;
     this.socket.write(request);
   }

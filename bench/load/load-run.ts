@@ -12,6 +12,8 @@ export interface LoadResult {
   readonly p99Ms: number;
   readonly p999Ms: number;
   readonly maxMs: number;
+  /** At a fixed rate: how late the generator itself was for 99.9 % of its requests; 0 otherwise. */
+  readonly lateP999Ms: number;
   /** Share of a core that the generator itself used: near 1 it may be what limits. */
   readonly generatorCores: number;
 }
@@ -20,16 +22,16 @@ const GENERATOR = fileURLToPath(new URL('./generator.ts', import.meta.url));
 /** The generator's own collections are to disturb its latencies as little as may be. */
 export const GENERATOR_FLAGS: readonly string[] = ['--max-semi-space-size=64', '--single-threaded'];
 
-/** Sends `requests` requests to a port and waits for the answers. Rejects when a wrong one comes, or none in time. */
+/** Sends `requests` requests to the ports (redis-benchmark: to the first) and waits for the answers. Rejects when a wrong one comes, or none in time. */
 export function runLoad(
   load: Load,
-  port: number,
+  ports: readonly number[],
   requests: number,
   ratePerSecond: number | null,
   timeoutMs: number,
 ): Promise<LoadResult> {
-  if (load.tool === 'redis-benchmark') return runRedisBenchmark(load, port, requests, timeoutMs);
-  return runGenerator(load, port, requests, ratePerSecond, timeoutMs);
+  if (load.tool === 'redis-benchmark') return runRedisBenchmark(load, ports[0]!, requests, timeoutMs);
+  return runGenerator(load, ports, requests, ratePerSecond, timeoutMs);
 }
 
 async function runRedisBenchmark(
@@ -56,11 +58,11 @@ async function runRedisBenchmark(
   const output = await run('redis-benchmark', args, timeoutMs, load.isWrite ? fixedValue(load.data) : null);
   const report = readRedisBenchmark(output);
   const elapsedUs = (requests / report.requestsPerSecond) * 1e6;
-  return { ...report, generatorCores: (endedChildrenUs() - before) / elapsedUs };
+  return { ...report, lateP999Ms: 0, generatorCores: (endedChildrenUs() - before) / elapsedUs };
 }
 
 /** Reads redis-benchmark's report for people: its CSV has no percentile above the 99th. */
-function readRedisBenchmark(output: string): Omit<LoadResult, 'generatorCores'> {
+function readRedisBenchmark(output: string): Omit<LoadResult, 'generatorCores' | 'lateP999Ms'> {
   const rate = /throughput summary: ([\d.]+) requests per second/.exec(output);
   const summary = /^\s*avg\s+min\s+p50\s+p95\s+p99\s+max\s*\n\s*([\d. ]+)$/m.exec(output);
   // The distribution's steps halve the rest each time: 99.902 % is the first beyond 99.9.
@@ -75,12 +77,12 @@ function readRedisBenchmark(output: string): Omit<LoadResult, 'generatorCores'> 
 
 async function runGenerator(
   { data, keys, isWrite, clients }: GeneratorLoad,
-  port: number,
+  ports: readonly number[],
   requests: number,
   ratePerSecond: number | null,
   timeoutMs: number,
 ): Promise<LoadResult> {
-  const job: GeneratorJob = { port, data, keys, isWrite, clients, requests, ratePerSecond };
+  const job: GeneratorJob = { ports, data, keys, isWrite, clients, requests, ratePerSecond };
   const output = await run(process.execPath, [...GENERATOR_FLAGS, GENERATOR, JSON.stringify(job)], timeoutMs, null);
   const { seconds, cores, ...latencies } = JSON.parse(output) as GeneratorResult;
   return { requestsPerSecond: requests / seconds, ...latencies, generatorCores: cores };

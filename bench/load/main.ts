@@ -11,17 +11,17 @@ import { ensureServersOrExit } from '../../scripts/ensure-servers.ts';
 import { type Stage, setStage } from './contenders.ts';
 import type { DataSet } from './data-set.ts';
 import { describeMachine } from './machine.ts';
-import { type Options, readOptions, USAGE, UsageError } from './options.ts';
+import { ALL_SCENARIOS, type Options, readOptions, USAGE, UsageError } from './options.ts';
 import { pinBenchmark } from './pinning.ts';
 import { type ProfileOptions, profileScenario } from './profile-run.ts';
 import { type Report, type ScenarioReport, scenarioTable, toMarkdown } from './report.ts';
 import { runScenario } from './scenario-run.ts';
-import { SCENARIOS, type Scenario } from './scenarios.ts';
+import type { Scenario } from './scenarios.ts';
 
 try {
   const options = readOptions(process.argv.slice(2));
   if (options === 'help') process.stdout.write(USAGE);
-  else if (options === 'list') for (const { name, title } of SCENARIOS) console.log(`${name.padEnd(24)}${title}`);
+  else if (options === 'list') for (const { name, title } of ALL_SCENARIOS) console.log(`${name.padEnd(24)}${title}`);
   else process.exitCode = await bench(options);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { GROWTH } from './growth.ts';
 import type { Cores } from './pinning.ts';
 import type { ProfileOptions } from './profile-run.ts';
 import type { Lineup } from './scenario-run.ts';
@@ -29,6 +30,8 @@ Ringmaster and nutcracker in front of the same servers, measured in turns.
   --seconds S          length of a round (3)
   --quick              two short rounds: to see that all works, not to believe the figures
   --yardstick          a second nutcracker beside the first: how much of a difference is noise
+  --growth             another set: how cost and memory grow with clients, pools, servers and workers
+  --direct             one of the servers without a proxy, too: what of the latencies is not the proxies'
   --against FILE       another Ringmaster's src/main.ts, measured in the same rounds
   --profile            no comparison: one worker of Ringmaster under V8's profiler, and where its time goes
   --profile-dir DIR    the same, and leave the .cpuprofile there
@@ -41,6 +44,9 @@ Ringmaster and nutcracker in front of the same servers, measured in turns.
 const DEFAULTS = { rounds: 5, seconds: 3, maxBackgroundClients: Number.POSITIVE_INFINITY };
 const QUICK = { rounds: 2, seconds: 0.15, maxBackgroundClients: 500 };
 
+/** Those of both sets. */
+export const ALL_SCENARIOS: readonly Scenario[] = [...new Set([...SCENARIOS, ...GROWTH])];
+
 /** Reads the command line; null when it asks for help or the list. Throws a UsageError. */
 export function readOptions(args: string[]): Options | 'help' | 'list' {
   const { values } = parse(args);
@@ -48,12 +54,13 @@ export function readOptions(args: string[]): Options | 'help' | 'list' {
   if (values.list) return 'list';
   const extent = values.quick ? QUICK : DEFAULTS;
   return {
-    scenarios: chooseScenarios(values.scenarios),
+    scenarios: chooseScenarios(values.scenarios, values.growth ? GROWTH : SCENARIOS),
     lineup: {
       rounds: positive('--rounds', values.rounds, extent.rounds, true),
       seconds: positive('--seconds', values.seconds, extent.seconds, false),
       maxBackgroundClients: extent.maxBackgroundClients,
       hasYardstick: values.yardstick,
+      hasDirect: values.direct,
       against: values.against ?? null,
     },
     profile:
@@ -77,6 +84,8 @@ function parse(args: string[]) {
         rounds: { type: 'string' },
         seconds: { type: 'string' },
         quick: { type: 'boolean', default: false },
+        growth: { type: 'boolean', default: false },
+        direct: { type: 'boolean', default: false },
         yardstick: { type: 'boolean', default: false },
         against: { type: 'string' },
         profile: { type: 'boolean', default: false },
@@ -92,12 +101,12 @@ function parse(args: string[]) {
   }
 }
 
-function chooseScenarios(names: string | undefined): readonly Scenario[] {
-  if (names === undefined) return SCENARIOS;
+function chooseScenarios(names: string | undefined, otherwise: readonly Scenario[]): readonly Scenario[] {
+  if (names === undefined) return otherwise;
   const wanted = names.split(',').map(name => name.trim());
-  const unknown = wanted.filter(name => SCENARIOS.every(scenario => scenario.name !== name));
+  const unknown = wanted.filter(name => ALL_SCENARIOS.every(scenario => scenario.name !== name));
   if (unknown.length > 0) throw new UsageError(`no such scenario: ${unknown.join(', ')} (--list names them)`);
-  return SCENARIOS.filter(scenario => wanted.includes(scenario.name));
+  return ALL_SCENARIOS.filter(scenario => wanted.includes(scenario.name));
 }
 
 function positive(flag: string, text: string | undefined, otherwise: number, isWhole: boolean): number {

@@ -34,6 +34,7 @@ const COLUMNS: readonly Column[] = [
   ['system', figures => figures.systemUs.toFixed(2)],
   ['workers only', figures => figures.workersCpuUs.toFixed(2)],
   ['proxy cores', figures => figures.proxyCores.toFixed(2)],
+  ['resident MB', figures => (figures.residentBytes / 2 ** 20).toFixed(1)],
   ['generator cores', figures => figures.generatorCores.toFixed(2)],
 ];
 
@@ -49,6 +50,7 @@ const RATIO_COLUMNS: readonly (keyof Ratios | null)[] = [
   'systemUs',
   null,
   null,
+  'residentBytes',
   null,
 ];
 
@@ -64,7 +66,7 @@ export function toMarkdown({ machine, extent, scenarios }: Report): string {
       'the rounds’ own ratios',
   ];
   const sections = scenarios.map(scenario => `### ${scenario.title}\n\n${scenarioTable(scenario)}`);
-  return `${head.join('\n')}\n\n${summaryTable(scenarios)}\n\n${sections.join('\n\n')}\n`;
+  return `${head.join('\n')}\n\n${summaryTable(scenarios)}\n\n${costTable(scenarios)}\n\n${sections.join('\n\n')}\n`;
 }
 
 /** The figures of one scenario, a row and a row of ratios for each contender. */
@@ -79,7 +81,9 @@ export function scenarioTable({ contenders, targets, error }: ScenarioReport): s
   const memory = contenders.flatMap(({ name, clientMemory }) =>
     clientMemory === null ? [] : [memoryLine(name, clientMemory, targets)],
   );
-  return [table, ...memory.map(line => `\n${line}`)].join('\n');
+  const lateMs = Math.max(...contenders.map(({ median }) => median.lateP999Ms));
+  const late = `The generator itself was late by ${lateMs.toFixed(2)} ms or less for 99.9 % of the requests.`;
+  return [table, ...memory, ...(lateMs > 0 ? [late] : [])].join('\n\n');
 }
 
 function memoryLine(
@@ -115,6 +119,21 @@ function summaryTable(scenarios: readonly ScenarioReport[]): string {
     ];
   });
   return markdownTable(['ringmaster / nutcracker', 'CPU/request', 'requests/s', 'p50', 'p99', 'p99.9', 'max'], rows);
+}
+
+/** CPU and memory of every contender, one below the other: how they grow from scenario to scenario. */
+function costTable(scenarios: readonly ScenarioReport[]): string {
+  const rows = scenarios.flatMap(({ title, contenders }) =>
+    contenders.map(({ name, median, ratios }) => [
+      title,
+      name,
+      median.cpuUs.toFixed(2),
+      ratios === null ? '' : toText(ratios.cpuUs),
+      (median.residentBytes / 2 ** 20).toFixed(1),
+      ratios === null ? '' : toText(ratios.residentBytes),
+    ]),
+  );
+  return markdownTable(['', 'proxy', 'CPU µs/request', '×', 'resident MB', '×'], rows, 2);
 }
 
 function withTarget(ratio: Ratio | null, target: number | undefined): string {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../../test/support/child.ts';
-import { type Contender, type ContenderPlan, type Stage, startContender } from './contenders.ts';
+import { type Contender, type ContenderPlan, type Stage, serverPorts, startContender } from './contenders.ts';
 import { type DataSet, fill, KB_10, verify } from './data-set.ts';
 import { type BackgroundJob, READY } from './generator-job.ts';
 import { GENERATOR_FLAGS, runLoad } from './load-run.ts';
@@ -22,6 +22,8 @@ export interface Lineup extends Extent {
   readonly hasYardstick: boolean;
   /** Another Ringmaster's main file, to be compared with ours. */
   readonly against: string | null;
+  /** The servers themselves beside the proxies. */
+  readonly hasDirect: boolean;
 }
 
 const BACKGROUND = fileURLToPath(new URL('./background-clients.ts', import.meta.url));
@@ -82,8 +84,8 @@ export async function runPlans(
     rounds: Math.min(wanted.rounds, scenario.maxRounds),
   };
   try {
-    for (const plan of plans) contenders.push(await startContender(plan, stage));
-    await prepareData(scenario, contenders, filled);
+    for (const plan of plans) contenders.push(await startContender(plan, scenario.fleet, stage));
+    await prepareData(scenario, contenders, stage, filled);
     return await new ScenarioRun(scenario, contenders, extent, say, watcher).run();
   } finally {
     await Promise.all(contenders.map(contender => contender.stop()));
@@ -91,7 +93,7 @@ export async function runPlans(
 }
 
 /** The first is what the others are compared with. */
-function contenderPlans(scenario: Scenario, { hasYardstick, against }: Lineup): ContenderPlan[] {
+function contenderPlans(scenario: Scenario, { hasYardstick, hasDirect, against }: Lineup): ContenderPlan[] {
   const hasBackground = scenario.background !== null;
   const base = { ...NUTCRACKER, hasBackground };
   const ours = { ...OURS, hasBackground };
@@ -101,6 +103,7 @@ function contenderPlans(scenario: Scenario, { hasYardstick, against }: Lineup): 
   }
   if (hasYardstick) plans.push({ ...base, name: 'nutcracker again' });
   if (against !== null) plans.push({ ...ours, name: 'other ringmaster', entry: against });
+  if (hasDirect) plans.push({ ...NUTCRACKER, name: 'no proxy', proxy: 'none' });
   if (scenario.background !== null) {
     const { kind } = scenario.background;
     plans.push({ ...base, name: `nutcracker, no ${kind} clients`, hasBackground: false });
@@ -109,15 +112,23 @@ function contenderPlans(scenario: Scenario, { hasYardstick, against }: Lineup): 
   return plans;
 }
 
-async function prepareData(scenario: Scenario, contenders: readonly Contender[], filled: Set<DataSet>): Promise<void> {
+/** Every key goes to every server, so that no pool misses one, however it spreads them. */
+async function prepareData(
+  scenario: Scenario,
+  contenders: readonly Contender[],
+  stage: Stage,
+  filled: Set<DataSet>,
+): Promise<void> {
   const sets = scenario.background?.kind === 'slow' ? [scenario.load.data, KB_10] : [scenario.load.data];
   for (const set of sets) {
-    if (!filled.has(set)) await fill(contenders[0]!.portFor(set), set);
+    if (!filled.has(set)) for (const port of serverPorts(stage, set)) await fill(port, set);
     filled.add(set);
     for (const contender of contenders) {
-      await verify(contender.portFor(set), set).catch((error: Error) => {
-        throw new Error(`${contender.plan.name}: ${error.message}`);
-      });
+      for (const port of contender.portsFor(set)) {
+        await verify(port, set).catch((error: Error) => {
+          throw new Error(`${contender.plan.name}: ${error.message}`);
+        });
+      }
     }
   }
 }
@@ -202,7 +213,7 @@ class ScenarioRun {
   private async load(contender: Contender, requests: number) {
     const { load } = this.scenario;
     try {
-      return await runLoad(load, contender.portFor(load.data), requests, this.ratePerSecond, this.timeoutMs);
+      return await runLoad(load, contender.portsFor(load.data), requests, this.ratePerSecond, this.timeoutMs);
     } catch (error) {
       throw new Error(`${contender.plan.name}: ${(error as Error).message}`);
     }
@@ -228,6 +239,7 @@ class ScenarioRun {
       userUs: (workersCost.userUs + othersCost.userUs) / requests,
       systemUs: (workersCost.systemUs + othersCost.systemUs) / requests,
       workersCpuUs: workersCost.cpuUs / requests,
+      residentBytes: residentBytes(contender.pids()),
       proxyCores: (cpuUs * result.requestsPerSecond) / requests / 1e6,
     };
   }
@@ -240,7 +252,7 @@ class ScenarioRun {
     for (const contender of this.contenders) {
       if (!contender.plan.hasBackground) continue;
       const data = background.kind === 'slow' ? KB_10 : this.scenario.load.data;
-      const job: BackgroundJob = { kind: background.kind, port: contender.portFor(data), clients, data };
+      const job: BackgroundJob = { kind: background.kind, port: contender.portsFor(data)[0]!, clients, data };
       const child = new Child(process.execPath, [...GENERATOR_FLAGS, BACKGROUND, JSON.stringify(job)]);
       this.background.set(contender, child);
       await child.until(

@@ -1,3 +1,4 @@
+import type { Fleet } from './contenders.ts';
 import { type DataSet, KB_10, KB_100, MB_1, MEMCACHED_SMALL, SMALL } from './data-set.ts';
 
 /** Load that redis-benchmark makes: `clients` connections, each with `pipeline` requests under way. */
@@ -47,6 +48,7 @@ export interface Scenario {
   readonly title: string;
   readonly load: Load;
   readonly background: Background | null;
+  readonly fleet: Fleet;
   /** Ringmaster's workers: one contender for each number. */
   readonly workers: readonly number[];
   /** Length of a round where it is not the usual one, and the most rounds then. */
@@ -148,17 +150,19 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario('workers', 'GET 100 B, 200 clients, 1, 2 and 4 workers', { ...redis, clients: 200 }, { workers: [1, 2, 4] }),
 ];
 
-function scenario(
+/** A scenario with the usual extent, but for what `more` says. */
+export function scenario(
   name: string,
   title: string,
   load: Load,
-  more: Partial<Pick<Scenario, 'background' | 'workers' | 'seconds' | 'maxRounds' | 'targets'>> = {},
+  more: Partial<Pick<Scenario, 'background' | 'fleet' | 'workers' | 'seconds' | 'maxRounds' | 'targets'>> = {},
 ): Scenario {
   return {
     name,
     title,
     load,
     background: null,
+    fleet: { pools: 1, servers: 2 },
     workers: [1],
     seconds: null,
     maxRounds: Number.POSITIVE_INFINITY,

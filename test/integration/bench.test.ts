@@ -52,12 +52,12 @@ test('the benchmark measures both proxies in turns and writes what it found', as
 test('the benchmark shows which functions of ours cost how much', async () => {
   const { code, stdout, stderr } = await run(
     process.execPath,
-    [MAIN, '--quick', '--scenarios', 'get-50', '--profile'],
+    [MAIN, '--seconds', '1', '--scenarios', 'get-50', '--profile'],
     { timeoutMs: 120_000 },
   );
   assert.equal(code, 0, stdout + stderr);
-  assert.match(stdout, /\| src\/protocol\/redis +\| +[\d.]+ \|/);
-  assert.match(stdout, /\| \w+ +\| src\/proxy\/[\w-]+\.ts:\d+ +\| +[\d.]+ \|/);
+  assert.match(stdout, /^\| src\/[\w/]+ +\| +[\d.]+ \|/m, 'folders');
+  assert.match(stdout, /^\| [\w.]+ +\| src\/[\w/-]+\.ts:\d+ +\| +[\d.]+ \|/m, 'functions');
 });
 
 test('the benchmark refuses flags it does not know', async () => {
@@ -66,4 +66,25 @@ test('the benchmark refuses flags it does not know', async () => {
     assert.equal(code, 2, args.join(' '));
     assert.match(stderr, /^npm run bench: /);
   }
+});
+
+test('the benchmark makes load at a fixed rate, over several pools, and without a proxy', async () => {
+  const json = path.join(temporaryDirectory('bench'), 'figures.json');
+  const args = ['--scenarios', 'tail,pools-10', '--rounds', '1', '--seconds', '0.05', '--direct', '--json', json];
+  const { code, stdout, stderr } = await run(process.execPath, [MAIN, ...args], { timeoutMs: 120_000 });
+  assert.equal(code, 0, stdout + stderr);
+
+  const { scenarios } = JSON.parse(readFileSync(json, 'utf8')) as Report;
+  assert.deepEqual(
+    scenarios.map(({ name, contenders }) => [name, contenders.map(contender => contender.name)]),
+    [
+      ['tail', ['nutcracker', 'ringmaster', 'no proxy']],
+      ['pools-10', ['nutcracker', 'ringmaster', 'no proxy']],
+    ],
+  );
+  const [tail, pools] = scenarios;
+  for (const { median } of tail!.contenders) assert.ok(median.lateP999Ms > 0, 'open loop');
+  for (const { median } of pools!.contenders) assert.equal(median.lateP999Ms, 0);
+  assert.ok(pools!.contenders[1]!.median.residentBytes > 0);
+  assert.equal(pools!.contenders[2]!.median.residentBytes, 0, 'no proxy, no memory');
 });

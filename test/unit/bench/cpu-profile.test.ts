@@ -40,6 +40,18 @@ test('a profile is summed up by function, whoever called it, and by folder', () 
   });
 });
 
+test('a thread that lost its core is not charged for the time', () => {
+  const preempted = { ...PROFILE, samples: [2, 3], timeDeltas: [100, 50_000] };
+  const { functions } = selfTimes(preempted, { fromUs: 0, untilUs: 1e6 }, '/r/');
+  assert.deepEqual(
+    functions.map(({ name, us }) => [name, us]),
+    [
+      ['writeBuffer', 1000],
+      ['flush', 100],
+    ],
+  );
+});
+
 test('only what was sampled in the window counts', () => {
   const times = selfTimes(PROFILE, { fromUs: 1150, untilUs: 1450 }, '/r/');
   assert.deepEqual(
