@@ -53,8 +53,8 @@ export type PlaceOffice = Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces'>;
 
 /** Everything of a worker that touches traffic, built from the configuration. */
 export class DataPath {
-  private readonly clock = new Clock();
   private readonly turn = new Turn();
+  private readonly clock = new Clock(this.turn);
   private readonly log: Log;
   private readonly lanes = new Map<string, Lane>();
   /** Pools that are gone from the configuration and finish what they have. */

@@ -11,6 +11,7 @@
 export class Block {
   readonly bytes: Buffer;
   private references = 1;
+  private prefixes: Buffer[] | null = null;
 
   constructor(size: number) {
     this.bytes = Buffer.allocUnsafeSlow(size);
@@ -19,6 +20,17 @@ export class Block {
   /** Nobody but its owner refers to it. */
   get isUnshared(): boolean {
     return this.references === 1;
+  }
+
+  /** `bytes[0, length)`. Small lengths come again and again, so the views of them are kept. */
+  prefix(length: number): Buffer {
+    if (this.prefixes === null) this.prefixes = new Array<Buffer>(KEPT_PREFIXES).fill(this.bytes);
+    const slot = length & (KEPT_PREFIXES - 1);
+    const kept = this.prefixes[slot]!;
+    if (kept.length === length) return kept;
+    const view = this.bytes.subarray(0, length);
+    this.prefixes[slot] = view;
+    return view;
   }
 
   retain(): void {
@@ -39,9 +51,10 @@ export class Block {
   }
 }
 
-/** Sizes are the powers of two from 16 KiB to 1 MiB. */
+const KEPT_PREFIXES = 32;
+/** Sizes are the powers of two from 16 KiB to 2 MiB: a value of 1 MiB is never alone. */
 const SMALLEST_SHIFT = 14;
-const CLASSES = 7;
+const CLASSES = 8;
 export const BLOCK_MIN_BYTES = 1 << SMALLEST_SHIFT;
 export const BLOCK_MAX_BYTES = BLOCK_MIN_BYTES << (CLASSES - 1);
 /** Free blocks that a worker keeps, all sizes together. */
@@ -50,7 +63,7 @@ export const FREE_BLOCKS_MAX_BYTES = 32 * 1024 * 1024;
 const free: Block[][] = Array.from({ length: CLASSES }, () => []);
 let freeBytes = 0;
 
-/** A block of at least `bytes`, with one reference. Above 1 MiB it has exactly this size and is not used again. */
+/** A block of at least `bytes`, with one reference. Above 2 MiB it has exactly this size and is not used again. */
 export function takeBlock(bytes: number): Block {
   if (bytes > BLOCK_MAX_BYTES) return new Block(bytes);
   const index = classOf(bytes);

@@ -1,12 +1,32 @@
+import type { Turn, TurnTask } from './turn.ts';
+
 /**
- * The worker's coarse clock. Sockets refresh it once per read, so a request's time stamp costs a property read;
- * the ticker drives every deadline of the worker from one timer.
+ * The worker's coarse clock. The first socket that is read in an event-loop turn refreshes it, so a request's time stamp
+ * costs a property read; the ticker drives every deadline of the worker from one timer.
  */
-export class Clock {
+export class Clock implements TurnTask {
   /** Milliseconds on a monotonic scale, as of the last `refresh`. */
   nowMs = performance.now();
+  private readonly turn: Turn;
+  private isOfThisTurn = false;
   private readonly listeners: (() => void)[] = [];
   private timer: NodeJS.Timeout | null = null;
+
+  constructor(turn: Turn) {
+    this.turn = turn;
+  }
+
+  /** `nowMs` as of this turn. */
+  turnMs(): number {
+    if (this.isOfThisTurn) return this.nowMs;
+    this.isOfThisTurn = true;
+    this.turn.defer(this);
+    return this.refresh();
+  }
+
+  endTurn(): void {
+    this.isOfThisTurn = false;
+  }
 
   refresh(): number {
     this.nowMs = performance.now();

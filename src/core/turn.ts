@@ -9,7 +9,9 @@ export interface TurnTask {
  * waits for nobody.
  */
 export class Turn {
-  private readonly tasks: TurnTask[] = [];
+  /** Filled up to `end`: setting an array's length is a call into the runtime, so it is not emptied. */
+  private readonly tasks: (TurnTask | null)[] = [];
+  private end = 0;
   /** Index of the task that runs next. */
   private next = 0;
   private isScheduled = false;
@@ -17,7 +19,7 @@ export class Turn {
 
   /** Calls `task.endTurn()` at the end of this turn. A task that is added twice runs twice: callers keep a flag. */
   defer(task: TurnTask): void {
-    this.tasks.push(task);
+    this.tasks[this.end++] = task;
     if (!this.isScheduled) {
       this.isScheduled = true;
       setImmediate(this.runTasks);
@@ -28,9 +30,13 @@ export class Turn {
   private run(): void {
     const { tasks } = this;
     try {
-      while (this.next < tasks.length) (tasks[this.next++] as TurnTask).endTurn();
-      tasks.length = 0;
+      while (this.next < this.end) {
+        const task = tasks[this.next] as TurnTask;
+        tasks[this.next++] = null;
+        task.endTurn();
+      }
       this.next = 0;
+      this.end = 0;
       this.isScheduled = false;
     } finally {
       // A task threw. The worker still has to answer what is pending before it goes: the others run in the next turn.

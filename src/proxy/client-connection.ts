@@ -96,7 +96,7 @@ export class ClientConnection
     this.id = id;
     this.socket = socket;
     this.host = host;
-    this.activeAtMs = host.clock.refresh();
+    this.activeAtMs = host.clock.turnMs();
     this.session = host.protocol.createSession(id);
     this.lastVariant = this.session.variant;
     this.input = new RequestInput(this.session, host, this);
@@ -346,7 +346,7 @@ export class ClientConnection
 
   /** The position that it has to pause at, or `length`. */
   private read(chunk: Buffer, length: number): number {
-    this.activeAtMs = this.host.clock.refresh();
+    this.activeAtMs = this.host.clock.turnMs();
     const position = this.input.read(chunk, length);
     return this.isClosing ? length : position;
   }

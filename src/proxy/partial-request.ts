@@ -1,13 +1,13 @@
-import { BLOCK_MIN_BYTES, type Block, takeBlock } from '../core/block.ts';
+import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, type Block, takeBlock } from '../core/block.ts';
 
 const FIRST_CAPACITY_BYTES = 1024;
 /** Reserved at once for what a client announces; memory that is not written to is not taken from the system. */
-const TRUSTED_BYTES = 1024 * 1024;
+const TRUSTED_BYTES = BLOCK_MAX_BYTES;
 const NO_BYTES = Buffer.alloc(0);
 
 /**
  * The bytes of one request that arrives in pieces, in one buffer. It is made as large as the request announces, up to
- * 1 MiB or twice what has come: beyond that a client must have sent half of what it makes us reserve.
+ * 2 MiB or twice what has come: beyond that a client must have sent half of what it makes us reserve.
  */
 export class PartialRequest {
   /** What has come; of what is reserved beyond it the system has given nothing yet. */

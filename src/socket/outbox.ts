@@ -163,7 +163,9 @@ export class Outbox implements TurnTask, ReplyOut {
     let isTaken: boolean;
     if (this.pieces.length === 0) {
       // Nothing but small pieces, the usual case.
-      isTaken = socket.write((chunk as Block).bytes.subarray(chunkStart, chunkUsed));
+      isTaken = socket.write(
+        chunkStart === 0 ? (chunk as Block).prefix(chunkUsed) : (chunk as Block).bytes.subarray(chunkStart, chunkUsed),
+      );
     } else {
       this.sealChunk();
       const { pieces } = this;
@@ -177,7 +179,10 @@ export class Outbox implements TurnTask, ReplyOut {
     if (isTaken) {
       this.unsentBytes = 0;
       chunk?.release();
-      release(this.blocks);
+      if (this.blocks.length > 0) {
+        release(this.blocks);
+        this.blocks = [];
+      }
     } else {
       this.isBlocked = true;
       this.waitingBlocks = this.blocks;
@@ -189,7 +194,6 @@ export class Outbox implements TurnTask, ReplyOut {
 
 const NO_BLOCKS: Block[] = [];
 
-function release(blocks: Block[]): void {
+function release(blocks: readonly Block[]): void {
   for (const block of blocks) block.release();
-  blocks.length = 0;
 }

@@ -242,7 +242,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
 
   onLinkRead(buf: Buffer, length: number, block: Block | null): void {
     const { backend, scanner } = this;
-    backend.clock.refresh();
+    backend.clock.turnMs();
     let position = 0;
     while (position < length) {
       const head = this.inflight.peek();

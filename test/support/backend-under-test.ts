@@ -47,8 +47,8 @@ export class Answer implements ReplySink {
 
 /** A backend with a clock of its own that ticks, and what it needs of a worker. */
 export class BackendUnderTest implements BackendHost {
-  readonly clock = new Clock();
   readonly turn = new Turn();
+  readonly clock = new Clock(this.turn);
   readonly log = new CollectedLog();
   readonly stats = new BackendStats();
   /** 'out' and 'in', as it left the ring and came back. */

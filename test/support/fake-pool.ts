@@ -142,8 +142,8 @@ export class FakeFrontend implements ClientHost {
   parser: RequestParser;
   readonly router: Router;
   limits: ClientLimits;
-  readonly clock = new Clock();
   readonly turn = new Turn();
+  readonly clock = new Clock(this.turn);
   readonly log = new CollectedLog();
   readonly memory = new MemoryCeiling(this.turn, this.log, null, visit => {
     for (const client of this.clients) visit(client);

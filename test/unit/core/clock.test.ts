@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Clock } from '../../../src/core/clock.ts';
+import { Turn } from '../../../src/core/turn.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 test('every listener is called on each tick, with a fresh time, until it is taken off or the clock stops', async () => {
-  const clock = new Clock();
+  const clock = new Clock(new Turn());
   const first: number[] = [];
   const second: number[] = [];
   const endFirst = clock.onTick(() => first.push(clock.nowMs));
