@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { GROWTH } from './growth.ts';
 import type { Cores } from './pinning.ts';
 import type { ProfileOptions } from './profile-run.ts';
-import type { Lineup } from './scenario-run.ts';
+import type { Lineup, Variant } from './scenario-run.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 
 export interface Options {
@@ -33,8 +33,9 @@ Ringmaster and nutcracker in front of the same servers, measured in turns.
   --growth             another set: how cost and memory grow with clients, pools, servers and workers
   --direct             one of the servers without a proxy, too: what of the latencies is not the proxies'
   --against FILE       another Ringmaster's src/main.ts, measured in the same rounds
+  --variant WORDS      Ringmaster once more with these words: NAME=VALUE in its environment, others on its command line
   --profile            no comparison: one worker of Ringmaster under V8's profiler, and where its time goes
-  --profile-dir DIR    the same, and leave the .cpuprofile there
+  --profile-dir DIR    the same (also with --against or --variant instead), and leave the .cpuprofile there
   --proxy-cores LIST   cores of the proxies, as for taskset (0)
   --load-cores LIST    cores of the servers and of what makes the load (1)
   --json FILE          write every figure of every round
@@ -52,6 +53,7 @@ export function readOptions(args: string[]): Options | 'help' | 'list' {
   const { values } = parse(args);
   if (values.help) return 'help';
   if (values.list) return 'list';
+  const variant = values.variant === undefined ? null : readVariant(values.variant);
   const extent = values.quick ? QUICK : DEFAULTS;
   return {
     scenarios: chooseScenarios(values.scenarios, values.growth ? GROWTH : SCENARIOS),
@@ -62,10 +64,11 @@ export function readOptions(args: string[]): Options | 'help' | 'list' {
       hasYardstick: values.yardstick,
       hasDirect: values.direct,
       against: values.against ?? null,
+      variant,
     },
     profile:
       values.profile || values['profile-dir'] !== undefined
-        ? { entry: values.against ?? null, keepIn: values['profile-dir'] ?? null }
+        ? { entry: values.against ?? null, variant, keepIn: values['profile-dir'] ?? null }
         : null,
     cores: { proxy: values['proxy-cores'], load: values['load-cores'] },
     json: values.json ?? null,
@@ -87,6 +90,7 @@ function parse(args: string[]) {
         growth: { type: 'boolean', default: false },
         direct: { type: 'boolean', default: false },
         yardstick: { type: 'boolean', default: false },
+        variant: { type: 'string' },
         against: { type: 'string' },
         profile: { type: 'boolean', default: false },
         'profile-dir': { type: 'string' },
@@ -99,6 +103,20 @@ function parse(args: string[]) {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
+}
+
+/** `FOO=1 -m 16384`: a variable and two arguments. */
+function readVariant(text: string): Variant {
+  const words = text.split(/\s+/).filter(word => word !== '');
+  if (words.length === 0) throw new UsageError('--variant takes words for an environment or a command line');
+  const env: Record<string, string> = {};
+  const args: string[] = [];
+  for (const word of words) {
+    const setting = /^([A-Za-z_]\w*)=(.*)$/.exec(word);
+    if (setting === null) args.push(word);
+    else env[setting[1]!] = setting[2]!;
+  }
+  return { name: `ringmaster, ${words.join(' ')}`, launch: { args, env } };
 }
 
 function chooseScenarios(names: string | undefined, otherwise: readonly Scenario[]): readonly Scenario[] {

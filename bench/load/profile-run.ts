@@ -11,7 +11,7 @@ import { type CpuProfile, IDLE, type SelfTimes, selfTimes, type TimeWindow } fro
 import type { DataSet } from './data-set.ts';
 import { markdownTable } from './markdown-table.ts';
 import { threadTimeUs } from './process-cost.ts';
-import { type Extent, OURS, runPlans } from './scenario-run.ts';
+import { type Extent, OURS, runPlans, type Variant } from './scenario-run.ts';
 import type { Scenario } from './scenarios.ts';
 
 /** Fine enough for a round of seconds, and coarse enough that the profiler costs little. */
@@ -26,6 +26,8 @@ const POLLING = '(libuv: polls and reads)';
 export interface ProfileOptions {
   /** Ringmaster's program; null: the one beside this benchmark. */
   readonly entry: string | null;
+  /** How it is started; null: as usual. */
+  readonly variant: Variant | null;
   /** Where the .cpuprofile is left, for a browser's developer tools; null: nowhere. */
   readonly keepIn: string | null;
 }
@@ -43,13 +45,14 @@ export async function profileScenario(
   stage: Stage,
   filled: Set<DataSet>,
   extent: Extent,
-  { entry, keepIn }: ProfileOptions,
+  { entry, variant, keepIn }: ProfileOptions,
   say: (line: string) => void,
 ): Promise<string> {
   const dir = keepIn === null ? temporaryDirectory('profile') : path.resolve(keepIn);
   mkdirSync(dir, { recursive: true });
   const flags = `--cpu-prof --cpu-prof-interval=${SAMPLE_US} --cpu-prof-dir=${JSON.stringify(dir)}`;
-  const launch = { ...OURS.launch, env: { NODE_OPTIONS: flags } };
+  const { args, env } = variant?.launch ?? OURS.launch;
+  const launch = { args, env: { ...env, NODE_OPTIONS: `${env.NODE_OPTIONS ?? ''} ${flags}` } };
   const plan = { ...OURS, entry, launch, hasBackground: scenario.background !== null };
 
   let begun = { pid: 0, fromUs: 0, beforeUs: 0 };

@@ -1,7 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../../test/support/child.ts';
-import { type Contender, type ContenderPlan, type Stage, serverPorts, startContender } from './contenders.ts';
+import {
+  type Contender,
+  type ContenderPlan,
+  type Launch,
+  type Stage,
+  serverPorts,
+  startContender,
+} from './contenders.ts';
 import { type DataSet, fill, KB_10, verify } from './data-set.ts';
 import { type BackgroundJob, READY } from './generator-job.ts';
 import { GENERATOR_FLAGS, runLoad } from './load-run.ts';
@@ -22,6 +29,8 @@ export interface Lineup extends Extent {
   readonly hasYardstick: boolean;
   /** Another Ringmaster's main file, to be compared with ours. */
   readonly against: string | null;
+  /** Ours once more, started in another way. */
+  readonly variant: Variant | null;
   /** The servers themselves beside the proxies. */
   readonly hasDirect: boolean;
 }
@@ -37,6 +46,12 @@ const CALIBRATIONS_MAX = 8;
 const CALIBRATION_SECONDS = 1;
 /** Let a proxy that was just loaded come to rest before the next has its turn. */
 const PAUSE_MS = 20;
+
+/** Another way to start Ringmaster, and what the reports call it. */
+export interface Variant {
+  readonly name: string;
+  readonly launch: Launch;
+}
 
 /** twemproxy's binary. */
 const NUTCRACKER: ContenderPlan = {
@@ -93,7 +108,7 @@ export async function runPlans(
 }
 
 /** The first is what the others are compared with. */
-function contenderPlans(scenario: Scenario, { hasYardstick, hasDirect, against }: Lineup): ContenderPlan[] {
+function contenderPlans(scenario: Scenario, { hasYardstick, hasDirect, against, variant }: Lineup): ContenderPlan[] {
   const hasBackground = scenario.background !== null;
   const base = { ...NUTCRACKER, hasBackground };
   const ours = { ...OURS, hasBackground };
@@ -103,6 +118,7 @@ function contenderPlans(scenario: Scenario, { hasYardstick, hasDirect, against }
   }
   if (hasYardstick) plans.push({ ...base, name: 'nutcracker again' });
   if (against !== null) plans.push({ ...ours, name: 'other ringmaster', entry: against });
+  if (variant !== null) plans.push({ ...ours, ...variant });
   if (hasDirect) plans.push({ ...NUTCRACKER, name: 'no proxy', proxy: 'none' });
   if (scenario.background !== null) {
     const { kind } = scenario.background;
