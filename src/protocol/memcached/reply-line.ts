@@ -19,6 +19,9 @@ export const LINE_REFUSED = 7;
  */
 export const LINE_LOST = 8;
 
+const LF = 10;
+const CR = 13;
+
 const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
 const END = ascii('END');
 const ERROR = ascii('ERROR');
@@ -117,6 +120,40 @@ export function valueDataBytes(buf: Buffer, start: number, end: number): number 
   while (at < end && isDigit(buf[at]!)) bytes = bytes * 10 + (buf[at++]! - 0x30);
   if (at === bytesStart || at - bytesStart > MAX_LENGTH_DIGITS) return -1;
   return at === end || buf[at] === 0x20 ? bytes : -1;
+}
+
+/**
+ * The fast path: end of the VALUE block that begins at `start` and is wholly in `buf[start, end)`, its line ending
+ * before `lineLimit`. -1 when it is something else, odd, broken or not whole.
+ */
+export function wholeValueBlockEnd(buf: Buffer, start: number, end: number, lineLimit: number): number {
+  let at = start + VALUE.length;
+  if (at >= end || !begins(buf, start, end, VALUE)) return -1;
+  const stop = end < lineLimit ? end : lineLimit;
+  while (at < stop && buf[at]! > 0x20) at++;
+  if (at === stop || at === start + VALUE.length || buf[at] !== 0x20) return -1;
+  return valueBlockEnd(buf, at, end);
+}
+
+/**
+ * End of the VALUE block whose key ends at `keyEnd`: ` <flags> <bytes> [<cas>]\r\n`, the data, `\r\n`. -1 when it is not
+ * of that form, or not all before `end`.
+ */
+export function valueBlockEnd(buf: Buffer, keyEnd: number, end: number): number {
+  let at = keyEnd + 1;
+  const flagsStart = at;
+  while (at < end && isDigit(buf[at]!)) at++;
+  if (at === flagsStart || buf[at] !== 0x20) return -1;
+  at++;
+  const bytesStart = at;
+  let bytes = 0;
+  while (at < end && isDigit(buf[at]!)) bytes = bytes * 10 + (buf[at++]! - 0x30);
+  if (at === bytesStart || at - bytesStart > MAX_LENGTH_DIGITS) return -1;
+  if (buf[at] === 0x20) while (at < end && buf[at] !== LF) at++;
+  else at++;
+  const next = at + 1 + bytes + 2;
+  const isWhole = next <= end && buf[at - 1] === CR && buf[at] === LF && buf[next - 2] === CR && buf[next - 1] === LF;
+  return isWhole ? next : -1;
 }
 
 /** A value is shorter than 10 GB. */

@@ -10,6 +10,7 @@ import {
   LINE_WORD,
   replyLineKind,
   valueDataBytes,
+  wholeValueBlockEnd,
 } from './reply-line.ts';
 
 /** One line. */
@@ -67,6 +68,13 @@ export class MemcachedReplyScanner implements ReplyScanner {
     while (at < end) {
       switch (this.state) {
         case IN_LINE: {
+          if (this.kind === REPLY_VALUES && this.partialBytes === 0) {
+            const next = wholeValueBlockEnd(buf, at, end, at + MAX_REPLY_LINE_BYTES);
+            if (next > 0) {
+              at = next;
+              break;
+            }
+          }
           const lineEnd = this.findLineEnd(buf, at, end);
           if (lineEnd < 0) return lineEnd;
           const after =

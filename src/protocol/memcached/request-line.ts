@@ -85,6 +85,16 @@ export class RequestLine {
         at++;
       }
       const wordStart = at;
+      // Four bytes at a time: most of a request for many keys is read here.
+      while (
+        at + 3 < stop &&
+        buf[at]! > SPACE &&
+        buf[at + 1]! > SPACE &&
+        buf[at + 2]! > SPACE &&
+        buf[at + 3]! > SPACE
+      ) {
+        at += 4;
+      }
       while (at < stop) {
         byte = buf[at]!;
         if (byte <= SPACE) {

@@ -48,7 +48,6 @@ import { ValuesCoalescer } from './values-coalescer.ts';
 
 const CR = 13;
 const LF = 10;
-const SPACE = 32;
 const ZERO = 48;
 
 /**
@@ -146,20 +145,24 @@ export class MemcachedRequestParser implements RequestParser {
   fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Buffer {
     const { argStarts, argEnds, exptimeStart, exptimeEnd, command } = this.line;
     const name = command!.nameBytes;
-    let size = name.length + 2;
-    if (exptimeEnd > exptimeStart) size += 1 + exptimeEnd - exptimeStart;
+    // Words are copied with the space before them; neighbours at once where there is no more than that between them.
+    let from = exptimeEnd > exptimeStart ? exptimeStart - 1 : exptimeEnd;
+    let to = exptimeEnd;
+    let size = name.length + 2 + to - from;
     for (let i = 0; i < count; i++) size += 1 + argEnds[members[i]!]! - argStarts[members[i]!]!;
 
     const out = Buffer.allocUnsafe(size);
     let at = name.copy(out, 0);
-    if (exptimeEnd > exptimeStart) {
-      out[at++] = SPACE;
-      at += buf.copy(out, at, exptimeStart, exptimeEnd);
-    }
     for (let i = 0; i < count; i++) {
-      out[at++] = SPACE;
-      at += buf.copy(out, at, argStarts[members[i]!]!, argEnds[members[i]!]!);
+      const member = members[i]!;
+      const space = argStarts[member]! - 1;
+      if (space !== to) {
+        if (to > from) at += buf.copy(out, at, from, to);
+        from = space;
+      }
+      to = argEnds[member]!;
     }
+    at += buf.copy(out, at, from, to);
     out[at++] = CR;
     out[at] = LF;
     return out;

@@ -5,8 +5,14 @@ import type { Coalescer } from '../protocol.ts';
 import type { MergeKind } from './command-policy.ts';
 import { BANG, COLON, CR, DOLLAR, errorReply, LF, MINUS, STAR, UNDERSCORE, ZERO } from './resp.ts';
 
-/** Elements of at least this size go out as they are, without a copy. */
-const OWNED_ELEMENT_BYTES = 16 * 1024;
+/** Runs of elements of at least this size go out as they are, without a copy. */
+const OWNED_RUN_BYTES = 16 * 1024;
+
+/** Of a run of elements: part, start, end. */
+const RUN_FIELDS = 3;
+/** Requests with more keys have their own memory for runs. */
+const SCRATCH_KEYS = 4096;
+const scratchRuns = new Int32Array(SCRATCH_KEYS * RUN_FIELDS);
 
 const UNEXPECTED = errorReply('ERR servers answered the parts of this command in ways that do not fit together');
 const DIFFERENT = errorReply('ERR servers answered this command differently');
@@ -26,59 +32,74 @@ abstract class ErrorFirstCoalescer implements Coalescer {
   protected abstract mergeValues(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): boolean;
 }
 
-/** MGET: the elements of the parts' arrays, back in the order of the keys. */
+/**
+ * MGET: the elements of the parts' arrays, back in the order of the keys. Neighbours from one part lie side by side in
+ * it: they are one run, copied at once.
+ *
+ *   owners   0 0 1 0          parts[0]: a b d        runs: 0 from a to b, 1 c, 0 d
+ *                             parts[1]: c
+ */
 class ValuesCoalescer extends ErrorFirstCoalescer {
   protected override mergeValues(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): boolean {
     const keyCount = owners.length;
-    const starts = new Int32Array(keyCount);
-    const ends = new Int32Array(keyCount);
-    if (!locateElements(parts, owners, starts, ends)) return false;
+    const runs = keyCount > SCRATCH_KEYS ? new Int32Array(keyCount * RUN_FIELDS) : scratchRuns;
+    const runCount = locateRuns(parts, owners, runs);
+    if (runCount < 0) return false;
     out.appendOwned(Buffer.from(`*${keyCount}\r\n`, 'latin1'));
-    for (let i = 0; i < keyCount; ) {
-      const owner = owners[i]!;
-      const from = starts[i]!;
-      let to = ends[i]!;
-      // Neighbours from one part lie side by side in it.
-      for (i++; i < keyCount && owners[i] === owner; i++) to = ends[i]!;
-      if (to - from >= OWNED_ELEMENT_BYTES) out.appendOwned(parts[owner]!.subarray(from, to));
-      else out.append(parts[owner]!, from, to);
+    for (let at = 0; at < runCount * RUN_FIELDS; at += RUN_FIELDS) {
+      const part = parts[runs[at]!]!;
+      const start = runs[at + 1]!;
+      const end = runs[at + 2]!;
+      if (end - start >= OWNED_RUN_BYTES) out.appendOwned(part.subarray(start, end));
+      else out.append(part, start, end);
     }
     return true;
   }
 }
 
 /**
- * Where element i of the whole lies in its part. False when a part is no array of bulk strings and nulls with one element
- * per key.
- * Each part is read once, from a cursor of its own.
+ * Fills `runs` with owner, start and end of each run; the number of runs, or -1 when a part is no array of bulk strings
+ * and nulls with one element per key. Each part is read once, from a cursor of its own.
  */
-function locateElements(parts: readonly Buffer[], owners: Int32Array, starts: Int32Array, ends: Int32Array): boolean {
+function locateRuns(parts: readonly Buffer[], owners: Int32Array, runs: Int32Array): number {
   const cursors = new Int32Array(parts.length);
   const left = new Int32Array(parts.length);
   for (let p = 0; p < parts.length; p++) {
     const part = parts[p]!;
-    if (part[0] !== STAR) return false;
+    if (part[0] !== STAR) return -1;
     left[p] = lengthAfterType(part, 0);
     cursors[p] = part.indexOf(CR) + 2;
   }
-  for (let i = 0; i < owners.length; i++) {
+  const keyCount = owners.length;
+  let at = 0;
+  for (let i = 0; i < keyCount; ) {
     const owner = owners[i]!;
     const part = parts[owner]!;
+    const first = i;
     const start = cursors[owner]!;
-    if (left[owner]!-- <= 0) return false;
-    const end = part[start] === UNDERSCORE ? start + RESP3_NULL_BYTES : bulkEnd(part, start);
-    if (end < 0) return false;
-    starts[i] = start;
-    ends[i] = end;
+    let end = start;
+    do {
+      end = elementEnd(part, end);
+      if (end < 0) return -1;
+      i++;
+    } while (i < keyCount && owners[i] === owner);
+    left[owner]! -= i - first;
     cursors[owner] = end;
+    runs[at] = owner;
+    runs[at + 1] = start;
+    runs[at + 2] = end;
+    at += RUN_FIELDS;
   }
-  for (let p = 0; p < parts.length; p++) if (left[p] !== 0) return false;
-  return true;
+  for (let p = 0; p < parts.length; p++) if (left[p] !== 0) return -1;
+  return at / RUN_FIELDS;
 }
 
-/** End of the bulk string that begins at `start`, or -1 when it is none; the scanner has seen that it is whole. */
-function bulkEnd(part: Buffer, start: number): number {
-  if (part[start] !== DOLLAR) return -1;
+/**
+ * End of the bulk string or null that begins at `start`, or -1 when it is neither, or the part is at its end. The scanner
+ * has seen that what there is is whole.
+ */
+function elementEnd(part: Buffer, start: number): number {
+  if (part[start] !== DOLLAR) return part[start] === UNDERSCORE ? start + RESP3_NULL_BYTES : -1;
   let at = start + 1;
   if (part[at] === MINUS) return part.indexOf(LF, at) + 1;
   let length = 0;

@@ -17,39 +17,33 @@ export function buildFragment(
   firstKey: number,
   keyStep: number,
 ): Buffer {
+  const { ends } = args;
   const head = `*${firstKey + count * keyStep}\r\n`;
-  let size = head.length + afterArgument(args, firstKey - 1) - args.firstHeader;
+  const nameEnd = ends[firstKey - 1]! + LINE_END_BYTES;
+  // With the line end of the argument before it left out and its own taken in, an argument has the same length.
+  let size = head.length + nameEnd - args.firstHeader;
   for (let i = 0; i < count; i++) {
     const first = firstKey + members[i]! * keyStep;
-    size += afterArgument(args, first + keyStep - 1) - args.headerStart(first);
+    size += ends[first + keyStep - 1]! - ends[first - 1]!;
   }
   const part = Buffer.allocUnsafe(size);
   let at = part.write(head, 0, 'latin1');
   let from = args.firstHeader;
-  let to = afterArgument(args, firstKey - 1);
+  let to = nameEnd;
+  let next = 0;
   for (let i = 0; i < count; i++) {
-    const first = firstKey + members[i]! * keyStep;
-    const start = args.headerStart(first);
-    if (start !== to) {
-      at += copyBytes(buf, from, to, part, at);
-      from = start;
+    const member = members[i]!;
+    const first = firstKey + member * keyStep;
+    if (member !== next) {
+      at += buf.copy(part, at, from, to);
+      from = ends[first - 1]! + LINE_END_BYTES;
     }
-    to = afterArgument(args, first + keyStep - 1);
+    to = ends[first + keyStep - 1]! + LINE_END_BYTES;
+    next = member + 1;
   }
-  copyBytes(buf, from, to, part, at);
+  buf.copy(part, at, from, to);
   return part;
 }
 
-function afterArgument(args: RequestArgs, index: number): number {
-  return args.ends[index]! + 2;
-}
-
-/** Copies `from[start, end)` to `to[at…]`; a loop beats the call for the few bytes of a key. Returns the length. */
-function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
-  const length = end - start;
-  if (length > LOOP_BYTES) from.copy(to, at, start, end);
-  else for (let i = 0; i < length; i++) to[at + i] = from[start + i]!;
-  return length;
-}
-
-const LOOP_BYTES = 48;
+/** `\r\n`. */
+const LINE_END_BYTES = 2;

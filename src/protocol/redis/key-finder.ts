@@ -18,8 +18,7 @@ export function findKeys(command: Command, args: RequestArgs, keys: KeyRanges): 
   if (command.keys === KEYS_MOVABLE) return findMovable(args, command.movable!, keys);
   const { firstKey, keyStep } = command;
   const last = command.lastKey < 0 ? args.count + command.lastKey : command.lastKey;
-  const { starts, ends } = args;
-  for (let i = firstKey; i <= last; i += keyStep) keys.add(starts[i]!, ends[i]!);
+  keys.addArguments(args, firstKey, last, keyStep);
   // MSET with a key that has no value.
   return keyStep > 1 && (last - firstKey + 1) % keyStep !== 0 ? KEYS_UNCLEAR : KEYS_FOUND;
 }

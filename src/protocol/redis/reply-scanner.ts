@@ -81,13 +81,9 @@ export class RedisReplyScanner implements ReplyScanner {
     while (at < end) {
       switch (this.state) {
         case TYPE: {
-          const next = wholeValueEnd(buf, at, end);
-          if (next === INCOMPLETE) {
-            if (!this.beginValue(buf[at++]!)) return MALFORMED;
-          } else {
-            at = next;
-            if (--this.valuesLeft === 0) return at;
-          }
+          at = this.readWholeValues(buf, at, end);
+          if (this.valuesLeft === 0) return at;
+          if (at < end && !this.beginValue(buf[at++]!)) return MALFORMED;
           break;
         }
         case LINE: {
@@ -131,6 +127,20 @@ export class RedisReplyScanner implements ReplyScanner {
       }
     }
     return INCOMPLETE;
+  }
+
+  /** Jumps over the values that the fast path takes. Returns the position of the first that it does not. */
+  private readWholeValues(buf: Buffer, start: number, end: number): number {
+    let { valuesLeft } = this;
+    let at = start;
+    while (valuesLeft > 0) {
+      const next = wholeValueEnd(buf, at, end);
+      if (next === INCOMPLETE) break;
+      at = next;
+      valuesLeft--;
+    }
+    this.valuesLeft = valuesLeft;
+    return at;
   }
 
   private beginValue(type: number): boolean {

@@ -69,13 +69,28 @@ export class KeyRanges {
   ends = new Int32Array(INITIAL_ARGUMENTS);
 
   add(start: number, end: number): void {
-    if (this.count === this.starts.length) {
-      this.starts = doubled(this.starts);
-      this.ends = doubled(this.ends);
-    }
+    if (this.count === this.starts.length) this.grow();
     this.starts[this.count] = start;
     this.ends[this.count] = end;
     this.count++;
+  }
+
+  /** Adds every `step`th argument from `first` to `last`. */
+  addArguments(args: RequestArgs, first: number, last: number, step: number): void {
+    let { count } = this;
+    while (count + (last - first) / step >= this.starts.length) this.grow();
+    const { starts, ends } = this;
+    for (let i = first; i <= last; i += step) {
+      starts[count] = args.starts[i]!;
+      ends[count] = args.ends[i]!;
+      count++;
+    }
+    this.count = count;
+  }
+
+  private grow(): void {
+    this.starts = doubled(this.starts);
+    this.ends = doubled(this.ends);
   }
 }
 

@@ -67,6 +67,21 @@ test('gat matches keys, not its expiry time', () => {
   assert.equal(merge('gat 60 60 a\r\n', [value('a') + END, value('60') + END], [1, 0]), value('60') + value('a') + END);
 });
 
+test('10,000 keys over 7 servers, a fifth of them not there', () => {
+  const keys = Array.from({ length: 10_000 }, (_, i) => `key:${i}`);
+  const owners = keys.map((_, i) => (i * i) % 7);
+  const values = keys.map((key, i) => (i % 5 === 0 ? '' : value(key)));
+  const parts = Array.from({ length: 7 }, (_, p) => values.filter((_value, i) => owners[i] === p).join('') + END);
+  assert.equal(merge(`get ${keys.join(' ')}\r\n`, parts, owners), values.join('') + END);
+});
+
+test('a key that is the beginning or the end of the one in the reply is another', () => {
+  const asked = 'SERVER_ERROR a server answered with a key that it was not asked for\r\n';
+  assert.equal(merge('get a b\r\n', [value('aa') + END, END], [0, 1]), asked);
+  assert.equal(merge('get aa b\r\n', [value('a') + END, END], [0, 1]), asked);
+  assert.equal(merge('get b a\r\n', [END, value('a\x01') + END], [0, 1]), asked);
+});
+
 test('large values are handed on without a copy', () => {
   const parser = memcachedProtocol.createParser(OPTIONS);
   const request = bytes('get a b\r\n');

@@ -416,6 +416,8 @@ test('a fragment asks for its members with the name and expiry time of the reque
   assert.equal(fragmentOf('get a bb  ccc \r\n', 0, 2), 'get a ccc\r\n');
   assert.equal(fragmentOf('gets a bb  ccc\n', 1), 'gets bb\r\n');
   assert.equal(fragmentOf('gat  60 a bb\r\n', 1), 'gat 60 bb\r\n');
+  assert.equal(fragmentOf('gat 60 a bb c  dd e\r\n', 0, 1, 3, 4), 'gat 60 a bb dd e\r\n');
+  assert.equal(fragmentOf('get a bb c  dd\te\rf g\r\n', 1, 2, 3, 4), 'get bb c dd\te\rf g\r\n');
   assert.equal(
     fragmentOf(`gats 0 ${manyKeys.join(' ')}`.slice(0, 2000).concat('\r\n'), 0, 1),
     'gats 0 key:0 key:1\r\n',
