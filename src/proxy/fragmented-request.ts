@@ -1,3 +1,4 @@
+import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, type Block, takeBlock } from '../core/block.ts';
 import type { FailureReason } from '../core/failure.ts';
 import type { ReplyOut, ReplySink, ReplySource, Request } from '../core/request.ts';
 import type { Coalescer } from '../protocol/protocol.ts';
@@ -12,10 +13,15 @@ export interface FragmentParent {
 }
 
 const NO_PART = Buffer.alloc(0);
+/** Parts that are likely to fill less than this of a block are kept outside: a request that waits holds no more. */
+const BLOCK_SHARE_MIN = 1 / 4;
 
 /**
  * A request that was split over servers: collects the replies of its fragments and settles when the last one is in,
  * also when an earlier one failed, so that nothing of it is still going on when the client reads the reply.
+ *
+ *   reply in one piece ─▶ block, beside the others ─┐
+ *   in several, or there is no room ─▶ fragment ────┴─▶ parts ─▶ merged
  */
 export class FragmentedRequest implements ReplySink, ReplySource {
   private readonly parent: FragmentParent;
@@ -25,6 +31,9 @@ export class FragmentedRequest implements ReplySink, ReplySource {
   private readonly parts: Buffer[];
   private remaining: number;
   private failure: FailureReason | null = null;
+  /** The memory of the parts that came in one piece: they need it until they are merged, and then others do. */
+  private block: Block | null = null;
+  private blockUsed = 0;
 
   /** `request` is the client's; `owners[i]` is the fragment of key i, and empty when all servers get the whole. */
   constructor(parent: FragmentParent, request: Request, coalescer: Coalescer, owners: Int32Array, count: number) {
@@ -37,16 +46,28 @@ export class FragmentedRequest implements ReplySink, ReplySource {
     request.source = this;
   }
 
-  onReply(fragment: Request, buf: Buffer, start: number, end: number, isLast: boolean): void {
+  onReply(
+    fragment: Request,
+    buf: Buffer,
+    start: number,
+    end: number,
+    isLast: boolean,
+    block: Block | null = null,
+  ): void {
     if (this.isAbandoned) {
       fragment.dropHeld();
-    } else {
-      fragment.hold(buf, start, end);
-      this.parent.onPart(this.request, end - start);
+      if (isLast) this.partDone();
+      return;
     }
-    if (!isLast) return;
-    this.parts[fragment.part] = fragment.takeHeld();
-    this.partDone();
+    const size = end - start;
+    if (isLast && fragment.heldBytes === 0 && this.hasRoom(size)) {
+      this.parts[fragment.part] = this.store(buf, start, end);
+    } else {
+      fragment.hold(buf, start, end, block);
+      if (isLast) this.parts[fragment.part] = fragment.takeHeld();
+    }
+    this.parent.onPart(this.request, size);
+    if (isLast) this.partDone();
   }
 
   onFailure(fragment: Request, reason: FailureReason): void {
@@ -56,17 +77,44 @@ export class FragmentedRequest implements ReplySink, ReplySource {
   }
 
   writeReply(out: ReplyOut): void {
-    this.coalescer.merge(this.parts, this.owners, out);
+    const { block } = this;
+    if (block === null) {
+      this.coalescer.merge(this.parts, this.owners, out);
+      return;
+    }
+    this.coalescer.merge(this.parts, this.owners, new OutOfBlock(out, block));
+    this.drop();
   }
 
   /** Fragments may still be waited for, for ever even. */
   drop(): void {
     this.parts.fill(NO_PART);
+    this.block?.release();
+    this.block = null;
   }
 
   /** Nobody will read the merged reply: the client left, or a fragment failed. */
   private get isAbandoned(): boolean {
     return this.request.sink === null || this.failure !== null;
+  }
+
+  /** There is a block with room for a part of `size` bytes; it is made as large as those still to come are likely to need. */
+  private hasRoom(size: number): boolean {
+    const { block } = this;
+    if (block !== null) return size <= block.bytes.length - this.blockUsed;
+    const likely = size * this.remaining;
+    if (likely < BLOCK_MIN_BYTES * BLOCK_SHARE_MIN || likely > BLOCK_MAX_BYTES) return false;
+    this.block = takeBlock(likely);
+    this.blockUsed = 0;
+    return true;
+  }
+
+  /** Copies a part into the block. */
+  private store(buf: Buffer, start: number, end: number): Buffer {
+    const { bytes } = this.block as Block;
+    const from = this.blockUsed;
+    this.blockUsed += buf.copy(bytes, from, start, end);
+    return bytes.subarray(from, this.blockUsed);
   }
 
   private partDone(): void {
@@ -76,5 +124,26 @@ export class FragmentedRequest implements ReplySink, ReplySource {
       return;
     }
     this.parent.onCoalesced(this.request);
+  }
+}
+
+/** Takes what is merged from parts some of which lie in a block, whose memory is used again. */
+class OutOfBlock implements ReplyOut {
+  private readonly out: ReplyOut;
+  private readonly block: Block;
+
+  constructor(out: ReplyOut, block: Block) {
+    this.out = out;
+    this.block = block;
+  }
+
+  append(buf: Buffer, start: number, end: number): void {
+    this.out.append(buf, start, end);
+  }
+
+  appendOwned(bytes: Buffer): void {
+    const { block } = this;
+    if (bytes.buffer === block.bytes.buffer) this.out.append(bytes, 0, bytes.length, block);
+    else this.out.appendOwned(bytes);
   }
 }

@@ -27,17 +27,19 @@ export interface RequestOrigin extends ReplySink, FragmentParent {
 
 const NO_OWNERS = new Int32Array(0);
 const NO_BACKEND = -1;
+const MEMBERS_MIN = 64;
 
 /** Sends what the parser has just read to the servers it belongs to. One per pool and worker. */
 export class Router {
   private readonly pool: Pool;
   private readonly protocol: Protocol;
   private readonly sendsToFirstKey: boolean;
-  /** Scratch: fragment of each backend, and its reverse. */
+  /** Scratch: part of each backend, and its reverse; the keys of each part, and how many they are. */
   private readonly partOfBackend: Int32Array;
   private readonly backendOfPart: Int32Array;
-  private readonly partEnds: Int32Array;
-  private members = new Int32Array(64);
+  private readonly members: Int32Array[] = [];
+  private readonly memberCounts: Int32Array;
+  private readonly owners = new OwnersMemory();
 
   /** `sendsToFirstKey`: a command that can't be split goes where its first key is, right or wrong (as in twemproxy). */
   constructor(pool: Pool, protocol: Protocol, sendsToFirstKey: boolean) {
@@ -46,7 +48,7 @@ export class Router {
     this.sendsToFirstKey = sendsToFirstKey;
     this.partOfBackend = new Int32Array(pool.backends.length);
     this.backendOfPart = new Int32Array(pool.backends.length);
-    this.partEnds = new Int32Array(pool.backends.length);
+    this.memberCounts = new Int32Array(pool.backends.length);
   }
 
   /**
@@ -148,7 +150,7 @@ export class Router {
     this.forward(origin, parser, backend, buf, start, end, block);
   }
 
-  /** One fragment per server that owns a key of the request. Without allocation as long as it is a single one. */
+  /** One fragment per server that owns a key of the request; the request itself when it is a single one. */
   private split(
     origin: RequestOrigin,
     parser: RequestParser,
@@ -157,18 +159,13 @@ export class Router {
     end: number,
     block: Block | null,
   ): void {
-    const { partOfBackend, backendOfPart, partEnds } = this;
-    const { keyCount } = parser;
-    const first = this.pickKey(parser, buf, 0);
-    if (keyCount === 1) {
-      this.forward(origin, parser, first, buf, start, end, block);
-      return;
-    }
-    const owners = new Int32Array(keyCount);
+    const { pool, partOfBackend, backendOfPart, members, memberCounts } = this;
+    const { keyCount, keyStarts, keyEnds } = parser;
+    const owners = this.owners.take(keyCount);
     partOfBackend.fill(-1);
     let parts = 0;
     for (let i = 0; i < keyCount; i++) {
-      const backend = i === 0 ? first : this.pickKey(parser, buf, i);
+      const backend = pool.pick(buf, keyStarts[i] as number, keyEnds[i] as number);
       if (backend === NO_BACKEND) {
         this.forward(origin, parser, NO_BACKEND, buf, start, end, block);
         return;
@@ -178,45 +175,37 @@ export class Router {
         part = parts++;
         partOfBackend[backend] = part;
         backendOfPart[part] = backend;
-        partEnds[part] = 0;
+        memberCounts[part] = 0;
       }
       owners[i] = part;
-      (partEnds[part] as number)++;
+      const count = (memberCounts[part] as number)++;
+      const keys = members[part];
+      if (keys !== undefined && count < keys.length) keys[count] = i;
+      else this.addMember(part, count, i);
     }
     if (parts === 1) {
-      this.forward(origin, parser, first, buf, start, end, block);
+      this.forward(origin, parser, backendOfPart[0] as number, buf, start, end, block);
       return;
     }
-    this.groupMembers(owners, parts);
+    this.owners.keep(keyCount);
     const request = this.enqueue(origin, parser);
     const whole = new FragmentedRequest(origin, request, parser.coalescer, owners, parts);
-    this.pool.stats.fragments += parts;
-    let from = 0;
+    pool.stats.fragments += parts;
     for (let part = 0; part < parts; part++) {
-      const to = partEnds[part] as number;
-      const bytes = parser.fragment(buf, start, end, this.members.subarray(from, to), to - from);
+      const bytes = parser.fragment(buf, start, end, members[part] as Int32Array, memberCounts[part] as number);
       const fragment = new Request(whole, parser.replyKind);
       fragment.part = part;
       this.send(fragment, backendOfPart[part] as number, origin, bytes, 0, bytes.length, 0, 0, null);
-      from = to;
     }
   }
 
-  /** Fills `members` with the key indexes of part 0, then of part 1, …; turns the counts in `partEnds` into ends. */
-  private groupMembers(owners: Int32Array, parts: number): void {
-    const { partEnds } = this;
-    if (this.members.length < owners.length) this.members = new Int32Array(owners.length * 2);
-    let begin = 0;
-    for (let part = 0; part < parts; part++) {
-      const count = partEnds[part] as number;
-      partEnds[part] = begin;
-      begin += count;
-    }
-    for (let i = 0; i < owners.length; i++) {
-      const part = owners[i] as number;
-      this.members[partEnds[part] as number] = i;
-      (partEnds[part] as number)++;
-    }
+  /** Puts key `key` at `index` of a part's keys, where there is no room yet. */
+  private addMember(part: number, index: number, key: number): void {
+    const keys = new Int32Array(Math.max(MEMBERS_MIN, index * 2));
+    const old = this.members[part];
+    if (old !== undefined) keys.set(old);
+    keys[index] = key;
+    this.members[part] = keys;
   }
 
   /** The same request to every server of the pool that is in the ring. */
@@ -246,3 +235,29 @@ export class Router {
     }
   }
 }
+
+/**
+ * Memory for the owners of keys, in slabs, as `Buffer.allocUnsafe` has them: a typed array of its own for each request
+ * would cost several times a view of one. A slab is the collector's once the last request of it is.
+ */
+class OwnersMemory {
+  private slab = new Int32Array(OWNERS_SLAB);
+  private used = 0;
+
+  /** Room for `count` owners, which is another's with the next call unless `keep` comes first. */
+  take(count: number): Int32Array {
+    if (count > OWNERS_SLAB / 4) return new Int32Array(count);
+    if (this.used + count > OWNERS_SLAB) {
+      this.slab = new Int32Array(OWNERS_SLAB);
+      this.used = 0;
+    }
+    return this.slab.subarray(this.used, this.used + count);
+  }
+
+  keep(count: number): void {
+    if (count <= OWNERS_SLAB / 4) this.used += count;
+  }
+}
+
+/** 32 KiB. */
+const OWNERS_SLAB = 8192;

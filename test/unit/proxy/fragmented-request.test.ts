@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type Block, dropFreeBlocks, freeBlockBytes, takeBlock } from '../../../src/core/block.ts';
 import type { FailureReason } from '../../../src/core/failure.ts';
 import { type ReplySink, Request } from '../../../src/core/request.ts';
 import type { Coalescer } from '../../../src/protocol/protocol.ts';
@@ -112,4 +113,89 @@ test('what it keeps goes with a client that leaves, though fragments are still w
   assert.deepEqual(merged, ['010:,']);
   reply(1, 'late');
   assert.deepEqual(parent.settled, []);
+});
+
+const BLOCK_BYTES = 16 * 1024;
+/** Large enough that two of them are worth a block. */
+const PART_BYTES = 3000;
+const part = (letter: string): string => letter.repeat(PART_BYTES);
+
+test('parts in one piece share a block, which is free again once they are merged', () => {
+  dropFreeBlocks();
+  const { parent, reply } = fragmented(3);
+  reply(2, part('c'));
+  reply(0, part('a'));
+  assert.equal(freeBlockBytes(), 0);
+  reply(1, part('b'));
+  assert.deepEqual(parent.settled, [`010:${part('a')},${part('b')},${part('c')}`]);
+  assert.equal(freeBlockBytes(), BLOCK_BYTES);
+});
+
+test('a part that the block has no room for, or that comes in pieces, is kept outside', () => {
+  dropFreeBlocks();
+  const { parent, reply } = fragmented(3);
+  reply(0, part('a'));
+  reply(1, part('b').repeat(5));
+  reply(2, 'c', false);
+  reply(2, part('c'));
+  assert.deepEqual(parent.settled, [`010:${part('a')},${part('b').repeat(5)},c${part('c')}`]);
+  assert.equal(freeBlockBytes(), BLOCK_BYTES);
+});
+
+test('small parts are not worth a block', () => {
+  dropFreeBlocks();
+  const { reply } = fragmented(2);
+  reply(0, 'a');
+  reply(1, part('b'));
+  assert.equal(freeBlockBytes(), 0);
+});
+
+test('the block of a client that leaves, or of a request that fails, is free at once', () => {
+  dropFreeBlocks();
+  const left = fragmented(2);
+  left.reply(0, part('a'));
+  left.request.sink = null;
+  left.request.dropHeld();
+  assert.equal(freeBlockBytes(), BLOCK_BYTES);
+  left.reply(1, part('b'));
+  assert.equal(freeBlockBytes(), BLOCK_BYTES, 'and not taken again');
+
+  const failed = fragmented(2);
+  failed.reply(0, part('a'));
+  failed.fail(1, 'timed_out');
+  failed.request.dropHeld();
+  assert.equal(freeBlockBytes(), BLOCK_BYTES);
+});
+
+test('a part that goes out as it is takes its block along', () => {
+  dropFreeBlocks();
+  const passingOn: Coalescer = { merge: (parts, _owners, out) => parts.forEach(bytes => void out.appendOwned(bytes)) };
+  const request = new Request(null, 0);
+  const parent = new Parent();
+  request.sink = parent;
+  const whole = new FragmentedRequest(parent, request, passingOn, Int32Array.of(0, 1), 2);
+  const sent: { text: string; block: Block | null }[] = [];
+  parent.onCoalesced = () =>
+    request.releaseTo({
+      append: (buf, start, end, block = null) => {
+        block?.retain();
+        sent.push({ text: buf.toString('latin1', start, end), block });
+      },
+      appendOwned: bytes => sent.push({ text: bytes.toString('latin1'), block: null }),
+    });
+  const texts = [part('a'), part('b').repeat(5)];
+  texts.forEach((text, index) => {
+    const fragment = new Request(whole, 0);
+    fragment.part = index;
+    whole.onReply(fragment, Buffer.from(text), 0, text.length, true);
+  });
+  assert.deepEqual(
+    sent.map(({ text }) => text),
+    texts,
+  );
+  assert.deepEqual([sent[0]?.block === null, sent[1]?.block], [false, null]);
+  assert.equal(freeBlockBytes(), 0, 'still referred to');
+  sent[0]?.block?.release();
+  assert.equal(freeBlockBytes(), BLOCK_BYTES);
+  assert.equal(takeBlock(1), sent[0]?.block);
 });
