@@ -6,6 +6,9 @@ const POINTS_PER_DIGEST = 4;
 
 /** Bounds the guide at 1 Mi entries; up to there it has at least one entry per point. */
 const MAX_GUIDE_BITS = 20;
+/** It has eight and more as long as that makes no more than 64 Ki entries: then few of them have a point inside. */
+const FINER_BITS = 3;
+const MAX_FINER_BITS = 16;
 
 /**
  * The continuum: points on the circle of u32 hashes, each owned by a server. A hash belongs to the first point at or
@@ -22,6 +25,8 @@ export class KetamaRing {
   readonly owners: Uint32Array;
   /** `guide[hash >>> guideShift]`: the first point at or after the least hash with these leading bits. */
   private readonly guide: Uint32Array;
+  /** At the same index: the owner of all hashes with these leading bits; -1 when they have several. */
+  private readonly soleOwners: Int32Array;
   private readonly guideShift: number;
 
   constructor(servers: readonly RingServer[], live?: readonly boolean[]) {
@@ -34,13 +39,17 @@ export class KetamaRing {
       this.points[i] = Math.floor(packed / MAX_RING_SERVERS);
       this.owners[i] = ordered[packed % MAX_RING_SERVERS]!;
     }
-    const guideBits = Math.min(MAX_GUIDE_BITS, Math.max(1, Math.ceil(Math.log2(sorted.length))));
+    const pointBits = Math.min(MAX_GUIDE_BITS, Math.max(1, Math.ceil(Math.log2(sorted.length))));
+    const guideBits = Math.max(pointBits, Math.min(pointBits + FINER_BITS, MAX_FINER_BITS));
     this.guideShift = 32 - guideBits;
     this.guide = guideTo(this.points, guideBits);
+    this.soleOwners = soleOwners(this.guide, this.owners);
   }
 
   /** Index into the servers given of the owner of `hash` (u32); -1 when none is alive. */
   pick(hash: number): number {
+    const owner = this.soleOwners[hash >>> this.guideShift]!;
+    if (owner >= 0) return owner;
     return this.points.length === 0 ? -1 : this.owners[this.pointOf(hash)]!;
   }
 
@@ -87,6 +96,17 @@ function guideTo(points: Uint32Array, bits: number): Uint32Array {
     guide[prefix] = i;
   }
   return guide;
+}
+
+/** For each entry of the guide, the owner of all hashes with these leading bits, or -1. */
+function soleOwners(guide: Uint32Array, owners: Uint32Array): Int32Array {
+  const sole = new Int32Array(guide.length).fill(-1);
+  for (let prefix = 0; prefix + 1 < guide.length; prefix++) {
+    const first = guide[prefix]!;
+    // Without a point inside, all its hashes go to the first one after it; past the last point there is none.
+    if (first === guide[prefix + 1] && first < owners.length) sole[prefix] = owners[first]!;
+  }
+  return sole;
 }
 
 /** How many digests, of four points each, a server of that weight puts on the ring. */
