@@ -24,6 +24,9 @@ export interface StreamHandle {
 
 /** A bound TCP or Pipe handle. */
 export interface ServerHandle {
+  readonly fd: number;
+  /** Makes it a handle of the socket with this descriptor. */
+  open(descriptor: number): number;
   onconnection: (status: number, client: StreamHandle) => void;
   listen(backlog: number): number;
   close(): void;

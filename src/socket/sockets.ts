@@ -11,6 +11,8 @@ export type ListenHandle = object;
 export interface ListenerOptions {
   readonly tcpKeepalive: boolean;
   readonly backlog: number;
+  /** Makes another descriptor of the same socket, or -1; null where that can't be done. */
+  readonly duplicate: ((descriptor: number) => number) | null;
 }
 
 /** Accepts until it is closed. */
@@ -36,6 +38,10 @@ export interface ConnectListener {
   onRefused(errorCode: string): void;
 }
 
+/** libuv accepts one connection for each descriptor and turn of the event loop: so many are accepted in one turn. */
+export const ACCEPTS_PER_TURN = 3;
+/** TCPConstants.SERVER and PipeConstants.SERVER. */
+const SERVER_HANDLE = 1;
 /** Probes of a silent TCP connection begin after so long; they find a peer that vanished. */
 const KEEPALIVE_DELAY_MS = 60_000;
 
@@ -69,20 +75,42 @@ export async function listenOn(
 
 function listenDirectly(
   handle: ServerHandle,
-  { tcpKeepalive, backlog }: ListenerOptions,
+  { tcpKeepalive, backlog, duplicate }: ListenerOptions,
   accept: (socket: StreamSocket) => void,
   onError: (error: Error) => void,
 ): Listener {
   // Accepted sockets inherit both (Linux, BSD): two system calls less for each client.
   handle.setNoDelay?.(true);
   if (tcpKeepalive) handle.setKeepAlive?.(true, KEEPALIVE_DELAY_MS / 1000);
-  handle.onconnection = (status, client) => {
-    if (status === 0) accept(new DirectSocket(client));
-    else onError(systemError(status, 'accept'));
+  const handles = duplicate === null ? [handle] : [handle, ...duplicatesOf(handle, duplicate)];
+  const close = () => {
+    for (const each of handles) each.close();
   };
-  const status = handle.listen(backlog);
-  if (status !== 0) throw systemError(status, 'listen');
-  return handle;
+  for (const each of handles) {
+    each.onconnection = (status, client) => {
+      if (status === 0) accept(new DirectSocket(client));
+      else onError(systemError(status, 'accept'));
+    };
+    const status = each.listen(backlog);
+    if (status === 0) continue;
+    close();
+    throw systemError(status, 'listen');
+  }
+  return { close };
+}
+
+/** Further handles of the same socket; none where the system refuses. */
+function duplicatesOf(handle: ServerHandle, duplicate: (descriptor: number) => number): ServerHandle[] {
+  const Handle = handle.constructor as new (type: number) => ServerHandle;
+  const handles: ServerHandle[] = [];
+  while (handles.length < ACCEPTS_PER_TURN - 1) {
+    const descriptor = duplicate(handle.fd);
+    if (descriptor < 0) break;
+    const another = new Handle(SERVER_HANDLE);
+    if (another.open(descriptor) !== 0) break;
+    handles.push(another);
+  }
+  return handles;
 }
 
 /**
@@ -140,8 +168,8 @@ export function connectSocket(address: Address, listener: ConnectListener): Conn
 }
 
 /** Of a socket that is connected and from which nothing was read: a direct one takes its handle away from it. */
-export function streamSocket(socket: Socket): StreamSocket {
-  if (!areSocketsDirect) return new NetSocket(socket);
+export function streamSocket(socket: Socket, isDirect = areSocketsDirect): StreamSocket {
+  if (!isDirect) return new NetSocket(socket);
   const shell = socket as unknown as { _handle: StreamHandle | null };
   const handle = shell._handle as StreamHandle;
   shell._handle = null;
