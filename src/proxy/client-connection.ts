@@ -64,6 +64,8 @@ export class ClientConnection
   implements RequestOrigin, RequestConsumer, SocketReader, OutboxOwner, TurnTask, MemoryHolder
 {
   readonly id: number;
+  /** Among the host's clients; the host's. */
+  place = 0;
   private readonly host: ClientHost;
   private readonly socket: StreamSocket;
   private readonly session: Session;

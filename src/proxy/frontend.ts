@@ -66,7 +66,11 @@ export class Frontend implements ClientHost {
   private readonly pool: Pool;
   private options: FrontendOptions;
   private parserOptions: ParserOptions;
-  private readonly clients = new Set<ClientConnection>();
+  /**
+   * Each knows its place. Not a Set: the tables that one grows out of stay linked to their successors and to what was in
+   * them, and so would keep every client that ever left until the old generation is collected.
+   */
+  private readonly clients: ClientConnection[] = [];
   private listener: Listener | null = null;
   private isDraining = false;
   private drainTimer: NodeJS.Timeout | null = null;
@@ -142,9 +146,14 @@ export class Frontend implements ClientHost {
   }
 
   removeClient(client: ClientConnection): void {
-    this.clients.delete(client);
+    const { clients } = this;
+    const last = clients.pop() as ClientConnection;
+    if (last !== client) {
+      clients[client.place] = last;
+      last.place = client.place;
+    }
     this.admission.leave();
-    if (this.isDraining && this.clients.size === 0) this.drained();
+    if (this.isDraining && clients.length === 0) this.drained();
   }
 
   /**
@@ -164,7 +173,7 @@ export class Frontend implements ClientHost {
     this.isDraining = true;
     this.watchIdle(0);
     this.listener?.close();
-    if (this.clients.size === 0) return;
+    if (this.clients.length === 0) return;
     const startedAtMs = this.clock.refresh();
     this.drainTimer = setInterval(() => this.letGoOfQuiet(startedAtMs), DRAIN_LOOK_MS);
     await gone;
@@ -201,9 +210,8 @@ export class Frontend implements ClientHost {
 
   /** Cuts off the clients that are left; returns their number. */
   destroyClients(): number {
-    const { size } = this.clients;
     for (const client of this.clients) client.destroy();
-    return size;
+    return this.clients.length;
   }
 
   readonly eachHolder: HolderWalk = visit => {
@@ -233,7 +241,9 @@ export class Frontend implements ClientHost {
   }
 
   private admit(socket: StreamSocket): void {
-    this.clients.add(new ClientConnection(this.nextClientId(), socket, this));
+    const client = new ClientConnection(this.nextClientId(), socket, this);
+    client.place = this.clients.length;
+    this.clients.push(client);
   }
 
   private turnAway(socket: StreamSocket): void {

@@ -26,7 +26,6 @@ export class DirectSocket implements StreamSocket {
 
   constructor(handle: StreamHandle) {
     this.handle = handle;
-    handle.owner = this;
   }
 
   get descriptor(): number {
@@ -41,7 +40,7 @@ export class DirectSocket implements StreamSocket {
 
   start(reader: SocketReader): void {
     this.reader = reader;
-    this.handle.onread = onHandleRead;
+    this.handle.onread = () => this.received(binding.state[binding.readResult] as number);
     this.handle.useUserBuffer(sharedBuffer);
     this.resume();
   }
@@ -80,11 +79,13 @@ export class DirectSocket implements StreamSocket {
   destroy(): void {
     if (this.isDestroyed) return;
     this.isDestroyed = true;
-    this.handle.close(onHandleClosed);
+    this.handle.close();
+    // When whoever calls is done.
+    void Promise.resolve().then(() => this.closed());
   }
 
   /** `result`: bytes read, or a negative errno. Returns where the next bytes go; undefined: where the last ones did. */
-  received(result: number): Buffer | undefined {
+  private received(result: number): Buffer | undefined {
     const reader = this.reader as SocketReader;
     if (result > 0) {
       if (this.isDestroyed) return undefined;
@@ -107,7 +108,7 @@ export class DirectSocket implements StreamSocket {
     else if (!this.isDestroyed) this.reader?.onTaken();
   }
 
-  closed(): void {
+  private closed(): void {
     this.reader?.onClosed(this.errorCode);
     this.closeListener?.();
     this.closeListener = null;
@@ -138,16 +139,6 @@ export class DirectSocket implements StreamSocket {
     this.errorCode = getSystemErrorName(errno);
     this.destroy();
   }
-}
-
-// One function for all sockets each: a closure per socket is memory that an idle client need not cost.
-
-function onHandleRead(this: StreamHandle): Buffer | undefined {
-  return (this.owner as DirectSocket).received(binding.state[binding.readResult] as number);
-}
-
-function onHandleClosed(this: StreamHandle): void {
-  (this.owner as DirectSocket).closed();
 }
 
 function onWriteEnded(this: WriteRequest, status: number): void {

@@ -4,10 +4,14 @@
  * missing the data path runs on net.Socket (see docs/decisions/direct-sockets.md).
  */
 
-/** A TCP or Pipe handle that is connected. */
+/**
+ * A TCP or Pipe handle that is connected. It must not be given properties of ours, nor `close` a callback (which becomes
+ * one): V8 collects only unmodified wrappers of native objects with the young generation, others, and all they refer to,
+ * grow old first. With a connection per request that was a fifth of the worker's time.
+ */
 export interface StreamHandle {
   readonly fd: number;
-  onread: (this: StreamHandle) => Buffer | undefined;
+  onread: () => Buffer | undefined;
   /** Reads go into `buf` until `onread` returns another. Only its address is kept: the caller keeps it alive. */
   useUserBuffer(buf: Buffer): void;
   readStart(): number;
@@ -16,10 +20,9 @@ export interface StreamHandle {
   writeBuffer(request: null, bytes: Buffer): number | WriteRequest;
   writev(request: null, pieces: Buffer[], areBuffers: true): number | WriteRequest;
   shutdown(request: object): number;
-  close(closed?: (this: StreamHandle) => void): void;
+  /** Stops reading at once; writes that wait end with ECANCELED. */
+  close(): void;
   getpeername?(out: { address?: string; port?: number }): number;
-  /** Ours: whose handle it is. */
-  owner?: unknown;
 }
 
 /** A bound TCP or Pipe handle. */
