@@ -24,6 +24,8 @@ export class Block {
 
   /** `bytes[0, length)`. Small lengths come again and again, so the views of them are kept. */
   prefix(length: number): Buffer {
+    // A long one is rare to come again, and a view that is replaced has grown old.
+    if (length > KEPT_PREFIX_MAX_BYTES) return this.bytes.subarray(0, length);
     if (this.prefixes === null) this.prefixes = new Array<Buffer>(KEPT_PREFIXES).fill(this.bytes);
     const slot = length & (KEPT_PREFIXES - 1);
     const kept = this.prefixes[slot]!;
@@ -52,6 +54,7 @@ export class Block {
 }
 
 const KEPT_PREFIXES = 32;
+const KEPT_PREFIX_MAX_BYTES = 512;
 /** Sizes are the powers of two from 16 KiB to 2 MiB: a value of 1 MiB is never alone. */
 const SMALLEST_SHIFT = 14;
 const CLASSES = 8;
