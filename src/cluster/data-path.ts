@@ -1,6 +1,7 @@
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients } from '../config/open-files.ts';
+import { trimFreeBlocks } from '../core/block.ts';
 import { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { MemoryCeiling } from '../core/memory-ceiling.ts';
@@ -28,6 +29,8 @@ const TICK_MIN_MS = 5;
 const TICK_MAX_MS = 100;
 /** Let in however few open files there are. */
 const CLIENTS_MIN = 16;
+/** Memory that nobody has needed for so long goes back to the system. */
+const TRIM_PERIOD_MS = 1000;
 const NONE_DOWN: ReadonlyMap<string, string> = new Map();
 
 /** Both sides of one pool. */
@@ -78,6 +81,7 @@ export class DataPath {
         frontend.eachHolder(visit);
       }
     });
+    setInterval(trimFreeBlocks, TRIM_PERIOD_MS).unref();
     const { memory, room } = this;
     this.frontendHost = { systemCalls, memory, room, nextClientId: () => ++this.clients, ...office };
   }

@@ -2,11 +2,11 @@
  * Memory for bytes on their way, in blocks that are used again: a fresh 1 MB buffer for each large value would cost
  * more in page faults than the copy into it.
  *
- *   takeBlock ─▶ 1 reference ─ retain ─▶ 2 ─ release ─▶ 1 ─ release ─▶ free list of its size, or the garbage collector
+ *   takeBlock ─▶ 1 reference ─ retain ─▶ 2 ─ release ─▶ 1 ─ release ─▶ free list of its size, or back to the system
  *
  * A block that nobody releases is collected like any object, so forgetting one costs time and nothing else. Releasing one
  * that is still read from or written to gives its bytes to somebody else: where a socket may yet write into a block, it
- * is left to the collector.
+ * is left to the collector. Free blocks that nobody needed for a while go back to the system, too.
  */
 export class Block {
   readonly bytes: Buffer;
@@ -46,6 +46,11 @@ export class Block {
     recycle(this);
   }
 
+  /** Gives its memory back to the system now, not when it is collected. Nothing may refer to it. */
+  discard(): void {
+    (this.bytes.buffer as ArrayBuffer).transfer(0);
+  }
+
   /** It is taken from the free list. */
   reuse(): this {
     this.references = 1;
@@ -61,25 +66,37 @@ const CLASSES = 8;
 export const BLOCK_MIN_BYTES = 1 << SMALLEST_SHIFT;
 export const BLOCK_MAX_BYTES = BLOCK_MIN_BYTES << (CLASSES - 1);
 /** Free blocks that a worker keeps, all sizes together. */
-export const FREE_BLOCKS_MAX_BYTES = 32 * 1024 * 1024;
+export const FREE_BLOCKS_MAX_BYTES = 128 * 1024 * 1024;
 
 const free: Block[][] = Array.from({ length: CLASSES }, () => []);
+/** Of each size, the fewest that were free since the last `trimFreeBlocks`: so many nobody has needed. */
+const idle = new Int32Array(CLASSES);
 let freeBytes = 0;
 
 /** A block of at least `bytes`, with one reference. Above 2 MiB it has exactly this size and is not used again. */
 export function takeBlock(bytes: number): Block {
   if (bytes > BLOCK_MAX_BYTES) return new Block(bytes);
   const index = classOf(bytes);
-  const block = free[index]!.pop();
+  const blocks = free[index]!;
+  const block = blocks.pop();
   if (block === undefined) return new Block(BLOCK_MIN_BYTES << index);
+  if (blocks.length < idle[index]!) idle[index] = blocks.length;
   freeBytes -= block.bytes.length;
   return block.reuse();
 }
 
-/** Leaves all free blocks to the garbage collector. */
+/** Gives the free blocks back to the system that nobody has needed since it was last called. */
+export function trimFreeBlocks(): void {
+  for (let index = 0; index < CLASSES; index++) {
+    discard(index, idle[index]!);
+    idle[index] = free[index]!.length;
+  }
+}
+
+/** Gives all free blocks back to the system. */
 export function dropFreeBlocks(): void {
-  for (const blocks of free) blocks.length = 0;
-  freeBytes = 0;
+  for (let index = 0; index < CLASSES; index++) discard(index, free[index]!.length);
+  idle.fill(0);
 }
 
 /** Bytes of the free blocks of this process. */
@@ -89,9 +106,20 @@ export function freeBlockBytes(): number {
 
 function recycle(block: Block): void {
   const { length } = block.bytes;
-  if (length > BLOCK_MAX_BYTES || freeBytes + length > FREE_BLOCKS_MAX_BYTES) return;
+  if (length > BLOCK_MAX_BYTES || freeBytes + length > FREE_BLOCKS_MAX_BYTES) {
+    block.discard();
+    return;
+  }
   freeBytes += length;
   free[classOf(length)]!.push(block);
+}
+
+/** `count` of those that were freed first. */
+function discard(index: number, count: number): void {
+  for (const block of free[index]!.splice(0, count)) {
+    freeBytes -= block.bytes.length;
+    block.discard();
+  }
 }
 
 function classOf(bytes: number): number {
