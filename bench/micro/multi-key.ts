@@ -162,7 +162,11 @@ class MultiKeyRequest {
 
   fragment(): void {
     const { parser, request } = this;
-    for (const list of this.members) sink ^= parser.fragment(request, 0, request.length, list, list.length).length;
+    for (const list of this.members) {
+      const { block, length } = parser.fragment(request, 0, request.length, list, list.length);
+      sink ^= length;
+      block.release();
+    }
   }
 
   /** Parses it and sends its fragments. */

@@ -62,8 +62,11 @@ function fragmenting(count: number): (calls: number) => void {
   const members = Int32Array.from({ length: count / 2 }, (_, i) => i * 2);
   return calls => {
     parser.parse(session, request, 0, request.length);
-    for (let i = 0; i < calls; i++)
-      sink = (sink + parser.fragment(request, 0, request.length, members, members.length).length) | 0;
+    for (let i = 0; i < calls; i++) {
+      const { block, length } = parser.fragment(request, 0, request.length, members, members.length);
+      sink = (sink + length) | 0;
+      block.release();
+    }
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Block } from '../core/block.ts';
 import type { FailureReason } from '../core/failure.ts';
 import type { ReplyOut } from '../core/request.ts';
 
@@ -128,9 +129,15 @@ export interface RequestParser {
 
   /**
    * The request for a part of the keys of the request just parsed (ROUTE_SPLIT): of the keys
-   * `members[0, count)`, indexes in ascending order. The buffer is the caller's.
+   * `members[0, count)`, indexes in ascending order.
    */
-  fragment(buf: Buffer, start: number, end: number, members: Int32Array, count: number): Buffer;
+  fragment(buf: Buffer, start: number, end: number, members: Int32Array, count: number): Fragment;
+}
+
+/** A request in `block.bytes[0, length)`. The block's one reference is the caller's. */
+export interface Fragment {
+  readonly block: Block;
+  readonly length: number;
 }
 
 /**

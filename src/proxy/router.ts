@@ -192,10 +192,11 @@ export class Router {
     const whole = new FragmentedRequest(origin, request, parser.coalescer, owners, parts);
     pool.stats.fragments += parts;
     for (let part = 0; part < parts; part++) {
-      const bytes = parser.fragment(buf, start, end, members[part] as Int32Array, memberCounts[part] as number);
+      const own = parser.fragment(buf, start, end, members[part] as Int32Array, memberCounts[part] as number);
       const fragment = new Request(whole, parser.replyKind);
       fragment.part = part;
-      this.send(fragment, backendOfPart[part] as number, origin, bytes, 0, bytes.length, 0, 0, null);
+      this.send(fragment, backendOfPart[part] as number, origin, own.block.bytes, 0, own.length, 0, 0, own.block);
+      own.block.release();
     }
   }
 

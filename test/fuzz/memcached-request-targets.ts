@@ -1,6 +1,7 @@
 // The memcached request parser and its framer, held against each other and against a second reading of the same bytes.
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
 import { type ParserOptions, type RequestParser, ROUTE_LOCAL, ROUTE_SPLIT } from '../../src/protocol/protocol.ts';
+import { fragmentOf } from '../support/fragments.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { expectSame, feedClient, type ReadRequest } from './client-feed.ts';
 import { everyCut, expect, type FuzzTarget, quoted, randomCuts, randomOf } from './fuzz-target.ts';
@@ -101,7 +102,7 @@ function checkFragments(bytes: Buffer, parser: RequestParser, words: readonly st
   const keys = keysOf(words);
   const members = keys.map((_, i) => i).filter(() => random.chance(0.5));
   if (members.length === 0) members.push(0);
-  const fragment = parser.fragment(bytes, 0, bytes.length, new Int32Array([...members, 0]), members.length);
+  const fragment = fragmentOf(parser, bytes, 0, bytes.length, members);
   const want = [...words.slice(0, words.length - keys.length), ...members.map(i => keys[i]!)].join(' ');
   const text = fragment.toString('latin1');
   expect(text === `${want}\r\n`, () => `the fragment of ${members} is ${quoted(text)}`);

@@ -2,6 +2,7 @@
 import { type ParserOptions, ROUTE_LOCAL, ROUTE_SPLIT } from '../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import type { RedisSession } from '../../src/protocol/redis/session.ts';
+import { fragmentOf } from '../support/fragments.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { expectSame, feedClient, type ReadRequest } from './client-feed.ts';
 import { everyCut, expect, type FuzzTarget, quoted, randomCuts, randomOf } from './fuzz-target.ts';
@@ -92,7 +93,7 @@ function checkFragments(
   const members: number[] = [];
   for (let i = 0; i < keyCount; i++) if (random.chance(0.5)) members.push(i);
   if (members.length === 0) members.push(random.between(0, keyCount - 1));
-  const fragment = parser.fragment(bytes, 0, bytes.length, new Int32Array([...members, 0]), members.length);
+  const fragment = fragmentOf(parser, bytes, 0, bytes.length, members);
   const text = fragment.toString('latin1');
   const read = readRequest(text, 0, { maxRequestBytes: Number.POSITIVE_INFINITY, isLocked: false });
   expect(read.kind === 'request' && read.end === text.length, () => `a fragment is not one request: ${quoted(text)}`);

@@ -1,5 +1,7 @@
+import { takeBlock } from '../../core/block.ts';
 import {
   type Coalescer,
+  type Fragment,
   INCOMPLETE,
   type ParserOptions,
   type RequestParser,
@@ -142,7 +144,7 @@ export class MemcachedRequestParser implements RequestParser {
   }
 
   /** `get k1 k2\r\n` of the keys that are members; for gat and gats with the expiry time. */
-  fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Buffer {
+  fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Fragment {
     const { argStarts, argEnds, exptimeStart, exptimeEnd, command } = this.line;
     const name = command!.nameBytes;
     // Words are copied with the space before them; neighbours at once where there is no more than that between them.
@@ -151,7 +153,8 @@ export class MemcachedRequestParser implements RequestParser {
     let size = name.length + 2 + to - from;
     for (let i = 0; i < count; i++) size += 1 + argEnds[members[i]!]! - argStarts[members[i]!]!;
 
-    const out = Buffer.allocUnsafe(size);
+    const block = takeBlock(size);
+    const out = block.bytes;
     let at = name.copy(out, 0);
     for (let i = 0; i < count; i++) {
       const member = members[i]!;
@@ -165,7 +168,7 @@ export class MemcachedRequestParser implements RequestParser {
     at += buf.copy(out, at, from, to);
     out[at++] = CR;
     out[at] = LF;
-    return out;
+    return { block, length: size };
   }
 
   /** Answers every request by itself: a client that is closed on may go on waiting for what else it has asked. */

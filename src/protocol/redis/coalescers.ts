@@ -13,6 +13,10 @@ const RUN_FIELDS = 3;
 /** Requests with more keys have their own memory for runs. */
 const SCRATCH_KEYS = 4096;
 const scratchRuns = new Int32Array(SCRATCH_KEYS * RUN_FIELDS);
+/** Requests with more parts have their own memory for these. */
+const SCRATCH_PARTS = 256;
+const scratchCursors = new Int32Array(SCRATCH_PARTS);
+const scratchLeft = new Int32Array(SCRATCH_PARTS);
 
 const UNEXPECTED = errorReply('ERR servers answered the parts of this command in ways that do not fit together');
 const DIFFERENT = errorReply('ERR servers answered this command differently');
@@ -62,8 +66,9 @@ class ValuesCoalescer extends ErrorFirstCoalescer {
  * and nulls with one element per key. Each part is read once, from a cursor of its own.
  */
 function locateRuns(parts: readonly Buffer[], owners: Int32Array, runs: Int32Array): number {
-  const cursors = new Int32Array(parts.length);
-  const left = new Int32Array(parts.length);
+  const hasMany = parts.length > SCRATCH_PARTS;
+  const cursors = hasMany ? new Int32Array(parts.length) : scratchCursors;
+  const left = hasMany ? new Int32Array(parts.length) : scratchLeft;
   for (let p = 0; p < parts.length; p++) {
     const part = parts[p]!;
     if (part[0] !== STAR) return -1;

@@ -1,8 +1,10 @@
+import { takeBlock } from '../../core/block.ts';
+import type { Fragment } from '../protocol.ts';
 import type { RequestArgs } from './request-args.ts';
 
 /**
  * The part of a multi-key request that has only the keys `members[0, count)`, with the `keyStep - 1` arguments after
- * each (MSET's values): `*k\r\n`, the command's name as the client wrote it, the keys. One buffer of exact size.
+ * each (MSET's values): `*k\r\n`, the command's name as the client wrote it, the keys.
  *
  * Arguments are copied with their headers, runs of neighbours at once:
  *
@@ -16,7 +18,7 @@ export function buildFragment(
   count: number,
   firstKey: number,
   keyStep: number,
-): Buffer {
+): Fragment {
   const { ends } = args;
   const head = `*${firstKey + count * keyStep}\r\n`;
   const nameEnd = ends[firstKey - 1]! + LINE_END_BYTES;
@@ -26,7 +28,8 @@ export function buildFragment(
     const first = firstKey + members[i]! * keyStep;
     size += ends[first + keyStep - 1]! - ends[first - 1]!;
   }
-  const part = Buffer.allocUnsafe(size);
+  const block = takeBlock(size);
+  const part = block.bytes;
   let at = part.write(head, 0, 'latin1');
   let from = args.firstHeader;
   let to = nameEnd;
@@ -42,7 +45,7 @@ export function buildFragment(
     next = member + 1;
   }
   buf.copy(part, at, from, to);
-  return part;
+  return { block, length: size };
 }
 
 /** `\r\n`. */

@@ -7,6 +7,7 @@
 // look at the two bytes after a payload. One request at a time: all fields are overwritten by the next.
 import {
   type Coalescer,
+  type Fragment,
   INCOMPLETE,
   type ParserOptions,
   type RequestParser,
@@ -147,7 +148,7 @@ export class RedisRequestParser implements RequestParser {
     return at;
   }
 
-  fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Buffer {
+  fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Fragment {
     const { firstKey, keyStep } = this.found;
     return buildFragment(this.args, buf, members, count, firstKey, keyStep);
   }

@@ -15,6 +15,7 @@ import {
   ROUTE_LOCAL,
   ROUTE_SPLIT,
 } from '../../../../src/protocol/protocol.ts';
+import { fragmentOf } from '../../../support/fragments.ts';
 import { atEverySplit, OPTIONS, type ReadRequest, readRequests } from './request-feed.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -406,22 +407,18 @@ test('reads a pipeline of all requests the same way wherever it is cut', () => {
 test('a fragment asks for its members with the name and expiry time of the request', () => {
   const parser = memcachedProtocol.createParser(OPTIONS);
   const session = memcachedProtocol.createSession(1);
-  const fragmentOf = (text: string, ...members: number[]): string => {
+  const askFor = (text: string, ...members: number[]): string => {
     const buf = bytes(`xx${text}yy`);
     const end = parser.parse(session, buf, 2, buf.length - 2);
     assert.equal(end, buf.length - 2);
-    // The array may be longer than the count.
-    return parser.fragment(buf, 2, end, Int32Array.of(...members, 9, 9), members.length).toString('latin1');
+    return fragmentOf(parser, buf, 2, end, members).toString('latin1');
   };
-  assert.equal(fragmentOf('get a bb  ccc \r\n', 0, 2), 'get a ccc\r\n');
-  assert.equal(fragmentOf('gets a bb  ccc\n', 1), 'gets bb\r\n');
-  assert.equal(fragmentOf('gat  60 a bb\r\n', 1), 'gat 60 bb\r\n');
-  assert.equal(fragmentOf('gat 60 a bb c  dd e\r\n', 0, 1, 3, 4), 'gat 60 a bb dd e\r\n');
-  assert.equal(fragmentOf('get a bb c  dd\te\rf g\r\n', 1, 2, 3, 4), 'get bb c dd\te\rf g\r\n');
-  assert.equal(
-    fragmentOf(`gats 0 ${manyKeys.join(' ')}`.slice(0, 2000).concat('\r\n'), 0, 1),
-    'gats 0 key:0 key:1\r\n',
-  );
+  assert.equal(askFor('get a bb  ccc \r\n', 0, 2), 'get a ccc\r\n');
+  assert.equal(askFor('gets a bb  ccc\n', 1), 'gets bb\r\n');
+  assert.equal(askFor('gat  60 a bb\r\n', 1), 'gat 60 bb\r\n');
+  assert.equal(askFor('gat 60 a bb c  dd e\r\n', 0, 1, 3, 4), 'gat 60 a bb dd e\r\n');
+  assert.equal(askFor('get a bb c  dd\te\rf g\r\n', 1, 2, 3, 4), 'get bb c dd\te\rf g\r\n');
+  assert.equal(askFor(`gats 0 ${manyKeys.join(' ')}`.slice(0, 2000).concat('\r\n'), 0, 1), 'gats 0 key:0 key:1\r\n');
 });
 
 test('says incomplete until the last byte is there', () => {

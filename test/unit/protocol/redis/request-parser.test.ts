@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { INCOMPLETE, type ParserOptions, ROUTE_SPLIT } from '../../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
+import { fragmentOf } from '../../../support/fragments.ts';
 import { encodeCommand } from '../../../support/resp-reader.ts';
 import { feed, REQUESTS, type Understood } from '../../../support/resp-requests.ts';
 
@@ -139,9 +140,7 @@ test('redis request: fragments have the keys and values of their members, as the
     const padded = Buffer.concat([Buffer.from('xxx'), request]);
     assert.equal(parser.parse(session, padded, 3, padded.length), padded.length);
     assert.equal(parser.route, ROUTE_SPLIT);
-    return parser
-      .fragment(padded, 3, padded.length, new Int32Array([...members, 7, 7]), members.length)
-      .toString('latin1');
+    return fragmentOf(parser, padded, 3, padded.length, members).toString('latin1');
   };
   const big = 'b'.repeat(5000);
   const mget = encodeCommand('MgEt', 'a', 'bb', '', big, 'e');
@@ -156,7 +155,7 @@ test('redis request: fragments have the keys and values of their members, as the
   parser.parse(session, line, 0, line.length);
   const rewritten = parser.rewritten!;
   assert.equal(
-    parser.fragment(rewritten, 0, rewritten.length, new Int32Array([0, 2]), 2).toString(),
+    fragmentOf(parser, rewritten, 0, rewritten.length, [0, 2]).toString(),
     encodeCommand('del', 'a b', 'd').toString(),
   );
 });
