@@ -110,6 +110,12 @@ const WORKER_METRICS: readonly {
     value: worker => Number(worker.process.hasQuickAck),
   },
   {
+    name: 'ringmaster_worker_direct_sockets',
+    kind: 'gauge',
+    help: '1 when the sockets run on the handles below node:net, 0 when on node:net itself, which costs more CPU time',
+    value: worker => Number(worker.process.hasDirectSockets),
+  },
+  {
     name: 'ringmaster_worker_event_loop_utilization_ratio',
     kind: 'gauge',
     help: 'share of time the event loop of the worker was busy since the worker started, 0 to 1',

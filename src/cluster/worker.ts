@@ -5,7 +5,7 @@ import type { Config, LogConfig, LogLevel } from '../config/config.ts';
 import { heapMemory, residentBytes } from '../core/process-memory.ts';
 import type { ProcessSnapshot } from '../core/statistics.ts';
 import { loadSystemCalls, type SystemCalls } from '../core/system-calls.ts';
-import type { ListenHandle } from '../socket/sockets.ts';
+import { areSocketsDirect, type ListenHandle } from '../socket/sockets.ts';
 import { DataPath, type DataPathPlan, planDataPath } from './data-path.ts';
 import { readToWorker, type ToMaster } from './ipc.ts';
 import { createLog, type ReopenableLog } from './logger.ts';
@@ -135,6 +135,8 @@ class WorkerRole {
       log?.warn({ worker_nice: workerNice, err: error }, 'worker_nice has no effect');
     }
     log?.info({ quickAck: hasQuickAck }, hasQuickAck ? 'quick ACKs are on' : 'quick ACKs are off: no node:ffi here');
+    const sockets = areSocketsDirect ? 'direct' : 'net';
+    log?.info({ sockets }, areSocketsDirect ? "sockets are on node's handles" : 'sockets are on node:net: slower');
   }
 
   private setLog(level: LogLevel, file: string | null, reopen: boolean): void {
@@ -173,7 +175,12 @@ class WorkerRole {
 
   private report(id: number | null): void {
     const held = this.dataPath?.held() ?? { heldBytes: 0, heldLimitBytes: 0 };
-    const process = { ...processFigures(), ...held, hasQuickAck: this.systemCalls !== null };
+    const process = {
+      ...processFigures(),
+      ...held,
+      hasQuickAck: this.systemCalls !== null,
+      hasDirectSockets: areSocketsDirect,
+    };
     send({ type: 'report', id, snapshot: { pools: this.dataPath?.snapshot() ?? [], process } });
   }
 }
@@ -193,7 +200,7 @@ function send(message: ToMaster): void {
   if (process.connected) process.send?.(message, undefined, {}, () => {});
 }
 
-function processFigures(): Omit<ProcessSnapshot, 'heldBytes' | 'heldLimitBytes' | 'hasQuickAck'> {
+function processFigures(): Omit<ProcessSnapshot, 'heldBytes' | 'heldLimitBytes' | 'hasQuickAck' | 'hasDirectSockets'> {
   const heap = heapMemory();
   const cpu = process.cpuUsage();
   return {

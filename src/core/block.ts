@@ -65,13 +65,20 @@ const SMALLEST_SHIFT = 14;
 const CLASSES = 8;
 export const BLOCK_MIN_BYTES = 1 << SMALLEST_SHIFT;
 export const BLOCK_MAX_BYTES = BLOCK_MIN_BYTES << (CLASSES - 1);
-/** Free blocks that a worker keeps, all sizes together. */
+/** Free blocks that a worker keeps at most, all sizes together. */
 export const FREE_BLOCKS_MAX_BYTES = 128 * 1024 * 1024;
 
 const free: Block[][] = Array.from({ length: CLASSES }, () => []);
 /** Of each size, the fewest that were free since the last `trimFreeBlocks`: so many nobody has needed. */
 const idle = new Int32Array(CLASSES);
 let freeBytes = 0;
+let freeLimit = FREE_BLOCKS_MAX_BYTES;
+
+/** Keeps no more free blocks than this, and no more than FREE_BLOCKS_MAX_BYTES. */
+export function limitFreeBlocks(bytes: number): void {
+  freeLimit = Math.min(bytes, FREE_BLOCKS_MAX_BYTES);
+  if (freeBytes > freeLimit) dropFreeBlocks();
+}
 
 /** A block of at least `bytes`, with one reference. Above 2 MiB it has exactly this size and is not used again. */
 export function takeBlock(bytes: number): Block {
@@ -106,7 +113,7 @@ export function freeBlockBytes(): number {
 
 function recycle(block: Block): void {
   const { length } = block.bytes;
-  if (length > BLOCK_MAX_BYTES || freeBytes + length > FREE_BLOCKS_MAX_BYTES) {
+  if (length > BLOCK_MAX_BYTES || freeBytes + length > freeLimit) {
     block.discard();
     return;
   }

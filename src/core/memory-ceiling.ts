@@ -1,4 +1,4 @@
-import { dropFreeBlocks } from './block.ts';
+import { dropFreeBlocks, FREE_BLOCKS_MAX_BYTES, limitFreeBlocks } from './block.ts';
 import type { Log } from './log.ts';
 import { heapMemory, residentBytes } from './process-memory.ts';
 import type { SystemCalls } from './system-calls.ts';
@@ -22,6 +22,8 @@ const SHED_TO = 0.9;
 /** A request of a few bytes costs an object of a few hundred: what is held may grow so much faster than what is read. */
 const GROWTH_PER_BYTE = 32;
 const STEP_MIN_BYTES = 256 * 1024;
+/** Of the limit: what may be kept in free blocks. */
+const FREE_BLOCKS_SHARE = 1 / 8;
 /** Growth that is worth a pause of some 10 ms while the process is over the limit. */
 const COLLECT_MIN_BYTES = 64 * 2 ** 20;
 /** Lines in the log for one round of shedding; the last one says how many there were. */
@@ -62,6 +64,7 @@ export class MemoryCeiling implements TurnTask {
   /** 0: no limit. */
   setLimit(bytes: number): void {
     this.limit = bytes;
+    limitFreeBlocks(bytes === 0 ? FREE_BLOCKS_MAX_BYTES : bytes * FREE_BLOCKS_SHARE);
     this.unwatchedBytes = bytes === 0 ? Number.POSITIVE_INFINITY : 0;
   }
 

@@ -152,8 +152,9 @@ export class ClientConnection
 
   /** Cuts the connection. */
   destroy(): void {
-    this.stopReading();
     this.socket.destroy();
+    this.input.discard();
+    this.stopReading();
   }
 
   enqueue(request: Request): void {
@@ -337,6 +338,8 @@ export class ClientConnection
     this.isClosed = true;
     if (errorCode !== null) this.host.stats.clientErr++;
     if (this.lingerTimer !== null) clearTimeout(this.lingerTimer);
+    this.input.discard();
+    this.outbox.discard();
     for (let i = 0; i < this.pending.length; i++) {
       const request = this.pending.at(i);
       request.sink = null;

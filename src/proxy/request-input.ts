@@ -95,6 +95,12 @@ export class RequestInput {
     this.vacancy = null;
   }
 
+  /** The socket is destroyed and reads no more: as `forget`, and others can have the memory. */
+  discard(): void {
+    this.partial?.block?.release();
+    this.forget();
+  }
+
   private readWhole(chunk: Buffer, start: number, end: number): number {
     const { consumer, session } = this;
     const { parser } = this.host;

@@ -26,8 +26,7 @@ export interface OutboxOwner {
  *             large, in a block: as it is, the block retained  ├─▶ pieces ─▶ one write ─▶ kernel
  *   appendOwned ─▶ large: as it is ────────────────────────────┘
  *
- * Chunks and blocks are let go when the kernel has taken everything; those of a socket that dies before are left to the
- * garbage collector. While the kernel takes no more, pieces wait here, packed into chunks, and leave together once it
+ * Chunks and blocks are let go when the kernel has taken everything, or the socket is gone. While the kernel takes no more, pieces wait here, packed into chunks, and leave together once it
  * does: a client that reads nothing costs what it is owed, and not a chunk for each small reply.
  */
 export class Outbox implements TurnTask, ReplyOut {
@@ -100,6 +99,22 @@ export class Outbox implements TurnTask, ReplyOut {
     this.isBlocked = false;
     this.flush();
     this.owner?.onDrained();
+  }
+
+  /** The socket is destroyed: lets go of all that has not left. */
+  discard(): void {
+    this.isBlocked = true;
+    release(this.waitingBlocks);
+    release(this.blocks);
+    this.chunk?.release();
+    this.waitingBlocks = NO_BLOCKS;
+    this.blocks = [];
+    this.pieces = [];
+    this.chunk = null;
+    this.chunkStart = 0;
+    this.chunkUsed = 0;
+    this.unwrittenBytes = 0;
+    this.unsentBytes = 0;
   }
 
   /** Nothing may be appended any more; the owner hears when all that was has left, perhaps before this returns. */

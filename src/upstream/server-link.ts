@@ -80,6 +80,7 @@ export class ServerLink implements SocketReader {
     clearTimeout(this.timer);
     if (this.socket === null) this.attempt.cancel();
     else this.socket.destroy();
+    this.outbox.discard();
   }
 
   onRead(buf: Buffer, length: number): Buffer | null {

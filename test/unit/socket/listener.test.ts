@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import net, { connect } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { loadSystemCalls } from '../../../src/core/system-calls.ts';
+import { type Listener, listenOn } from '../../../src/socket/sockets.ts';
+import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+interface BoundHandle {
+  getsockname(out: { port?: number }): number;
+  close(): void;
+}
+
+type CreateServerHandle = (address: string, port: number, family: number) => BoundHandle;
+
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const SOL_SOCKET = 1;
+const SO_KEEPALIVE = 9;
+
+/** An integer option of a socket, as the kernel has it (Linux). */
+function optionOf(socket: StreamSocket, level: number, name: number): number {
+  const { functions } = process.getBuiltinModule('node:ffi').dlopen(null, {
+    getsockopt: { arguments: ['i32', 'i32', 'i32', 'buffer', 'buffer'], return: 'i32' },
+  });
+  const value = Buffer.alloc(4);
+  const size = Buffer.from(new Uint32Array([4]).buffer);
+  assert.equal(functions.getsockopt(socket.descriptor, level, name, value, size), 0);
+  return value.readInt32LE();
+}
+
+async function listening(
+  t: TestContext,
+  tcpKeepalive: boolean,
+): Promise<{ port: number; accepted: StreamSocket[]; listener: Listener }> {
+  const bind = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
+  const handle = bind('127.0.0.1', 0, 4);
+  const address: { port?: number } = {};
+  handle.getsockname(address);
+  const accepted: StreamSocket[] = [];
+  const duplicate = loadSystemCalls()?.duplicate ?? null;
+  const listener = await listenOn(
+    handle,
+    { tcpKeepalive, backlog: 128, duplicate },
+    socket => accepted.push(socket),
+    error => assert.fail(error),
+  );
+  t.after(() => {
+    for (const socket of accepted) socket.destroy();
+    listener.close();
+  });
+  return { port: address.port as number, accepted, listener };
+}
+
+for (const tcpKeepalive of [true, false]) {
+  test(`clients are accepted without Nagle's delay, and ${tcpKeepalive ? 'with' : 'without'} keepalive`, async t => {
+    const { port, accepted } = await listening(t, tcpKeepalive);
+    const clients = Array.from({ length: 20 }, () => connect(port, '127.0.0.1'));
+    t.after(() => {
+      for (const client of clients) client.destroy();
+    });
+    await waitFor(() => accepted.length === clients.length, { what: 'all clients' });
+    for (const socket of accepted) {
+      assert.notEqual(optionOf(socket, IPPROTO_TCP, TCP_NODELAY), 0);
+      assert.equal(optionOf(socket, SOL_SOCKET, SO_KEEPALIVE) !== 0, tcpKeepalive);
+    }
+  });
+}
+
+test('a listener that is closed accepts nobody, on none of its descriptors', async t => {
+  const { port, accepted, listener } = await listening(t, false);
+  listener.close();
+  const client = connect(port, '127.0.0.1');
+  const error = await new Promise<NodeJS.ErrnoException>(resolve => client.once('error', resolve));
+  assert.equal(error.code, 'ECONNREFUSED');
+  assert.equal(accepted.length, 0);
+});
