@@ -44,7 +44,7 @@ async function bench(options: Options): Promise<number> {
   const stage = await setStage(pinning);
   const scenarios: ScenarioReport[] = [];
   const filled = new Set<DataSet>();
-  const { rounds, seconds, maxBackgroundClients } = options.lineup;
+  const { rounds, seconds, warmUpSeconds, maxBackgroundClients } = options.lineup;
   try {
     if (options.profile !== null) return await profile(options, options.profile, stage, filled);
     for (const scenario of options.scenarios) {
@@ -52,7 +52,7 @@ async function bench(options: Options): Promise<number> {
       scenarios.push(report);
       console.log(`\n${scenario.title}\n${scenarioTable(report)}`);
       // Also after each: a long run that is stopped has not been for nothing.
-      writeReport({ machine, extent: { rounds, seconds, maxBackgroundClients }, scenarios }, options);
+      writeReport({ machine, extent: { rounds, seconds, warmUpSeconds, maxBackgroundClients }, scenarios }, options);
     }
   } finally {
     await stage.stop();

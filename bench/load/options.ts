@@ -42,8 +42,8 @@ Ringmaster and nutcracker in front of the same servers, measured in turns.
   --markdown FILE      write the tables
 `;
 
-const DEFAULTS = { rounds: 5, seconds: 3, maxBackgroundClients: Number.POSITIVE_INFINITY };
-const QUICK = { rounds: 2, seconds: 0.15, maxBackgroundClients: 500 };
+const DEFAULTS = { rounds: 5, seconds: 3, warmUpSeconds: 6, maxBackgroundClients: Number.POSITIVE_INFINITY };
+const QUICK = { rounds: 2, seconds: 0.15, warmUpSeconds: 0, maxBackgroundClients: 500 };
 
 /** Those of both sets. */
 export const ALL_SCENARIOS: readonly Scenario[] = [...new Set([...SCENARIOS, ...GROWTH])];
@@ -60,6 +60,7 @@ export function readOptions(args: string[]): Options | 'help' | 'list' {
     lineup: {
       rounds: positive('--rounds', values.rounds, extent.rounds, true),
       seconds: positive('--seconds', values.seconds, extent.seconds, false),
+      warmUpSeconds: extent.warmUpSeconds,
       maxBackgroundClients: extent.maxBackgroundClients,
       hasYardstick: values.yardstick,
       hasDirect: values.direct,

@@ -20,6 +20,8 @@ import type { Background, Scenario } from './scenarios.ts';
 export interface Extent {
   readonly rounds: number;
   readonly seconds: number;
+  /** At least so long is each contender loaded before the rounds. */
+  readonly warmUpSeconds: number;
   /** Upper bound on clients in the background. */
   readonly maxBackgroundClients: number;
 }
@@ -94,6 +96,7 @@ export async function runPlans(
 ): Promise<ContenderResult[]> {
   const contenders: Contender[] = [];
   const extent = {
+    warmUpSeconds: wanted.warmUpSeconds,
     maxBackgroundClients: wanted.maxBackgroundClients,
     seconds: scenario.seconds === null ? wanted.seconds : Math.min(scenario.seconds, wanted.seconds * 20),
     rounds: Math.min(wanted.rounds, scenario.maxRounds),
@@ -180,7 +183,7 @@ class ScenarioRun {
     const rounds = contenders.map((): Measurement[] => []);
     try {
       await this.calibrate();
-      for (const contender of contenders) await this.load(contender, this.requests);
+      for (const contender of contenders) await this.warmUp(contender);
       const before = contenders.map(contender => residentBytes(contender.pids()));
       const clients = await this.addBackground();
       for (let round = 0; round < this.extent.rounds; round++) {
@@ -224,6 +227,13 @@ class ScenarioRun {
       requests = Math.min(requests, Math.ceil((requestsPerSecond * seconds + perTurn) * 8));
     }
     this.requests = requests;
+  }
+
+  /** As long as it takes V8 to have compiled what it will; nutcracker, too, so that all come to the first round alike. */
+  private async warmUp(contender: Contender): Promise<void> {
+    const startedAtMs = performance.now();
+    do await this.load(contender, this.requests);
+    while (performance.now() - startedAtMs < this.extent.warmUpSeconds * 1000);
   }
 
   private async load(contender: Contender, requests: number) {

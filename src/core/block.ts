@@ -11,6 +11,7 @@
 export class Block {
   readonly bytes: Buffer;
   private references = 1;
+  private wasUsed = false;
   private prefixes: Buffer[] | null = null;
 
   constructor(size: number) {
@@ -35,6 +36,11 @@ export class Block {
     return view;
   }
 
+  /** What it takes of the system when only `bytes[0, used)` was written to: of memory that was never used, no more. */
+  residentBytes(used: number): number {
+    return this.wasUsed ? this.bytes.length : used;
+  }
+
   retain(): void {
     this.references++;
   }
@@ -54,6 +60,7 @@ export class Block {
   /** It is taken from the free list. */
   reuse(): this {
     this.references = 1;
+    this.wasUsed = true;
     return this;
   }
 }

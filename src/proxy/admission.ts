@@ -90,6 +90,12 @@ export class Admission {
     }
   }
 
+  /** Nobody is let in any more. */
+  close(): void {
+    for (const socket of this.waiting) this.turnAway(socket);
+    this.waiting = [];
+  }
+
   /** The master needs places for another worker. */
   recall(): void {
     this.giveBack(this.waiting.length > 0 ? 0 : Math.max(0, this.leased - this.used), true);

@@ -173,6 +173,8 @@ export class Frontend implements ClientHost {
     this.isDraining = true;
     this.watchIdle(0);
     this.listener?.close();
+    // Of a pool that is gone, the master grants no places.
+    if (!acceptsQueued) this.admission.close();
     if (this.clients.length === 0) return;
     const startedAtMs = this.clock.refresh();
     this.drainTimer = setInterval(() => this.letGoOfQuiet(startedAtMs), DRAIN_LOOK_MS);

@@ -1,7 +1,7 @@
 import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, type Block, takeBlock } from '../core/block.ts';
 
 const FIRST_CAPACITY_BYTES = 1024;
-/** Reserved at once for what a client announces; memory that is not written to is not taken from the system. */
+/** Reserved at once for what a client announces. */
 const TRUSTED_BYTES = BLOCK_MAX_BYTES;
 const NO_BYTES = Buffer.alloc(0);
 
@@ -10,7 +10,7 @@ const NO_BYTES = Buffer.alloc(0);
  * 2 MiB or twice what has come: beyond that a client must have sent half of what it makes us reserve.
  */
 export class PartialRequest {
-  /** What has come; of what is reserved beyond it the system has given nothing yet. */
+  /** Bytes that have come. */
   length = 0;
   private readonly limitBytes: number;
   private memory: Buffer = NO_BYTES;
@@ -19,6 +19,11 @@ export class PartialRequest {
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
+  }
+
+  /** What it takes of memory: what has come, and what is reserved for the rest if that was used before. */
+  get heldBytes(): number {
+    return this.ownBlock === null ? this.length : this.ownBlock.residentBytes(this.length);
   }
 
   /** What has come is `bytes[0, length)`. */

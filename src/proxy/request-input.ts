@@ -58,7 +58,7 @@ export class RequestInput {
 
   /** Of the request in pieces. */
   get heldBytes(): number {
-    return this.partial === null ? 0 : this.partial.length;
+    return this.partial === null ? 0 : this.partial.heldBytes;
   }
 
   /**
@@ -78,7 +78,10 @@ export class RequestInput {
     return this.readWhole(chunk, position, end);
   }
 
-  /** Where the next bytes from the socket should go; null: anywhere. To be asked after each read. */
+  /**
+   * Where the next bytes from the socket should go; null: anywhere. To be asked after each read from the socket; a socket
+   * that is paused reads into none of our memory, since it was not inside a request when it was paused.
+   */
   nextBuffer(): Buffer | null {
     if (this.partial === null) {
       this.vacancy = null;
@@ -137,6 +140,7 @@ export class RequestInput {
   private gather(partial: PartialRequest, buf: Buffer, start: number, end: number, missingBytes: number): boolean {
     if (partial.append(buf, start, end, missingBytes)) return true;
     this.partial = null;
+    partial.block?.release();
     this.consumer.onTooLarge();
     return false;
   }
@@ -179,12 +183,15 @@ export class RequestInput {
    */
   private completed(partial: PartialRequest): number {
     this.partial = null;
+    this.vacancy = null;
     const { bytes, length, block } = partial;
     const parsed = this.host.parser.parse(this.session, bytes, 0, length);
     if (parsed === INCOMPLETE) {
       // The framer is older than a change of the limits.
       this.framer = null;
-      return this.beginPartial(bytes, 0, length) ? 0 : -1;
+      const isBegun = this.beginPartial(bytes, 0, length);
+      block?.release();
+      return isBegun ? 0 : -1;
     }
     if (parsed < length) {
       this.consumer.onDisagreement();

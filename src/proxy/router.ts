@@ -52,8 +52,8 @@ export class Router {
   }
 
   /**
-   * Acts on the request `buf[start, end)` that `parser` has just parsed. `block`: the memory that `buf` lies in; null: it is valid during the call.
-   * The client may have its reply before this returns.
+   * Acts on the request `buf[start, end)` that `parser` has just parsed. `block`: the memory that `buf` lies in; null: it
+   * is valid during the call. The client may have its reply before this returns.
    */
   dispatch(
     origin: RequestOrigin,

@@ -89,7 +89,7 @@ export class DirectSocket implements StreamSocket {
     const reader = this.reader as SocketReader;
     if (result > 0) {
       if (this.isDestroyed) return undefined;
-      const next = reader.onRead(this.buffer, result) ?? sharedBuffer;
+      const next = this.handOver(reader, result) ?? sharedBuffer;
       if (next === this.buffer) return undefined;
       this.buffer = next;
       return next;
@@ -106,6 +106,16 @@ export class DirectSocket implements StreamSocket {
   writeEnded(status: number): void {
     if (status < 0) this.fail(status);
     else if (!this.isDestroyed) this.reader?.onTaken();
+  }
+
+  private handOver(reader: SocketReader, length: number): Buffer | null {
+    try {
+      return reader.onRead(this.buffer, length);
+    } catch (error) {
+      // What was read is lost, and the next bytes would go into memory that may be another's: nothing can be trusted here.
+      this.destroy();
+      throw error;
+    }
   }
 
   private closed(): void {

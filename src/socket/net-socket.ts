@@ -44,7 +44,15 @@ export class NetSocket implements StreamSocket {
 
   start(reader: SocketReader): void {
     this.reader = reader;
-    this.socket.on('data', (chunk: Buffer) => reader.onRead(chunk, chunk.length));
+    this.socket.on('data', (chunk: Buffer) => {
+      try {
+        reader.onRead(chunk, chunk.length);
+      } catch (error) {
+        // What was read is lost.
+        this.destroy();
+        throw error;
+      }
+    });
     this.socket.on('end', () => {
       if (!this.isDestroyed) reader.onEnd();
     });

@@ -170,7 +170,10 @@ export class Outbox implements TurnTask, ReplyOut {
     const { socket } = this;
     if (socket === null || this.isBlocked || socket.isDestroyed) return;
     if (this.unwrittenBytes > 0) this.write(socket);
-    if (this.isClosing && this.unsentBytes === 0) this.owner?.onAllSent();
+    if (!this.isClosing || this.unsentBytes > 0) return;
+    // Told once.
+    this.isClosing = false;
+    this.owner?.onAllSent();
   }
 
   private write(socket: StreamSocket): void {

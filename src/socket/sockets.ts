@@ -99,7 +99,7 @@ function listenDirectly(
   return { close };
 }
 
-/** Further handles of the same socket; none where the system refuses. */
+/** Further handles of the same socket; fewer where the system has no descriptors left. */
 function duplicatesOf(handle: ServerHandle, duplicate: (descriptor: number) => number): ServerHandle[] {
   const Handle = handle.constructor as new (type: number) => ServerHandle;
   const handles: ServerHandle[] = [];
@@ -107,8 +107,9 @@ function duplicatesOf(handle: ServerHandle, duplicate: (descriptor: number) => n
     const descriptor = duplicate(handle.fd);
     if (descriptor < 0) break;
     const another = new Handle(SERVER_HANDLE);
-    if (another.open(descriptor) !== 0) break;
     handles.push(another);
+    const status = another.open(descriptor);
+    if (status !== 0) throw systemError(status, 'open');
   }
   return handles;
 }

@@ -8,7 +8,6 @@ import type { Request } from '../core/request.ts';
 import type { BackendStats } from '../core/statistics.ts';
 import type { Turn } from '../core/turn.ts';
 import { type ControlRequest, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
-
 import type { BackendOptions } from './backend-options.ts';
 import { type LinkUser, ServerLink } from './server-link.ts';
 
@@ -216,10 +215,14 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     this.backend.stats.serverConnections++;
   }
 
+  onLinkTimedOut(): void {
+    this.backend.stats.serverTimedout++;
+    this.attemptFailed('timed_out');
+  }
+
   onLinkFailed(reason: FailureReason | null, complaint: string | null): void {
     const { stats, log, name } = this.backend;
-    if (reason === 'timed_out') stats.serverTimedout++;
-    else if (reason === null) stats.serverEof++;
+    if (reason === null) stats.serverEof++;
     else stats.serverErr++;
     // Once, and not at every attempt to come back.
     if (complaint !== null && this.state !== DOWN)
@@ -228,6 +231,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
   }
 
   onLinkReady(): void {
+    const nowMs = this.backend.clock.turnMs();
     const wasDown = this.state === DOWN;
     this.state = READY;
     this.attempts = 0;
@@ -237,7 +241,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
       this.backend.probeSucceeded();
     }
     // What has waited is written now, and its time begins.
-    for (let i = 0; i < this.inflight.length; i++) this.inflight.at(i).startedAtMs = this.backend.clock.nowMs;
+    for (let i = 0; i < this.inflight.length; i++) this.inflight.at(i).startedAtMs = nowMs;
   }
 
   onLinkRead(buf: Buffer, length: number, block: Block | null): void {

@@ -12,6 +12,8 @@ export interface LinkUser {
   onLinkConnected(): void;
   /** The handshake is done: what the outbox has is on its way. */
   onLinkReady(): void;
+  /** Neither connection nor handshake within the time for it. */
+  onLinkTimedOut(): void;
   /** No link came about; null: the server closed it. `complaint`: what was wrong with its reply to the handshake. */
   onLinkFailed(reason: FailureReason | null, complaint: string | null): void;
   /** `buf[0, length)` came; valid during the call, or, where it lies in a `block`, as long as that is retained. */
@@ -67,7 +69,7 @@ export class ServerLink implements SocketReader {
       onConnected: socket => this.connected(socket),
       onRefused: errorCode => this.fail(failureFromErrno(errorCode), null),
     });
-    this.timer = setTimeout(() => this.fail('timed_out', null), connectTimeoutMs);
+    this.timer = setTimeout(() => user.onLinkTimedOut(), connectTimeoutMs);
   }
 
   get isConnected(): boolean {
@@ -91,7 +93,7 @@ export class ServerLink implements SocketReader {
     return this.isClosed ? null : this.nextBuffer();
   }
 
-  /** Nothing will be answered any more. The socket would close by itself only when the server has read all we sent. */
+  /** Nothing will be answered any more. */
   onEnd(): void {
     this.ended(null);
   }
@@ -101,6 +103,9 @@ export class ServerLink implements SocketReader {
   }
 
   onClosed(errorCode: string | null): void {
+    // Here nobody is inside a read of it.
+    this.block?.release();
+    this.block = null;
     this.ended(errorCode === null ? null : failureFromErrno(errorCode));
   }
 

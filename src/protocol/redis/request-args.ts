@@ -16,10 +16,6 @@ export class RequestArgs {
     this.ends = doubled(this.ends);
   }
 
-  headerStart(index: number): number {
-    return index === 0 ? this.firstHeader : this.ends[index - 1]! + 2;
-  }
-
   /** A copy of argument `index`, one character per byte. */
   text(index: number): string {
     return this.buf.toString('latin1', this.starts[index]!, this.ends[index]!);
