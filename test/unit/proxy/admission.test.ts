@@ -102,3 +102,13 @@ test('a limit taken away lets in whoever waits', () => {
   deliver();
   assert.equal(inside.size, 3);
 });
+
+test('who waits for a place when the pool goes is turned away, and nobody is let in later', () => {
+  const { admissions, inside, away, enter } = cluster(1, 1);
+  enter(0);
+  enter(0);
+  admissions[0]?.close();
+  assert.equal(away.length, 2);
+  admissions[0]?.granted(2, false);
+  assert.equal(inside.size, 0);
+});
