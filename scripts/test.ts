@@ -66,8 +66,6 @@ function runPhase(phase: Phase): Promise<number> {
   const args = [
     '--test',
     '--test-reporter=spec',
-    // A file whose tests are over is over, whatever socket or timer of a test is left in its process.
-    '--test-force-exit',
     `--test-concurrency=${phase.concurrency}`,
     `--test-timeout=${phase.timeoutMs}`,
     ...flags,
