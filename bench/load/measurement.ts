@@ -25,22 +25,6 @@ export interface Measurement {
 
 export type Figure = keyof Measurement;
 
-const FIGURES: readonly Figure[] = [
-  'requests',
-  'requestsPerSecond',
-  'p50Ms',
-  'p99Ms',
-  'p999Ms',
-  'maxMs',
-  'cpuUs',
-  'userUs',
-  'systemUs',
-  'workersCpuUs',
-  'proxyCores',
-  'generatorCores',
-  'lateP999Ms',
-  'residentBytes',
-];
 const COMPARED = [
   'requestsPerSecond',
   'p50Ms',
@@ -52,6 +36,14 @@ const COMPARED = [
   'systemUs',
   'residentBytes',
 ] as const;
+const FIGURES: readonly Figure[] = [
+  ...COMPARED,
+  'requests',
+  'workersCpuUs',
+  'proxyCores',
+  'generatorCores',
+  'lateP999Ms',
+];
 
 export type Ratios = Record<(typeof COMPARED)[number], Ratio | null>;
 

@@ -36,6 +36,11 @@ export class Block {
     return view;
   }
 
+  /** Whether a piece of `size` bytes fills so much of it that it may be kept for the piece instead of a copy. */
+  isWorthKeeping(size: number): boolean {
+    return size >= this.bytes.length * BLOCK_SHARE_MIN;
+  }
+
   /** What it takes of the system when only `bytes[0, used)` was written to: of memory that was never used, no more. */
   residentBytes(used: number): number {
     return this.wasUsed ? this.bytes.length : used;
@@ -65,6 +70,8 @@ export class Block {
   }
 }
 
+/** What keeps a block fills this share of it: what is kept must not cost much more than it counts. */
+export const BLOCK_SHARE_MIN = 1 / 4;
 const KEPT_PREFIXES = 32;
 const KEPT_PREFIX_MAX_BYTES = 512;
 /** Sizes are the powers of two from 16 KiB to 2 MiB: a value of 1 MiB is never alone. */

@@ -34,8 +34,6 @@ interface HeldPiece {
 
 /** Larger pieces are kept in blocks. */
 const COPY_LIMIT_BYTES = 16 * 1024;
-/** A block is kept only for a piece that fills this share of it: what is held must not cost much more than it counts. */
-const BLOCK_SHARE_MIN = 1 / 4;
 
 /**
  * One request on its way: pending at its client, inflight at a backend connection. It is settled once, by
@@ -76,7 +74,7 @@ export class Request {
       const copy = Buffer.allocUnsafe(size);
       buf.copy(copy, 0, start, end);
       this.keep({ bytes: copy, block: null }, size);
-    } else if (block === null || size < block.bytes.length * BLOCK_SHARE_MIN) {
+    } else if (block === null || !block.isWorthKeeping(size)) {
       const own = takeBlock(size);
       buf.copy(own.bytes, 0, start, end);
       this.keep({ bytes: own.bytes.subarray(0, size), block: own }, size);

@@ -1,4 +1,4 @@
-import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, type Block, takeBlock } from '../core/block.ts';
+import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, BLOCK_SHARE_MIN, type Block, takeBlock } from '../core/block.ts';
 import type { FailureReason } from '../core/failure.ts';
 import type { ReplyOut, ReplySink, ReplySource, Request } from '../core/request.ts';
 import type { Coalescer } from '../protocol/protocol.ts';
@@ -13,8 +13,6 @@ export interface FragmentParent {
 }
 
 const NO_PART = Buffer.alloc(0);
-/** Parts that are likely to fill less than this of a block are kept outside: a request that waits holds no more. */
-const BLOCK_SHARE_MIN = 1 / 4;
 
 /**
  * A request that was split over servers: collects the replies of its fragments and settles when the last one is in,

@@ -1,6 +1,6 @@
 import { getSystemErrorName } from 'node:util';
 import { type HandleBinding, handleBinding, type StreamHandle, type WriteRequest } from './handle-binding.ts';
-import type { SocketReader, StreamSocket } from './stream-socket.ts';
+import { type SocketReader, type StreamSocket, UNNAMED_PEER } from './stream-socket.ts';
 
 const READ_BUFFER_BYTES = 64 * 1024;
 /** All sockets read into it that were not given a buffer of their own: a read is dealt with before the next begins. */
@@ -8,7 +8,6 @@ const sharedBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
 /** libuv's UV_EOF. */
 const END_OF_FILE = -4095;
-const UNNAMED_PEER = 'a unix socket';
 /** Nobody makes a direct socket where it is missing. */
 const binding = handleBinding as HandleBinding;
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { SocketReader, StreamSocket } from './stream-socket.ts';
+import { type SocketReader, type StreamSocket, UNNAMED_PEER } from './stream-socket.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -39,7 +39,7 @@ export class NetSocket implements StreamSocket {
 
   get peer(): string {
     const { remoteAddress, remotePort } = this.socket;
-    return remoteAddress === undefined ? 'a unix socket' : `${remoteAddress}:${remotePort}`;
+    return remoteAddress === undefined ? UNNAMED_PEER : `${remoteAddress}:${remotePort}`;
   }
 
   start(reader: SocketReader): void {
@@ -56,6 +56,7 @@ export class NetSocket implements StreamSocket {
     this.socket.on('end', () => {
       if (!this.isDestroyed) reader.onEnd();
     });
+    this.resume();
   }
 
   pause(): void {

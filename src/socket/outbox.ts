@@ -5,8 +5,6 @@ import type { StreamSocket } from './stream-socket.ts';
 
 /** Larger pieces are not copied where their memory may be kept. */
 const COPY_LIMIT_BYTES = 4096;
-/** A block is kept only for a piece that fills this share of it: a client that reads slowly holds no more. */
-const SHARE_MIN = 1 / 4;
 /** So much is written at once, before the end of the turn: its memory can be used again while it is in the cache. */
 const FLUSH_BYTES = 64 * 1024;
 
@@ -26,8 +24,9 @@ export interface OutboxOwner {
  *             large, in a block: as it is, the block retained  ├─▶ pieces ─▶ one write ─▶ kernel
  *   appendOwned ─▶ large: as it is ────────────────────────────┘
  *
- * Chunks and blocks are let go when the kernel has taken everything, or the socket is gone. While the kernel takes no more, pieces wait here, packed into chunks, and leave together once it
- * does: a client that reads nothing costs what it is owed, and not a chunk for each small reply.
+ * Chunks and blocks are let go when the kernel has taken everything, or the socket is gone. While the kernel takes no more,
+ * pieces wait here, packed into chunks, and leave together once it does: a client that reads nothing costs what it is
+ * owed, and not a chunk for each small reply.
  */
 export class Outbox implements TurnTask, ReplyOut {
   /** Bytes accepted here that the kernel has not taken yet. */
@@ -66,7 +65,7 @@ export class Outbox implements TurnTask, ReplyOut {
   /** Appends `buf[start, end)`. Without `block`, the memory that `buf` lies in, it is copied. */
   append(buf: Buffer, start: number, end: number, block: Block | null = null): void {
     const size = end - start;
-    if (block !== null && size > COPY_LIMIT_BYTES && size >= block.bytes.length * SHARE_MIN) {
+    if (block !== null && size > COPY_LIMIT_BYTES && block.isWorthKeeping(size)) {
       block.retain();
       this.blocks.push(block);
       this.appendPiece(start === 0 && end === buf.length ? buf : buf.subarray(start, end));

@@ -1,4 +1,4 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { DirectSocket } from './direct-socket.ts';
 import { handleBinding, type ServerHandle, type StreamHandle } from './handle-binding.ts';
@@ -18,12 +18,6 @@ export interface ListenerOptions {
 /** Accepts until it is closed. */
 export interface Listener {
   close(): void;
-}
-
-export interface Address {
-  readonly host?: string;
-  readonly port?: number;
-  readonly path?: string;
 }
 
 /** An attempt to connect that is under way. */
@@ -107,9 +101,9 @@ function duplicatesOf(handle: ServerHandle, duplicate: (descriptor: number) => n
     const descriptor = duplicate(handle.fd);
     if (descriptor < 0) break;
     const another = new Handle(SERVER_HANDLE);
-    handles.push(another);
     const status = another.open(descriptor);
     if (status !== 0) throw systemError(status, 'open');
+    handles.push(another);
   }
   return handles;
 }
@@ -137,9 +131,9 @@ function listening(server: Server, handle: ListenHandle, backlog: number): Promi
 }
 
 /** Connects to a host, trying its addresses in turn, or to the path of a unix socket. */
-export function connectSocket(address: Address, listener: ConnectListener): ConnectAttempt {
+export function connectSocket(address: NetConnectOpts, listener: ConnectListener): ConnectAttempt {
   const socket = connect({
-    ...(address as { port: number; host: string }),
+    ...address,
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,

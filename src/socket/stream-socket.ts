@@ -1,3 +1,6 @@
+/** `StreamSocket.peer` of a socket that has no address. */
+export const UNNAMED_PEER = 'a unix socket';
+
 /** Who reads from a socket, and hears what becomes of it. */
 export interface SocketReader {
   /**

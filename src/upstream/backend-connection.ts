@@ -33,6 +33,7 @@ const CLOSED = 4;
 
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 1000;
+
 /** The backend, as its connections know it. */
 export interface ConnectionOwner {
   readonly name: string;

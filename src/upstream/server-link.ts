@@ -87,8 +87,7 @@ export class ServerLink implements SocketReader {
 
   onRead(buf: Buffer, length: number): Buffer | null {
     if (this.isClosed) return null;
-    if (this.isReady)
-      this.user.onLinkRead(buf, length, this.block !== null && buf === this.block.bytes ? this.block : null);
+    if (this.isReady) this.user.onLinkRead(buf, length, buf === this.block?.bytes ? this.block : null);
     else this.readControl(buf, length);
     return this.isClosed ? null : this.nextBuffer();
   }

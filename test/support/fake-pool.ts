@@ -1,6 +1,4 @@
 // A pool without servers: what the router sends stays here until a test answers it.
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { Clock } from '../../src/core/clock.ts';
 import type { FailureReason } from '../../src/core/failure.ts';
@@ -16,7 +14,8 @@ import { streamSocket } from '../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../src/socket/stream-socket.ts';
 import type { Pool } from '../../src/upstream/pool.ts';
 import { CollectedLog } from './collected-log.ts';
-import { RawClient } from './raw-client.ts';
+import type { RawClient } from './raw-client.ts';
+import { socketPair } from './socket-pair.ts';
 
 /** One request at a fake backend. */
 export class SentRequest {
@@ -183,16 +182,7 @@ export class FakeFrontend implements ClientHost {
 
   /** A connected client: the proxy's end of it, and the far one. */
   async connect(t: TestContext): Promise<ConnectedClient> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const accepted = once(server, 'connection');
-    const far = new RawClient(connect((server.address() as AddressInfo).port, '127.0.0.1'));
-    const [socket] = (await accepted) as [Socket];
-    server.close();
-    t.after(() => {
-      socket.destroy();
-      far.destroy();
-    });
+    const { socket, far } = await socketPair(t);
     const stream = streamSocket(socket);
     t.after(() => stream.destroy());
     let isPaused = false;

@@ -1,19 +1,12 @@
 import type { ReplyOut } from '../../core/request.ts';
 import type { Coalescer } from '../protocol.ts';
+import { RUN_FIELDS, runMemory, writeRuns } from '../runs.ts';
 import { END, NOT_ASKED_FOR } from './replies.ts';
 import { valueBlockEnd } from './reply-line.ts';
 
 const LF = 10;
 const SPACE = 32;
 const VALUE_PREFIX_BYTES = 'VALUE '.length;
-/** Longer runs of VALUE blocks are handed on as they are; shorter ones are cheaper to copy. */
-const OWNED_RUN_BYTES = 16 * 1024;
-
-/** Of a run of blocks: part, start, end. */
-const RUN_FIELDS = 3;
-/** Requests with more keys have their own memory for runs. */
-const SCRATCH_KEYS = 4096;
-const scratchRuns = new Int32Array(SCRATCH_KEYS * RUN_FIELDS);
 
 /**
  * Merges the replies to the fragments of a get: VALUE blocks in the order of the keys asked for, then one END.
@@ -44,16 +37,13 @@ export class ValuesCoalescer implements Coalescer {
         return;
       }
     }
-    const keyCount = owners.length;
-    const runs = keyCount > SCRATCH_KEYS ? new Int32Array(keyCount * RUN_FIELDS) : scratchRuns;
+    const runs = runMemory(owners.length);
     const runsEnd = this.locateRuns(parts, owners, runs);
     if (runsEnd < 0) {
       out.appendOwned(NOT_ASKED_FOR);
       return;
     }
-    for (let at = 0; at < runsEnd; at += RUN_FIELDS) {
-      writeRun(parts[runs[at]!]!, runs[at + 1]!, runs[at + 2]!, out);
-    }
+    writeRuns(parts, runs, runsEnd, out);
     out.appendOwned(END);
   }
 
@@ -92,11 +82,6 @@ export class ValuesCoalescer implements Coalescer {
     for (let p = 0; p < parts.length; p++) if (cursors[p] !== parts[p]!.length - END.length) return -1;
     return run + RUN_FIELDS;
   }
-}
-
-function writeRun(part: Buffer, start: number, end: number, out: ReplyOut): void {
-  if (end - start >= OWNED_RUN_BYTES) out.appendOwned(part.subarray(start, end));
-  else out.append(part, start, end);
 }
 
 /** The last line is END and not an error. */

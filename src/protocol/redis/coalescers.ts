@@ -2,17 +2,10 @@
 // in the order of the parts. A part of a type that the command never answers with is an error too.
 import type { ReplyOut } from '../../core/request.ts';
 import type { Coalescer } from '../protocol.ts';
+import { RUN_FIELDS, runMemory, writeRuns } from '../runs.ts';
 import type { MergeKind } from './command-policy.ts';
 import { BANG, COLON, CR, DOLLAR, errorReply, LF, MINUS, STAR, UNDERSCORE, ZERO } from './resp.ts';
 
-/** Runs of elements of at least this size go out as they are, without a copy. */
-const OWNED_RUN_BYTES = 16 * 1024;
-
-/** Of a run of elements: part, start, end. */
-const RUN_FIELDS = 3;
-/** Requests with more keys have their own memory for runs. */
-const SCRATCH_KEYS = 4096;
-const scratchRuns = new Int32Array(SCRATCH_KEYS * RUN_FIELDS);
 /** Requests with more parts have their own memory for these. */
 const SCRATCH_PARTS = 256;
 const scratchCursors = new Int32Array(SCRATCH_PARTS);
@@ -46,23 +39,17 @@ abstract class ErrorFirstCoalescer implements Coalescer {
 class ValuesCoalescer extends ErrorFirstCoalescer {
   protected override mergeValues(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): boolean {
     const keyCount = owners.length;
-    const runs = keyCount > SCRATCH_KEYS ? new Int32Array(keyCount * RUN_FIELDS) : scratchRuns;
-    const runCount = locateRuns(parts, owners, runs);
-    if (runCount < 0) return false;
+    const runs = runMemory(keyCount);
+    const runsEnd = locateRuns(parts, owners, runs);
+    if (runsEnd < 0) return false;
     out.appendOwned(Buffer.from(`*${keyCount}\r\n`, 'latin1'));
-    for (let at = 0; at < runCount * RUN_FIELDS; at += RUN_FIELDS) {
-      const part = parts[runs[at]!]!;
-      const start = runs[at + 1]!;
-      const end = runs[at + 2]!;
-      if (end - start >= OWNED_RUN_BYTES) out.appendOwned(part.subarray(start, end));
-      else out.append(part, start, end);
-    }
+    writeRuns(parts, runs, runsEnd, out);
     return true;
   }
 }
 
 /**
- * Fills `runs` with owner, start and end of each run; the number of runs, or -1 when a part is no array of bulk strings
+ * Fills `runs` and returns where they end, or -1 when a part is no array of bulk strings
  * and nulls with one element per key. Each part is read once, from a cursor of its own.
  */
 function locateRuns(parts: readonly Buffer[], owners: Int32Array, runs: Int32Array): number {
@@ -96,7 +83,7 @@ function locateRuns(parts: readonly Buffer[], owners: Int32Array, runs: Int32Arr
     at += RUN_FIELDS;
   }
   for (let p = 0; p < parts.length; p++) if (left[p] !== 0) return -1;
-  return at / RUN_FIELDS;
+  return at;
 }
 
 /**

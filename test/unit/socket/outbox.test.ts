@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Block, takeBlock } from '../../../src/core/block.ts';
@@ -8,8 +6,8 @@ import { Turn } from '../../../src/core/turn.ts';
 import { Outbox, type OutboxOwner } from '../../../src/socket/outbox.ts';
 import { streamSocket } from '../../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
-import { RawClient } from '../../support/raw-client.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
+import { socketPair } from '../../support/socket-pair.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** A socket whose kernel takes everything, or, while `isFull`, nothing. */
@@ -224,18 +222,10 @@ describe('with a fake socket', () => {
 
 /** An outbox on one end of a TCP connection, and the other end, which reads nothing until `peer.resume()`. */
 async function connection(t: TestContext, turn = new Turn()) {
-  const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const accepted = once(server, 'connection');
-  const peer = new RawClient(connect((server.address() as AddressInfo).port, '127.0.0.1'));
-  const [socket] = (await accepted) as [Socket];
-  server.close();
+  const { socket, far: peer } = await socketPair(t);
   peer.pause();
   const ours = streamSocket(socket);
-  t.after(() => {
-    ours.destroy();
-    peer.destroy();
-  });
+  t.after(() => ours.destroy());
   const owner = new Owner();
   const outbox = new Outbox(ours, turn, owner);
   const { promise: closed, resolve } = Promise.withResolvers<string | null>();

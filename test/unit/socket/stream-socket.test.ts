@@ -1,8 +1,6 @@
 // Both implementations keep the same promises; every test runs with each.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -13,8 +11,9 @@ import { handleBinding } from '../../../src/socket/handle-binding.ts';
 import { NetSocket } from '../../../src/socket/net-socket.ts';
 import { ACCEPTS_PER_TURN, streamSocket } from '../../../src/socket/sockets.ts';
 import type { SocketReader, StreamSocket } from '../../../src/socket/stream-socket.ts';
-import { RawClient } from '../../support/raw-client.ts';
+import type { RawClient } from '../../support/raw-client.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
+import { socketPair } from '../../support/socket-pair.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** Keeps what it hears. */
@@ -88,28 +87,12 @@ test('this runtime has what direct sockets need', () => assert.notEqual(handleBi
 for (const isDirect of [true, false]) {
   describe(isDirect ? 'a direct socket' : 'a socket on the public API', () => {
     async function pair(t: TestContext, at: { readonly path?: string } = {}): Promise<Pair> {
-      const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
-      if (at.path === undefined) server.listen(0, '127.0.0.1');
-      else server.listen(at.path);
-      await once(server, 'listening');
-      const accepted = once(server, 'connection');
-      const address = server.address() as AddressInfo | string;
-      const target =
-        typeof address === 'string'
-          ? connect(address)
-          : connect({ port: address.port, host: '127.0.0.1', allowHalfOpen: true });
-      const far = new RawClient(target);
-      const [socket] = (await accepted) as [Socket];
-      server.close();
+      const { socket, far } = await socketPair(t, { ...at, allowHalfOpen: true });
       const ours = streamSocket(socket, isDirect);
       assert.ok(isDirect ? ours instanceof DirectSocket : ours instanceof NetSocket);
       const reader = new Reader();
       ours.start(reader);
-      if (!isDirect) ours.resume();
-      t.after(() => {
-        ours.destroy();
-        far.destroy();
-      });
+      t.after(() => ours.destroy());
       return { ours, far, reader };
     }
 
