@@ -204,7 +204,9 @@ async function stop({ redis, memcached, ringmaster }: Running): Promise<void> {
   const exit = await ringmaster.stop();
   await Promise.all([...redis, ...memcached].map(server => server.stop()));
   print('', `Ringmaster ended with ${exit.signal ?? `code ${exit.code}`}, the servers are stopped.`);
-  if (exit.code !== 0) process.exit(1);
+  if (exit.code === 0) return;
+  console.error(ringmaster.diagnosis());
+  process.exit(1);
 }
 
 function text(reply: RespValue): string {

@@ -34,12 +34,12 @@ export async function serve(options: DaemonOptions): Promise<void> {
   for (const { path, message } of warnings) master.log.warn({ setting: path }, message);
   const ended = followSignals(master);
   try {
-    await master.start();
+    const isReady = await master.start();
+    if (isDaemon) await reportOutcome(isReady ? null : 'it was told to stop while it started');
   } catch (error) {
     if (isDaemon) await reportOutcome((error as Error).message);
     throw error;
   }
-  if (isDaemon) await reportOutcome(null);
   await ended;
 }
 

@@ -92,7 +92,8 @@ export class Master implements WorkerSlotHost {
   private isRestarting = false;
   private isStopping = false;
   private clientsCut = 0;
-  private onAllServing: () => void = () => {};
+  /** All workers serve, or none is to serve any more. */
+  private onStartEnded: () => void = () => {};
   private onStartFailed: (error: StartError) => void = () => {};
   private onAllGone: () => void = () => {};
 
@@ -117,21 +118,28 @@ export class Master implements WorkerSlotHost {
     });
   }
 
-  /** Resolves when every listener of every worker accepts. Throws a StartError; then nothing is left running. */
-  async start(): Promise<void> {
+  /**
+   * Resolves with true when every listener of every worker accepts, with false when `stop` came first: that one drains
+   * the workers that serve already. Throws a StartError; then nothing is left running.
+   */
+  async start(): Promise<boolean> {
     try {
       const slots = slotCount(this.config);
       this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
       const { admin } = this.config;
       await this.monitoring.listen({ adminAddress: admin, statsAddress: this.options.statsAddress });
-      await this.startWorkers(slots);
+      if (!this.isStopping) await this.startWorkers(slots);
+      if (this.isStopping) {
+        // What was opened after `stop` had closed all there was.
+        if (this.slots.length === 0) this.release();
+        return false;
+      }
       if (this.options.pidFile !== null) writePidFile(this.options.pidFile);
     } catch (error) {
-      const why = this.isStopping ? 'told to stop while it started' : (error as Error).message;
       this.isStopping = true;
       for (const slot of this.slots) slot.kill();
       this.release();
-      throw new StartError(why);
+      throw new StartError((error as Error).message);
     }
     this.isStarted = true;
     this.health.setPools(this.config.pools);
@@ -139,6 +147,7 @@ export class Master implements WorkerSlotHost {
       { pools: this.sockets.addresses(), workers: this.slots.length, ...this.monitoring.addresses },
       'ringmaster is ready',
     );
+    return true;
   }
 
   /** Drains the workers; resolves when all are gone and nothing is left but this process. */
@@ -151,6 +160,7 @@ export class Master implements WorkerSlotHost {
       this.onAllGone = resolve;
     });
     for (const slot of this.slots) slot.drain();
+    this.onStartEnded();
     this.sockets.close();
     const timer = setTimeout(() => this.killRemaining(), this.config.shutdownTimeoutMs + STOP_GRACE_MS);
     if (this.allSlots().some(slot => !slot.isEmpty)) await allGone;
@@ -365,7 +375,7 @@ export class Master implements WorkerSlotHost {
   }
 
   onServing(): void {
-    if (this.slots.every(each => each.isServing)) this.onAllServing();
+    if (this.slots.every(each => each.isServing)) this.onStartEnded();
   }
 
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void {
@@ -381,7 +391,8 @@ export class Master implements WorkerSlotHost {
     this.quotas.retire(worker);
     this.monitoring.totals.retire(worker.id);
     this.rounds.gone(worker.slot);
-    if (!this.isStarted) this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));
+    if (!this.isStarted && !this.isStopping)
+      this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));
     this.clientsCut += worker.clientsCut;
     for (const slot of this.removedSlots) {
       if (!slot.isEmpty) continue;
@@ -402,12 +413,12 @@ export class Master implements WorkerSlotHost {
     cluster.setupPrimary({ exec: fileURLToPath(entry), args: [], execArgv: WORKER_FLAGS });
     // Run from the sources, a worker would strip types for 100 ms before it can take another's place.
     if (extname(import.meta.filename) === '.ts') process.env.NODE_COMPILE_CACHE ??= fileURLToPath(COMPILE_CACHE);
-    const allServing = new Promise<void>((resolve, reject) => {
-      this.onAllServing = resolve;
+    const ended = new Promise<void>((resolve, reject) => {
+      this.onStartEnded = resolve;
       this.onStartFailed = reject;
     });
     while (this.slots.length < count) this.addSlot();
-    await allServing;
+    await ended;
   }
 
   private addSlot(): void {

@@ -2,12 +2,17 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { isAlive } from '../support/child.ts';
+import { childPids, isAlive } from '../support/child.ts';
 import { answering, held, never, startFakeBackend } from '../support/fake-backend.ts';
+import { freePort } from '../support/free-port.ts';
 import { startDaemon } from '../support/pool-daemon.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { launchRingmaster } from '../support/ringmaster.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { readOne, WIRES, type Wire } from '../support/wire.ts';
+
+const poolFile = (workers: number, listen: number, server: number) =>
+  `workers: ${workers}\nadmin: false\npools:\n  p:\n    listen: 127.0.0.1:${listen}\n    protocol: redis\n    servers: [127.0.0.1:${server}]\n`;
 
 const [redis] = WIRES as readonly [Wire];
 
@@ -95,4 +100,35 @@ test('a worker that is frozen is killed after shutdown_timeout: the master exits
   assert.deepEqual(await daemon.ringmaster.exit(), { code: 0, signal: null });
   assert.equal(isAlive(frozen), false);
   assert.equal(daemon.logged(/killed/).length, 1);
+});
+
+test('TERM while some workers serve and others start: the clients of those are answered, and it exits with 0', async t => {
+  const gate = held();
+  const server = await startFakeBackend(answering(redis.split, redis.answer, gate.delivery));
+  t.after(() => server.close());
+  const port = await freePort();
+  const child = launchRingmaster(poolFile(6, port, server.port));
+  t.after(() => child.kill());
+  const client = await waitFor(() => RawClient.connect(port).catch(() => null), { what: 'the port to be open' });
+  client.send(redis.get('a'));
+  await server.untilRequests(1);
+  child.signal('SIGTERM');
+  await child.until(() => /"msg":"ringmaster drains"/.test(child.stderr()), 'the drain');
+  gate.release();
+  assert.equal((await client.readToEnd()).toString(), redis.value('a'));
+  assert.deepEqual(await child.exit(), { code: 0, signal: null }, child.diagnosis());
+  assert.doesNotMatch(child.stderr(), /died|killed|cut off/);
+});
+
+test('TERM at any moment of the start ends it with 0, and nothing is left', async () => {
+  const config = poolFile(3, await freePort(), 1);
+  for (const line of [null, /worker 0/, /quick ACKs/, /worker serves/, /worker serves.*worker serves/s]) {
+    const child = launchRingmaster(config);
+    if (line === null) await child.until(() => childPids(child.pid).length > 0, 'the first worker');
+    else await child.until(() => line.test(child.stderr()), String(line));
+    const workers = childPids(child.pid);
+    child.signal('SIGTERM');
+    assert.deepEqual(await child.exit(), { code: 0, signal: null }, child.diagnosis());
+    for (const pid of workers) assert.equal(isAlive(pid), false);
+  }
 });

@@ -99,6 +99,11 @@ export async function startRingmaster(options: RingmasterOptions): Promise<Ringm
   };
 }
 
+/** Starts Ringmaster on this text and does not wait for it. */
+export function launchRingmaster(config: string): Child {
+  return new Child(process.execPath, [MAIN, '-c', writeConfigFile(config)], { env: childEnvironment() });
+}
+
 /** Runs `ringmaster ARGS…` to its end: the one-shot commands, and starts that must fail. */
 export async function runRingmaster(
   args: readonly string[],
