@@ -55,6 +55,8 @@ export interface SoakReport {
 const MEMORY_SLACK_BYTES = 160 << 20;
 const DESCRIPTOR_SLACK = 3;
 const CALM_TIMEOUT_MS = 20_000;
+/** Reconnects wait a second at most, probes of ejected servers `server_retry_timeout` and more when that was often. */
+const LONGEST_BACK_OFF_MS = 1500;
 
 /** Runs a soak with servers and a Ringmaster of its own. */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
@@ -120,7 +122,7 @@ async function soak(
   for (const client of clients) client.stop();
   await Promise.all(running);
   await waitFor(isReady, { what: 'Ringmaster to be ready again', timeoutMs: CALM_TIMEOUT_MS });
-  await readAll(places, clients, tally);
+  await readAll(clients, tally);
 
   const gauges = [
     'ringmaster_pool_client_connections',
@@ -163,20 +165,29 @@ function poolsOf(places: SoakPlaces, [redis, memcached]: readonly [SoakServers, 
   ];
 }
 
-/** Every key once more. Connections to servers that were gone may need an attempt to find that out. */
-async function readAll(places: SoakPlaces, clients: readonly SoakClient[], tally: SoakTally): Promise<void> {
+/**
+ * Every key, in rounds, until there were no errors for as long as a connection may wait before it tries again; then
+ * once more, and that must be without one. Clients come to another worker in each round: one good round says little.
+ */
+async function readAll(clients: readonly SoakClient[], tally: SoakTally): Promise<void> {
+  const { outcomes, errors } = tally;
+  const troubles = () => outcomes.failed + outcomes.closed;
+  const round = () => Promise.all(clients.map(client => client.readAll()));
+  let wellSinceMs = performance.now();
   const isWell = async () => {
-    const failures = await metricOf(places.adminPort, 'ringmaster_server_failures_total');
-    await Promise.all(clients.map(client => client.readAll()));
-    return failures === (await metricOf(places.adminPort, 'ringmaster_server_failures_total'));
+    const before = troubles();
+    await round();
+    if (troubles() !== before) wellSinceMs = performance.now();
+    return performance.now() - wellSinceMs > LONGEST_BACK_OFF_MS;
   };
-  await waitFor(isWell, { what: 'a round of reads without errors', timeoutMs: CALM_TIMEOUT_MS, everyMs: 200 }).catch(
+  await waitFor(isWell, { what: 'rounds of reads without errors', timeoutMs: CALM_TIMEOUT_MS, everyMs: 50 }).catch(
     error => tally.problem(error.message),
   );
-  const { failed, closed } = tally.outcomes;
-  await Promise.all(clients.map(client => client.readAll()));
-  const isRight = tally.outcomes.failed === failed && tally.outcomes.closed === closed;
-  if (!isRight) tally.problem('there are errors although all servers are well again');
+  const [before, errorsBefore] = [troubles(), new Map(errors)];
+  await round();
+  if (troubles() === before) return;
+  const texts = [...errors].filter(([text, count]) => count !== errorsBefore.get(text)).map(([text]) => text);
+  tally.problem(`there are errors although all servers are well again: ${texts.join('; ') || 'connections closed'}`);
 }
 
 interface Figures {
