@@ -110,10 +110,10 @@ const WORKER_METRICS: readonly {
     value: worker => Number(worker.process.hasQuickAck),
   },
   {
-    name: 'ringmaster_worker_direct_sockets',
+    name: 'ringmaster_worker_polled_sockets',
     kind: 'gauge',
-    help: '1 when the sockets run on the handles below node:net, 0 when on node:net itself, which costs more CPU time',
-    value: worker => Number(worker.process.hasDirectSockets),
+    help: '1 when the sockets run on system calls, 0 when on node:net, which costs more CPU time',
+    value: worker => Number(worker.process.hasPolledSockets),
   },
   {
     name: 'ringmaster_worker_event_loop_utilization_ratio',

@@ -1,5 +1,5 @@
 import type { Config, PoolConfig } from '../config/config.ts';
-import { filesBesideClients, LISTEN_DESCRIPTORS, OWN_FILES, serverFiles } from '../config/open-files.ts';
+import { filesBesideClients, OWN_FILES, serverFiles } from '../config/open-files.ts';
 import { type ConfigWarning, poolPath } from '../config/warnings.ts';
 import type { Machine } from './machine.ts';
 import { counted, grouped } from './text-table.ts';
@@ -48,7 +48,7 @@ export function openFilesWarnings(config: Config, machine: Machine): ConfigWarni
     const needed = OWN_FILES + ofServers + ofClients;
     if (needed <= limit) return [];
     const what = `${grouped(pool.clientConnections)} clients over ${counted(workers, 'worker')}`;
-    const message = `${what} and ${counted(ofServers - LISTEN_DESCRIPTORS, 'server connection')} need ${grouped(needed)} open files${may}`;
+    const message = `${what} and ${counted(ofServers - 1, 'server connection')} need ${grouped(needed)} open files${may}`;
     return [{ path: `${path}.client_connections`, message }];
   });
   if (warnings.length > 0) return warnings;

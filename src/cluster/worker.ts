@@ -5,7 +5,7 @@ import type { Config, LogConfig, LogLevel } from '../config/config.ts';
 import { heapMemory, residentBytes } from '../core/process-memory.ts';
 import type { ProcessSnapshot } from '../core/statistics.ts';
 import { loadSystemCalls, type SystemCalls } from '../core/system-calls.ts';
-import { areSocketsDirect, type ListenHandle } from '../socket/sockets.ts';
+import { arePolled, type ListenHandle } from '../socket/sockets.ts';
 import { DataPath, type DataPathPlan, planDataPath } from './data-path.ts';
 import { readToWorker, type ToMaster } from './ipc.ts';
 import { createLog, type ReopenableLog } from './logger.ts';
@@ -135,8 +135,8 @@ class WorkerRole {
       log?.warn({ worker_nice: workerNice, err: error }, 'worker_nice has no effect');
     }
     log?.info({ quickAck: hasQuickAck }, hasQuickAck ? 'quick ACKs are on' : 'quick ACKs are off: no node:ffi here');
-    const sockets = areSocketsDirect ? 'direct' : 'net';
-    log?.info({ sockets }, areSocketsDirect ? "sockets are on node's handles" : 'sockets are on node:net: slower');
+    const sockets = arePolled ? 'polled' : 'net';
+    log?.info({ sockets }, arePolled ? 'sockets are polled' : 'sockets are on node:net: slower');
   }
 
   private setLog(level: LogLevel, file: string | null, reopen: boolean): void {
@@ -179,7 +179,7 @@ class WorkerRole {
       ...processFigures(),
       ...held,
       hasQuickAck: this.systemCalls !== null,
-      hasDirectSockets: areSocketsDirect,
+      hasPolledSockets: arePolled,
     };
     send({ type: 'report', id, snapshot: { pools: this.dataPath?.snapshot() ?? [], process } });
   }
@@ -200,7 +200,7 @@ function send(message: ToMaster): void {
   if (process.connected) process.send?.(message, undefined, {}, () => {});
 }
 
-function processFigures(): Omit<ProcessSnapshot, 'heldBytes' | 'heldLimitBytes' | 'hasQuickAck' | 'hasDirectSockets'> {
+function processFigures(): Omit<ProcessSnapshot, 'heldBytes' | 'heldLimitBytes' | 'hasQuickAck' | 'hasPolledSockets'> {
   const heap = heapMemory();
   const cpu = process.cpuUsage();
   return {

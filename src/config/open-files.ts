@@ -8,12 +8,9 @@ export const OWN_FILES = 64;
 /** Redis clients of RESP3 have server connections of their own beside those of RESP2. */
 const CONNECTION_SETS: Readonly<Record<PoolConfig['protocol'], number>> = { redis: 2, memcached: 1 };
 
-/** Of the listening socket; the worker accepts on each (see socket/sockets.ts). */
-export const LISTEN_DESCRIPTORS = 3;
-
 /** Of one worker, all its server connections open; besides these, the listening socket. */
 export function serverFiles(pool: PoolConfig): number {
-  return LISTEN_DESCRIPTORS + pool.servers.length * pool.serverConnections * CONNECTION_SETS[pool.protocol];
+  return 1 + pool.servers.length * pool.serverConnections * CONNECTION_SETS[pool.protocol];
 }
 
 /** Open files of one worker that are not for clients. */

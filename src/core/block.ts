@@ -1,3 +1,5 @@
+import { addressOf } from './memory-address.ts';
+
 /**
  * Memory for bytes on their way, in blocks that are used again: a fresh 1 MB buffer for each large value would cost
  * more in page faults than the copy into it.
@@ -12,7 +14,7 @@ export class Block {
   readonly bytes: Buffer;
   private references = 1;
   private wasUsed = false;
-  private prefixes: Buffer[] | null = null;
+  private knownAddress = 0;
 
   constructor(size: number) {
     this.bytes = Buffer.allocUnsafeSlow(size);
@@ -23,17 +25,10 @@ export class Block {
     return this.references === 1;
   }
 
-  /** `bytes[0, length)`. Small lengths come again and again, so the views of them are kept. */
-  prefix(length: number): Buffer {
-    // A long one is rare to come again, and a view that is replaced has grown old.
-    if (length > KEPT_PREFIX_MAX_BYTES) return this.bytes.subarray(0, length);
-    if (this.prefixes === null) this.prefixes = new Array<Buffer>(KEPT_PREFIXES).fill(this.bytes);
-    const slot = length & (KEPT_PREFIXES - 1);
-    const kept = this.prefixes[slot]!;
-    if (kept.length === length) return kept;
-    const view = this.bytes.subarray(0, length);
-    this.prefixes[slot] = view;
-    return view;
+  /** Where `bytes` lie; see `addressOf`. */
+  get address(): number {
+    if (this.knownAddress === 0) this.knownAddress = Number(addressOf(this.bytes));
+    return this.knownAddress;
   }
 
   /** Whether a piece of `size` bytes fills so much of it that it may be kept for the piece instead of a copy. */
@@ -72,8 +67,6 @@ export class Block {
 
 /** What keeps a block fills this share of it: what is kept must not cost much more than it counts. */
 export const BLOCK_SHARE_MIN = 1 / 4;
-const KEPT_PREFIXES = 32;
-const KEPT_PREFIX_MAX_BYTES = 512;
 /** Sizes are the powers of two from 16 KiB to 2 MiB: a value of 1 MiB is never alone. */
 const SMALLEST_SHIFT = 14;
 const CLASSES = 8;

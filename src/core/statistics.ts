@@ -90,8 +90,8 @@ export interface ProcessSnapshot {
   readonly heldBytes: number;
   readonly heldLimitBytes: number;
   readonly hasQuickAck: boolean;
-  /** Its sockets run on node's handles (see socket/direct-socket.ts). */
-  readonly hasDirectSockets: boolean;
+  /** Its sockets run on system calls (see socket/polled-socket.ts). */
+  readonly hasPolledSockets: boolean;
   readonly cpuUserUs: number;
   readonly cpuSystemUs: number;
   /** Share of time the event loop was busy since the worker started, 0–1. */

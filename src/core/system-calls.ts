@@ -8,18 +8,15 @@ export interface SystemCalls {
    * company.
    */
   quickAck(descriptor: number): void;
-  /** Another descriptor of the same file, or -1. */
-  duplicate(descriptor: number): number;
   /** Pins this process to `cores`, numbered from 0; false when the system refuses. */
   setAffinity(cores: readonly number[]): boolean;
   /** Has malloc return to the system what it keeps for later. Milliseconds; nothing where libc has no malloc_trim. */
   releaseFreeMemory(): void;
 }
 
-// Linux: <netinet/in.h>, <netinet/tcp.h>, <fcntl.h>; the same numbers on all architectures.
+// Linux: <netinet/in.h>, <netinet/tcp.h>; the same numbers on all architectures.
 const IPPROTO_TCP = 6;
 const TCP_QUICKACK = 12;
-const F_DUPFD_CLOEXEC = 1030;
 /** Bytes of a cpu_set_t: 1,024 cores. */
 const CPU_SET_BYTES = 128;
 const THIS_PROCESS = 0;
@@ -31,7 +28,6 @@ export function loadSystemCalls(): SystemCalls | null {
     const ffi = process.getBuiltinModule('node:ffi');
     const { functions } = ffi.dlopen(null, {
       setsockopt: { arguments: ['i32', 'i32', 'i32', 'buffer', 'u32'], return: 'i32' },
-      fcntl: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
       sched_setaffinity: { arguments: ['i32', 'u64', 'buffer'], return: 'i32' },
     });
     const on = Buffer.from(new Int32Array([1]).buffer);
@@ -39,7 +35,6 @@ export function loadSystemCalls(): SystemCalls | null {
       quickAck: descriptor => {
         if (descriptor >= 0) functions.setsockopt(descriptor, IPPROTO_TCP, TCP_QUICKACK, on, on.length);
       },
-      duplicate: descriptor => functions.fcntl(descriptor, F_DUPFD_CLOEXEC, 0),
       setAffinity: cores => {
         const set = Buffer.alloc(CPU_SET_BYTES);
         for (const core of cores) set[core >> 3] = (set[core >> 3] ?? 0) | (1 << (core & 7));

@@ -3,10 +3,31 @@ export interface TurnTask {
   endTurn(): void;
 }
 
+let isInRound = false;
+const endsOfRound: (() => void)[] = [];
+
+/**
+ * Runs `deliver`, which reads sockets that are ready, and then the ends of the turns that it began. `onError` hears what
+ * either throws.
+ */
+export function runRound(deliver: () => void, onError: (error: unknown) => void): void {
+  isInRound = true;
+  let next: (() => void) | undefined = deliver;
+  while (next !== undefined) {
+    try {
+      next();
+    } catch (error) {
+      onError(error);
+    }
+    next = endsOfRound.pop();
+  }
+  isInRound = false;
+}
+
 /**
  * What is to be done once at the end of the event-loop turn, after all sockets that were ready have been read:
- * mostly the one write per connection. Runs in libuv's check phase, directly after the reads, so a lone request
- * waits for nobody.
+ * mostly the one write per connection. Runs at the end of the round of sockets that it was begun in, or else in libuv's
+ * check phase, so a lone request waits for nobody.
  */
 export class Turn {
   /** Filled up to `end`: setting an array's length is a call into the runtime, so it is not emptied. */
@@ -22,7 +43,7 @@ export class Turn {
     this.tasks[this.end++] = task;
     if (!this.isScheduled) {
       this.isScheduled = true;
-      setImmediate(this.runTasks);
+      this.schedule();
     }
   }
 
@@ -39,8 +60,13 @@ export class Turn {
       this.end = 0;
       this.isScheduled = false;
     } finally {
-      // A task threw. The worker still has to answer what is pending before it goes: the others run in the next turn.
-      if (this.isScheduled) setImmediate(this.runTasks);
+      // A task threw. The worker still has to answer what is pending before it goes: the others run all the same.
+      if (this.isScheduled) this.schedule();
     }
+  }
+
+  private schedule(): void {
+    if (isInRound) endsOfRound.push(this.runTasks);
+    else setImmediate(this.runTasks);
   }
 }

@@ -134,7 +134,7 @@ export class Frontend implements ClientHost {
     const before = this.listener;
     this.listener = await listenOn(
       handle,
-      { tcpKeepalive, backlog, duplicate: this.systemCalls?.duplicate ?? null },
+      { tcpKeepalive, backlog },
       socket => this.enter(socket),
       error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'),
     );

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
+import type { Block } from '../core/block.ts';
 import { type SocketReader, type StreamSocket, UNNAMED_PEER } from './stream-socket.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
 /**
- * A socket on node's public API: slower than DirectSocket, and there whatever becomes of node's internals. Every read
- * comes in a buffer of its own. The socket must allow half-open connections.
+ * A socket on node:net: slower than PolledSocket, and there on every system. Every read comes in a buffer of its own.
+ * The socket must allow half-open connections.
  */
 export class NetSocket implements StreamSocket {
   closeListener: (() => void) | null = null;
@@ -70,6 +71,10 @@ export class NetSocket implements StreamSocket {
   write(bytes: Buffer): boolean {
     this.socket.write(bytes);
     return this.isTaken();
+  }
+
+  writeBlock(block: Block, start: number, end: number): boolean {
+    return this.write(block.bytes.subarray(start, end));
   }
 
   writev(pieces: Buffer[]): boolean {

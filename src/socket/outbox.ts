@@ -180,9 +180,7 @@ export class Outbox implements TurnTask, ReplyOut {
     let isTaken: boolean;
     if (this.pieces.length === 0) {
       // Nothing but small pieces, the usual case.
-      isTaken = socket.write(
-        chunkStart === 0 ? (chunk as Block).prefix(chunkUsed) : (chunk as Block).bytes.subarray(chunkStart, chunkUsed),
-      );
+      isTaken = socket.writeBlock(chunk as Block, chunkStart, chunkUsed);
     } else {
       this.sealChunk();
       const { pieces } = this;

@@ -1,8 +1,8 @@
 import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
-import { getSystemErrorName } from 'node:util';
-import { DirectSocket } from './direct-socket.ts';
-import { handleBinding, type ServerHandle, type StreamHandle } from './handle-binding.ts';
 import { NetSocket } from './net-socket.ts';
+import { type BoundHandle, PolledListener } from './polled-listener.ts';
+import { PolledSocket } from './polled-socket.ts';
+import { socketCalls } from './socket-calls.ts';
 import type { StreamSocket } from './stream-socket.ts';
 
 /** A bound socket that the master made for this worker slot: node's internal TCP or Pipe handle. */
@@ -11,8 +11,6 @@ export type ListenHandle = object;
 export interface ListenerOptions {
   readonly tcpKeepalive: boolean;
   readonly backlog: number;
-  /** Makes another descriptor of the same socket, or -1; null where that can't be done. */
-  readonly duplicate: ((descriptor: number) => number) | null;
 }
 
 /** Accepts until it is closed. */
@@ -32,15 +30,11 @@ export interface ConnectListener {
   onRefused(errorCode: string): void;
 }
 
-/** libuv accepts one connection for each descriptor and turn of the event loop: so many are accepted in one turn. */
-export const ACCEPTS_PER_TURN = 3;
-/** TCPConstants.SERVER and PipeConstants.SERVER. */
-const SERVER_HANDLE = 1;
 /** Probes of a silent TCP connection begin after so long; they find a peer that vanished. */
 const KEEPALIVE_DELAY_MS = 60_000;
 
-/** Whether sockets are direct ones; RINGMASTER_SOCKETS=net turns them off. */
-export const areSocketsDirect = handleBinding !== null && process.env.RINGMASTER_SOCKETS !== 'net';
+/** Whether sockets are polled; else they are node's. */
+export const arePolled = socketCalls !== null;
 
 /**
  * Accepts clients on a bound handle; resolves when it listens, rejects when the system refuses. `onError` hears when
@@ -52,7 +46,11 @@ export async function listenOn(
   accept: (socket: StreamSocket) => void,
   onError: (error: Error) => void,
 ): Promise<Listener> {
-  if (areSocketsDirect) return listenDirectly(handle as ServerHandle, options, accept, onError);
+  if (arePolled) {
+    const { backlog, tcpKeepalive } = options;
+    const keepaliveDelaySeconds = tcpKeepalive ? KEEPALIVE_DELAY_MS / 1000 : null;
+    return new PolledListener(handle as BoundHandle, { backlog, keepaliveDelaySeconds }, accept, onError);
+  }
   const server = createServer(
     {
       allowHalfOpen: true,
@@ -65,47 +63,6 @@ export async function listenOn(
   await listening(server, handle, options.backlog);
   server.on('error', onError);
   return server;
-}
-
-function listenDirectly(
-  handle: ServerHandle,
-  { tcpKeepalive, backlog, duplicate }: ListenerOptions,
-  accept: (socket: StreamSocket) => void,
-  onError: (error: Error) => void,
-): Listener {
-  // Accepted sockets inherit both (Linux, BSD): two system calls less for each client.
-  handle.setNoDelay?.(true);
-  if (tcpKeepalive) handle.setKeepAlive?.(true, KEEPALIVE_DELAY_MS / 1000);
-  const handles = duplicate === null ? [handle] : [handle, ...duplicatesOf(handle, duplicate)];
-  const close = () => {
-    for (const each of handles) each.close();
-  };
-  for (const each of handles) {
-    each.onconnection = (status, client) => {
-      if (status === 0) accept(new DirectSocket(client));
-      else onError(systemError(status, 'accept'));
-    };
-    const status = each.listen(backlog);
-    if (status === 0) continue;
-    close();
-    throw systemError(status, 'listen');
-  }
-  return { close };
-}
-
-/** Further handles of the same socket; fewer where the system has no descriptors left. */
-function duplicatesOf(handle: ServerHandle, duplicate: (descriptor: number) => number): ServerHandle[] {
-  const Handle = handle.constructor as new (type: number) => ServerHandle;
-  const handles: ServerHandle[] = [];
-  while (handles.length < ACCEPTS_PER_TURN - 1) {
-    const descriptor = duplicate(handle.fd);
-    if (descriptor < 0) break;
-    const another = new Handle(SERVER_HANDLE);
-    const status = another.open(descriptor);
-    if (status !== 0) throw systemError(status, 'open');
-    handles.push(another);
-  }
-  return handles;
 }
 
 /**
@@ -132,46 +89,47 @@ function listening(server: Server, handle: ListenHandle, backlog: number): Promi
 
 /** Connects to a host, trying its addresses in turn, or to the path of a unix socket. */
 export function connectSocket(address: NetConnectOpts, listener: ConnectListener): ConnectAttempt {
-  const socket = connect({
-    ...address,
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
-  });
+  let socket: Socket | null = null;
   let errorCode = 'EIO';
   let isOver = false;
-  socket.on('error', (error: NodeJS.ErrnoException) => {
-    errorCode = error.code ?? errorCode;
-  });
-  socket.once('connect', () => {
+  // node's own sockets need the ends of callbacks that node itself makes, and a round of polled sockets is none.
+  setImmediate(() => {
     if (isOver) return;
-    isOver = true;
-    listener.onConnected(streamSocket(socket));
-  });
-  socket.once('close', () => {
-    if (isOver) return;
-    isOver = true;
-    listener.onRefused(errorCode);
+    socket = connect({
+      ...address,
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      errorCode = error.code ?? errorCode;
+    });
+    socket.once('connect', () => {
+      if (isOver) return;
+      isOver = true;
+      listener.onConnected(streamSocket(socket as Socket));
+    });
+    socket.once('close', () => {
+      if (isOver) return;
+      isOver = true;
+      listener.onRefused(errorCode);
+    });
   });
   return {
     cancel: () => {
       isOver = true;
-      socket.destroy();
+      socket?.destroy();
     },
   };
 }
 
-/** Of a socket that is connected and from which nothing was read: a direct one takes its handle away from it. */
-export function streamSocket(socket: Socket, isDirect = areSocketsDirect): StreamSocket {
-  if (!isDirect) return new NetSocket(socket);
-  const shell = socket as unknown as { _handle: StreamHandle | null };
-  const handle = shell._handle as StreamHandle;
-  shell._handle = null;
-  return new DirectSocket(handle);
-}
-
-function systemError(status: number, call: string): Error {
-  const code = getSystemErrorName(status);
-  return Object.assign(new Error(`${call} ${code}`), { code });
+/** Of a socket that is connected and from which nothing was read: a polled one takes its place. */
+export function streamSocket(socket: Socket, isPolled = arePolled): StreamSocket {
+  const { _handle: handle } = socket as unknown as { _handle: { readonly fd: number } };
+  const descriptor = isPolled ? (socketCalls?.duplicate(BigInt(handle.fd)) ?? -1) : -1;
+  // Also where no descriptor was left.
+  if (descriptor < 0) return new NetSocket(socket);
+  socket.destroy();
+  return new PolledSocket(descriptor);
 }

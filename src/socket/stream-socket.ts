@@ -1,3 +1,5 @@
+import type { Block } from '../core/block.ts';
+
 /** `StreamSocket.peer` of a socket that has no address. */
 export const UNNAMED_PEER = 'a unix socket';
 
@@ -38,6 +40,8 @@ export interface StreamSocket {
    * `SocketReader.onTaken`; after an error that is never, and `isDestroyed` is set.
    */
   write(bytes: Buffer): boolean;
+  /** As `write`, for `block.bytes[start, end)`. */
+  writeBlock(block: Block, start: number, end: number): boolean;
   /** As `write`, for several pieces, in one system call where possible. The array is the socket's from now on. */
   writev(pieces: Buffer[]): boolean;
   /** Sends our FIN. Nothing may be written afterwards; to be called only when all is taken. */

@@ -18,7 +18,7 @@ test('a good file: its servers and their shares, exit code 0', async () => {
   const { code, stdout, stderr } = await runRingmaster(['check', file]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   assert.equal(
-    stdout.replace(/^open files: each of \d+ workers? needs 71, and .*$/m, 'open files: …'),
+    stdout.replace(/^open files: each of \d+ workers? needs 69, and .*$/m, 'open files: …'),
     `sessions: redis on 127.0.0.1:22121, ketama, fnv1a_64
   server  address         weight  share of keys
   one     127.0.0.1:6379       1        49.66 %
@@ -80,7 +80,7 @@ test('--json has the same, for programs', async () => {
   assert.equal(code, 0);
   const { warnings, pools, openFiles, ...rest } = JSON.parse(stdout);
   assert.deepEqual(rest, { file, isValid: true, form: 'twemproxy', problems: [] });
-  assert.deepEqual(openFiles.perWorker, { servers: 78, clients: null });
+  assert.deepEqual(openFiles.perWorker, { servers: 72, clients: null });
   for (const [i, { line, column, path, message }] of warnings.entries()) {
     assert.match(`${line}:${column}: ${path}: ${message}`, ODD_WARNINGS[i]!);
   }
@@ -110,7 +110,7 @@ test('a limit on open files that cannot suffice is seen', async () => {
   assert.equal(code, 0);
   const { warnings, openFiles } = JSON.parse(stdout);
   assert.equal(openFiles.limit, 200);
-  assert.deepEqual(openFiles.perWorker, { servers: 71, clients: Math.ceil(1000 / openFiles.workers) });
+  assert.deepEqual(openFiles.perWorker, { servers: 69, clients: Math.ceil(1000 / openFiles.workers) });
   assert.equal(warnings.length, 1);
   assert.equal(`${warnings[0].line}: ${warnings[0].path}`, '8: sessions.client_connections');
   assert.match(warnings[0].message, /1,000 clients over \d+ workers? and 4 .* a worker may have 200/);

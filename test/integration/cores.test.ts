@@ -61,10 +61,10 @@ test('worker_nice is the priority of the workers, not of the master', async t =>
   assert.equal(niceOf(daemon.ringmaster.pid), niceOf(process.pid));
 });
 
-test('quick ACKs and direct sockets are in /metrics, by worker', async t => {
+test('quick ACKs and polled sockets are in /metrics, by worker', async t => {
   const daemon = await start(t, []);
   for (const worker of ['0', '1']) {
     assert.equal(await daemon.metric('ringmaster_worker_quick_ack', { worker }), 1);
-    assert.equal(await daemon.metric('ringmaster_worker_direct_sockets', { worker }), 1);
+    assert.equal(await daemon.metric('ringmaster_worker_polled_sockets', { worker }), 1);
   }
 });

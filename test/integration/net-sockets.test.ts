@@ -1,4 +1,4 @@
-// Where node's internals are not what direct sockets need, the data path runs on node:net. It must keep every promise there.
+// Where the runtime or the system lacks what polled sockets need, the data path runs on node:net. It must keep every promise there.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import path from 'node:path';
@@ -25,7 +25,7 @@ function netEnvironment(): NodeJS.ProcessEnv {
   return { ...environment, RINGMASTER_SOCKETS: 'net' };
 }
 
-test('RINGMASTER_SOCKETS=net turns direct sockets off, and the log says so', async t => {
+test('RINGMASTER_SOCKETS=net turns polled sockets off, and the log says so', async t => {
   process.env.RINGMASTER_SOCKETS = 'net';
   t.after(() => delete process.env.RINGMASTER_SOCKETS);
   const { ringmaster, client } = await startRedisPool(t);

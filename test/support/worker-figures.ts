@@ -13,7 +13,7 @@ export function workerSnapshot(pid: number, pools: readonly PoolSnapshot[], upti
       heldBytes: pid,
       heldLimitBytes: 0,
       hasQuickAck: true,
-      hasDirectSockets: true,
+      hasPolledSockets: true,
       cpuUserUs: pid * 1_000_000,
       cpuSystemUs: pid * 500_000,
       eventLoopUtilization: 0.25,

@@ -82,13 +82,3 @@ test('trimming gives back what nobody has needed since the last time, and keeps 
   trimFreeBlocks();
   assert.equal(freeBlockBytes(), 0);
 });
-
-test('a prefix is what its length says, however often and in whatever order it is asked for', () => {
-  const block = takeBlock(BLOCK_MIN_BYTES);
-  const random = new SeededRandom(2);
-  random.bytes(BLOCK_MIN_BYTES).copy(block.bytes);
-  for (let i = 0; i < 2000; i++) {
-    const length = random.chance(0.8) ? random.between(0, 600) : random.between(0, BLOCK_MIN_BYTES);
-    assert.ok(block.prefix(length).equals(block.bytes.subarray(0, length)));
-  }
-});

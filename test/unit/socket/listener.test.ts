@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import net, { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { loadSystemCalls } from '../../../src/core/system-calls.ts';
 import { type Listener, listenOn } from '../../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -38,10 +37,9 @@ async function listening(
   const address: { port?: number } = {};
   handle.getsockname(address);
   const accepted: StreamSocket[] = [];
-  const duplicate = loadSystemCalls()?.duplicate ?? null;
   const listener = await listenOn(
     handle,
-    { tcpKeepalive, backlog: 128, duplicate },
+    { tcpKeepalive, backlog: 128 },
     socket => accepted.push(socket),
     error => assert.fail(error),
   );

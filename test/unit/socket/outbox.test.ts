@@ -28,6 +28,10 @@ class FakeSocket implements StreamSocket {
     return this.writev([bytes]);
   }
 
+  writeBlock(block: Block, start: number, end: number): boolean {
+    return this.write(block.bytes.subarray(start, end));
+  }
+
   writev(pieces: Buffer[]): boolean {
     this.writes.push(Buffer.concat(pieces).toString('latin1'));
     return !this.isFull;

@@ -5,11 +5,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { LISTEN_DESCRIPTORS } from '../../../src/config/open-files.ts';
-import { DirectSocket } from '../../../src/socket/direct-socket.ts';
-import { handleBinding } from '../../../src/socket/handle-binding.ts';
 import { NetSocket } from '../../../src/socket/net-socket.ts';
-import { ACCEPTS_PER_TURN, streamSocket } from '../../../src/socket/sockets.ts';
+import { PolledSocket } from '../../../src/socket/polled-socket.ts';
+import { socketCalls } from '../../../src/socket/socket-calls.ts';
+import { streamSocket } from '../../../src/socket/sockets.ts';
 import type { SocketReader, StreamSocket } from '../../../src/socket/stream-socket.ts';
 import type { RawClient } from '../../support/raw-client.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
@@ -82,14 +81,14 @@ async function fill(socket: StreamSocket): Promise<Buffer> {
   }
 }
 
-test('this runtime has what direct sockets need', () => assert.notEqual(handleBinding, null));
+test('this system has what polled sockets need', () => assert.notEqual(socketCalls, null));
 
-for (const isDirect of [true, false]) {
-  describe(isDirect ? 'a direct socket' : 'a socket on the public API', () => {
+for (const isPolled of [true, false]) {
+  describe(isPolled ? 'a polled socket' : 'a socket of node:net', () => {
     async function pair(t: TestContext, at: { readonly path?: string } = {}): Promise<Pair> {
       const { socket, far } = await socketPair(t, { ...at, allowHalfOpen: true });
-      const ours = streamSocket(socket, isDirect);
-      assert.ok(isDirect ? ours instanceof DirectSocket : ours instanceof NetSocket);
+      const ours = streamSocket(socket, isPolled);
+      assert.ok(isPolled ? ours instanceof PolledSocket : ours instanceof NetSocket);
       const reader = new Reader();
       ours.start(reader);
       t.after(() => ours.destroy());
@@ -109,7 +108,7 @@ for (const isDirect of [true, false]) {
     });
 
     test('reads over a unix socket', async t => {
-      const file = path.join(tmpdir(), `ringmaster-stream-${process.pid}-${isDirect}.sock`);
+      const file = path.join(tmpdir(), `ringmaster-stream-${process.pid}-${isPolled}.sock`);
       t.after(() => rmSync(file, { force: true }));
       const { ours, far, reader } = await pair(t, { path: file });
       far.send('hello');
@@ -139,7 +138,7 @@ for (const isDirect of [true, false]) {
       reader.next = () => null;
       far.send('bcd');
       await reader.got(4);
-      if (isDirect) {
+      if (isPolled) {
         assert.equal(reader.last, own);
         assert.equal(own.toString('latin1', 0, 5), 'bcd..');
       }
@@ -147,7 +146,7 @@ for (const isDirect of [true, false]) {
       await reader.got(7);
       assert.notEqual(reader.last, own);
       assert.equal(reader.text(), 'abcdefg');
-      if (isDirect) assert.equal(own.toString('latin1', 0, 5), 'bcd..');
+      if (isPolled) assert.equal(own.toString('latin1', 0, 5), 'bcd..');
     });
 
     test('reads nothing while it is paused, the end neither', async t => {
@@ -261,7 +260,3 @@ for (const isDirect of [true, false]) {
     });
   });
 }
-
-test('the open files of a worker are counted with all descriptors of a listening socket', () => {
-  assert.equal(LISTEN_DESCRIPTORS, ACCEPTS_PER_TURN);
-});

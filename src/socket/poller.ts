@@ -1,0 +1,122 @@
+import { runRound } from '../core/turn.ts';
+import { EPOLL_ADD, EPOLL_DEL, EPOLL_MOD, type LoopHandle, type SocketCalls, socketCalls } from './socket-calls.ts';
+
+/** What the poller looks after: a socket or a listener. */
+export interface PollTarget {
+  readonly fd: bigint;
+  /** What it is watched for; the poller's. 0: it is not watched. */
+  watchedEvents: number;
+  /** `events`: a set of EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLERR, EPOLLHUP. */
+  onReady(events: number): void;
+}
+
+/**
+ * After a round of sockets, those are looked at that became ready meanwhile, so often before node's other business has
+ * its turn.
+ */
+const ROUNDS_MAX = 8;
+
+/**
+ * Which sockets are ready: an epoll instance, which node's event loop watches as one descriptor among its own.
+ *
+ *   event loop ─▶ rounds: epoll_wait ─▶ each socket that is ready ─▶ end of the turn (writes) ─▶ again, until none is
+ *
+ * A call for each socket that is ready, from JavaScript into JavaScript, in the place of one from node into JavaScript.
+ */
+class Poller {
+  private readonly calls: SocketCalls;
+  private readonly epoll: bigint;
+  private readonly loop: LoopHandle;
+  /** By descriptor. */
+  private readonly targets: (PollTarget | null)[] = [];
+  private watchedTargets = 0;
+  private ready = 0;
+  private readonly deliver = (): void => {
+    this.deliverReady();
+    // Who became ready meanwhile shares the writes at the end of the turn, which cost more than the look.
+    this.ready = this.calls.epollWait(this.epoll);
+    if (this.ready > 0) this.deliverReady();
+  };
+
+  constructor(calls: SocketCalls) {
+    this.calls = calls;
+    const epoll = calls.epollCreate();
+    if (epoll < 0) throw new Error(`epoll_create1 fails (errno ${-epoll})`);
+    this.epoll = BigInt(epoll);
+    this.loop = calls.watch(this.epoll, () => this.run());
+    this.loop.hold(false);
+  }
+
+  /**
+   * Watches `target` for `events`, and for nothing else any more; 0: for nothing at all. A negative errno when the
+   * system refuses.
+   */
+  watch(target: PollTarget, events: number): number {
+    const before = target.watchedEvents;
+    if (before === events) return 0;
+    target.watchedEvents = events;
+    if (before === 0) {
+      this.targets[Number(target.fd)] = target;
+      if (this.watchedTargets++ === 0) this.loop.hold(true);
+    } else if (events === 0) this.forget(target);
+    const operation = before === 0 ? EPOLL_ADD : events === 0 ? EPOLL_DEL : EPOLL_MOD;
+    return this.calls.epollControl(this.epoll, operation, target.fd, events);
+  }
+
+  /** Tells again what `target` is ready for, which was told and not all made use of. */
+  renew(target: PollTarget): void {
+    const { fd, watchedEvents } = target;
+    if (watchedEvents !== 0) this.calls.epollControl(this.epoll, EPOLL_MOD, fd, watchedEvents);
+  }
+
+  /** It is about to be closed, which ends the watch: nobody else has a descriptor of the same file. */
+  leave(target: PollTarget): void {
+    if (target.watchedEvents === 0) return;
+    target.watchedEvents = 0;
+    this.forget(target);
+  }
+
+  private forget(target: PollTarget): void {
+    this.targets[Number(target.fd)] = null;
+    if (--this.watchedTargets === 0) this.loop.hold(false);
+  }
+
+  private run(): void {
+    for (let rounds = ROUNDS_MAX; rounds > 0; rounds--) {
+      this.ready = this.calls.epollWait(this.epoll);
+      if (this.ready <= 0) return;
+      runRound(this.deliver, throwLater);
+      if (this.ready <= 0) return;
+    }
+  }
+
+  private deliverReady(): void {
+    const { targets, ready } = this;
+    const { words, stride, eventsAt, descriptorAt } = this.calls.epollEvents;
+    for (let i = 0, at = 0; i < ready; i++, at += stride) {
+      // One before it may have closed it. Where another has its descriptor by now, that one finds nothing to read.
+      const target = targets[words[at + descriptorAt] as number] ?? null;
+      if (target === null) continue;
+      try {
+        target.onReady(words[at + eventsAt] as number);
+      } catch (error) {
+        throwLater(error);
+      }
+    }
+  }
+}
+
+let poller: Poller | null = null;
+
+/** The one of this process. Only where there are `socketCalls`. Throws an Error when the system refuses it. */
+export function thePoller(): Poller {
+  poller ??= new Poller(socketCalls as SocketCalls);
+  return poller;
+}
+
+/** From where node takes it for an uncaught exception; the others who are ready must not suffer. */
+function throwLater(error: unknown): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
