@@ -14,7 +14,7 @@ export interface PollTarget {
  * After a round of sockets, those are looked at that became ready meanwhile, so often before node's other business has
  * its turn.
  */
-const ROUNDS_MAX = 8;
+const ROUNDS_MAX = 32;
 
 /**
  * Which sockets are ready: an epoll instance, which node's event loop watches as one descriptor among its own.
@@ -86,7 +86,6 @@ class Poller {
       this.ready = this.calls.epollWait(this.epoll);
       if (this.ready <= 0) return;
       runRound(this.deliver, throwLater);
-      if (this.ready <= 0) return;
     }
   }
 
