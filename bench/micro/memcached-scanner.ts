@@ -69,6 +69,9 @@ function merging(keyCount: number, serverCount: number): (calls: number) => void
     appendOwned: (bytes: Buffer) => {
       sink ^= bytes.length;
     },
+    appendRuns: (_buffers: readonly Buffer[], _runs: Int32Array, _end: number, size: number) => {
+      sink ^= size;
+    },
   };
   return calls => {
     for (let i = 0; i < calls; i++) coalescer.merge(parts, owners, out);

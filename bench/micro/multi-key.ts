@@ -1,7 +1,9 @@
 // Microseconds that a request of 100 keys costs in the proxy, sockets apart, and the steps that it consists of.
 // Run: node bench/micro/multi-key.ts
 //      node --cpu-prof bench/micro/multi-key.ts MGET 5     five seconds of nothing but the whole of one of them
+import { takeBlock } from '../../src/core/block.ts';
 import type { ReplyOut, Request } from '../../src/core/request.ts';
+import { copyRuns } from '../../src/core/runs.ts';
 import { PoolStats } from '../../src/core/statistics.ts';
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
@@ -83,13 +85,20 @@ class Backend {
 /** Gathers small pieces in a chunk, as an outbox does. */
 class Out implements ReplyOut {
   bytes = 0;
-  private readonly chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  private readonly chunk = takeBlock(CHUNK_BYTES);
   private used = 0;
 
   append(buf: Buffer, start: number, end: number): void {
     const size = end - start;
     if (this.used + size > CHUNK_BYTES) this.used = 0;
-    buf.copy(this.chunk, this.used, start, end);
+    buf.copy(this.chunk.bytes, this.used, start, end);
+    this.used += size;
+    this.bytes += size;
+  }
+
+  appendRuns(buffers: readonly Buffer[], runs: Int32Array, end: number, size: number): void {
+    if (this.used + size > CHUNK_BYTES) this.used = 0;
+    copyRuns(this.chunk, this.used, buffers, runs, end);
     this.used += size;
     this.bytes += size;
   }

@@ -1,4 +1,6 @@
 // Nanoseconds and heap bytes per reply of the Redis reply scanner, and of merging MGET. Run: node bench/micro/redis-scanner.ts
+import { takeBlock } from '../../src/core/block.ts';
+import { copyRuns } from '../../src/core/runs.ts';
 import { coalescerFor } from '../../src/protocol/redis/coalescers.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { measure, printTable } from './measure.ts';
@@ -39,7 +41,8 @@ function merging(count: number, servers: number): (calls: number) => void {
   const parts = Array.from({ length: servers }, (_, p) =>
     Buffer.from(array(owners.filter(owner => owner === p).length, bulk(100))),
   );
-  const target = Buffer.alloc(1 << 20);
+  const block = takeBlock(1 << 20);
+  const target = block.bytes;
   let used = 0;
   const out = {
     append(buf: Buffer, start: number, end: number): void {
@@ -47,6 +50,10 @@ function merging(count: number, servers: number): (calls: number) => void {
     },
     appendOwned(bytes: Buffer): void {
       used += bytes.copy(target, used);
+    },
+    appendRuns(buffers: readonly Buffer[], runs: Int32Array, end: number, size: number): void {
+      copyRuns(block, used, buffers, runs, end);
+      used += size;
     },
   };
   const coalescer = coalescerFor('values');

@@ -1,4 +1,4 @@
-import { addressOf } from './memory-address.ts';
+import { addressOf } from './memory.ts';
 
 /**
  * Memory for bytes on their way, in blocks that are used again: a fresh 1 MB buffer for each large value would cost
@@ -12,23 +12,19 @@ import { addressOf } from './memory-address.ts';
  */
 export class Block {
   readonly bytes: Buffer;
+  /** See `addressOf`. */
+  readonly address: bigint;
   private references = 1;
   private wasUsed = false;
-  private knownAddress = 0;
 
   constructor(size: number) {
     this.bytes = Buffer.allocUnsafeSlow(size);
+    this.address = addressOf(this.bytes);
   }
 
   /** Nobody but its owner refers to it. */
   get isUnshared(): boolean {
     return this.references === 1;
-  }
-
-  /** Where `bytes` lie; see `addressOf`. */
-  get address(): number {
-    if (this.knownAddress === 0) this.knownAddress = Number(addressOf(this.bytes));
-    return this.knownAddress;
   }
 
   /** Whether a piece of `size` bytes fills so much of it that it may be kept for the piece instead of a copy. */

@@ -24,6 +24,8 @@ export interface ReplyOut {
   /** Copies, or retains `block`, the memory that `buf` lies in. */
   append(buf: Buffer, start: number, end: number, block?: Block | null): void;
   appendOwned(bytes: Buffer): void;
+  /** Copies the runs in `runs[0, end)` of these buffers, `size` bytes in all; see `RUN_FIELDS`. */
+  appendRuns(buffers: readonly Buffer[], runs: Int32Array, end: number, size: number): void;
 }
 
 /** A piece of a reply that is kept, and the block it lies in, retained. */

@@ -139,6 +139,10 @@ class OutOfBlock implements ReplyOut {
     this.out.append(buf, start, end);
   }
 
+  appendRuns(buffers: readonly Buffer[], runs: Int32Array, end: number, size: number): void {
+    this.out.appendRuns(buffers, runs, end, size);
+  }
+
   appendOwned(bytes: Buffer): void {
     const { block } = this;
     if (bytes.buffer === block.bytes.buffer) this.out.append(bytes, 0, bytes.length, block);

@@ -1,10 +1,13 @@
 import { BLOCK_MIN_BYTES, type Block, takeBlock } from '../core/block.ts';
+import { addressOf, copyBytes, sharedBuffer } from '../core/memory.ts';
 import type { ReplyOut } from '../core/request.ts';
+import { copyRuns } from '../core/runs.ts';
 import type { Turn, TurnTask } from '../core/turn.ts';
 import type { StreamSocket } from './stream-socket.ts';
 
 /** Larger pieces are not copied where their memory may be kept. */
 const COPY_LIMIT_BYTES = 4096;
+const sharedAddress = addressOf(sharedBuffer);
 /** So much is written at once, before the end of the turn: its memory can be used again while it is in the cache. */
 const FLUSH_BYTES = 64 * 1024;
 
@@ -72,7 +75,15 @@ export class Outbox implements TurnTask, ReplyOut {
       return;
     }
     const chunk = this.room(size);
-    buf.copy(chunk, this.chunkUsed, start, end);
+    const address = buf === sharedBuffer ? sharedAddress : block !== null && buf === block.bytes ? block.address : 0n;
+    if (address !== 0n) copyBytes(chunk.bytes, chunk.address, this.chunkUsed, buf, address, start, end);
+    else buf.copy(chunk.bytes, this.chunkUsed, start, end);
+    this.chunkUsed += size;
+    this.grew(size);
+  }
+
+  appendRuns(buffers: readonly Buffer[], runs: Int32Array, end: number, size: number): void {
+    copyRuns(this.room(size), this.chunkUsed, buffers, runs, end);
     this.chunkUsed += size;
     this.grew(size);
   }
@@ -144,17 +155,17 @@ export class Outbox implements TurnTask, ReplyOut {
     this.grew(bytes.length);
   }
 
-  /** The chunk's memory, with room for `size` bytes at `chunkUsed`. */
-  private room(size: number): Buffer {
+  /** The chunk, with room for `size` bytes at `chunkUsed`. */
+  private room(size: number): Block {
     const { chunk } = this;
-    if (chunk !== null && size <= chunk.bytes.length - this.chunkUsed) return chunk.bytes;
+    if (chunk !== null && size <= chunk.bytes.length - this.chunkUsed) return chunk;
     this.sealChunk();
     if (chunk !== null) this.blocks.push(chunk);
     const next = takeBlock(size < BLOCK_MIN_BYTES ? BLOCK_MIN_BYTES : size);
     this.chunk = next;
     this.chunkStart = 0;
     this.chunkUsed = 0;
-    return next.bytes;
+    return next;
   }
 
   /** Turns what was copied into the chunk since the last piece into a piece, to keep the order. */

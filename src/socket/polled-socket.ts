@@ -1,7 +1,7 @@
 import { SocketAddress } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { Block } from '../core/block.ts';
-import { addressOf } from '../core/memory-address.ts';
+import { addressOf, sharedBuffer } from '../core/memory.ts';
 import { type PollTarget, thePoller } from './poller.ts';
 import {
   EAGAIN,
@@ -18,7 +18,6 @@ import {
 } from './socket-calls.ts';
 import { type SocketReader, type StreamSocket, UNNAMED_PEER } from './stream-socket.ts';
 
-const READ_BUFFER_BYTES = 64 * 1024;
 /** A peer that sends faster than we read must let others have their turn. */
 const READS_PER_ROUND = 32;
 const READABLE = EPOLLIN | EPOLLRDHUP;
@@ -29,13 +28,11 @@ const AF_INET6 = 10;
 /** Nobody makes a polled socket where they are missing. */
 const calls = socketCalls as SocketCalls;
 
-/** All sockets read into it that were not given a buffer of their own: a read is dealt with before the next begins. */
-const sharedBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-const sharedAddress = socketCalls === null ? 0n : addressOf(sharedBuffer);
-const sharedLength = BigInt(READ_BUFFER_BYTES);
+const sharedAddress = addressOf(sharedBuffer);
+const sharedLength = BigInt(sharedBuffer.length);
 /** Addresses and lengths of what one writev writes. */
 const vector = new BigUint64Array(2 * PIECES_MAX);
-const vectorAddress = socketCalls === null ? 0n : addressOf(Buffer.from(vector.buffer));
+const vectorAddress = addressOf(Buffer.from(vector.buffer));
 
 /** A socket on system calls: the descriptor is its own from now on. It has to be non-blocking. */
 export class PolledSocket implements StreamSocket, PollTarget {
@@ -44,7 +41,7 @@ export class PolledSocket implements StreamSocket, PollTarget {
   readonly fd: bigint;
   watchedEvents = 0;
   private reader: SocketReader | null = null;
-  /** What is read into, its address and its length. */
+  /** What is read into, its address and its length. What comes is dealt with before the next read, of whichever socket. */
   private buffer: Buffer = sharedBuffer;
   private address = sharedAddress;
   private length = sharedLength;
@@ -91,8 +88,9 @@ export class PolledSocket implements StreamSocket, PollTarget {
   writeBlock(block: Block, start: number, end: number): boolean {
     // The descriptor may be another's by now.
     if (this.isDestroyed) return false;
-    const sent = calls.send(this.fd, BigInt(block.address + start), BigInt(end - start));
-    return sent === end - start || this.written(block.bytes, start, sent, end - start);
+    const size = (end - start) | 0;
+    const sent = calls.send(this.fd, BigInt.asUintN(64, block.address + BigInt(start | 0)), BigInt(size));
+    return sent === size || this.written(block.bytes, start, sent, size);
   }
 
   writev(pieces: Buffer[]): boolean {

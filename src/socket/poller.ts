@@ -10,11 +10,8 @@ export interface PollTarget {
   onReady(events: number): void;
 }
 
-/**
- * After a round of sockets, those are looked at that became ready meanwhile, so often before node's other business has
- * its turn.
- */
-const ROUNDS_MAX = 32;
+/** Round follows round while sockets are ready; after so long, node's other business has its turn. */
+const ROUNDS_MAX_MS = 4;
 
 /**
  * Which sockets are ready: an epoll instance, which node's event loop watches as one descriptor among its own.
@@ -82,11 +79,12 @@ class Poller {
   }
 
   private run(): void {
-    for (let rounds = ROUNDS_MAX; rounds > 0; rounds--) {
+    const untilMs = performance.now() + ROUNDS_MAX_MS;
+    do {
       this.ready = this.calls.epollWait(this.epoll);
       if (this.ready <= 0) return;
       runRound(this.deliver, throwLater);
-    }
+    } while (performance.now() < untilMs);
   }
 
   private deliverReady(): void {

@@ -7,7 +7,7 @@
  * processor's calling convention takes the lower half.
  */
 
-import { addressOf } from '../core/memory-address.ts';
+import { addressOf } from '../core/memory.ts';
 
 /** A result that is not negative, or a negative errno. */
 export type CallResult = number;

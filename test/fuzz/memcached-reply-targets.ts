@@ -1,11 +1,11 @@
 // The memcached reply scanner against a second reading of the same bytes, and the coalescers of what it lets through.
-import type { ReplyOut } from '../../src/core/request.ts';
 import { firstLineCoalescer } from '../../src/protocol/memcached/first-line-coalescer.ts';
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
 import { REPLY_LINE, REPLY_STATS, REPLY_STORED, REPLY_VALUES } from '../../src/protocol/memcached/reply-scanner.ts';
 import { linesCoalescer, settingsCoalescer, statsCoalescer } from '../../src/protocol/memcached/stats-coalescer.ts';
 import { ValuesCoalescer } from '../../src/protocol/memcached/values-coalescer.ts';
 import type { Coalescer } from '../../src/protocol/protocol.ts';
+import { ReplyCollector } from '../support/reply-collector.ts';
 import { everyCut, expect, type FuzzTarget, quoted, randomCuts, randomOf, tokens } from './fuzz-target.ts';
 import { memcachedReply, valueBlock } from './memcached-grammar.ts';
 import { type ReplyKind, readReply } from './reference-memcached.ts';
@@ -146,13 +146,9 @@ function partsOf(body: Buffer, kind: number): Buffer[] | null {
 }
 
 function mergedText(coalescer: Coalescer, parts: readonly Buffer[], owners: readonly number[]): string {
-  const written: Buffer[] = [];
-  const out: ReplyOut = {
-    append: (buf, start, end) => written.push(Buffer.from(buf.subarray(start, end))),
-    appendOwned: bytes => written.push(bytes),
-  };
+  const out = new ReplyCollector();
   coalescer.merge(parts, new Int32Array(owners), out);
-  return Buffer.concat(written).toString('latin1');
+  return out.text();
 }
 
 const ERROR_LINE = /^(?:SERVER_ERROR|CLIENT_ERROR|ERROR)[^\n]*\r\n$/;

@@ -1,8 +1,8 @@
 // The Redis reply scanner against a second reading of the same bytes, and the coalescers of what it lets through.
-import type { ReplyOut } from '../../src/core/request.ts';
 import { coalescerFor } from '../../src/protocol/redis/coalescers.ts';
 import type { MergeKind } from '../../src/protocol/redis/command-policy.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
+import { ReplyCollector } from '../support/reply-collector.ts';
 import { randomReply } from '../support/resp-replies.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { everyCut, expect, type FuzzTarget, quoted, randomCuts, randomOf, tokens } from './fuzz-target.ts';
@@ -116,14 +116,9 @@ const coalescers: FuzzTarget = {
     // What may be written in two ways is not compared as text.
     const hasOddNumber = parts.some(part => /^[*:]-?0\d/.test(part.toString('latin1', 0, 4)));
     if (!isCase || hasOddNumber || owners.some(owner => owner >= parts.length)) return;
-    const written: Buffer[] = [];
-    const out: ReplyOut = {
-      append: (buf, start, end) => written.push(Buffer.from(buf.subarray(start, end))),
-      appendOwned: bytes => written.push(bytes),
-    };
+    const out = new ReplyCollector();
     coalescerFor(kind).merge(parts, new Int32Array(owners), out);
-    const reply = Buffer.concat(written);
-    const text = reply.toString('latin1');
+    const text = out.text();
     const read = readReply(text, 0);
     expect(read.kind === 'reply' && read.end === text.length, () => `merged to ${quoted(text)}, no reply`);
     const want = merged(kind, parts, owners);

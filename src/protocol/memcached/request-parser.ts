@@ -1,4 +1,5 @@
 import { takeBlock } from '../../core/block.ts';
+import { addressOf, copyBytes } from '../../core/memory.ts';
 import {
   type Coalescer,
   type Fragment,
@@ -155,17 +156,20 @@ export class MemcachedRequestParser implements RequestParser {
 
     const block = takeBlock(size);
     const out = block.bytes;
+    const source = addressOf(buf);
     let at = name.copy(out, 0);
     for (let i = 0; i < count; i++) {
       const member = members[i]!;
       const space = argStarts[member]! - 1;
       if (space !== to) {
-        if (to > from) at += buf.copy(out, at, from, to);
+        copyBytes(out, block.address, at, buf, source, from, to);
+        at += to - from;
         from = space;
       }
       to = argEnds[member]!;
     }
-    at += buf.copy(out, at, from, to);
+    copyBytes(out, block.address, at, buf, source, from, to);
+    at += to - from;
     out[at++] = CR;
     out[at] = LF;
     return { block, length: size };

@@ -1,6 +1,7 @@
 import type { ReplyOut } from '../../core/request.ts';
+import { RUN_FIELDS } from '../../core/runs.ts';
 import type { Coalescer } from '../protocol.ts';
-import { RUN_FIELDS, runMemory, writeRuns } from '../runs.ts';
+import { runMemory, writeRuns } from '../runs.ts';
 import { END, NOT_ASKED_FOR } from './replies.ts';
 import { valueBlockEnd } from './reply-line.ts';
 

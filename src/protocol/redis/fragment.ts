@@ -1,4 +1,5 @@
 import { takeBlock } from '../../core/block.ts';
+import { addressOf, copyBytes } from '../../core/memory.ts';
 import type { Fragment } from '../protocol.ts';
 import type { RequestArgs } from './request-args.ts';
 
@@ -30,6 +31,7 @@ export function buildFragment(
   }
   const block = takeBlock(size);
   const part = block.bytes;
+  const source = addressOf(buf);
   let at = part.write(head, 0, 'latin1');
   let from = args.firstHeader;
   let to = nameEnd;
@@ -38,13 +40,14 @@ export function buildFragment(
     const member = members[i]!;
     const first = firstKey + member * keyStep;
     if (member !== next) {
-      at += buf.copy(part, at, from, to);
+      copyBytes(part, block.address, at, buf, source, from, to);
+      at += to - from;
       from = ends[first - 1]! + LINE_END_BYTES;
     }
     to = ends[first + keyStep - 1]! + LINE_END_BYTES;
     next = member + 1;
   }
-  buf.copy(part, at, from, to);
+  copyBytes(part, block.address, at, buf, source, from, to);
   return { block, length: size };
 }
 

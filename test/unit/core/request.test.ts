@@ -1,22 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ReplyOut, Request } from '../../../src/core/request.ts';
-
-class CollectedReply implements ReplyOut {
-  readonly pieces: Buffer[] = [];
-
-  append(buf: Buffer, start: number, end: number): void {
-    this.pieces.push(Buffer.from(buf.subarray(start, end)));
-  }
-
-  appendOwned(bytes: Buffer): void {
-    this.pieces.push(bytes);
-  }
-
-  text(): string {
-    return Buffer.concat(this.pieces).toString('latin1');
-  }
-}
+import { Request } from '../../../src/core/request.ts';
+import { ReplyCollector } from '../../support/reply-collector.ts';
 
 test('pieces are held as copies: the buffer they came in may be written to again', () => {
   const request = new Request(null, 0);
@@ -26,7 +11,7 @@ test('pieces are held as copies: the buffer they came in may be written to again
   request.hold(shared, 2, 5);
   shared.fill('!');
   assert.equal(request.heldBytes, 6);
-  const out = new CollectedReply();
+  const out = new ReplyCollector();
   request.releaseTo(out);
   assert.equal(out.text(), 'oneTWO');
 });
@@ -34,7 +19,7 @@ test('pieces are held as copies: the buffer they came in may be written to again
 test('what was released is not there a second time', () => {
   const request = new Request(null, 0);
   for (const piece of ['a', 'b', 'c']) request.hold(Buffer.from(piece), 0, 1);
-  const out = new CollectedReply();
+  const out = new ReplyCollector();
   request.releaseTo(out);
   request.releaseTo(out);
   assert.equal(out.text(), 'abc');
@@ -61,7 +46,7 @@ test('dropHeld forgets every piece', () => {
   request.hold(Buffer.from('c'), 0, 1);
   request.dropHeld();
   assert.equal(request.heldBytes, 0);
-  const out = new CollectedReply();
+  const out = new ReplyCollector();
   request.releaseTo(out);
   assert.equal(out.text(), '');
 });
@@ -74,7 +59,7 @@ test('a source hears that its reply is not wanted', () => {
   request.dropHeld();
   assert.equal(drops, 1);
   request.holdOwned(Buffer.from('an error'));
-  const out = new CollectedReply();
+  const out = new ReplyCollector();
   request.releaseTo(out);
   assert.equal(out.text(), 'an error');
 });
@@ -83,7 +68,7 @@ test('a source writes the reply in place of what is held, once', () => {
   const request = new Request(null, 0);
   request.heldBytes = 100;
   request.source = { writeReply: out => out.appendOwned(Buffer.from('merged')), drop: () => {} };
-  const out = new CollectedReply();
+  const out = new ReplyCollector();
   request.releaseTo(out);
   request.releaseTo(out);
   assert.equal(out.text(), 'merged');

@@ -5,6 +5,7 @@ import type { FailureReason } from '../../../src/core/failure.ts';
 import { type ReplySink, Request } from '../../../src/core/request.ts';
 import type { Coalescer } from '../../../src/protocol/protocol.ts';
 import { FragmentedRequest, type FragmentParent } from '../../../src/proxy/fragmented-request.ts';
+import { ReplyCollector } from '../../support/reply-collector.ts';
 
 class Parent implements FragmentParent, ReplySink {
   settled: string[] = [];
@@ -15,12 +16,9 @@ class Parent implements FragmentParent, ReplySink {
   }
 
   onCoalesced(request: Request): void {
-    const pieces: Buffer[] = [];
-    request.releaseTo({
-      append: (buf, start, end) => pieces.push(Buffer.from(buf.subarray(start, end))),
-      appendOwned: bytes => pieces.push(bytes),
-    });
-    this.settled.push(Buffer.concat(pieces).toString());
+    const out = new ReplyCollector();
+    request.releaseTo(out);
+    this.settled.push(out.bytes.toString());
   }
 
   onFailure(_request: Request, reason: FailureReason): void {
@@ -104,13 +102,13 @@ test('nothing is kept for a client that left, nor is it told anything', () => {
 
 test('what it keeps goes with a client that leaves, though fragments are still waited for', () => {
   const { parent, request, reply } = fragmented(2);
-  const merged: string[] = [];
+  const out = new ReplyCollector();
   reply(0, 'kept');
   const { source } = request;
   request.sink = null;
   request.dropHeld();
-  source?.writeReply({ append: () => {}, appendOwned: bytes => merged.push(bytes.toString()) });
-  assert.deepEqual(merged, ['010:,']);
+  source?.writeReply(out);
+  assert.deepEqual(out.owned.map(String), ['010:,']);
   reply(1, 'late');
   assert.deepEqual(parent.settled, []);
 });
@@ -182,6 +180,7 @@ test('a part that goes out as it is takes its block along', () => {
         sent.push({ text: buf.toString('latin1', start, end), block });
       },
       appendOwned: bytes => sent.push({ text: bytes.toString('latin1'), block: null }),
+      appendRuns: () => assert.fail('no runs'),
     });
   const texts = [part('a'), part('b').repeat(5)];
   texts.forEach((text, index) => {

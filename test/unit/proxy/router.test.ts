@@ -7,6 +7,7 @@ import type { Protocol } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
 import { type RequestOrigin, Router } from '../../../src/proxy/router.ts';
 import { FakePool } from '../../support/fake-pool.ts';
+import { ReplyCollector } from '../../support/reply-collector.ts';
 import { redisWords } from '../../support/request-splitter.ts';
 import { encodeCommand } from '../../support/resp-reader.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
@@ -33,12 +34,9 @@ class Origin implements RequestOrigin {
   onPart(): void {}
 
   onCoalesced(request: Request): void {
-    const pieces: Buffer[] = [];
-    request.releaseTo({
-      append: (buf, start, end) => pieces.push(Buffer.from(buf.subarray(start, end))),
-      appendOwned: bytes => pieces.push(bytes),
-    });
-    this.settled.push(Buffer.concat(pieces).toString('latin1'));
+    const out = new ReplyCollector();
+    request.releaseTo(out);
+    this.settled.push(out.text());
   }
 
   onFailure(_request: Request, reason: FailureReason): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { coalescerFor } from '../../../../src/protocol/redis/coalescers.ts';
 import type { MergeKind } from '../../../../src/protocol/redis/command-policy.ts';
+import { ReplyCollector } from '../../../support/reply-collector.ts';
 
 /** Merges parts given as text; what came out, and which pieces came out without a copy. */
 function merge(
@@ -9,20 +10,13 @@ function merge(
   parts: readonly string[],
   owners: readonly number[] = [],
 ): { all: string; owned: Buffer[] } {
-  const pieces: Buffer[] = [];
-  const owned: Buffer[] = [];
+  const out = new ReplyCollector();
   coalescerFor(kind).merge(
     parts.map(part => Buffer.from(part)),
     new Int32Array(owners),
-    {
-      append: (buf, start, end) => void pieces.push(Buffer.from(buf.subarray(start, end))),
-      appendOwned(bytes) {
-        pieces.push(bytes);
-        owned.push(bytes);
-      },
-    },
+    out,
   );
-  return { all: Buffer.concat(pieces).toString(), owned };
+  return { all: out.bytes.toString(), owned: out.owned };
 }
 
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
