@@ -49,7 +49,7 @@ export interface SelfTimes {
 const GAP_US = 1000;
 /** Functions in C++, which V8 shows without a file. */
 const NATIVE = '(native functions)';
-/** The worker sleeps, or libuv polls and reads. */
+/** The worker sleeps, or libuv polls; with sockets of node:net it also reads then. */
 export const IDLE = '(idle)';
 
 /** Time in each function itself, without what it calls. `root`: the program's directory, with a slash at its end. */

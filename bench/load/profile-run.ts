@@ -21,7 +21,7 @@ const FUNCTIONS_SHOWN = 40;
 const GROUP_SHARE = 0.001;
 const MAIN = path.join(import.meta.dirname, '../../src/main.ts');
 /** The group for what libuv does between two calls of JavaScript. */
-const POLLING = '(libuv: polls and reads)';
+const POLLING = '(libuv: polls)';
 
 export interface ProfileOptions {
   /** Ringmaster's program; null: the one beside this benchmark. */

@@ -7,8 +7,8 @@ let isInRound = false;
 const endsOfRound: (() => void)[] = [];
 
 /**
- * Runs `deliver`, which reads sockets that are ready, and then the ends of the turns that it began. `onError` hears what
- * either throws.
+ * Runs `deliver`, which reads sockets that are ready, and then what was to be done `soon`, such as the ends of turns. `onError`
+ * hears what any of it throws.
  */
 export function runRound(deliver: () => void, onError: (error: unknown) => void): void {
   isInRound = true;
@@ -22,6 +22,12 @@ export function runRound(deliver: () => void, onError: (error: unknown) => void)
     next = endsOfRound.pop();
   }
   isInRound = false;
+}
+
+/** Calls `act` when whoever calls is done: at the end of this round of sockets, or else in libuv's check phase. */
+export function soon(act: () => void): void {
+  if (isInRound) endsOfRound.push(act);
+  else setImmediate(act);
 }
 
 /**
@@ -43,7 +49,7 @@ export class Turn {
     this.tasks[this.end++] = task;
     if (!this.isScheduled) {
       this.isScheduled = true;
-      this.schedule();
+      soon(this.runTasks);
     }
   }
 
@@ -61,12 +67,7 @@ export class Turn {
       this.isScheduled = false;
     } finally {
       // A task threw. The worker still has to answer what is pending before it goes: the others run all the same.
-      if (this.isScheduled) this.schedule();
+      if (this.isScheduled) soon(this.runTasks);
     }
-  }
-
-  private schedule(): void {
-    if (isInRound) endsOfRound.push(this.runTasks);
-    else setImmediate(this.runTasks);
   }
 }

@@ -207,7 +207,8 @@ export class Frontend implements ClientHost {
   private drained(): void {
     if (this.drainTimer !== null) clearInterval(this.drainTimer);
     this.drainTimer = null;
-    this.onDrained();
+    // A promise goes on where node calls back, and a round of sockets is none of that.
+    setImmediate(this.onDrained);
   }
 
   /** Cuts off the clients that are left; returns their number. */

@@ -2,6 +2,7 @@ import { SocketAddress } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { Block } from '../core/block.ts';
 import { addressOf, sharedBuffer } from '../core/memory.ts';
+import { soon } from '../core/turn.ts';
 import { type PollTarget, thePoller } from './poller.ts';
 import {
   EAGAIN,
@@ -18,8 +19,6 @@ import {
 } from './socket-calls.ts';
 import { type SocketReader, type StreamSocket, UNNAMED_PEER } from './stream-socket.ts';
 
-/** A peer that sends faster than we read must let others have their turn. */
-const READS_PER_ROUND = 32;
 const READABLE = EPOLLIN | EPOLLRDHUP;
 const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 const AF_INET = 2;
@@ -110,7 +109,7 @@ export class PolledSocket implements StreamSocket, PollTarget {
     thePoller().leave(this);
     calls.close(this.fd);
     // When whoever calls is done.
-    if (closing.push(this) === 1) setImmediate(tellClosed);
+    if (closing.push(this) === 1) soon(tellClosed);
   }
 
   onReady(events: number): void {
@@ -125,22 +124,19 @@ export class PolledSocket implements StreamSocket, PollTarget {
     this.closeListener = null;
   }
 
-  /** `isEnding`: behind what there is to read comes the end or an error, of which nothing will tell again. */
+  /** Reads once. `isEnding`: behind what there is to read comes the end or an error. */
   private receive(isEnding: boolean): void {
     const reader = this.reader as SocketReader;
-    for (let reads = READS_PER_ROUND; reads > 0; reads--) {
-      const { buffer } = this;
-      const result = calls.read(this.fd, this.address, this.length);
-      if (result <= 0) {
-        this.readNothing(reader, result);
-        return;
-      }
-      const next = this.handOver(reader, buffer, result);
-      if (next !== buffer) this.readInto(next);
-      // A buffer that was not filled holds all there was.
-      if ((result < buffer.length && !isEnding) || !this.isReading) return;
+    const { buffer } = this;
+    const result = calls.read(this.fd, this.address, this.length);
+    if (result <= 0) {
+      this.readNothing(reader, result);
+      return;
     }
-    thePoller().renew(this);
+    const next = this.handOver(reader, buffer, result);
+    if (next !== buffer) this.readInto(next);
+    // A buffer that was not filled holds all there was. Else others have their turn first, and memory is looked after.
+    if ((result === buffer.length || isEnding) && this.isReading) thePoller().renew(this);
   }
 
   private handOver(reader: SocketReader, buffer: Buffer, length: number): Buffer {
@@ -242,7 +238,7 @@ function tellClosed(): void {
     } catch (error) {
       // The others must hear of it all the same.
       closing.push(...sockets.slice(i + 1));
-      if (closing.length > 0) setImmediate(tellClosed);
+      if (closing.length > 0) soon(tellClosed);
       throw error;
     }
   }

@@ -52,7 +52,10 @@ export interface LoopHandle {
   hold(isHeld: boolean): void;
 }
 
-// Linux, the same on all architectures: <sys/epoll.h>, <sys/socket.h>, <netinet/tcp.h>, <fcntl.h>, <errno.h>.
+/** What these numbers and layouts are right for. */
+const ARCHITECTURES: readonly string[] = ['x64', 'arm64', 'loong64', 'riscv64'];
+
+// Linux: <sys/epoll.h>, <sys/socket.h>, <netinet/tcp.h>, <fcntl.h>, <errno.h>.
 export const EPOLLIN = 0x1;
 export const EPOLLOUT = 0x4;
 export const EPOLLERR = 0x8;
@@ -93,7 +96,7 @@ const kept: unknown[] = [];
 export const socketCalls: SocketCalls | null = process.env.RINGMASTER_SOCKETS === 'net' ? null : loadSocketCalls();
 
 function loadSocketCalls(): SocketCalls | null {
-  if (process.platform !== 'linux') return null;
+  if (process.platform !== 'linux' || !ARCHITECTURES.includes(process.arch)) return null;
   try {
     const ffi = process.getBuiltinModule('node:ffi');
     const { lib } = ffi.dlopen(null, {});

@@ -5,12 +5,26 @@ import { RUN_FIELDS } from '../../core/runs.ts';
 import type { Coalescer } from '../protocol.ts';
 import { runMemory, writeRuns } from '../runs.ts';
 import type { MergeKind } from './command-policy.ts';
-import { BANG, COLON, CR, DOLLAR, errorReply, LF, MINUS, STAR, UNDERSCORE, ZERO } from './resp.ts';
+import {
+  ARRAY_HEADER_MAX_BYTES,
+  BANG,
+  COLON,
+  CR,
+  DOLLAR,
+  errorReply,
+  LF,
+  MINUS,
+  STAR,
+  UNDERSCORE,
+  writeArrayHeader,
+  ZERO,
+} from './resp.ts';
 
 /** Requests with more parts have their own memory for these. */
 const SCRATCH_PARTS = 256;
 const scratchCursors = new Int32Array(SCRATCH_PARTS);
 const scratchLeft = new Int32Array(SCRATCH_PARTS);
+const header = Buffer.allocUnsafeSlow(ARRAY_HEADER_MAX_BYTES);
 
 const UNEXPECTED = errorReply('ERR servers answered the parts of this command in ways that do not fit together');
 const DIFFERENT = errorReply('ERR servers answered this command differently');
@@ -43,7 +57,7 @@ class ValuesCoalescer extends ErrorFirstCoalescer {
     const runs = runMemory(keyCount);
     const runsEnd = locateRuns(parts, owners, runs);
     if (runsEnd < 0) return false;
-    out.appendOwned(Buffer.from(`*${keyCount}\r\n`, 'latin1'));
+    out.append(header, 0, writeArrayHeader(header, 0, keyCount));
     writeRuns(parts, runs, runsEnd, out);
     return true;
   }

@@ -2,6 +2,7 @@ import { takeBlock } from '../../core/block.ts';
 import { addressOf, copyBytes } from '../../core/memory.ts';
 import type { Fragment } from '../protocol.ts';
 import type { RequestArgs } from './request-args.ts';
+import { arrayHeaderBytes, writeArrayHeader } from './resp.ts';
 
 /**
  * The part of a multi-key request that has only the keys `members[0, count)`, with the `keyStep - 1` arguments after
@@ -21,10 +22,10 @@ export function buildFragment(
   keyStep: number,
 ): Fragment {
   const { ends } = args;
-  const head = `*${firstKey + count * keyStep}\r\n`;
+  const argumentCount = firstKey + count * keyStep;
   const nameEnd = ends[firstKey - 1]! + LINE_END_BYTES;
   // With the line end of the argument before it left out and its own taken in, an argument has the same length.
-  let size = head.length + nameEnd - args.firstHeader;
+  let size = arrayHeaderBytes(argumentCount) + nameEnd - args.firstHeader;
   for (let i = 0; i < count; i++) {
     const first = firstKey + members[i]! * keyStep;
     size += ends[first + keyStep - 1]! - ends[first - 1]!;
@@ -32,7 +33,7 @@ export function buildFragment(
   const block = takeBlock(size);
   const part = block.bytes;
   const source = addressOf(buf);
-  let at = part.write(head, 0, 'latin1');
+  let at = writeArrayHeader(part, 0, argumentCount);
   let from = args.firstHeader;
   let to = nameEnd;
   let next = 0;

@@ -134,3 +134,27 @@ function pushItems(header: string, items: readonly ReplyValue[], version: RespVe
 export function encodeRequest(...args: readonly (string | Buffer)[]): Buffer {
   return encodeReply(args);
 }
+
+/** Length of the longest `*n\r\n`. */
+export const ARRAY_HEADER_MAX_BYTES = 13;
+
+/** Length of `*count\r\n`. */
+export function arrayHeaderBytes(count: number): number {
+  let digits = 1;
+  for (let rest = count; rest >= 10; rest = (rest / 10) | 0) digits++;
+  return digits + 3;
+}
+
+/** Writes `*count\r\n` to `out[at, …)`; returns its end. `count`: below 2^31. Much cheaper than by way of a string. */
+export function writeArrayHeader(out: Buffer, at: number, count: number): number {
+  const end = at + arrayHeaderBytes(count);
+  out[at] = STAR;
+  let rest = count;
+  for (let i = end - 3; i > at; i--) {
+    out[i] = ZERO + (rest % 10);
+    rest = (rest / 10) | 0;
+  }
+  out[end - 2] = CR;
+  out[end - 1] = LF;
+  return end;
+}
