@@ -19,6 +19,8 @@ import {
 } from './socket-calls.ts';
 import { type SocketReader, type StreamSocket, UNNAMED_PEER } from './stream-socket.ts';
 
+/** When so much was read, others have their turn first, and memory is looked after. */
+const READ_AT_ONCE_BYTES = 256 * 1024;
 const READABLE = EPOLLIN | EPOLLRDHUP;
 const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 const AF_INET = 2;
@@ -124,19 +126,24 @@ export class PolledSocket implements StreamSocket, PollTarget {
     this.closeListener = null;
   }
 
-  /** Reads once. `isEnding`: behind what there is to read comes the end or an error. */
+  /** `isEnding`: behind what there is to read comes the end or an error. */
   private receive(isEnding: boolean): void {
     const reader = this.reader as SocketReader;
-    const { buffer } = this;
-    const result = calls.read(this.fd, this.address, this.length);
-    if (result <= 0) {
-      this.readNothing(reader, result);
-      return;
-    }
-    const next = this.handOver(reader, buffer, result);
-    if (next !== buffer) this.readInto(next);
-    // A buffer that was not filled holds all there was. Else others have their turn first, and memory is looked after.
-    if ((result === buffer.length || isEnding) && this.isReading) thePoller().renew(this);
+    let bytes = 0;
+    do {
+      const { buffer } = this;
+      const result = calls.read(this.fd, this.address, this.length);
+      if (result <= 0) {
+        this.readNothing(reader, result);
+        return;
+      }
+      bytes += result;
+      const next = this.handOver(reader, buffer, result);
+      if (next !== buffer) this.readInto(next);
+      // A buffer that was not filled holds all there was.
+      if ((result < buffer.length && !isEnding) || !this.isReading) return;
+    } while (bytes < READ_AT_ONCE_BYTES);
+    thePoller().renew(this);
   }
 
   private handOver(reader: SocketReader, buffer: Buffer, length: number): Buffer {
