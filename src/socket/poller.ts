@@ -57,7 +57,9 @@ class Poller {
       if (this.watchedTargets++ === 0) this.loop.hold(true);
     } else if (events === 0) this.forget(target);
     const operation = before === 0 ? EPOLL_ADD : events === 0 ? EPOLL_DEL : EPOLL_MOD;
-    return this.calls.epollControl(this.epoll, operation, target.fd, events);
+    const result = this.calls.epollControl(this.epoll, operation, target.fd, events);
+    if (result < 0 && before === 0) this.leave(target);
+    return result;
   }
 
   /** Tells again what `target` is ready for, which was told and not all made use of. */
