@@ -51,7 +51,7 @@ function loadFfi() {
   }
 }
 
-/** Null where it is missing, or would be called the slow way. */
+/** Null where it is missing. */
 function loadMemcpy(): ((to: bigint, from: bigint, size: bigint) => void) | null {
   if (ffi === null || process.platform !== 'linux') return null;
   try {

@@ -7,7 +7,6 @@ import type { StreamSocket } from './stream-socket.ts';
 
 /** Larger pieces are not copied where their memory may be kept. */
 const COPY_LIMIT_BYTES = 4096;
-const sharedAddress = addressOf(sharedBuffer);
 /** So much is written at once, before the end of the turn: its memory can be used again while it is in the cache. */
 const FLUSH_BYTES = 64 * 1024;
 
@@ -75,7 +74,7 @@ export class Outbox implements TurnTask, ReplyOut {
       return;
     }
     const chunk = this.room(size);
-    const address = buf === sharedBuffer ? sharedAddress : block !== null && buf === block.bytes ? block.address : 0n;
+    const address = buf === sharedBuffer ? addressOf(buf) : block !== null && buf === block.bytes ? block.address : 0n;
     if (address !== 0n) copyBytes(chunk.bytes, chunk.address, this.chunkUsed, buf, address, start, end);
     else buf.copy(chunk.bytes, this.chunkUsed, start, end);
     this.chunkUsed += size;

@@ -29,8 +29,6 @@ const AF_INET6 = 10;
 /** Nobody makes a polled socket where they are missing. */
 const calls = socketCalls as SocketCalls;
 
-const sharedAddress = addressOf(sharedBuffer);
-const sharedLength = BigInt(sharedBuffer.length);
 /** Addresses and lengths of what one writev writes. */
 const vector = new BigUint64Array(2 * PIECES_MAX);
 const vectorAddress = addressOf(Buffer.from(vector.buffer));
@@ -44,8 +42,8 @@ export class PolledSocket implements StreamSocket, PollTarget {
   private reader: SocketReader | null = null;
   /** What is read into, its address and its length. What comes is dealt with before the next read, of whichever socket. */
   private buffer: Buffer = sharedBuffer;
-  private address = sharedAddress;
-  private length = sharedLength;
+  private address = addressOf(sharedBuffer);
+  private length = BigInt(sharedBuffer.length);
   private isReading = false;
   private hasEnded = false;
   /** What the kernel has not taken of the last write. */
@@ -158,9 +156,8 @@ export class PolledSocket implements StreamSocket, PollTarget {
 
   private readInto(buffer: Buffer): void {
     this.buffer = buffer;
-    const isShared = buffer === sharedBuffer;
-    this.address = isShared ? sharedAddress : addressOf(buffer);
-    this.length = isShared ? sharedLength : BigInt(buffer.length);
+    this.address = addressOf(buffer);
+    this.length = BigInt(buffer.length);
   }
 
   private readNothing(reader: SocketReader, result: number): void {
