@@ -1,33 +1,8 @@
+import { soon } from './rounds.ts';
+
 /** Something that has work left for the end of the event-loop turn. */
 export interface TurnTask {
   endTurn(): void;
-}
-
-let isInRound = false;
-const endsOfRound: (() => void)[] = [];
-
-/**
- * Runs `deliver`, which reads sockets that are ready, and then what was to be done `soon`, such as the ends of turns. `onError`
- * hears what any of it throws.
- */
-export function runRound(deliver: () => void, onError: (error: unknown) => void): void {
-  isInRound = true;
-  let next: (() => void) | undefined = deliver;
-  while (next !== undefined) {
-    try {
-      next();
-    } catch (error) {
-      onError(error);
-    }
-    next = endsOfRound.pop();
-  }
-  isInRound = false;
-}
-
-/** Calls `act` when whoever calls is done: at the end of this round of sockets, or else in libuv's check phase. */
-export function soon(act: () => void): void {
-  if (isInRound) endsOfRound.push(act);
-  else setImmediate(act);
 }
 
 /**

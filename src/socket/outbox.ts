@@ -1,6 +1,7 @@
 import { BLOCK_MIN_BYTES, type Block, takeBlock } from '../core/block.ts';
 import { addressOf, copyBytes, sharedBuffer } from '../core/memory.ts';
 import type { ReplyOut } from '../core/request.ts';
+import { type IdleTask, whenIdle } from '../core/rounds.ts';
 import { copyRuns } from '../core/runs.ts';
 import type { Turn, TurnTask } from '../core/turn.ts';
 import type { StreamSocket } from './stream-socket.ts';
@@ -9,6 +10,8 @@ import type { StreamSocket } from './stream-socket.ts';
 const COPY_LIMIT_BYTES = 4096;
 /** So much is written at once, before the end of the turn: its memory can be used again while it is in the cache. */
 const FLUSH_BYTES = 64 * 1024;
+/** So much is worth a write of its own; less waits for company, where it may. */
+const COMPANY_BYTES = 1024;
 
 /** Who wants to know what becomes of what was appended. */
 export interface OutboxOwner {
@@ -19,8 +22,8 @@ export interface OutboxOwner {
 }
 
 /**
- * What is to be written to one socket: gathered during an event-loop turn, written once at its end, or earlier when it
- * is much.
+ * What is to be written to one socket: gathered during an event-loop turn, written once at its end, earlier when it
+ * is much, later when it is little and others may add to it.
  *
  *   append ─▶ small, or nobody's to keep: copied into a chunk ─┐
  *             large, in a block: as it is, the block retained  ├─▶ pieces ─▶ one write ─▶ kernel
@@ -30,7 +33,7 @@ export interface OutboxOwner {
  * pieces wait here, packed into chunks, and leave together once it does: a client that reads nothing costs what it is
  * owed, and not a chunk for each small reply.
  */
-export class Outbox implements TurnTask, ReplyOut {
+export class Outbox implements TurnTask, IdleTask, ReplyOut {
   /** Bytes accepted here that the kernel has not taken yet. */
   unsentBytes = 0;
   /** Of these, the bytes that no write has been tried for. */
@@ -47,16 +50,23 @@ export class Outbox implements TurnTask, ReplyOut {
   /** The memory of what the kernel has not taken. */
   private waitingBlocks: Block[] = NO_BLOCKS;
   private isDeferred = false;
+  private readonly waitsForCompany: boolean;
+  /** Until no socket is ready. */
+  private isWaiting = false;
   /** The kernel has not taken all of the last write, or there is no socket yet. */
   private isBlocked: boolean;
   private isClosing = false;
 
-  /** Without a socket nothing leaves before `open`. */
-  constructor(socket: StreamSocket | null, turn: Turn, owner: OutboxOwner | null) {
+  /**
+   * Without a socket nothing leaves before `open`. `waitsForCompany`: a little is not written at the end of the turn, but
+   * when no socket is ready any more, with what others have appended by then.
+   */
+  constructor(socket: StreamSocket | null, turn: Turn, owner: OutboxOwner | null, waitsForCompany = false) {
     this.socket = socket;
     this.turn = turn;
     this.isBlocked = socket === null;
     this.owner = owner;
+    this.waitsForCompany = waitsForCompany;
   }
 
   /** A write comes at the end of this turn. */
@@ -134,6 +144,13 @@ export class Outbox implements TurnTask, ReplyOut {
 
   endTurn(): void {
     this.isDeferred = false;
+    const isLittle = this.waitsForCompany && this.unwrittenBytes < COMPANY_BYTES;
+    if (isLittle && (this.isWaiting || whenIdle(this))) this.isWaiting = true;
+    else this.flush();
+  }
+
+  onIdle(): void {
+    this.isWaiting = false;
     this.flush();
   }
 

@@ -2,7 +2,7 @@ import { SocketAddress } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { Block } from '../core/block.ts';
 import { addressOf, sharedBuffer } from '../core/memory.ts';
-import { soon } from '../core/turn.ts';
+import { soon } from '../core/rounds.ts';
 import { type PollTarget, thePoller } from './poller.ts';
 import {
   EAGAIN,

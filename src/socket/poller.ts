@@ -1,4 +1,4 @@
-import { runRound } from '../core/turn.ts';
+import { runIdleTasks, runRound } from '../core/rounds.ts';
 import { EPOLL_ADD, EPOLL_DEL, EPOLL_MOD, type LoopHandle, type SocketCalls, socketCalls } from './socket-calls.ts';
 
 /** What the poller looks after: a socket or a listener. */
@@ -12,11 +12,14 @@ export interface PollTarget {
 
 /** Round follows round while sockets are ready; after so long, node's other business has its turn. */
 const ROUNDS_MAX_MS = 4;
+/** What waits until no socket is ready waits so long and one round more. */
+const IDLE_WAIT_MAX_MS = 0.1;
 
 /**
  * Which sockets are ready: an epoll instance, which node's event loop watches as one descriptor among its own.
  *
- *   event loop ─▶ rounds: epoll_wait ─▶ each socket that is ready ─▶ end of the turn (writes) ─▶ again, until none is
+ *   event loop ─▶ rounds: epoll_wait ─▶ each socket that is ready ─▶ end of the turn (writes) ─▶ again
+ *                             └───────▶ none is ready ─▶ what waited for that (small writes to servers) ─▶ again, or leave
  *
  * A call for each socket that is ready, from JavaScript into JavaScript, in the place of one from node into JavaScript.
  */
@@ -28,12 +31,7 @@ class Poller {
   private readonly targets: (PollTarget | null)[] = [];
   private watchedTargets = 0;
   private ready = 0;
-  private readonly deliver = (): void => {
-    this.deliverReady();
-    // Who became ready meanwhile shares the writes at the end of the turn, which cost more than the look.
-    this.ready = this.calls.epollWait(this.epoll);
-    if (this.ready > 0) this.deliverReady();
-  };
+  private readonly deliver = (): void => this.deliverReady();
 
   constructor(calls: SocketCalls) {
     this.calls = calls;
@@ -81,12 +79,20 @@ class Poller {
   }
 
   private run(): void {
-    const untilMs = performance.now() + ROUNDS_MAX_MS;
+    let nowMs = performance.now();
+    let idleWaitEndsMs = nowMs + IDLE_WAIT_MAX_MS;
+    const untilMs = nowMs + ROUNDS_MAX_MS;
     do {
       this.ready = this.calls.epollWait(this.epoll);
-      if (this.ready <= 0) return;
-      runRound(this.deliver, throwLater);
-    } while (performance.now() < untilMs);
+      if (this.ready > 0) runRound(this.deliver, throwLater);
+      else if (!runIdleTasks(throwLater)) return;
+      nowMs = performance.now();
+      if (nowMs >= idleWaitEndsMs) {
+        runIdleTasks(throwLater);
+        idleWaitEndsMs = nowMs + IDLE_WAIT_MAX_MS;
+      }
+    } while (nowMs < untilMs);
+    runIdleTasks(throwLater);
   }
 
   private deliverReady(): void {

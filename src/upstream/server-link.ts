@@ -64,7 +64,7 @@ export class ServerLink implements SocketReader {
     this.controls = [...controls];
     this.scanner = scanner;
     this.user = user;
-    this.outbox = new Outbox(null, turn, null);
+    this.outbox = new Outbox(null, turn, null, true);
     this.attempt = connectSocket(address, {
       onConnected: socket => this.connected(socket),
       onRefused: errorCode => this.fail(failureFromErrno(errorCode), null),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Block, takeBlock } from '../../../src/core/block.ts';
+import { runIdleTasks, runRound } from '../../../src/core/rounds.ts';
 import { Turn } from '../../../src/core/turn.ts';
 import { Outbox, type OutboxOwner } from '../../../src/socket/outbox.ts';
 import { streamSocket } from '../../../src/socket/sockets.ts';
@@ -55,10 +56,10 @@ class Owner implements OutboxOwner {
   }
 }
 
-function fakeOutbox() {
+function fakeOutbox({ waitsForCompany = false } = {}) {
   const socket = new FakeSocket();
   const owner = new Owner();
-  const outbox = new Outbox(socket, new Turn(), owner);
+  const outbox = new Outbox(socket, new Turn(), owner, waitsForCompany);
   const append = (text: string) => outbox.append(Buffer.from(text, 'latin1'), 0, text.length);
   /** The kernel takes all that waits. */
   const drain = () => {
@@ -67,6 +68,79 @@ function fakeOutbox() {
   };
   return { socket, owner, outbox, append, drain };
 }
+
+function fail(error: unknown): void {
+  throw error;
+}
+
+describe('waiting for company', () => {
+  test('what is little leaves when no socket is ready, with what later rounds have added', () => {
+    const { socket, append } = fakeOutbox({ waitsForCompany: true });
+    runRound(() => append('one'), fail);
+    runRound(() => append(' two'), fail);
+    assert.deepEqual(socket.writes, []);
+    runIdleTasks(fail);
+    assert.deepEqual(socket.writes, ['one two']);
+    runRound(() => append('next'), fail);
+    assert.equal(socket.writes.length, 1);
+    runIdleTasks(fail);
+    assert.deepEqual(socket.writes, ['one two', 'next']);
+  });
+
+  test('what has become enough leaves at the end of its round', () => {
+    const { socket, append } = fakeOutbox({ waitsForCompany: true });
+    const half = 'h'.repeat(600);
+    runRound(() => append(half), fail);
+    assert.deepEqual(socket.writes, []);
+    runRound(() => {
+      append(half);
+      append('.');
+    }, fail);
+    assert.deepEqual(socket.writes, [`${half}${half}.`]);
+    runIdleTasks(fail);
+    assert.equal(socket.writes.length, 1);
+    runRound(() => append(half + half), fail);
+    assert.equal(socket.writes.length, 2);
+    assert.equal(runIdleTasks(fail), false);
+  });
+
+  test('outside rounds nothing waits longer than for the end of the turn', async () => {
+    const { socket, append } = fakeOutbox({ waitsForCompany: true });
+    append('one');
+    append(' two');
+    await setImmediate();
+    assert.deepEqual(socket.writes, ['one two']);
+  });
+
+  test('without leave to wait, it leaves at the end of the round', () => {
+    const { socket, append } = fakeOutbox();
+    runRound(() => append('one'), fail);
+    assert.deepEqual(socket.writes, ['one']);
+  });
+
+  test('what waits when the socket is gone reaches nobody', () => {
+    const { socket, outbox, append } = fakeOutbox({ waitsForCompany: true });
+    runRound(() => append('one'), fail);
+    socket.destroy();
+    outbox.discard();
+    assert.equal(runIdleTasks(fail), true);
+    assert.deepEqual(socket.writes, []);
+  });
+
+  test('nothing overtakes what the kernel has not taken', () => {
+    const { socket, outbox, append, drain } = fakeOutbox({ waitsForCompany: true });
+    socket.isFull = true;
+    runRound(() => append('one'), fail);
+    runIdleTasks(fail);
+    runRound(() => append('two'), fail);
+    runIdleTasks(fail);
+    assert.deepEqual(socket.writes, ['one']);
+    assert.equal(outbox.unsentBytes, 6);
+    drain();
+    assert.deepEqual(socket.writes, ['one', 'two']);
+    assert.equal(outbox.unsentBytes, 0);
+  });
+});
 
 describe('with a fake socket', () => {
   test('all that is appended in a turn leaves in one write at its end', async () => {

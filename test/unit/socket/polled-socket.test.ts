@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { whenIdle } from '../../../src/core/rounds.ts';
 import { Turn } from '../../../src/core/turn.ts';
 import { PolledSocket } from '../../../src/socket/polled-socket.ts';
 import { streamSocket } from '../../../src/socket/sockets.ts';
@@ -182,4 +183,40 @@ test('the work of a turn is done at its end, before anything else of the event l
   far.send('x');
   await waitFor(() => order.length === 4, { what: 'all of it' });
   assert.deepEqual(order.slice(0, 2), ['read', 'end of the turn']);
+});
+
+test('what waits until no socket is ready waits, but not while others keep each other busy', async t => {
+  const { socket, far, reader } = await polled(t);
+  const other = streamSocket(far.socket, true);
+  t.after(() => other.destroy());
+  const otherReader = new Reader();
+  other.start(otherReader);
+  const ball = Buffer.from('x');
+  const waitsMs: number[] = [];
+  let mostBalls = 0;
+  let balls = 0;
+  let isNewTurn = true;
+  otherReader.onBytes = () => void other.write(ball);
+  reader.onBytes = () => {
+    balls++;
+    if (isNewTurn) {
+      isNewTurn = false;
+      const begunMs = performance.now();
+      const ballsAtFirst = balls;
+      const onIdle = () => {
+        waitsMs.push(performance.now() - begunMs);
+        mostBalls = Math.max(mostBalls, balls - ballsAtFirst);
+      };
+      whenIdle({ onIdle });
+    }
+    if (waitsMs.length < 50) socket.write(ball);
+  };
+  socket.write(ball);
+  while (waitsMs.length < 50) {
+    await setImmediate();
+    isNewTurn = true;
+  }
+  // A turn of the event loop has rounds for 4 ms. Whatever else the machine does, of fifty waits one shows the limit.
+  assert.ok(Math.min(...waitsMs) < 1, `shortest wait: ${Math.min(...waitsMs)} ms`);
+  assert.ok(mostBalls > 0, 'it has waited while a socket was ready');
 });
