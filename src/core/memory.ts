@@ -3,9 +3,10 @@
  * 25 (bench/micro/copy.ts). Numbers that are known to be integers of 32 bits become bigints for nothing in optimized
  * code, hence `| 0`; others cost 15 ns each.
  */
+import { native, voidFunction } from './native.ts';
 
-const ffi = loadFfi();
-const memcpy = loadMemcpy();
+const ffi = native?.ffi ?? null;
+const memcpy = native === null ? null : voidFunction(native, 'memcpy', 3);
 
 /** All sockets read into it that were not given a buffer of their own. */
 export const sharedBuffer: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
@@ -40,26 +41,5 @@ export function copyBytes(
   else {
     const to = BigInt.asUintN(64, targetAddress + BigInt(at | 0));
     memcpy(to, BigInt.asUintN(64, sourceAddress + BigInt(start | 0)), BigInt(size));
-  }
-}
-
-function loadFfi() {
-  try {
-    return process.getBuiltinModule('node:ffi') ?? null;
-  } catch {
-    return null;
-  }
-}
-
-/** Null where it is missing. */
-function loadMemcpy(): ((to: bigint, from: bigint, size: bigint) => void) | null {
-  if (ffi === null || process.platform !== 'linux') return null;
-  try {
-    const { functions } = ffi.dlopen(null, {
-      memcpy: { return: 'void', arguments: ['pointer', 'pointer', 'pointer'] },
-    });
-    return functions.memcpy;
-  } catch {
-    return null;
   }
 }

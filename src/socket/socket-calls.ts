@@ -1,13 +1,9 @@
 /*
- * The system calls of sockets, and one handle of libuv, through node:ffi (docs/decisions/polled-sockets.md). Every call
- * returns at once and nothing is kept by the system, so memory has to be valid during a call only.
- *
- * All parameters are declared as pointers and so are bigints: then node 26 calls straight from optimized code into the
- * function, without conversions (https://nodejs.org/api/ffi.html#call-paths). For a parameter that is an `int` in C, the
- * processor's calling convention takes the lower half.
+ * The system calls of sockets, and one handle of libuv (docs/decisions/polled-sockets.md). Every call returns at once and
+ * nothing is kept by the system, so memory has to be valid during a call only.
  */
-
 import { addressOf } from '../core/memory.ts';
+import { intFunction, native } from '../core/native.ts';
 
 /** A result that is not negative, or a negative errno. */
 export type CallResult = number;
@@ -96,17 +92,12 @@ const kept: unknown[] = [];
 export const socketCalls: SocketCalls | null = process.env.RINGMASTER_SOCKETS === 'net' ? null : loadSocketCalls();
 
 function loadSocketCalls(): SocketCalls | null {
-  if (process.platform !== 'linux' || !ARCHITECTURES.includes(process.arch)) return null;
+  if (native === null || !ARCHITECTURES.includes(process.arch)) return null;
   try {
-    const ffi = process.getBuiltinModule('node:ffi');
-    const { lib } = ffi.dlopen(null, {});
-    kept.push(lib);
-    const bind = (name: string, parameters: number) =>
-      lib.getFunction(name, { return: 'i32', arguments: new Array(parameters).fill('pointer') }) as (
-        ...values: bigint[]
-      ) => number;
+    const { ffi, library } = native;
+    const bind = intFunction.bind(null, native);
     // Of this thread. No call comes between a system call and a look at it.
-    const errnoAt = lib.getFunction('__errno_location', { return: 'pointer', arguments: [] })() as bigint;
+    const errnoAt = library.getFunction('__errno_location', { return: 'pointer', arguments: [] })() as bigint;
     const errno = new Int32Array(ffi.toArrayBuffer(errnoAt, 4, false));
     const failed = () => -(errno[0] as number);
 
@@ -184,7 +175,7 @@ function loadSocketCalls(): SocketCalls | null {
         // libuv keeps its address for good, and so do we.
         const handle = words(Math.ceil(uvHandleSize(UV_POLL) / 4));
         kept.push(handle);
-        const callback = lib.registerCallback({ arguments: [], return: 'void' }, onReadable);
+        const callback = library.registerCallback({ arguments: [], return: 'void' }, onReadable);
         const status = uvPollInit(ffi.getCurrentEventLoop(), handle.address, descriptor);
         if (status < 0 || uvPollStart(handle.address, UV_READABLE, callback) < 0)
           throw new Error(`libuv does not watch the sockets (${status})`);
