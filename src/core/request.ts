@@ -35,7 +35,7 @@ interface HeldPiece {
 }
 
 /** Larger pieces are kept in blocks. */
-const COPY_LIMIT_BYTES = 16 * 1024;
+const COPY_LIMIT_BYTES = 4096;
 
 /**
  * One request on its way: pending at its client, inflight at a backend connection. It is settled once, by
