@@ -18,8 +18,8 @@ const NO_PART = Buffer.alloc(0);
  * A request that was split over servers: collects the replies of its fragments and settles when the last one is in,
  * also when an earlier one failed, so that nothing of it is still going on when the client reads the reply.
  *
- *   reply in one piece ─▶ block, beside the others ─┐
- *   in several, or there is no room ─▶ fragment ────┴─▶ parts ─▶ merged
+ *   reply in one piece ─▶ block, beside the others, or a copy without ─┐
+ *   in several ─▶ fragment ────────────────────────────────────────────┴─▶ parts ─▶ merged
  */
 export class FragmentedRequest implements ReplySink, ReplySource {
   private readonly parent: FragmentParent;
@@ -58,8 +58,9 @@ export class FragmentedRequest implements ReplySink, ReplySource {
       return;
     }
     const size = end - start;
-    if (isLast && fragment.heldBytes === 0 && this.hasRoom(size)) {
-      this.parts[fragment.part] = this.store(buf, start, end);
+    if (isLast && fragment.heldBytes === 0) {
+      const copy = this.hasRoom(size) ? this.store(buf, start, end) : Buffer.from(buf.subarray(start, end));
+      this.parts[fragment.part] = copy;
     } else {
       fragment.hold(buf, start, end, block);
       if (isLast) this.parts[fragment.part] = fragment.takeHeld();
