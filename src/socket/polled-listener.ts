@@ -69,8 +69,9 @@ export class PolledListener implements PollTarget {
     for (let accepts = ACCEPTS_PER_ROUND; accepts > 0 && !this.isClosed; accepts--) {
       const result = calls.accept(this.fd);
       if (result >= 0) this.accept(new PolledSocket(result));
-      else if (result === EMFILE || result === ENFILE) this.turnAway(result);
-      else if (result === EAGAIN || result === EINTR) return;
+      else if (result === EMFILE || result === ENFILE) {
+        if (!this.turnAway(result)) return;
+      } else if (result === EAGAIN || result === EINTR) return;
       else if (result !== ECONNABORTED) {
         this.onError(systemError(result, 'accept'));
         return;
@@ -86,14 +87,18 @@ export class PolledListener implements PollTarget {
     this.handle.close();
   }
 
-  /** No descriptor is left for a client, who would wait in vain: it is closed. */
-  private turnAway(error: number): void {
-    this.onError(systemError(error, 'accept'));
-    if (spare < 0) return;
-    calls.close(BigInt(spare));
+  /**
+   * No descriptor is left for a client, who would wait in vain: it is closed. False: there is none; the system says that no
+   * descriptor is left before it looks for one.
+   */
+  private turnAway(error: number): boolean {
+    if (spare >= 0) calls.close(BigInt(spare));
     const client = calls.accept(this.fd);
     if (client >= 0) calls.close(BigInt(client));
     spare = calls.epollCreate();
+    if (client === EAGAIN) return false;
+    this.onError(systemError(error, 'accept'));
+    return client >= 0;
   }
 }
 

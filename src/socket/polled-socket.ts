@@ -173,7 +173,7 @@ export class PolledSocket implements StreamSocket, PollTarget {
   /** `sent`: what became of the write of `length` bytes from `start` on. */
   private written(bytes: Buffer, start: number, sent: number, length: number): boolean {
     if (sent === length) return true;
-    if (sent < 0 && sent !== EAGAIN && sent !== EINTR) {
+    if (isFailure(sent)) {
       this.fail(sent);
       return false;
     }
@@ -202,7 +202,7 @@ export class PolledSocket implements StreamSocket, PollTarget {
         offered += piece.length;
       }
       const sent = calls.writev(this.fd, vectorAddress, BigInt(count));
-      if (sent < 0 && sent !== EAGAIN && sent !== EINTR) {
+      if (isFailure(sent)) {
         this.fail(sent);
         return false;
       }
@@ -228,6 +228,11 @@ export class PolledSocket implements StreamSocket, PollTarget {
     this.errorCode = getSystemErrorName(errno);
     this.destroy();
   }
+}
+
+/** The kernel will not take the bytes later either. */
+function isFailure(sent: number): boolean {
+  return sent < 0 && sent !== EAGAIN && sent !== EINTR;
 }
 
 /** Sockets that are closed and have not told it. */

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import net, { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type Listener, listenOn } from '../../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
+import { RawClient } from '../../support/raw-client.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 interface BoundHandle {
@@ -72,4 +75,30 @@ test('a listener that is closed accepts nobody, on none of its descriptors', asy
   const error = await new Promise<NodeJS.ErrnoException>(resolve => client.once('error', resolve));
   assert.equal(error.code, 'ECONNREFUSED');
   assert.equal(accepted.length, 0);
+});
+
+test('without a descriptor left, clients are closed, each told of once, and the next ones accepted when there are some', async t => {
+  const script = new URL('../../support/starved-listener.ts', import.meta.url).pathname;
+  const child = spawn('sh', ['-c', 'ulimit -n 64 && exec "$0" "$@"', process.execPath, script]);
+  t.after(async () => {
+    if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit');
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const said = (what: string) => waitFor(() => output.includes(what), { what });
+  await said('port ');
+  const port = Number(/port (\d+)/.exec(output)?.[1]);
+  for (let i = 0; i < 3; i++) {
+    const client = await RawClient.connect(port);
+    await client.closed;
+  }
+  const starving = output.slice(output.indexOf('\n') + 1);
+  assert.equal(starving, 'EMFILE\n'.repeat(3));
+  child.stdin.write('free\n');
+  await said('freed');
+  const client = await RawClient.connect(port);
+  t.after(() => client.destroy());
+  await said('accepted');
 });
