@@ -46,6 +46,11 @@ const ROUND_GRACE_MS = 60_000;
 const CALIBRATIONS_MAX = 8;
 /** A pace that held for so long is believed. */
 const CALIBRATION_SECONDS = 1;
+/** A proxy keeps up with a fixed rate when, over so long, half of the requests are answered within this. */
+const KEEPING_UP_SECONDS = 3;
+const KEEPING_UP_P50_MS = 1;
+/** Rates that are tried, as shares of the pace in a closed loop; the last one is taken untried. */
+const RATE_SHARES: readonly number[] = [1, 0.9, 0.8, 0.7, 0.6, 0.5];
 /** Let a proxy that was just loaded come to rest before the next has its turn. */
 const PAUSE_MS = 20;
 
@@ -218,8 +223,8 @@ class ScenarioRun {
       requests = Math.max(perTurn * 2, Math.ceil(requestsPerSecond * wanted));
       if (isLongEnough) {
         if (load.tool === 'generator' && load.loadShare !== null) {
-          this.ratePerSecond = requestsPerSecond * load.loadShare;
-          requests = Math.ceil(requests * load.loadShare);
+          this.ratePerSecond = (await this.fastestRate(requestsPerSecond)) * load.loadShare;
+          requests = Math.ceil(this.ratePerSecond * wanted);
         }
         break;
       }
@@ -227,6 +232,20 @@ class ScenarioRun {
       requests = Math.min(requests, Math.ceil((requestsPerSecond * seconds + perTurn) * 8));
     }
     this.requests = requests;
+  }
+
+  /**
+   * The fastest rate that the first contender keeps up with, per second. Below the pace in a closed loop, where clients who
+   * wait make batches of their own accord.
+   */
+  private async fastestRate(pace: number): Promise<number> {
+    const seconds = Math.min(KEEPING_UP_SECONDS, this.extent.seconds / 2);
+    for (const share of RATE_SHARES.slice(0, -1)) {
+      this.ratePerSecond = pace * share;
+      const { p50Ms } = await this.load(this.contenders[0]!, Math.ceil(this.ratePerSecond * seconds));
+      if (p50Ms <= KEEPING_UP_P50_MS) return this.ratePerSecond;
+    }
+    return pace * RATE_SHARES.at(-1)!;
   }
 
   /** As long as it takes V8 to have compiled what it will; nutcracker, too, so that all come to the first round alike. */
