@@ -6,6 +6,9 @@
  *     └───────────────────────────────────────────┤
  *                                                 └▶ none is, or it has taken long: what waits for `whenIdle`
  *
+ * What waits, waits for company: for more to go the same way. Peers who have just been answered may be about to ask again, so
+ * for them it is worth to wait a moment longer than until no socket is ready.
+ *
  * Where sockets are node's there are no rounds, and libuv's turns take their place.
  */
 
@@ -17,6 +20,8 @@ export interface IdleTask {
 let isInRound = false;
 const endsOfRound: (() => void)[] = [];
 const idleTasks: IdleTask[] = [];
+/** Peers who have been answered and have not asked again since. */
+let expectedPeers = 0;
 
 /**
  * Runs `deliver`, which reads sockets that are ready, and then what was to be done `soon`, such as the ends of turns. `onError`
@@ -58,6 +63,26 @@ export function runIdleTasks(onError: (error: unknown) => void): boolean {
   do runRound(deliverIdleTasks, onError);
   while (idleTasks.length > 0);
   return true;
+}
+
+/** A peer was answered, and may ask again at once. */
+export function expectPeer(): void {
+  expectedPeers++;
+}
+
+/** A peer has asked. */
+export function peerCame(): void {
+  if (expectedPeers > 0) expectedPeers--;
+}
+
+/** They have not come in time: what waits waits for them no longer. */
+export function expectNobody(): void {
+  expectedPeers = 0;
+}
+
+/** Something waits for `whenIdle`, and peers are expected who may add to it. */
+export function isCompanyExpected(): boolean {
+  return expectedPeers > 0 && idleTasks.length > 0;
 }
 
 function deliverIdleTasks(): void {

@@ -5,6 +5,7 @@ import { Fifo } from '../core/fifo.ts';
 import type { Log } from '../core/log.ts';
 import type { MemoryCeiling, MemoryHolder } from '../core/memory-ceiling.ts';
 import { Request } from '../core/request.ts';
+import { peerCame } from '../core/rounds.ts';
 import type { PoolStats } from '../core/statistics.ts';
 import type { SystemCalls } from '../core/system-calls.ts';
 import type { Turn, TurnTask } from '../core/turn.ts';
@@ -299,6 +300,7 @@ export class ClientConnection
 
   onRead(buf: Buffer, length: number): Buffer | null {
     const { host } = this;
+    peerCame();
     host.stats.requestBytes += length;
     host.memory.grew(length);
     if (this.isClosing) return null;

@@ -1,7 +1,7 @@
 import { BLOCK_MIN_BYTES, type Block, takeBlock } from '../core/block.ts';
 import { addressOf, copyBytes, sharedBuffer } from '../core/memory.ts';
 import type { ReplyOut } from '../core/request.ts';
-import { type IdleTask, whenIdle } from '../core/rounds.ts';
+import { expectPeer, type IdleTask, whenIdle } from '../core/rounds.ts';
 import { copyRuns } from '../core/runs.ts';
 import type { Turn, TurnTask } from '../core/turn.ts';
 import type { StreamSocket } from './stream-socket.ts';
@@ -205,6 +205,7 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
   private write(socket: StreamSocket): void {
     const { chunk, chunkStart, chunkUsed } = this;
     let isTaken: boolean;
+    if (!this.waitsForCompany) expectPeer();
     if (this.pieces.length === 0) {
       // Nothing but small pieces, the usual case.
       isTaken = socket.writeBlock(chunk as Block, chunkStart, chunkUsed);

@@ -1,4 +1,4 @@
-import { runIdleTasks, runRound } from '../core/rounds.ts';
+import { expectNobody, isCompanyExpected, runIdleTasks, runRound } from '../core/rounds.ts';
 import { EPOLL_ADD, EPOLL_DEL, EPOLL_MOD, type LoopHandle, type SocketCalls, socketCalls } from './socket-calls.ts';
 
 /** What the poller looks after: a socket or a listener. */
@@ -14,12 +14,17 @@ export interface PollTarget {
 const ROUNDS_MAX_MS = 4;
 /** What waits until no socket is ready waits so long and one round more. */
 const IDLE_WAIT_MAX_MS = 0.1;
+/** It waits so long with no socket ready, where peers are expected. Those on this machine come within some microseconds or not soon. */
+const COMPANY_WAIT_MS = 0.01;
+/** Who was answered before the worker slept for so long has other things to do than to ask again at once. */
+const COMPANY_FORGOTTEN_MS = 0.05;
 
 /**
  * Which sockets are ready: an epoll instance, which node's event loop watches as one descriptor among its own.
  *
  *   event loop ─▶ rounds: epoll_wait ─▶ each socket that is ready ─▶ end of the turn (writes) ─▶ again
- *                             └───────▶ none is ready ─▶ what waited for that (small writes to servers) ─▶ again, or leave
+ *                 ▲           └───────▶ none is ready ─▶ what waited for that (small writes to servers) ─▶ again, or leave
+ *                 └── peers expected ───────────┘
  *
  * A call for each socket that is ready, from JavaScript into JavaScript, in the place of one from node into JavaScript.
  */
@@ -31,7 +36,7 @@ class Poller {
   private readonly targets: (PollTarget | null)[] = [];
   private watchedTargets = 0;
   private ready = 0;
-  private readonly deliver = (): void => this.deliverReady();
+  private leftAtMs = 0;
 
   constructor(calls: SocketCalls) {
     this.calls = calls;
@@ -80,12 +85,14 @@ class Poller {
 
   private run(): void {
     let nowMs = performance.now();
+    if (nowMs - this.leftAtMs > COMPANY_FORGOTTEN_MS) expectNobody();
     let idleWaitEndsMs = nowMs + IDLE_WAIT_MAX_MS;
     const untilMs = nowMs + ROUNDS_MAX_MS;
     do {
       this.ready = this.calls.epollWait(this.epoll);
-      if (this.ready > 0) runRound(this.deliver, throwLater);
-      else if (!runIdleTasks(throwLater)) return;
+      if (this.ready === 0 && isCompanyExpected()) this.waitForCompany();
+      if (this.ready > 0) runRound(this.deliverReady, throwLater);
+      else if (!runIdleTasks(throwLater)) break;
       nowMs = performance.now();
       if (nowMs >= idleWaitEndsMs) {
         runIdleTasks(throwLater);
@@ -93,9 +100,21 @@ class Poller {
       }
     } while (nowMs < untilMs);
     runIdleTasks(throwLater);
+    this.leftAtMs = nowMs;
   }
 
-  private deliverReady(): void {
+  /**
+   * Looks until a socket is ready. On the spot: sleeping and waking up take longer than the wait, and cost whoever wakes us
+   * as much.
+   */
+  private waitForCompany(): void {
+    const untilMs = performance.now() + COMPANY_WAIT_MS;
+    do this.ready = this.calls.epollWait(this.epoll);
+    while (this.ready === 0 && performance.now() < untilMs);
+    if (this.ready === 0) expectNobody();
+  }
+
+  private readonly deliverReady = (): void => {
     const { targets, ready } = this;
     const { words, stride, eventsAt, descriptorAt } = this.calls.epollEvents;
     for (let i = 0, at = 0; i < ready; i++, at += stride) {
@@ -108,7 +127,7 @@ class Poller {
         throwLater(error);
       }
     }
-  }
+  };
 }
 
 let poller: Poller | null = null;
