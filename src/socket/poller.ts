@@ -13,8 +13,8 @@ export interface PollTarget {
 /** Round follows round while sockets are ready; after so long, node's other business has its turn. */
 const ROUNDS_MAX_MS = 4;
 /** What waits until no socket is ready waits so long and one round more. */
-const IDLE_WAIT_MAX_MS = 0.1;
-/** It waits so long with no socket ready, where peers are expected. Those on this machine come within some microseconds or not soon. */
+const IDLE_WAIT_MAX_MS = 0.5;
+/** Of this, so long with no socket ready, where peers are expected. Who comes from this machine does so within some microseconds. */
 const COMPANY_WAIT_MS = 0.01;
 /** Who was answered before the worker slept for so long has other things to do than to ask again at once. */
 const COMPANY_FORGOTTEN_MS = 0.05;

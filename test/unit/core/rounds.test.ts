@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { runIdleTasks, runRound, soon, whenIdle } from '../../../src/core/rounds.ts';
+import {
+  expectNobody,
+  expectPeer,
+  isCompanyExpected,
+  peerCame,
+  runIdleTasks,
+  runRound,
+  soon,
+  whenIdle,
+} from '../../../src/core/rounds.ts';
 
 function unexpected(error: unknown): void {
   throw error;
@@ -52,6 +61,29 @@ test('what an idle task has wait runs, too', () => {
 test('outside rounds nothing can wait', () => {
   assert.equal(whenIdle({ onIdle: () => assert.fail('called') }), false);
   assert.equal(runIdleTasks(unexpected), false);
+});
+
+test('company is expected while something waits and a peer that was answered has not asked again', () => {
+  const wait = () => runRound(() => void whenIdle({ onIdle: () => {} }), unexpected);
+  expectPeer();
+  expectPeer();
+  assert.equal(isCompanyExpected(), false, 'nothing waits');
+  wait();
+  assert.equal(isCompanyExpected(), true);
+  peerCame();
+  assert.equal(isCompanyExpected(), true, 'one of two has come');
+  peerCame();
+  assert.equal(isCompanyExpected(), false, 'both have come');
+  // One that nobody had answered, a new client for instance, is not owed to the next.
+  peerCame();
+  expectPeer();
+  assert.equal(isCompanyExpected(), true);
+  runIdleTasks(unexpected);
+  assert.equal(isCompanyExpected(), false, 'nothing waits any more');
+  wait();
+  expectNobody();
+  assert.equal(isCompanyExpected(), false);
+  runIdleTasks(unexpected);
 });
 
 test('who throws costs the others nothing', () => {
