@@ -67,6 +67,8 @@ export const BLOCK_SHARE_MIN = 1 / 4;
 const SMALLEST_SHIFT = 14;
 const CLASSES = 8;
 export const BLOCK_MIN_BYTES = 1 << SMALLEST_SHIFT;
+/** Up to so much is copied: it is worth keeping no block for. */
+export const COPY_LIMIT_BYTES = BLOCK_MIN_BYTES * BLOCK_SHARE_MIN;
 export const BLOCK_MAX_BYTES = BLOCK_MIN_BYTES << (CLASSES - 1);
 /** Free blocks that a worker keeps at most, all sizes together. */
 export const FREE_BLOCKS_MAX_BYTES = 128 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { type Block, takeBlock } from './block.ts';
+import { type Block, COPY_LIMIT_BYTES, takeBlock } from './block.ts';
 import type { FailureReason } from './failure.ts';
 
 /** Whoever waits for the reply to a request: a client connection, a fragmented request, a handshake. */
@@ -33,9 +33,6 @@ interface HeldPiece {
   readonly bytes: Buffer;
   readonly block: Block | null;
 }
-
-/** Larger pieces are kept in blocks. */
-const COPY_LIMIT_BYTES = 4096;
 
 /**
  * One request on its way: pending at its client, inflight at a backend connection. It is settled once, by

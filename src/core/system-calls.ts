@@ -1,5 +1,5 @@
 import { addressOf } from './memory.ts';
-import { intFunction, native } from './native.ts';
+import { intFunction, type Native, native } from './native.ts';
 
 /**
  * The system calls that node has no API for. Where there is no native code, there is none of them and everything else goes
@@ -39,15 +39,15 @@ export function loadSystemCalls(): SystemCalls | null {
       for (const core of cores) set[core >> 3] = (set[core >> 3] ?? 0) | (1 << (core & 7));
       return schedSetaffinity(THIS_PROCESS, BigInt(CPU_SET_BYTES), addressOf(set)) === 0;
     },
-    releaseFreeMemory: loadTrim(),
+    releaseFreeMemory: loadTrim(native),
   };
 }
 
 /** glibc has it, musl has not. */
-function loadTrim(): () => void {
+function loadTrim(library: Native): () => void {
   try {
-    const mallocTrim = native === null ? null : intFunction(native, 'malloc_trim', 1);
-    return () => void mallocTrim?.(0n);
+    const mallocTrim = intFunction(library, 'malloc_trim', 1);
+    return () => void mallocTrim(0n);
   } catch {
     return () => {};
   }

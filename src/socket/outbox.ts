@@ -1,4 +1,4 @@
-import { BLOCK_MIN_BYTES, type Block, takeBlock } from '../core/block.ts';
+import { BLOCK_MIN_BYTES, type Block, COPY_LIMIT_BYTES, takeBlock } from '../core/block.ts';
 import { addressOf, copyBytes, sharedBuffer } from '../core/memory.ts';
 import type { ReplyOut } from '../core/request.ts';
 import { expectPeer, type IdleTask, whenIdle } from '../core/rounds.ts';
@@ -6,8 +6,6 @@ import { copyRuns } from '../core/runs.ts';
 import type { Turn, TurnTask } from '../core/turn.ts';
 import type { StreamSocket } from './stream-socket.ts';
 
-/** Larger pieces are not copied where their memory may be kept. */
-const COPY_LIMIT_BYTES = 4096;
 /** So much is written at once, before the end of the turn: its memory can be used again while it is in the cache. */
 const FLUSH_BYTES = 64 * 1024;
 /** So much is worth a write of its own; less waits for company, where it may. */

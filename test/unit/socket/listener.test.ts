@@ -1,19 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import net, { connect } from 'node:net';
+import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type Listener, listenOn } from '../../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
+import { bindLocal } from '../../support/bind-local.ts';
+import { Child } from '../../support/child.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { waitFor } from '../../support/wait-for.ts';
-
-interface BoundHandle {
-  getsockname(out: { port?: number }): number;
-  close(): void;
-}
-
-type CreateServerHandle = (address: string, port: number, family: number) => BoundHandle;
 
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
@@ -35,10 +28,7 @@ async function listening(
   t: TestContext,
   tcpKeepalive: boolean,
 ): Promise<{ port: number; accepted: StreamSocket[]; listener: Listener }> {
-  const bind = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
-  const handle = bind('127.0.0.1', 0, 4);
-  const address: { port?: number } = {};
-  handle.getsockname(address);
+  const { handle, port } = await bindLocal();
   const accepted: StreamSocket[] = [];
   const listener = await listenOn(
     handle,
@@ -50,7 +40,7 @@ async function listening(
     for (const socket of accepted) socket.destroy();
     listener.close();
   });
-  return { port: address.port as number, accepted, listener };
+  return { port, accepted, listener };
 }
 
 for (const tcpKeepalive of [true, false]) {
@@ -79,23 +69,18 @@ test('a listener that is closed accepts nobody, on none of its descriptors', asy
 
 test('without a descriptor left, clients are closed, each told of once, and the next ones accepted when there are some', async t => {
   const script = new URL('../../support/starved-listener.ts', import.meta.url).pathname;
-  const child = spawn('sh', ['-c', 'ulimit -n 64 && exec "$0" "$@"', process.execPath, script]);
-  t.after(async () => {
-    if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit');
-  });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  const said = (what: string) => waitFor(() => output.includes(what), { what });
+  const child = new Child('sh', ['-c', 'ulimit -n 64 && exec "$0" "$@"', process.execPath, script]);
+  t.after(() => child.kill());
+  const said = (what: string) => child.until(() => child.stdout().includes(what), what);
   await said('port ');
-  const port = Number(/port (\d+)/.exec(output)?.[1]);
+  const port = Number(/port (\d+)/.exec(child.stdout())?.[1]);
   for (let i = 0; i < 3; i++) {
     const client = await RawClient.connect(port);
     await client.closed;
   }
-  const starving = output.slice(output.indexOf('\n') + 1);
-  assert.equal(starving, 'EMFILE\n'.repeat(3));
+  const starving = () => child.stdout().slice(child.stdout().indexOf('\n') + 1);
+  await child.until(() => starving().length >= 'EMFILE\n'.length * 3, 'three complaints');
+  assert.equal(starving(), 'EMFILE\n'.repeat(3));
   child.stdin.write('free\n');
   await said('freed');
   const client = await RawClient.connect(port);
