@@ -57,7 +57,8 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
 
   /**
    * Without a socket nothing leaves before `open`. `waitsForCompany`: a little is not written at the end of the turn, but
-   * when no socket is ready any more, with what others have appended by then.
+   * when no socket is ready any more, with what others have appended by then. Without it, the peer is one who may ask again
+   * when it has what is written, and is expected.
    */
   constructor(socket: StreamSocket | null, turn: Turn, owner: OutboxOwner | null, waitsForCompany = false) {
     this.socket = socket;
@@ -142,9 +143,13 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
 
   endTurn(): void {
     this.isDeferred = false;
-    const isLittle = this.waitsForCompany && this.unwrittenBytes < COMPANY_BYTES;
-    if (isLittle && (this.isWaiting || whenIdle(this))) this.isWaiting = true;
-    else this.flush();
+    if (this.waitsForCompany) {
+      if (this.unwrittenBytes < COMPANY_BYTES && (this.isWaiting || whenIdle(this))) this.isWaiting = true;
+      else this.flush();
+    } else {
+      expectPeer();
+      this.flush();
+    }
   }
 
   onIdle(): void {
@@ -203,7 +208,6 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
   private write(socket: StreamSocket): void {
     const { chunk, chunkStart, chunkUsed } = this;
     let isTaken: boolean;
-    if (!this.waitsForCompany) expectPeer();
     if (this.pieces.length === 0) {
       // Nothing but small pieces, the usual case.
       isTaken = socket.writeBlock(chunk as Block, chunkStart, chunkUsed);
