@@ -1,4 +1,5 @@
 import { expectNobody, isCompanyExpected, runIdleTasks, runRound } from '../core/rounds.ts';
+import { Patience } from './patience.ts';
 import { EPOLL_ADD, EPOLL_DEL, EPOLL_MOD, type LoopHandle, type SocketCalls, socketCalls } from './socket-calls.ts';
 
 /** What the poller looks after: a socket or a listener. */
@@ -37,6 +38,7 @@ class Poller {
   private watchedTargets = 0;
   private ready = 0;
   private leftAtMs = 0;
+  private readonly patience = new Patience();
 
   constructor(calls: SocketCalls) {
     this.calls = calls;
@@ -90,7 +92,7 @@ class Poller {
     const untilMs = nowMs + ROUNDS_MAX_MS;
     do {
       this.ready = this.calls.epollWait(this.epoll);
-      if (this.ready === 0 && isCompanyExpected()) this.waitForCompany();
+      if (this.ready === 0 && isCompanyExpected() && this.patience.hasAny()) this.waitForCompany();
       if (this.ready > 0) runRound(this.deliverReady, throwLater);
       else if (!runIdleTasks(throwLater)) break;
       nowMs = performance.now();
@@ -105,13 +107,18 @@ class Poller {
 
   /**
    * Looks until a socket is ready. On the spot: sleeping and waking up take longer than the wait, and cost whoever wakes us
-   * as much.
+   * as much. Clients that are far away, or take their time, would have it wait in vain: `patience`.
    */
   private waitForCompany(): void {
     const untilMs = performance.now() + COMPANY_WAIT_MS;
     do this.ready = this.calls.epollWait(this.epoll);
     while (this.ready === 0 && performance.now() < untilMs);
-    if (this.ready === 0) expectNobody();
+    if (this.ready > 0) {
+      this.patience.wasRewarded();
+    } else {
+      this.patience.wasInVain();
+      expectNobody();
+    }
   }
 
   private readonly deliverReady = (): void => {
