@@ -9,7 +9,7 @@ import type { StreamSocket } from './stream-socket.ts';
 /** So much is written at once, before the end of the turn: its memory can be used again while it is in the cache. */
 const FLUSH_BYTES = 64 * 1024;
 /** So much is worth a write of its own; less waits for company, where it may. */
-const COMPANY_BYTES = 1024;
+const COMPANY_BYTES = 4096;
 
 /** Who wants to know what becomes of what was appended. */
 export interface OutboxOwner {

@@ -89,7 +89,7 @@ describe('waiting for company', () => {
 
   test('what has become enough leaves at the end of its round', () => {
     const { socket, append } = fakeOutbox({ waitsForCompany: true });
-    const half = 'h'.repeat(600);
+    const half = 'h'.repeat(2500);
     runRound(() => append(half), fail);
     assert.deepEqual(socket.writes, []);
     runRound(() => {
