@@ -49,7 +49,7 @@ const CALIBRATION_SECONDS = 1;
 /** A proxy keeps up with a fixed rate when, over so long, half of the requests are answered within this. */
 const KEEPING_UP_SECONDS = 3;
 const KEEPING_UP_P50_MS = 1;
-/** Rates that are tried, as shares of the pace in a closed loop; the last one is taken untried. */
+/** Rates that are tried, as shares of the pace in a closed loop; the last one is taken whatever comes of it. */
 const RATE_SHARES: readonly number[] = [1, 0.9, 0.8, 0.7, 0.6, 0.5];
 /** Let a proxy that was just loaded come to rest before the next has its turn. */
 const PAUSE_MS = 20;

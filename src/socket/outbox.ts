@@ -143,13 +143,12 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
 
   endTurn(): void {
     this.isDeferred = false;
-    if (this.waitsForCompany) {
-      if (this.unwrittenBytes < COMPANY_BYTES && (this.isWaiting || whenIdle(this))) this.isWaiting = true;
-      else this.flush();
-    } else {
-      expectPeer();
-      this.flush();
+    if (!this.waitsForCompany) expectPeer();
+    else if (this.unwrittenBytes < COMPANY_BYTES && (this.isWaiting || whenIdle(this))) {
+      this.isWaiting = true;
+      return;
     }
+    this.flush();
   }
 
   onIdle(): void {
