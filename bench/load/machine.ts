@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import path from 'node:path';
-import { VERSION } from '../../src/core/version.ts';
+import { VERSION } from '../../src/system/version.ts';
 import type { Pinning } from './pinning.ts';
 
 /** What a figure depends on besides the program: the head of every report. */

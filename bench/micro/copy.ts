@@ -1,7 +1,7 @@
 // node bench/micro/copy.ts
 // Short copies between two buffers: Buffer.copy and copyBytes.
-import { takeBlock } from '../../src/core/block.ts';
-import { addressOf, copyBytes } from '../../src/core/memory.ts';
+import { takeBlock } from '../../src/memory/block.ts';
+import { addressOf, copyBytes } from '../../src/system/copy.ts';
 import { measure, printTable } from './measure.ts';
 
 const SIZES = [7, 30, 60, 220, 1000, 5500];

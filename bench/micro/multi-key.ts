@@ -1,15 +1,16 @@
 // Microseconds that a request of 100 keys costs in the proxy, sockets apart, and the steps that it consists of.
 // Run: node bench/micro/multi-key.ts
 //      node --cpu-prof bench/micro/multi-key.ts MGET 5     five seconds of nothing but the whole of one of them
-import { takeBlock } from '../../src/core/block.ts';
-import type { ReplyOut, Request } from '../../src/core/request.ts';
-import { copyRuns } from '../../src/core/runs.ts';
-import { PoolStats } from '../../src/core/statistics.ts';
+
+import { PoolStats } from '../../src/figures/statistics.ts';
+import { takeBlock } from '../../src/memory/block.ts';
+import { copyRuns } from '../../src/memory/runs.ts';
+import { KeyRing } from '../../src/placement/key-ring.ts';
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { type RequestOrigin, Router } from '../../src/proxy/router.ts';
-import { KeyRing } from '../../src/ring/key-ring.ts';
+import type { ReplyOut, Request } from '../../src/request/request.ts';
 import type { Pool } from '../../src/upstream/pool.ts';
 import { measure, printTable } from './measure.ts';
 

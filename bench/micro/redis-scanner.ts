@@ -1,6 +1,6 @@
 // Nanoseconds and heap bytes per reply of the Redis reply scanner, and of merging MGET. Run: node bench/micro/redis-scanner.ts
-import { takeBlock } from '../../src/core/block.ts';
-import { copyRuns } from '../../src/core/runs.ts';
+import { takeBlock } from '../../src/memory/block.ts';
+import { copyRuns } from '../../src/memory/runs.ts';
 import { coalescerFor } from '../../src/protocol/redis/coalescers.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { measure, printTable } from './measure.ts';

@@ -1,7 +1,7 @@
 // Nanoseconds and heap bytes per pick, from the hash alone and from a key's bytes. Run: node bench/micro/ring.ts
-import { KeyRing } from '../../src/ring/key-ring.ts';
-import { buildRing, DISTRIBUTIONS, type Ring } from '../../src/ring/ring.ts';
-import type { RingServer } from '../../src/ring/ring-server.ts';
+import { KeyRing } from '../../src/placement/key-ring.ts';
+import { buildRing, DISTRIBUTIONS, type Ring } from '../../src/placement/ring.ts';
+import type { RingServer } from '../../src/placement/ring-server.ts';
 import { measure, printTable } from './measure.ts';
 
 const SERVER_COUNTS = [2, 10, 100];

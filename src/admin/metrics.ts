@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { FAILURE_REASONS } from '../core/failure.ts';
-import { BACKEND_FIELDS, POOL_FIELDS, type PoolSnapshot, type StatKind } from '../core/statistics.ts';
+import { BACKEND_FIELDS, POOL_FIELDS, type PoolSnapshot, type StatKind } from '../figures/statistics.ts';
+import { FAILURE_REASONS } from '../request/failure.ts';
 import type { Totals, WorkerFigures } from './totals.ts';
 
 export interface WorkerCounts {

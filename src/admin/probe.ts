@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { FAILURE_TEXT, failureFromErrno } from '../core/failure.ts';
+import { FAILURE_TEXT, failureFromErrno } from '../request/failure.ts';
 
 /** A server to be asked whether it is there. */
 export interface ProbeTarget {

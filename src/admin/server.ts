@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Log } from '../core/log.ts';
+import type { Log } from '../system/log.ts';
 import { isLoopback, mayChange, mayRead, type Refusal } from './access.ts';
 import { joinRunning } from './join-running.ts';
 import { closeServer, type HostPort, listenOn } from './listen.ts';

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { hostname } from 'node:os';
-import type { Log } from '../core/log.ts';
-import { BACKEND_FIELDS, POOL_FIELDS, type PoolSnapshot, type StatField } from '../core/statistics.ts';
+import { BACKEND_FIELDS, POOL_FIELDS, type PoolSnapshot, type StatField } from '../figures/statistics.ts';
+import type { Log } from '../system/log.ts';
 import { joinRunning } from './join-running.ts';
 import { closeServer, type HostPort, listenOn } from './listen.ts';
 import type { Totals } from './totals.ts';

@@ -1,4 +1,3 @@
-import { FAILURE_REASONS } from '../core/failure.ts';
 import {
   BACKEND_FIELDS,
   BackendStats,
@@ -9,7 +8,8 @@ import {
   type ProcessSnapshot,
   type StatKind,
   type WorkerSnapshot,
-} from '../core/statistics.ts';
+} from '../figures/statistics.ts';
+import { FAILURE_REASONS } from '../request/failure.ts';
 
 /** A pool as far as its figures are concerned; a `PoolConfig` is one. */
 export interface PoolNames {

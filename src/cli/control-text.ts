@@ -1,7 +1,7 @@
 import type { PoolChange } from '../config/changes.ts';
 import { counted } from './text-table.ts';
 
-/** What the admin server answers; see src/cluster/control.ts. */
+/** What the admin server answers; see src/master/control.ts. */
 export interface Answer {
   readonly result: string;
   readonly error?: string;

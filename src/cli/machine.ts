@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { openFilesLimit } from '../core/open-files-limit.ts';
+import { openFilesLimit } from '../system/open-files-limit.ts';
 
 /** What this machine and this process's limits allow the daemon. */
 export interface Machine {

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { LogLevel } from '../config/config.ts';
-import { VERSION } from '../core/version.ts';
+import type { LogLevel } from '../system/log.ts';
+import { VERSION } from '../system/version.ts';
 
 /** The flags of the daemon: twemproxy's, and -w. What is null was not given. */
 export interface DaemonOptions {

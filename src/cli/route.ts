@@ -3,7 +3,7 @@ import type { Config, PoolConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { type HashName, hashFunction } from '../hash/hash.ts';
 import { HashTag } from '../hash/hash-tag.ts';
-import type { KeyRing } from '../ring/key-ring.ts';
+import type { KeyRing } from '../placement/key-ring.ts';
 import { keyText } from './key-text.ts';
 import { keyRingOf } from './pool-ring.ts';
 import { counted, textTable } from './text-table.ts';

@@ -1,7 +1,8 @@
-import { Master } from '../cluster/master.ts';
-import type { Config, LogLevel } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
+import { Master } from '../master/master.ts';
+import type { LogLevel } from '../system/log.ts';
 import { isDaemon, reportOutcome, startDaemon } from './daemonize.ts';
 import { thisMachine } from './machine.ts';
 import { openFilesWarnings } from './open-files.ts';

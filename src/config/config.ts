@@ -1,4 +1,5 @@
 import type { HashName } from '../hash/hash.ts';
+import type { LogConfig } from '../system/log.ts';
 
 /**
  * The checked configuration, whatever form the file had: every default filled in, frozen, and plain JSON-able data,
@@ -29,14 +30,6 @@ export interface Config {
 }
 
 export type ConfigForm = 'native' | 'twemproxy';
-
-export interface LogConfig {
-  readonly level: LogLevel;
-  /** null: standard error. */
-  readonly file: string | null;
-}
-
-export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
 export interface PoolConfig {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { MAX_RING_SERVERS, MAX_TOTAL_WEIGHT } from '../ring/ring-server.ts';
+import { MAX_RING_SERVERS, MAX_TOTAL_WEIGHT } from '../placement/ring-server.ts';
 import { addressText } from './address-text.ts';
 import type { HostPort, ListenAddress } from './config.ts';
 import type { ConfigDraft, PoolDraft } from './pool-draft.ts';

@@ -1,6 +1,7 @@
 import type { ZodObject } from 'zod';
+import type { LogConfig } from '../system/log.ts';
 import { parseServerLine } from './addresses.ts';
-import type { HealthCheckConfig, HostPort, LogConfig } from './config.ts';
+import type { HealthCheckConfig, HostPort } from './config.ts';
 import { type FieldRules, readFields } from './fields.ts';
 import { type ConfigDraft, namedServer, type PoolDraft, type ServerDraft } from './pool-draft.ts';
 import type { Problems } from './problems.ts';

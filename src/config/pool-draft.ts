@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { ringName } from '../ring/server-name.ts';
+import { ringName } from '../placement/server-name.ts';
 import type { Config, HealthCheckConfig, PoolConfig, ServerAddress, ServerConfig } from './config.ts';
 import { poolSchema } from './schema.ts';
 

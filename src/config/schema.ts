@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { HASH_NAMES } from '../hash/hash.ts';
+import type { LogLevel } from '../system/log.ts';
 import { checkAlias, parseHostPort, parseListenAddress, parseServerAddress, parseWeight } from './addresses.ts';
-import type { CrossServerPolicy, DistributionName, LogLevel, ProtocolName } from './config.ts';
+import type { CrossServerPolicy, DistributionName, ProtocolName } from './config.ts';
 import { parseSizeBytes } from './durations-and-sizes.ts';
 import { SettingError } from './setting-error.ts';
 import {

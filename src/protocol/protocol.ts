@@ -1,6 +1,6 @@
-import type { Block } from '../core/block.ts';
-import type { FailureReason } from '../core/failure.ts';
-import type { ReplyOut } from '../core/request.ts';
+import type { Block } from '../memory/block.ts';
+import type { FailureReason } from '../request/failure.ts';
+import type { ReplyOut } from '../request/request.ts';
 
 /**
  * The one interface the proxy knows of a protocol. A protocol brings a parser with a command table, a framer for

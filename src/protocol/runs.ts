@@ -1,5 +1,5 @@
-import type { ReplyOut } from '../core/request.ts';
-import { RUN_FIELDS } from '../core/runs.ts';
+import { RUN_FIELDS } from '../memory/runs.ts';
+import type { ReplyOut } from '../request/request.ts';
 
 /** Requests with more keys have their own memory for runs. */
 const SCRATCH_KEYS = 4096;

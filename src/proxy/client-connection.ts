@@ -1,17 +1,17 @@
-import type { Block } from '../core/block.ts';
-import type { Clock } from '../core/clock.ts';
-import type { FailureReason } from '../core/failure.ts';
-import { Fifo } from '../core/fifo.ts';
-import type { Log } from '../core/log.ts';
-import type { MemoryCeiling, MemoryHolder } from '../core/memory-ceiling.ts';
-import { Request } from '../core/request.ts';
-import { peerCame } from '../core/rounds.ts';
-import type { PoolStats } from '../core/statistics.ts';
-import type { SystemCalls } from '../core/system-calls.ts';
-import type { Turn, TurnTask } from '../core/turn.ts';
+import type { PoolStats } from '../figures/statistics.ts';
+import type { Clock } from '../loop/clock.ts';
+import { peerCame } from '../loop/rounds.ts';
+import type { Turn, TurnTask } from '../loop/turn.ts';
+import type { Block } from '../memory/block.ts';
+import { Fifo } from '../memory/fifo.ts';
+import type { MemoryCeiling, MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { Framer, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
+import type { FailureReason } from '../request/failure.ts';
+import { Request } from '../request/request.ts';
 import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
+import type { Log } from '../system/log.ts';
+import type { SystemCalls } from '../system/system-calls.ts';
 import { type RequestConsumer, RequestInput } from './request-input.ts';
 import type { RequestOrigin, Router } from './router.ts';
 

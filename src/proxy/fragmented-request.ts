@@ -1,7 +1,7 @@
-import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, BLOCK_SHARE_MIN, type Block, takeBlock } from '../core/block.ts';
-import type { FailureReason } from '../core/failure.ts';
-import type { ReplyOut, ReplySink, ReplySource, Request } from '../core/request.ts';
+import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, BLOCK_SHARE_MIN, type Block, takeBlock } from '../memory/block.ts';
 import type { Coalescer } from '../protocol/protocol.ts';
+import type { FailureReason } from '../request/failure.ts';
+import type { ReplyOut, ReplySink, ReplySource, Request } from '../request/request.ts';
 
 /** Who waits for a fragmented request as a whole. */
 export interface FragmentParent {

@@ -1,4 +1,4 @@
-import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, type Block, takeBlock } from '../core/block.ts';
+import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, type Block, takeBlock } from '../memory/block.ts';
 
 const FIRST_CAPACITY_BYTES = 1024;
 /** Reserved at once for what a client announces. */

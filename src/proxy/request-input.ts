@@ -1,4 +1,4 @@
-import type { Block } from '../core/block.ts';
+import type { Block } from '../memory/block.ts';
 import { type Framer, INCOMPLETE, type RequestParser, type Session } from '../protocol/protocol.ts';
 import { PartialRequest } from './partial-request.ts';
 

@@ -1,5 +1,4 @@
-import type { Block } from '../core/block.ts';
-import { type ReplySink, Request } from '../core/request.ts';
+import type { Block } from '../memory/block.ts';
 import {
   type Protocol,
   type RequestParser,
@@ -10,6 +9,7 @@ import {
   ROUTE_SAME_SERVER,
   ROUTE_SPLIT,
 } from '../protocol/protocol.ts';
+import { type ReplySink, Request } from '../request/request.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { FragmentedRequest, type FragmentParent } from './fragmented-request.ts';

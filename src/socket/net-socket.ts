@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Block } from '../core/block.ts';
+import type { Block } from '../memory/block.ts';
 import { type SocketReader, type StreamSocket, UNNAMED_PEER } from './stream-socket.ts';
 
 const NO_BYTES = Buffer.alloc(0);

@@ -1,9 +1,9 @@
-import { BLOCK_MIN_BYTES, type Block, COPY_LIMIT_BYTES, takeBlock } from '../core/block.ts';
-import { addressOf, copyBytes, sharedBuffer } from '../core/memory.ts';
-import type { ReplyOut } from '../core/request.ts';
-import { expectPeer, type IdleTask, whenIdle } from '../core/rounds.ts';
-import { copyRuns } from '../core/runs.ts';
-import type { Turn, TurnTask } from '../core/turn.ts';
+import { expectPeer, type IdleTask, whenIdle } from '../loop/rounds.ts';
+import type { Turn, TurnTask } from '../loop/turn.ts';
+import { BLOCK_MIN_BYTES, type Block, COPY_LIMIT_BYTES, takeBlock } from '../memory/block.ts';
+import { copyRuns } from '../memory/runs.ts';
+import type { ReplyOut } from '../request/request.ts';
+import { addressOf, copyBytes, sharedBuffer } from '../system/copy.ts';
 import type { StreamSocket } from './stream-socket.ts';
 
 /** So much is written at once, before the end of the turn: its memory can be used again while it is in the cache. */

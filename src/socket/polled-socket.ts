@@ -1,8 +1,8 @@
 import { SocketAddress } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import type { Block } from '../core/block.ts';
-import { addressOf, sharedBuffer } from '../core/memory.ts';
-import { soon } from '../core/rounds.ts';
+import { soon } from '../loop/rounds.ts';
+import type { Block } from '../memory/block.ts';
+import { addressOf, sharedBuffer } from '../system/copy.ts';
 import { type PollTarget, thePoller } from './poller.ts';
 import {
   EAGAIN,

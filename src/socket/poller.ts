@@ -1,4 +1,4 @@
-import { expectNobody, isCompanyExpected, runIdleTasks, runRound } from '../core/rounds.ts';
+import { expectNobody, isCompanyExpected, runIdleTasks, runRound } from '../loop/rounds.ts';
 import { Patience } from './patience.ts';
 import { EPOLL_ADD, EPOLL_DEL, EPOLL_MOD, type LoopHandle, type SocketCalls, socketCalls } from './socket-calls.ts';
 

@@ -2,8 +2,8 @@
  * The system calls of sockets, and one handle of libuv (docs/decisions/polled-sockets.md). Every call returns at once and
  * nothing is kept by the system, so memory has to be valid during a call only.
  */
-import { addressOf } from '../core/memory.ts';
-import { intFunction, native } from '../core/native.ts';
+import { addressOf } from '../system/copy.ts';
+import { intFunction, native } from '../system/native.ts';
 
 /** A result that is not negative, or a negative errno. */
 export type CallResult = number;

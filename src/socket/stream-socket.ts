@@ -1,4 +1,4 @@
-import type { Block } from '../core/block.ts';
+import type { Block } from '../memory/block.ts';
 
 /** `StreamSocket.peer` of a socket that has no address. */
 export const UNNAMED_PEER = 'a unix socket';

@@ -1,13 +1,13 @@
-import type { Block } from '../core/block.ts';
-import type { Clock } from '../core/clock.ts';
-import type { FailureReason } from '../core/failure.ts';
-import { Fifo } from '../core/fifo.ts';
-import type { Log } from '../core/log.ts';
-import type { MemoryHolder } from '../core/memory-ceiling.ts';
-import type { Request } from '../core/request.ts';
-import type { BackendStats } from '../core/statistics.ts';
-import type { Turn } from '../core/turn.ts';
+import type { BackendStats } from '../figures/statistics.ts';
+import type { Clock } from '../loop/clock.ts';
+import type { Turn } from '../loop/turn.ts';
+import type { Block } from '../memory/block.ts';
+import { Fifo } from '../memory/fifo.ts';
+import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import { type ControlRequest, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
+import type { FailureReason } from '../request/failure.ts';
+import type { Request } from '../request/request.ts';
+import type { Log } from '../system/log.ts';
 import type { BackendOptions } from './backend-options.ts';
 import { type LinkUser, ServerLink } from './server-link.ts';
 

@@ -1,11 +1,11 @@
-import type { Clock } from '../core/clock.ts';
-import type { FailureReason } from '../core/failure.ts';
-import { FlapPenalty } from '../core/flap-penalty.ts';
-import type { Log } from '../core/log.ts';
-import type { HolderWalk } from '../core/memory-ceiling.ts';
-import type { Request } from '../core/request.ts';
-import type { BackendStats } from '../core/statistics.ts';
-import type { Turn } from '../core/turn.ts';
+import type { BackendStats } from '../figures/statistics.ts';
+import type { Clock } from '../loop/clock.ts';
+import type { Turn } from '../loop/turn.ts';
+import type { HolderWalk } from '../memory/memory-ceiling.ts';
+import { FlapPenalty } from '../placement/flap-penalty.ts';
+import type { FailureReason } from '../request/failure.ts';
+import type { Request } from '../request/request.ts';
+import type { Log } from '../system/log.ts';
 import { BackendConnection, type ConnectionOwner } from './backend-connection.ts';
 import type { BackendAddress, BackendOptions } from './backend-options.ts';
 

@@ -1,9 +1,9 @@
-import type { Clock } from '../core/clock.ts';
-import type { Log } from '../core/log.ts';
-import type { HolderWalk } from '../core/memory-ceiling.ts';
-import { BackendStats, PoolStats } from '../core/statistics.ts';
-import type { Turn } from '../core/turn.ts';
-import { KeyRing, type KeyRingOptions } from '../ring/key-ring.ts';
+import { BackendStats, PoolStats } from '../figures/statistics.ts';
+import type { Clock } from '../loop/clock.ts';
+import type { Turn } from '../loop/turn.ts';
+import type { HolderWalk } from '../memory/memory-ceiling.ts';
+import { KeyRing, type KeyRingOptions } from '../placement/key-ring.ts';
+import type { Log } from '../system/log.ts';
 import { Backend, type BackendHost } from './backend.ts';
 import type { BackendOptions } from './backend-options.ts';
 

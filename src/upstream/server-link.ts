@@ -1,7 +1,7 @@
-import { type Block, takeBlock } from '../core/block.ts';
-import { type FailureReason, failureFromErrno } from '../core/failure.ts';
-import type { Turn } from '../core/turn.ts';
+import type { Turn } from '../loop/turn.ts';
+import { type Block, takeBlock } from '../memory/block.ts';
 import { type ControlRequest, INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
+import { type FailureReason, failureFromErrno } from '../request/failure.ts';
 import { Outbox } from '../socket/outbox.ts';
 import { type ConnectAttempt, connectSocket } from '../socket/sockets.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';

@@ -18,7 +18,7 @@ const PEAK_LIMIT_BYTES = 5 * BIG_BYTES;
 /** What may still be resident above the start after this many more: the heap's young generation has grown by then. */
 const REST_LIMIT_BYTES = 1.5 * BIG_BYTES;
 const LEAST_TRANSFERS = 4;
-/** Twice the period in which free blocks go back (cluster/data-path.ts), and a little. */
+/** Twice the period in which free blocks go back (worker/data-path.ts), and a little. */
 const TRIM_MS = 2100;
 /** How many small requests must be answered while a value is on its way. */
 const LEAST_BETWEEN = 10;

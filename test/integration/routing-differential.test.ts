@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KeyRing } from '../../src/ring/key-ring.ts';
-import type { ServerAddress } from '../../src/ring/server-name.ts';
+import { KeyRing } from '../../src/placement/key-ring.ts';
+import type { ServerAddress } from '../../src/placement/server-name.ts';
 import { freePorts } from '../support/free-port.ts';
 import { placeOf, startNameServers } from '../support/name-servers.ts';
 import { startNutcracker } from '../support/nutcracker.ts';

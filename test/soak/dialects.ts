@@ -1,5 +1,5 @@
 // The few commands of a soak in the words of each protocol.
-import { FAILURE_TEXT } from '../../src/core/failure.ts';
+import { FAILURE_TEXT } from '../../src/request/failure.ts';
 import { encodeCommand, parseReply, RespError, replyEnd } from '../support/resp-reader.ts';
 
 /** Values by key, or the text of an error. Throws on what is neither. */

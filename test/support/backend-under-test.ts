@@ -1,11 +1,11 @@
 // One backend of the proxy, on its own, with clients that keep what they are told.
 import type { TestContext } from 'node:test';
-import { Clock } from '../../src/core/clock.ts';
-import type { FailureReason } from '../../src/core/failure.ts';
-import { type ReplySink, Request } from '../../src/core/request.ts';
-import { BackendStats } from '../../src/core/statistics.ts';
-import { Turn } from '../../src/core/turn.ts';
+import { BackendStats } from '../../src/figures/statistics.ts';
+import { Clock } from '../../src/loop/clock.ts';
+import { Turn } from '../../src/loop/turn.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
+import type { FailureReason } from '../../src/request/failure.ts';
+import { type ReplySink, Request } from '../../src/request/request.ts';
 import { Backend, type BackendHost } from '../../src/upstream/backend.ts';
 import type { BackendOptions } from '../../src/upstream/backend-options.ts';
 import { CollectedLog } from './collected-log.ts';

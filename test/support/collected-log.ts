@@ -1,4 +1,4 @@
-import type { Log } from '../../src/core/log.ts';
+import type { Log } from '../../src/system/log.ts';
 
 /** A log that keeps its lines, as "level message". */
 export class CollectedLog implements Log {

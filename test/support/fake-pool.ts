@@ -1,15 +1,15 @@
 // A pool without servers: what the router sends stays here until a test answers it.
 import type { TestContext } from 'node:test';
-import { Clock } from '../../src/core/clock.ts';
-import type { FailureReason } from '../../src/core/failure.ts';
-import { MemoryCeiling } from '../../src/core/memory-ceiling.ts';
-import type { Request } from '../../src/core/request.ts';
-import { PoolStats } from '../../src/core/statistics.ts';
-import { Turn } from '../../src/core/turn.ts';
+import { PoolStats } from '../../src/figures/statistics.ts';
+import { Clock } from '../../src/loop/clock.ts';
+import { Turn } from '../../src/loop/turn.ts';
+import { MemoryCeiling } from '../../src/memory/memory-ceiling.ts';
 import type { Framer, Protocol, RequestParser, Session } from '../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { ClientConnection, type ClientHost, type ClientLimits } from '../../src/proxy/client-connection.ts';
 import { Router } from '../../src/proxy/router.ts';
+import type { FailureReason } from '../../src/request/failure.ts';
+import type { Request } from '../../src/request/request.ts';
 import { streamSocket } from '../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../src/socket/stream-socket.ts';
 import type { Pool } from '../../src/upstream/pool.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { ServerAddress } from '../../src/ring/server-name.ts';
+import type { ServerAddress } from '../../src/placement/server-name.ts';
 import { redisRequest } from './request-splitter.ts';
 import { SeededRandom } from './seeded-random.ts';
 

@@ -1,5 +1,5 @@
 import { HASH_NAMES, type HashName } from '../../src/hash/hash.ts';
-import { ringName, type ServerAddress } from '../../src/ring/server-name.ts';
+import { ringName, type ServerAddress } from '../../src/placement/server-name.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 export const MAX_SERVERS = 60;

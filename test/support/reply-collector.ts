@@ -1,5 +1,5 @@
-import type { ReplyOut } from '../../src/core/request.ts';
-import { RUN_FIELDS } from '../../src/core/runs.ts';
+import { RUN_FIELDS } from '../../src/memory/runs.ts';
+import type { ReplyOut } from '../../src/request/request.ts';
 
 /** Keeps what is written to it. */
 export class ReplyCollector implements ReplyOut {

@@ -1,4 +1,4 @@
-import { BackendStats, type PoolSnapshot, PoolStats, type WorkerSnapshot } from '../../src/core/statistics.ts';
+import { BackendStats, type PoolSnapshot, PoolStats, type WorkerSnapshot } from '../../src/figures/statistics.ts';
 
 /** A worker's report with these pools. Figures of the process follow from `pid`, so that they differ between workers. */
 export function workerSnapshot(pid: number, pools: readonly PoolSnapshot[], uptimeMs = 1000): WorkerSnapshot {

@@ -1,27 +1,35 @@
 // Reads the imports of src/ and holds them against the layers of the architecture:
-//   main → cluster → proxy → upstream → {protocol, ring, hash, socket} → core    the data path
-//   main → cli → cluster → {admin, config} → core                            the control side
+//   worker → proxy → upstream → {protocol, placement, socket, hash} → request → memory → {loop, system}    the data path
+//   main → cli → master → {admin, ipc, config} → {figures, system}                                   the control side
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
+const BASE = ['memory', 'loop', 'system'] as const;
+
 /** What a directory of src/ may import, besides itself. A directory that is not listed here is an error. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-  core: [],
-  hash: ['core'],
-  ring: ['hash', 'core'],
-  protocol: ['core'],
-  socket: ['core'],
-  upstream: ['protocol', 'socket', 'ring', 'hash', 'core'],
-  proxy: ['upstream', 'protocol', 'socket', 'ring', 'hash', 'core'],
-  // It checks names and limits that hash/ and ring/ define.
-  config: ['hash', 'ring', 'core'],
-  admin: ['core'],
+  system: [],
+  loop: [],
+  hash: [],
+  memory: ['loop', 'system'],
+  request: ['memory'],
+  figures: ['request'],
+  placement: ['hash'],
+  protocol: ['request', ...BASE],
+  socket: ['request', ...BASE],
+  upstream: ['protocol', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],
+  proxy: ['upstream', 'protocol', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],
+  // It checks names and limits that hash/ and placement/ define.
+  config: ['hash', 'placement', 'system'],
+  ipc: ['config', 'figures', 'system'],
+  admin: ['figures', 'request', 'system'],
+  worker: ['proxy', 'upstream', 'protocol', 'socket', 'ipc', 'config', 'figures', ...BASE],
+  master: ['admin', 'ipc', 'config', 'placement', 'figures', 'system'],
   // `serve` starts the master; `route` and `diff` compute rings. A client's connection they never see.
-  cli: ['cluster', 'admin', 'config', 'ring', 'hash', 'core'],
-  cluster: ['proxy', 'upstream', 'protocol', 'socket', 'ring', 'hash', 'admin', 'config', 'core'],
-  'main.ts': ['cluster', 'cli', 'admin', 'config', 'core'],
+  cli: ['master', 'admin', 'config', 'placement', 'hash', 'figures', 'system'],
+  'main.ts': ['cli', 'admin', 'config'],
 };
 
 /** Source files by their path inside src/, with forward slashes. */
@@ -118,12 +126,12 @@ describe('the rules find', () => {
   const forbidden = (file: string, text: string) => forbiddenImports(new Map([[file, text]])).length;
 
   test('arrows that point back, however they are written', () => {
-    assert.equal(forbidden('core/a.ts', "import { x } from '../hash/x.ts';"), 1);
+    assert.equal(forbidden('memory/a.ts', "import { x } from '../hash/x.ts';"), 1);
     assert.equal(forbidden('proxy/a.ts', "import type { Config } from '../config/config.ts';"), 1);
     assert.equal(forbidden('upstream/a.ts', "import {\n  a,\n  type B,\n} from '../proxy/client.ts';"), 1);
-    assert.equal(forbidden('ring/a.ts', "import '../cluster/master.ts';"), 1);
-    assert.equal(forbidden('config/a.ts', "const x = await import('../cluster/master.ts');"), 1);
-    assert.equal(forbidden('hash/a.ts', "export { x } from '../ring/x.ts';"), 1);
+    assert.equal(forbidden('placement/a.ts', "import '../master/master.ts';"), 1);
+    assert.equal(forbidden('config/a.ts', "const x = await import('../master/master.ts');"), 1);
+    assert.equal(forbidden('hash/a.ts', "export { x } from '../placement/x.ts';"), 1);
     assert.equal(forbidden('admin/a.ts', "import * as config from '../config/config.ts';"), 1);
     assert.equal(forbidden('cli/a.ts', "import { x } from '../../scripts/x.ts';"), 1);
     assert.equal(forbidden('bin/a.ts', ''), 1);
@@ -136,27 +144,27 @@ describe('the rules find', () => {
       forbidden('protocol/redis/a.ts', "import { x } from '../protocol.ts';\nimport { y } from './y.ts';"),
       0,
     );
-    assert.equal(forbidden('core/a.ts', "// import { x } from '../hash/x.ts';\n/* import '../ring/x.ts' */"), 0);
-    assert.equal(forbidden('main.ts', "import { x } from './cluster/master.ts';"), 0);
+    assert.equal(forbidden('memory/a.ts', "// import { x } from '../hash/x.ts';\n/* import '../placement/x.ts' */"), 0);
+    assert.equal(forbidden('main.ts', "import { x } from './cli/serve.ts';"), 0);
   });
 
   test('circles of any length', () => {
     const sources = new Map([
-      ['core/a.ts', "import { b } from './b.ts';"],
-      ['core/b.ts', "import { c } from './c.ts';"],
-      ['core/c.ts', "import type { a } from './a.ts';"],
-      ['core/d.ts', "import { a } from './a.ts';"],
+      ['memory/a.ts', "import { b } from './b.ts';"],
+      ['memory/b.ts', "import { c } from './c.ts';"],
+      ['memory/c.ts', "import type { a } from './a.ts';"],
+      ['memory/d.ts', "import { a } from './a.ts';"],
     ]);
-    assert.deepEqual(importCircles(sources), ['core/a.ts → core/b.ts → core/c.ts → core/a.ts']);
-    sources.delete('core/c.ts');
+    assert.deepEqual(importCircles(sources), ['memory/a.ts → memory/b.ts → memory/c.ts → memory/a.ts']);
+    sources.delete('memory/c.ts');
     assert.deepEqual(importCircles(sources), []);
   });
 
   test('barrels and names that say nothing', () => {
     const texts = ["export * from './a.ts';", "export { a } from './a.ts';", "export type { A } from './a.ts';"];
-    for (const text of texts) assert.equal(barrels(new Map([['core/a.ts', text]])).length, 1, text);
+    for (const text of texts) assert.equal(barrels(new Map([['memory/a.ts', text]])).length, 1, text);
     for (const name of ['index', 'utils', 'fooBar'])
-      assert.equal(barrels(new Map([[`core/${name}.ts`, '']])).length, 1);
-    assert.deepEqual(barrels(new Map([['core/a-b2.ts', 'const a = 1;\nexport { a };\nexport const b = 2;']])), []);
+      assert.equal(barrels(new Map([[`memory/${name}.ts`, '']])).length, 1);
+    assert.deepEqual(barrels(new Map([['memory/a-b2.ts', 'const a = 1;\nexport { a };\nexport const b = 2;']])), []);
   });
 });

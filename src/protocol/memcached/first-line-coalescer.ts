@@ -1,4 +1,4 @@
-import type { ReplyOut } from '../../core/request.ts';
+import type { ReplyOut } from '../../request/request.ts';
 import type { Coalescer } from '../protocol.ts';
 import { LINE_ERROR, LINE_REFUSED, replyLineKind } from './reply-line.ts';
 

@@ -1,4 +1,4 @@
-import { FAILURE_REASONS, FAILURE_TEXT, type FailureReason } from '../../core/failure.ts';
+import { FAILURE_REASONS, FAILURE_TEXT, type FailureReason } from '../../request/failure.ts';
 
 // The lines the proxy answers itself. The words are memcached 1.6.18's where it has any.
 

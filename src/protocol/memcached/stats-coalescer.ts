@@ -1,4 +1,4 @@
-import type { ReplyOut } from '../../core/request.ts';
+import type { ReplyOut } from '../../request/request.ts';
 import type { Coalescer } from '../protocol.ts';
 import { firstError } from './first-line-coalescer.ts';
 import { END } from './replies.ts';

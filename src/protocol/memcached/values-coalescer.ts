@@ -1,5 +1,5 @@
-import type { ReplyOut } from '../../core/request.ts';
-import { RUN_FIELDS } from '../../core/runs.ts';
+import { RUN_FIELDS } from '../../memory/runs.ts';
+import type { ReplyOut } from '../../request/request.ts';
 import type { Coalescer } from '../protocol.ts';
 import { runMemory, writeRuns } from '../runs.ts';
 import { END, NOT_ASKED_FOR } from './replies.ts';

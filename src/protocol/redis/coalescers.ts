@@ -1,7 +1,8 @@
 // How the replies of a request's parts become one reply. Any part that is an error makes the whole that error: the first
 // in the order of the parts. A part of a type that the command never answers with is an error too.
-import type { ReplyOut } from '../../core/request.ts';
-import { RUN_FIELDS } from '../../core/runs.ts';
+
+import { RUN_FIELDS } from '../../memory/runs.ts';
+import type { ReplyOut } from '../../request/request.ts';
 import type { Coalescer } from '../protocol.ts';
 import { runMemory, writeRuns } from '../runs.ts';
 import type { MergeKind } from './command-policy.ts';

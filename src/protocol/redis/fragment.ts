@@ -1,5 +1,5 @@
-import { takeBlock } from '../../core/block.ts';
-import { addressOf, copyBytes } from '../../core/memory.ts';
+import { takeBlock } from '../../memory/block.ts';
+import { addressOf, copyBytes } from '../../system/copy.ts';
 import type { Fragment } from '../protocol.ts';
 import type { RequestArgs } from './request-args.ts';
 import { arrayHeaderBytes, writeArrayHeader } from './resp.ts';

@@ -1,5 +1,5 @@
 // Redis's words for requests that it cannot read or does not know.
-import { FAILURE_REASONS, FAILURE_TEXT, type FailureReason } from '../../core/failure.ts';
+import { FAILURE_REASONS, FAILURE_TEXT, type FailureReason } from '../../request/failure.ts';
 import type { RequestArgs } from './request-args.ts';
 import { errorReply } from './resp.ts';
 

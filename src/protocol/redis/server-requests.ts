@@ -1,5 +1,5 @@
 // What Ringmaster itself asks of a Redis server: AUTH, HELLO and SELECT when a connection opens, PING to see that it is well.
-import type { FailureReason } from '../../core/failure.ts';
+import type { FailureReason } from '../../request/failure.ts';
 import type { ControlRequest, HandshakeOptions } from '../protocol.ts';
 import { encodeRequest, MINUS, PERCENT } from './resp.ts';
 import { RESP3_VARIANT } from './session.ts';

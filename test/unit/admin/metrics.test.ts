@@ -4,14 +4,14 @@ import { describe, test } from 'node:test';
 import { withMetricsReference } from '../../../scripts/metrics-reference.ts';
 import { Metrics } from '../../../src/admin/metrics.ts';
 import { Totals } from '../../../src/admin/totals.ts';
-import { FAILURE_REASONS } from '../../../src/core/failure.ts';
 import {
   BACKEND_FIELDS,
   type BackendStats,
   newFailureCounts,
   POOL_FIELDS,
   type PoolStats,
-} from '../../../src/core/statistics.ts';
+} from '../../../src/figures/statistics.ts';
+import { FAILURE_REASONS } from '../../../src/request/failure.ts';
 import { type ParsedMetric, parsePrometheusText } from '../../support/prometheus-text.ts';
 import { poolSnapshot, workerSnapshot } from '../../support/worker-figures.ts';
 

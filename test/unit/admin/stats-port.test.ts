@@ -7,7 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { describeStats, StatsPort, type StatsPortOptions } from '../../../src/admin/stats-port.ts';
 import { Totals } from '../../../src/admin/totals.ts';
-import { BACKEND_FIELDS, POOL_FIELDS } from '../../../src/core/statistics.ts';
+import { BACKEND_FIELDS, POOL_FIELDS } from '../../../src/figures/statistics.ts';
 import { CollectedLog } from '../../support/collected-log.ts';
 import { readJson } from '../../support/nutcracker.ts';
 import { RawClient } from '../../support/raw-client.ts';

@@ -7,7 +7,7 @@ import {
   newFailureCounts,
   POOL_FIELDS,
   PoolStats,
-} from '../../../src/core/statistics.ts';
+} from '../../../src/figures/statistics.ts';
 import { SeededRandom, seedFrom } from '../../support/seeded-random.ts';
 import { poolSnapshot, workerSnapshot } from '../../support/worker-figures.ts';
 

@@ -10,9 +10,9 @@ const node = (id: number, functionName: string, url: string, lineNumber: number)
 const PROFILE: CpuProfile = {
   nodes: [
     node(1, '(idle)', '', -1),
-    node(2, 'flush', 'file:///r/src/core/outbox.ts', 137),
+    node(2, 'flush', 'file:///r/src/socket/outbox.ts', 137),
     node(3, 'writeBuffer', '', -1),
-    node(4, 'flush', 'file:///r/src/core/outbox.ts', 137),
+    node(4, 'flush', 'file:///r/src/socket/outbox.ts', 137),
     node(5, '', 'node:net', 6),
     node(6, 'info', 'file:///r/node_modules/pino/lib/proto.js', 0),
     node(7, 'push', 'node:internal/streams/readable', 401),
@@ -27,11 +27,11 @@ test('a profile is summed up by function, whoever called it, and by folder', () 
   const times = selfTimes(PROFILE, { fromUs: 0, untilUs: 2000 }, '/r/');
   assert.equal(times.samples, 9);
   assert.deepEqual(times.functions.slice(0, 2), [
-    { name: 'flush', place: 'src/core/outbox.ts:138', group: 'src/core', us: 300 },
+    { name: 'flush', place: 'src/socket/outbox.ts:138', group: 'src/socket', us: 300 },
     { name: 'writeBuffer', place: '', group: '(native functions)', us: 200 },
   ]);
   assert.deepEqual(Object.fromEntries(times.groups), {
-    'src/core': 300,
+    'src/socket': 300,
     '(native functions)': 200,
     '(idle)': 100,
     'node:net': 100,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { checkWarnings } from '../../../src/cli/check-warnings.ts';
 import type { Machine } from '../../../src/cli/machine.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { parseOpenFilesLimit } from '../../../src/core/open-files-limit.ts';
+import { parseOpenFilesLimit } from '../../../src/system/open-files-limit.ts';
 
 const ROOMY: Machine = { cores: 2, maxOpenFiles: 20_000, firstFreePort: 1024 };
 

@@ -8,8 +8,8 @@ import {
   type HashCycle,
   throughCrc32,
 } from '../../../src/cli/hash-cycle.ts';
-import { KetamaRing } from '../../../src/ring/ketama.ts';
-import { ModulaRing } from '../../../src/ring/modula.ts';
+import { KetamaRing } from '../../../src/placement/ketama.ts';
+import { ModulaRing } from '../../../src/placement/modula.ts';
 import { SeededRandom, seedFrom } from '../../support/seeded-random.ts';
 
 const seed = seedFrom('CLI_SEED');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConnectionQuota } from '../../../src/cluster/connection-quota.ts';
+import { ConnectionQuota } from '../../../src/master/connection-quota.ts';
 import { Admission } from '../../../src/proxy/admission.ts';
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
 

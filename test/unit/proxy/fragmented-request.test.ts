@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Block, dropFreeBlocks, freeBlockBytes, takeBlock } from '../../../src/core/block.ts';
-import type { FailureReason } from '../../../src/core/failure.ts';
-import { type ReplySink, Request } from '../../../src/core/request.ts';
+import { type Block, dropFreeBlocks, freeBlockBytes, takeBlock } from '../../../src/memory/block.ts';
 import type { Coalescer } from '../../../src/protocol/protocol.ts';
 import { FragmentedRequest, type FragmentParent } from '../../../src/proxy/fragmented-request.ts';
+import type { FailureReason } from '../../../src/request/failure.ts';
+import { type ReplySink, Request } from '../../../src/request/request.ts';
 import { ReplyCollector } from '../../support/reply-collector.ts';
 
 class Parent implements FragmentParent, ReplySink {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FailureReason } from '../../../src/core/failure.ts';
-import type { Request } from '../../../src/core/request.ts';
 import { memcachedProtocol } from '../../../src/protocol/memcached/memcached.ts';
 import type { Protocol } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
 import { type RequestOrigin, Router } from '../../../src/proxy/router.ts';
+import type { FailureReason } from '../../../src/request/failure.ts';
+import type { Request } from '../../../src/request/request.ts';
 import { FakePool } from '../../support/fake-pool.ts';
 import { ReplyCollector } from '../../support/reply-collector.ts';
 import { redisWords } from '../../support/request-splitter.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { Block, takeBlock } from '../../../src/core/block.ts';
-import { runIdleTasks, runRound } from '../../../src/core/rounds.ts';
-import { Turn } from '../../../src/core/turn.ts';
+import { runIdleTasks, runRound } from '../../../src/loop/rounds.ts';
+import { Turn } from '../../../src/loop/turn.ts';
+import { Block, takeBlock } from '../../../src/memory/block.ts';
 import { Outbox, type OutboxOwner } from '../../../src/socket/outbox.ts';
 import { streamSocket } from '../../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { expectPeer, isCompanyExpected, whenIdle } from '../../../src/core/rounds.ts';
-import { Turn } from '../../../src/core/turn.ts';
+import { expectPeer, isCompanyExpected, whenIdle } from '../../../src/loop/rounds.ts';
+import { Turn } from '../../../src/loop/turn.ts';
 import { PolledSocket } from '../../../src/socket/polled-socket.ts';
 import { streamSocket } from '../../../src/socket/sockets.ts';
 import type { SocketReader } from '../../../src/socket/stream-socket.ts';

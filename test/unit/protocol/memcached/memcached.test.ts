@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FAILURE_REASONS } from '../../../../src/core/failure.ts';
 import { memcachedProtocol } from '../../../../src/protocol/memcached/memcached.ts';
+import { FAILURE_REASONS } from '../../../../src/request/failure.ts';
 
 test('every failure is one SERVER_ERROR line, the same bytes each time', () => {
   for (const reason of FAILURE_REASONS) {

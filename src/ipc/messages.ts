@@ -1,0 +1,126 @@
+import type { Config } from '../config/config.ts';
+import type { WorkerSnapshot } from '../figures/statistics.ts';
+import type { LogLevel } from '../system/log.ts';
+
+/*
+ * What master and workers say to each other. Anything else is refused: both ends are the same program, so an unknown
+ * message is a mistake that should be seen. Checked by hand, because a worker that takes a dead one's place has no
+ * time to load a schema library.
+ */
+
+/** A server, by its names, that is to be out of the ring, and why. */
+export interface DownServer {
+  readonly pool: string;
+  readonly server: string;
+  readonly why: string;
+}
+
+export type ToWorker =
+  /** First message. `level`: an operator may have changed it since the configuration was read. */
+  | { readonly type: 'start'; readonly slot: number; readonly config: Config; readonly level: LogLevel }
+  /** Comes with the bound socket of this worker slot for a pool; used by the next `switch`. */
+  | { readonly type: 'socket'; readonly pool: string }
+  /** Build what this configuration needs, and say `prepared` or `refused`. */
+  | { readonly type: 'prepare'; readonly id: number; readonly config: Config }
+  /** Serve by what was prepared; say `switched` once all listeners accept. */
+  | { readonly type: 'switch'; readonly id: number }
+  /** Forget what was prepared and its sockets. */
+  | { readonly type: 'abandon'; readonly id: number }
+  /** Answer what is pending, close, exit. */
+  | { readonly type: 'drain' }
+  /** Send a `report` with this id. */
+  | { readonly type: 'report'; readonly id: number }
+  /** Places for so many more clients of the pool: the answer to `ask`. */
+  | { readonly type: 'grant'; readonly pool: string; readonly count: number; readonly isForced: boolean }
+  /** Give back the places that no client has. */
+  | { readonly type: 'recall'; readonly pool: string }
+  /** The servers that health checks found down; all others are up. */
+  | { readonly type: 'health'; readonly down: readonly DownServer[] }
+  /** Log to this file, or standard error, from this level on; `reopen` the file even if it is the same. */
+  | { readonly type: 'log'; readonly level: LogLevel; readonly file: string | null; readonly reopen: boolean };
+
+export type ToMaster =
+  | { readonly type: 'prepared'; readonly id: number }
+  | { readonly type: 'refused'; readonly id: number; readonly message: string }
+  | { readonly type: 'switched'; readonly id: number }
+  /** The worker drains of its own accord and exits; another should take its place now. */
+  | { readonly type: 'leaving'; readonly why: string }
+  /** The worker can't do its work; it exits after this. */
+  | { readonly type: 'failed'; readonly message: string }
+  /** Wants places for so many more clients of the pool; `isForced`: they are in already. */
+  | { readonly type: 'ask'; readonly pool: string; readonly count: number; readonly isForced: boolean }
+  /** Needs so many places no more; `isAnswer`: to `recall`. */
+  | { readonly type: 'giveBack'; readonly pool: string; readonly count: number; readonly isAnswer: boolean }
+  /** Last message of a worker that drained: how many clients it had to cut off. */
+  | { readonly type: 'drained'; readonly clientsCut: number }
+  /** `id`: of the `report` it answers; null: of its own accord. */
+  | { readonly type: 'report'; readonly id: number | null; readonly snapshot: WorkerSnapshot };
+
+type Check = (value: unknown) => boolean;
+type Fields<Message> = { readonly [Field in Exclude<keyof Message, 'type'>]: Check };
+type Shapes<Message extends { readonly type: string }> = {
+  readonly [Type in Message['type']]: Fields<Extract<Message, { readonly type: Type }>>;
+};
+
+const isCount: Check = value => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText: Check = value => typeof value === 'string';
+const isFlag: Check = value => typeof value === 'boolean';
+/** Plain data that was checked before it was sent. */
+const isData: Check = value => typeof value === 'object' && value !== null;
+const orNull =
+  (check: Check): Check =>
+  value =>
+    value === null || check(value);
+
+const TO_WORKER: Shapes<ToWorker> = {
+  start: { slot: isCount, config: isData, level: isText },
+  socket: { pool: isText },
+  prepare: { id: isCount, config: isData },
+  switch: { id: isCount },
+  abandon: { id: isCount },
+  drain: {},
+  report: { id: isCount },
+  grant: { pool: isText, count: isCount, isForced: isFlag },
+  recall: { pool: isText },
+  health: { down: isData },
+  log: { level: isText, file: orNull(isText), reopen: isFlag },
+};
+
+const TO_MASTER: Shapes<ToMaster> = {
+  prepared: { id: isCount },
+  refused: { id: isCount, message: isText },
+  switched: { id: isCount },
+  leaving: { why: isText },
+  failed: { message: isText },
+  ask: { pool: isText, count: isCount, isForced: isFlag },
+  giveBack: { pool: isText, count: isCount, isAnswer: isFlag },
+  drained: { clientsCut: isCount },
+  report: { id: orNull(isCount), snapshot: isData },
+};
+
+/** The message, or an Error that names what is wrong with it. */
+export function readToWorker(message: unknown): ToWorker {
+  check(TO_WORKER, message);
+  return message as ToWorker;
+}
+
+/** The message, or an Error that names what is wrong with it. */
+export function readToMaster(message: unknown): ToMaster {
+  check(TO_MASTER, message);
+  return message as ToMaster;
+}
+
+function check(shapes: Readonly<Record<string, Readonly<Record<string, Check>>>>, message: unknown): void {
+  const fields = isData(message) ? (message as Readonly<Record<string, unknown>>) : {};
+  const { type } = fields;
+  if (typeof type !== 'string' || !Object.hasOwn(shapes, type)) {
+    throw new Error(`unknown IPC message: ${JSON.stringify(type)}`);
+  }
+  const shape = shapes[type]!;
+  for (const field of Object.keys(fields)) {
+    if (field !== 'type' && !Object.hasOwn(shape, field)) throw new Error(`IPC message ${type}: unknown ${field}`);
+  }
+  for (const [field, isRight] of Object.entries(shape)) {
+    if (!isRight(fields[field])) throw new Error(`IPC message ${type}: ${field} is not what it should be`);
+  }
+}

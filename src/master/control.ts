@@ -1,0 +1,37 @@
+import type { ControlAnswer } from '../admin/server.ts';
+import { ConfigError, formatProblem } from '../config/errors.ts';
+import type { Log } from '../system/log.ts';
+import { IncompleteError, RefusedError } from './errors.ts';
+
+/** What the admin server lets others do. */
+export interface Control {
+  /** Rejects with a ConfigError, RefusedError or IncompleteError. */
+  reload(): Promise<object>;
+  restartWorkers(): Promise<object>;
+}
+
+/** The same by path, with answers in JSON and a status that says whose fault it is. */
+export function controlAnswers(control: Control, log: Log): ReadonlyMap<string, () => Promise<ControlAnswer>> {
+  const answer = async (did: string, run: () => Promise<object>): Promise<ControlAnswer> => {
+    try {
+      return { status: 200, body: { result: did, ...(await run()) } };
+    } catch (error) {
+      return failure(error as Error, log);
+    }
+  };
+  return new Map([
+    ['/-/reload', () => answer('reloaded', () => control.reload())],
+    ['/-/restart-workers', () => answer('restarted', () => control.restartWorkers())],
+  ]);
+}
+
+function failure(error: Error, log: Log): ControlAnswer {
+  if (error instanceof ConfigError) {
+    const problems = error.problems.map(problem => ({ ...problem, text: formatProblem(problem) }));
+    return { status: 400, body: { result: 'refused', error: 'the configuration cannot be used', problems } };
+  }
+  if (error instanceof RefusedError) return { status: 409, body: { result: 'refused', error: error.message } };
+  if (error instanceof IncompleteError) return { status: 500, body: { result: 'incomplete', error: error.message } };
+  log.error({ err: error }, 'control failed');
+  return { status: 500, body: { result: 'failed', error: 'internal error; the log has more' } };
+}

@@ -1,0 +1,159 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { HealthFigures } from '../admin/metrics.ts';
+import { CANNOT_ASK, type ProbeTarget, probe } from '../admin/probe.ts';
+import { pairPools } from '../config/changes.ts';
+import type { HealthCheckConfig, PoolConfig, ServerConfig } from '../config/config.ts';
+import type { DownServer } from '../ipc/messages.ts';
+import type { Log } from '../system/log.ts';
+import { ServerHealth } from './server-health.ts';
+
+/** From one probe to the next: the interval, up to so much shorter or longer. */
+const JITTER = 0.1;
+
+export interface HealthChecksHost {
+  readonly log: Log;
+  /** The verdict on some server is another than before. */
+  onVerdict(): void;
+  /** For tests: what asks a server; see `probe`. */
+  readonly probe?: typeof probe;
+}
+
+/** Asks the servers of all pools that have a `health_check`, once for all workers, and says which are down. */
+export class HealthChecks {
+  private readonly host: HealthChecksHost;
+  private pools: readonly PoolConfig[] = [];
+  /** By pool, then by server. */
+  private checks = new Map<string, Map<string, ServerCheck>>();
+
+  constructor(host: HealthChecksHost) {
+    this.host = host;
+  }
+
+  /**
+   * Takes over another configuration, without a word to the host. Servers that stay, in a pool that may have another
+   * name now, keep their verdict; one at another address, or that is asked in another way, is up until shown otherwise.
+   */
+  setPools(pools: readonly PoolConfig[]): void {
+    const { checks: old } = this;
+    const pairs = pairPools(this.pools, pools);
+    this.pools = pools;
+    this.checks = new Map();
+    for (const pool of pools) {
+      if (pool.healthCheck === null) continue;
+      const had = old.get(pairs.get(pool.name)?.name ?? pool.name);
+      const checks = new Map<string, ServerCheck>();
+      this.checks.set(pool.name, checks);
+      for (const server of pool.servers) {
+        const check = had?.get(server.name) ?? new ServerCheck(this.host);
+        had?.delete(server.name);
+        check.configure(pool, server, pool.healthCheck);
+        checks.set(server.name, check);
+      }
+    }
+    for (const gone of old.values()) for (const check of gone.values()) check.stop();
+  }
+
+  /** Those that are down now. */
+  down(): DownServer[] {
+    return this.all().flatMap(({ pool, server, check: { health } }) =>
+      health.isUp ? [] : [{ pool, server, why: health.why ?? '' }],
+    );
+  }
+
+  figures(): HealthFigures[] {
+    return this.all().map(({ pool, server, check }) => ({
+      ...{ pool, server, isDown: !check.health.isUp, downs: check.downs },
+      ...{ probes: check.probes, failures: check.failures },
+    }));
+  }
+
+  stop(): void {
+    this.setPools([]);
+  }
+
+  private all(): { readonly pool: string; readonly server: string; readonly check: ServerCheck }[] {
+    return [...this.checks].flatMap(([pool, checks]) =>
+      [...checks].map(([server, check]) => ({ pool, server, check })),
+    );
+  }
+}
+
+/** One server of one pool: asked again and again, one probe at a time. */
+class ServerCheck {
+  health = new ServerHealth();
+  probes = 0;
+  failures = 0;
+  downs = 0;
+  private readonly host: HealthChecksHost;
+  private names = { pool: '', server: '' };
+  private target: ProbeTarget | null = null;
+  private rules: HealthCheckConfig | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private running = new AbortController();
+
+  constructor(host: HealthChecksHost) {
+    this.host = host;
+  }
+
+  configure(pool: PoolConfig, server: ServerConfig, rules: HealthCheckConfig): void {
+    this.names = { pool: pool.name, server: server.name };
+    const target = { protocol: pool.protocol, address: server.address, password: pool.redisAuth };
+    const isSameTarget = isDeepStrictEqual(target, this.target);
+    if (isSameTarget && isDeepStrictEqual(rules, this.rules)) return;
+    if (!isSameTarget) this.health = new ServerHealth();
+    this.target = target;
+    this.rules = rules;
+    this.stop();
+    this.running = new AbortController();
+    // Spread over the interval, so that servers are not all asked at the same moment.
+    this.askAfter(Math.random() * rules.intervalMs);
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.running.abort();
+  }
+
+  private askAfter(pauseMs: number): void {
+    this.timer = setTimeout(() => void this.ask(), pauseMs);
+    this.timer.unref();
+  }
+
+  private async ask(): Promise<void> {
+    const { target, rules } = this;
+    if (target === null || rules === null) return;
+    const { signal } = this.running;
+    const startedAtMs = performance.now();
+    const why = await (this.host.probe ?? probe)(target, rules.timeoutMs, signal);
+    // Meanwhile it may be asked in another way, or not at all.
+    if (signal.aborted) return;
+    const nowMs = performance.now();
+    const nextMs = rules.intervalMs * (1 - JITTER + Math.random() * 2 * JITTER);
+    this.askAfter(Math.max(0, startedAtMs + nextMs - nowMs));
+    this.take(why, nowMs, rules);
+  }
+
+  private take(why: string | null, nowMs: number, rules: HealthCheckConfig): void {
+    const { health, names } = this;
+    const { log } = this.host;
+    if (why === CANNOT_ASK) {
+      log.error({ ...names, why }, 'health check could not be made: the verdict stands');
+      return;
+    }
+    this.probes++;
+    if (why !== null) {
+      this.failures++;
+      log.debug({ ...names, why }, 'health check failed');
+    }
+    if (!health.observe(why, nowMs, rules)) return;
+    if (health.isUp) {
+      log.info(names, 'server is up again: health checks succeed, it is back in the ring');
+    } else {
+      this.downs++;
+      const event = { ...names, why, failures: rules.failures, successesNeeded: health.successesNeeded(rules) };
+      log.warn(event, 'server is down: health checks failed, it is out of the ring');
+    }
+    this.host.onVerdict();
+  }
+}

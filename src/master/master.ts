@@ -1,0 +1,470 @@
+import cluster from 'node:cluster';
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ConfigChanges, configChanges } from '../config/changes.ts';
+import type { Config, HostPort } from '../config/config.ts';
+import { configWarnings } from '../config/warnings.ts';
+import type { WorkerSnapshot } from '../figures/statistics.ts';
+import type { DownServer } from '../ipc/messages.ts';
+import type { LogLevel } from '../system/log.ts';
+import { createLog, type ReopenableLog } from '../system/logger.ts';
+import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
+import { IncompleteError, RefusedError, StartError } from './errors.ts';
+import { HealthChecks } from './health-checks.ts';
+import { type AdminPlan, Monitoring } from './monitoring.ts';
+import { removePidFile, writePidFile } from './pid-file.ts';
+import { ReportRounds } from './report-rounds.ts';
+import { type SocketPlan, SocketTable } from './socket-table.ts';
+import type { Generation, Sockets, WorkerProcess } from './worker-process.ts';
+import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
+
+/**
+ * V8 for a proxy that makes short-lived garbage and shares its cores with other workers: a young generation that a
+ * burst does not overflow, and no helper threads (docs/decisions/v8-flags.md). Garbage is collected by hand where memory
+ * is short (memory/memory-ceiling.ts). node:ffi is experimental, and says so.
+ */
+const WORKER_FLAGS = [
+  '--max-semi-space-size=64',
+  '--single-threaded',
+  '--expose-gc',
+  '--disable-warning=ExperimentalWarning',
+];
+const COMPILE_CACHE = new URL('../../node_modules/.cache/ringmaster', import.meta.url);
+/** A reload or a restart is told to have failed when a worker does not serve after so long. */
+const SERVING_WITHIN_MS = 10_000;
+/** What the last worker gets on top of `shutdown_timeout` before it is killed: its slot should have done so. */
+const STOP_GRACE_MS = 2000;
+
+export interface MasterOptions {
+  readonly pidFile: string | null;
+  /** Where twemproxy's statistics port is served; null: nowhere. */
+  readonly statsAddress: HostPort | null;
+  /** Reads the configuration again. Throws a ConfigError. */
+  readonly load: () => Config;
+}
+
+/** One worker of a reload or a restart, and when it served by what was asked for, from the beginning. */
+export interface WorkerDone {
+  readonly slot: number;
+  readonly pid: number | null;
+  readonly servedAfterMs: number;
+}
+
+export interface ReloadResult {
+  readonly changes: ConfigChanges;
+  /** What is probably not meant, and what could not be done though the configuration is in force. */
+  readonly warnings: readonly string[];
+  readonly workers: readonly WorkerDone[];
+  /** From the beginning until every worker served by it. */
+  readonly tookMs: number;
+}
+
+export interface RestartResult {
+  readonly workers: readonly (WorkerDone & { readonly oldPid: number; readonly clientsCut: number })[];
+  readonly tookMs: number;
+}
+
+/**
+ * The master: owns the listening sockets, keeps one worker in each slot, gathers their figures. It never touches
+ * client traffic.
+ */
+export class Master implements WorkerSlotHost {
+  readonly log: ReopenableLog['log'];
+  private config: Config;
+  /** Counts configurations: how master and workers speak of them. */
+  private generation = 1;
+  private readonly options: MasterOptions;
+  private readonly logFile: ReopenableLog;
+  private readonly sockets = new SocketTable();
+  private slots: WorkerSlot[] = [];
+  /** Slots that a reload took away, until they are empty. */
+  private readonly removedSlots = new Set<WorkerSlot>();
+  private restartsInRemovedSlots = 0;
+  private readonly monitoring: Monitoring;
+  private readonly rounds = new ReportRounds();
+  private readonly quotas = new ConnectionQuotas();
+  private readonly health: HealthChecks;
+  private isStarted = false;
+  /** What changes the workers, one after the other. */
+  private changing: Promise<unknown> = Promise.resolve();
+  /** The reload that has not begun: who asks for another meanwhile gets its answer. */
+  private nextReload: Promise<ReloadResult> | null = null;
+  private isRestarting = false;
+  private isStopping = false;
+  private clientsCut = 0;
+  /** All workers serve, or none is to serve any more. */
+  private onStartEnded: () => void = () => {};
+  private onStartFailed: (error: StartError) => void = () => {};
+  private onAllGone: () => void = () => {};
+
+  constructor(config: Config, options: MasterOptions) {
+    this.config = config;
+    this.options = options;
+    this.quotas.setPools(config.pools);
+    this.logFile = createLog(config.log, 'master');
+    this.log = this.logFile.log;
+    this.health = new HealthChecks({ log: this.log, onVerdict: () => this.tellHealth() });
+    this.monitoring = new Monitoring(config, {
+      log: this.log,
+      fresh: () => this.fresh(),
+      workers: () => this.slots.map(slot => slot.state()),
+      restarts: () => this.allSlots().reduce((sum, slot) => sum + slot.restarts, this.restartsInRemovedSlots),
+      health: () => this.health.figures(),
+      config: () => this.config,
+      control: {
+        reload: () => this.reload('admin'),
+        restartWorkers: () => this.restartWorkers('admin'),
+      },
+    });
+  }
+
+  /**
+   * Resolves with true when every listener of every worker accepts, with false when `stop` came first: that one drains
+   * the workers that serve already. Throws a StartError; then nothing is left running.
+   */
+  async start(): Promise<boolean> {
+    try {
+      const slots = slotCount(this.config);
+      this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
+      const { admin } = this.config;
+      await this.monitoring.listen({ adminAddress: admin, statsAddress: this.options.statsAddress });
+      if (!this.isStopping) await this.startWorkers(slots);
+      if (this.isStopping) {
+        // What was opened after `stop` had closed all there was.
+        if (this.slots.length === 0) this.release();
+        return false;
+      }
+      if (this.options.pidFile !== null) writePidFile(this.options.pidFile);
+    } catch (error) {
+      this.isStopping = true;
+      for (const slot of this.slots) slot.kill();
+      this.release();
+      throw new StartError((error as Error).message);
+    }
+    this.isStarted = true;
+    this.health.setPools(this.config.pools);
+    this.log.info(
+      { pools: this.sockets.addresses(), workers: this.slots.length, ...this.monitoring.addresses },
+      'ringmaster is ready',
+    );
+    return true;
+  }
+
+  /** Drains the workers; resolves when all are gone and nothing is left but this process. */
+  async stop(why: string): Promise<void> {
+    if (this.isStopping) return;
+    this.isStopping = true;
+    this.log.info({ why }, 'ringmaster drains');
+    this.health.stop();
+    const allGone = new Promise<void>(resolve => {
+      this.onAllGone = resolve;
+    });
+    for (const slot of this.slots) slot.drain();
+    this.onStartEnded();
+    this.sockets.close();
+    const timer = setTimeout(() => this.killRemaining(), this.config.shutdownTimeoutMs + STOP_GRACE_MS);
+    if (this.allSlots().some(slot => !slot.isEmpty)) await allGone;
+    clearTimeout(timer);
+    this.release();
+    this.log.info({ clientsCut: this.clientsCut }, 'ringmaster is done');
+  }
+
+  /**
+   * Reads the configuration again and serves by it, in two steps over all workers: prepare, then switch. Nothing
+   * changes before all are prepared. Rejects with a ConfigError, RefusedError or ListenError when it can't be had, with
+   * an IncompleteError when a worker does not follow; the log has it too. `by`: who asked.
+   */
+  reload(by: string): Promise<ReloadResult> {
+    this.nextReload ??= this.inTurn(() => {
+      this.nextReload = null;
+      return this.reloadNow(by);
+    }).catch(error => {
+      const what =
+        error instanceof IncompleteError ? 'reloaded, but not everywhere' : 'not reloaded: nothing has changed';
+      this.log.error({ by, reason: error.message }, what);
+      throw error;
+    });
+    return this.nextReload;
+  }
+
+  private async reloadNow(by: string): Promise<ReloadResult> {
+    this.refuseUnlessRunning();
+    const startedAtMs = performance.now();
+    const config = this.options.load();
+    const changes = configChanges(this.config, config);
+    const { problems, closeObsolete, closeOldAdmin } = await this.prepareAll(config);
+    const { id } = this.current();
+
+    const count = slotCount(config);
+    const removed = this.slots.slice(count);
+    this.slots = this.slots.slice(0, count);
+    const switched = this.slots.map(slot => slot.switch(id));
+    // Behind `switch`: the verdicts name pools and servers of the new configuration.
+    this.tellHealth();
+    while (this.slots.length < count) this.addSlot();
+    for (const slot of removed) this.removeSlot(slot);
+    await Promise.all(switched);
+    // Till here the workers listened on them.
+    closeObsolete();
+    const workers = await Promise.all(this.slots.map(slot => this.served(slot, id, startedAtMs)));
+    closeOldAdmin();
+
+    const late = workers.flatMap((worker, i) => (worker === null ? [this.slots[i]!.state()] : []));
+    if (late.length > 0) {
+      const which = late.map(
+        ({ slot, state, why }) => `worker slot ${slot} is ${state}${why === null ? '' : `: ${why}`}`,
+      );
+      throw new IncompleteError(`the configuration is in force, but ${which.join('; ')}`);
+    }
+    const warnings = [...configWarnings(config).map(({ path, message }) => `${path}: ${message}`), ...problems];
+    const tookMs = elapsedMs(startedAtMs);
+    this.log.info({ by, ...changes, warnings, tookMs }, 'configuration reloaded: every worker has it');
+    return { changes, warnings, workers: workers.filter(worker => worker !== null), tookMs };
+  }
+
+  /** All that can be refused; what follows can't. Makes `config` the current one. */
+  private async prepareAll(config: Config) {
+    const generation = { id: this.generation + 1, config: forWorkers(config) };
+    const plan = await this.sockets.plan(config.pools, slotCount(config));
+    let admin: AdminPlan | null = null;
+    const { file } = this.config.log;
+    try {
+      admin = await this.monitoring.plan(config).catch(refuse);
+      if (config.log.file !== file) this.tryLog(config.log.file);
+      await this.prepareWorkers(generation, plan);
+      this.refuseUnlessRunning();
+    } catch (error) {
+      for (const slot of this.slots) slot.send({ type: 'abandon', id: generation.id });
+      this.sockets.abandon(plan);
+      admin?.abandon();
+      if (config.log.file !== file) this.openLog(file);
+      throw error;
+    }
+    const before = this.config;
+    this.generation = generation.id;
+    this.config = config;
+    this.quotas.setPools(config.pools);
+    this.health.setPools(config.pools);
+    const { closeObsolete, problems } = this.sockets.adopt(plan);
+    if (before.log.level !== config.log.level) this.logFile.setLevel(config.log.level);
+    this.tellLog(false);
+    this.monitoring.setConfig(config);
+    return { problems, closeObsolete, closeOldAdmin: admin.adopt };
+  }
+
+  private async prepareWorkers(generation: Generation, plan: SocketPlan): Promise<void> {
+    const { slots } = this;
+    const answers = await Promise.all(
+      slots.map(slot => slot.prepare(generation, this.sockets.handles(slot.index, plan))),
+    );
+    for (const [i, answer] of answers.entries()) {
+      if (answer.kind === 'refused') throw new RefusedError(`a worker refused the configuration: ${answer.message}`);
+      if (answer.kind === 'hangs') {
+        const { index, pid } = slots[i]!;
+        throw new RefusedError(`worker slot ${index} (process ${pid}) does not answer; kill it and try again`);
+      }
+    }
+  }
+
+  private async served(slot: WorkerSlot, id: number, startedAtMs: number): Promise<WorkerDone | null> {
+    if (!(await slot.untilServing(id, SERVING_WITHIN_MS))) return null;
+    return { slot: slot.index, pid: slot.pid, servedAfterMs: elapsedMs(startedAtMs) };
+  }
+
+  /**
+   * Replaces the workers one by one, each by a successor that serves before it leaves. Rejects with a RefusedError
+   * while that runs already, with an IncompleteError when a successor does not come up: then the rest is left as it is.
+   */
+  async restartWorkers(by: string): Promise<RestartResult> {
+    this.refuseUnlessRunning();
+    if (this.isRestarting) throw new RefusedError('the workers are being restarted already');
+    this.isRestarting = true;
+    try {
+      return await this.restartOneByOne(by);
+    } catch (error) {
+      this.log.error({ by, reason: (error as Error).message }, 'not all workers were replaced');
+      throw error;
+    } finally {
+      this.isRestarting = false;
+    }
+  }
+
+  private async restartOneByOne(by: string): Promise<RestartResult> {
+    const startedAtMs = performance.now();
+    const workers: RestartResult['workers'][number][] = [];
+    for (const slot of this.slots) {
+      // A reload may come in between, and take the slot away.
+      const old = await this.inTurn(() => {
+        this.refuseUnlessRunning();
+        return slot.replace(SERVING_WITHIN_MS).catch(error => {
+          throw new IncompleteError((error as Error).message);
+        });
+      });
+      if (old === null) continue;
+      const done = { slot: slot.index, pid: slot.pid, servedAfterMs: elapsedMs(startedAtMs) };
+      await slot.untilLeft(old);
+      workers.push({ ...done, oldPid: old.pid ?? 0, clientsCut: old.clientsCut });
+    }
+    const tookMs = elapsedMs(startedAtMs);
+    this.log.info({ by, workers, tookMs }, 'all workers were replaced');
+    return { workers, tookMs };
+  }
+
+  /** Runs `change` when those before it are done. */
+  private inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const next = this.changing.then(change);
+    this.changing = next.catch(() => {});
+    return next;
+  }
+
+  private refuseUnlessRunning(): void {
+    if (this.isStopping || !this.isStarted) throw new RefusedError('not while the daemon starts or stops');
+  }
+
+  logLevel(): LogLevel {
+    return this.log.level as LogLevel;
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.logFile.setLevel(level);
+    this.tellLog(false);
+  }
+
+  /** Opens the log file anew, here and in the workers. */
+  reopenLog(): void {
+    this.openLog(this.config.log.file);
+    this.tellLog(true);
+    this.log.info({}, 'log reopened');
+  }
+
+  private tryLog(file: string | null): void {
+    try {
+      this.logFile.open(file);
+    } catch (error) {
+      refuse(error as Error);
+    }
+  }
+
+  private openLog(file: string | null): void {
+    try {
+      this.logFile.open(file);
+    } catch (error) {
+      this.log.error({ file, reason: (error as Error).message }, 'cannot open the log file: the log goes on as before');
+    }
+  }
+
+  private tellLog(reopen: boolean): void {
+    const message = { type: 'log', level: this.logLevel(), file: this.config.log.file, reopen } as const;
+    for (const slot of this.allSlots()) slot.send(message);
+  }
+
+  private tellHealth(): void {
+    for (const slot of this.allSlots()) slot.send({ type: 'health', down: this.health.down() });
+  }
+
+  down(): readonly DownServer[] {
+    return this.health.down();
+  }
+
+  current(): Generation {
+    return { id: this.generation, config: forWorkers(this.config) };
+  }
+
+  socketsOf(slot: number): Sockets {
+    return this.sockets.handles(slot);
+  }
+
+  onServing(): void {
+    if (this.slots.every(each => each.isServing)) this.onStartEnded();
+  }
+
+  onPlaces(worker: WorkerProcess, message: PlaceMessage): void {
+    this.quotas.receive(worker, message);
+  }
+
+  onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void {
+    this.monitoring.totals.update(worker.id, snapshot, worker.slot);
+    if (id !== null) this.rounds.arrived(id, worker.slot);
+  }
+
+  onGone(worker: WorkerProcess): void {
+    this.quotas.retire(worker);
+    this.monitoring.totals.retire(worker.id);
+    this.rounds.gone(worker.slot);
+    if (!this.isStarted && !this.isStopping)
+      this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));
+    this.clientsCut += worker.clientsCut;
+    for (const slot of this.removedSlots) {
+      if (!slot.isEmpty) continue;
+      this.removedSlots.delete(slot);
+      this.restartsInRemovedSlots += slot.restarts;
+    }
+    if (this.allSlots().every(slot => slot.isEmpty)) this.onAllGone();
+  }
+
+  /** Asks all workers for their figures; resolves when they came, or soon with what there is. */
+  private fresh(): Promise<void> {
+    const serving = this.slots.filter(slot => slot.isServing);
+    return this.rounds.ask(serving.map(slot => ({ index: slot.index, ask: id => slot.send({ type: 'report', id }) })));
+  }
+
+  private async startWorkers(count: number): Promise<void> {
+    const entry = new URL(`../worker/worker-main${extname(import.meta.filename)}`, import.meta.url);
+    cluster.setupPrimary({ exec: fileURLToPath(entry), args: [], execArgv: WORKER_FLAGS });
+    // Run from the sources, a worker would strip types for 100 ms before it can take another's place.
+    if (extname(import.meta.filename) === '.ts') process.env.NODE_COMPILE_CACHE ??= fileURLToPath(COMPILE_CACHE);
+    const ended = new Promise<void>((resolve, reject) => {
+      this.onStartEnded = resolve;
+      this.onStartFailed = reject;
+    });
+    while (this.slots.length < count) this.addSlot();
+    await ended;
+  }
+
+  private addSlot(): void {
+    const slot = new WorkerSlot(this.slots.length, this);
+    this.slots.push(slot);
+    slot.start();
+  }
+
+  private removeSlot(slot: WorkerSlot): void {
+    this.removedSlots.add(slot);
+    slot.drain();
+  }
+
+  private allSlots(): WorkerSlot[] {
+    return [...this.slots, ...this.removedSlots];
+  }
+
+  private killRemaining(): void {
+    for (const slot of this.allSlots()) {
+      if (slot.isEmpty) continue;
+      this.log.warn({ slot: slot.index }, 'worker did not end within shutdown_timeout: killed');
+      slot.kill();
+    }
+  }
+
+  private release(): void {
+    this.sockets.close();
+    this.monitoring.close();
+    if (this.options.pidFile !== null && this.isStarted) removePidFile(this.options.pidFile);
+  }
+}
+
+function slotCount({ workers }: Config): number {
+  return workers === 'auto' ? availableParallelism() : workers;
+}
+
+/** Workers have no business with the admin server's secret. */
+function forWorkers(config: Config): Config {
+  return { ...config, adminToken: null };
+}
+
+function elapsedMs(sinceMs: number): number {
+  return Math.round(performance.now() - sinceMs);
+}
+
+function refuse(error: Error): never {
+  throw new RefusedError(error.message);
+}

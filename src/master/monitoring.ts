@@ -1,0 +1,118 @@
+import { type HealthFigures, Metrics } from '../admin/metrics.ts';
+import { Readiness } from '../admin/readiness.ts';
+import { AdminServer } from '../admin/server.ts';
+import { StatsPort } from '../admin/stats-port.ts';
+import { Totals } from '../admin/totals.ts';
+import type { Config, HostPort } from '../config/config.ts';
+import { redactConfig } from '../config/redact.ts';
+import type { Log } from '../system/log.ts';
+import { VERSION } from '../system/version.ts';
+import { type Control, controlAnswers } from './control.ts';
+import type { SlotState } from './worker-slot.ts';
+
+export interface MonitoringAddresses {
+  /** Where the admin server listens; null: nowhere. */
+  readonly adminAddress: HostPort | null;
+  /** Where twemproxy's statistics port is served; null: nowhere. */
+  readonly statsAddress: HostPort | null;
+}
+
+/** What the master tells of itself and its workers. */
+export interface MonitoringSource {
+  readonly log: Log;
+  /** Asks the workers for new figures; resolves when they have come, or soon anyway. */
+  fresh(): Promise<void>;
+  workers(): readonly SlotState[];
+  /** Workers started in place of one that died, ever. */
+  restarts(): number;
+  /** Of the servers that are asked if they are well. */
+  health(): readonly HealthFigures[];
+  config(): Config;
+  readonly control: Control;
+}
+
+/** The admin server at another address: it listens there already, beside the old one. */
+export interface AdminPlan {
+  /** Gives up the old address; who is being answered there still gets the answer. */
+  adopt(): void;
+  abandon(): void;
+}
+
+/** All that looks at the workers from outside: the admin HTTP server and the statistics port. */
+export class Monitoring {
+  readonly totals: Totals;
+  private readonly source: MonitoringSource;
+  private readonly admin: AdminServer;
+  private readonly statsPort: StatsPort;
+  private readonly readiness: Readiness;
+  private bound: { admin?: HostPort; stats?: HostPort } = {};
+
+  constructor(config: Config, source: MonitoringSource) {
+    this.source = source;
+    this.totals = new Totals(config.pools);
+    const fresh = () => source.fresh();
+    const metrics = new Metrics({
+      totals: this.totals,
+      version: VERSION,
+      health: () => source.health(),
+      workers: () => {
+        const workers = source.workers();
+        const count = (state: SlotState['state']) => workers.filter(worker => worker.state === state).length;
+        return {
+          running: count('serving'),
+          wanted: workers.length,
+          backingOff: count('backing_off'),
+          restarts: source.restarts(),
+        };
+      },
+    });
+    this.readiness = new Readiness({ pools: config.pools, workers: () => source.workers() });
+    this.admin = new AdminServer({
+      metrics,
+      readiness: this.readiness,
+      fresh,
+      config: () => redactConfig(source.config()),
+      control: controlAnswers(source.control, source.log),
+      token: () => source.config().adminToken,
+      log: source.log,
+    });
+    this.statsPort = new StatsPort({ totals: this.totals, version: VERSION, fresh, log: source.log });
+  }
+
+  /** Where the servers listen, for the log. */
+  get addresses(): { readonly admin?: HostPort; readonly stats?: HostPort } {
+    return this.bound;
+  }
+
+  /** Throws an Error whose message is the sentence to show. */
+  async listen({ adminAddress, statsAddress }: MonitoringAddresses): Promise<void> {
+    if (adminAddress !== null) this.bound.admin = await this.admin.listen(adminAddress);
+    if (statsAddress !== null) this.bound.stats = await this.statsPort.listen(statsAddress);
+  }
+
+  /** Has the admin server listen where `config` says. Throws an Error whose message is the sentence to show. */
+  async plan({ admin }: Config): Promise<AdminPlan> {
+    const now = this.source.config().admin;
+    if (admin?.host === now?.host && admin?.port === now?.port) return { adopt: () => {}, abandon: () => {} };
+    const next = admin === null ? null : await this.admin.open(admin);
+    return {
+      adopt: () => {
+        this.admin.use(next);
+        delete this.bound.admin;
+        if (next !== null) this.bound.admin = next.address;
+      },
+      abandon: () => next?.close(),
+    };
+  }
+
+  /** The pools are others now; those that stay keep their figures. */
+  setConfig({ pools }: Config): void {
+    this.totals.setPools(pools);
+    this.readiness.setPools(pools);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.bound.admin && this.admin.close(), this.bound.stats && this.statsPort.close()]);
+    this.bound = {};
+  }
+}

@@ -1,0 +1,204 @@
+import cluster, { type Worker } from 'node:cluster';
+import type { Config } from '../config/config.ts';
+import type { WorkerSnapshot } from '../figures/statistics.ts';
+import { readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
+import type { Log, LogLevel } from '../system/log.ts';
+import type { PlaceMessage } from './connection-quotas.ts';
+import type { BoundHandle } from './listen-sockets.ts';
+
+/** A worker that says nothing for so long when it is asked something hangs. */
+const ANSWER_WITHIN_MS = 3000;
+
+/** A configuration with the number by which master and workers speak of it. */
+export interface Generation {
+  readonly id: number;
+  readonly config: Config;
+}
+
+export type Sockets = Iterable<readonly [pool: string, handle: BoundHandle]>;
+
+/** What became of a worker that was asked to prepare or to switch. */
+export type Answer =
+  | { readonly kind: 'done' | 'gone' | 'hangs' }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** Who hears of a worker process. */
+export interface WorkerProcessEvents {
+  readonly log: Log;
+  /** It serves by the generation that it names. */
+  onServing(worker: WorkerProcess): void;
+  onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
+  onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void;
+  /** It drains of its own accord and will exit. */
+  onLeaving(worker: WorkerProcess): void;
+  onExit(worker: WorkerProcess, code: number | null, signal: string | null): void;
+}
+
+/** The master's end of one worker process, from fork to exit. */
+export class WorkerProcess {
+  /** Unique in this master's life. */
+  readonly id: number;
+  readonly pid: number | undefined;
+  readonly slot: number;
+  readonly startedAtMs = performance.now();
+  /** The generation it was started with. */
+  readonly firstGeneration: number;
+  /** It accepts clients, and was not told to leave. */
+  isServing = false;
+  /** The generation it serves by; 0: none yet. */
+  generation = 0;
+  /** What it said it died of. */
+  failure: string | null = null;
+  /** Clients it cut off when it drained. */
+  clientsCut = 0;
+  private readonly worker: Worker;
+  private readonly events: WorkerProcessEvents;
+  /** The question that waits for its answer. */
+  private question: { readonly id: number; readonly settle: (answer: Answer) => void } | null = null;
+  private preparedId = 0;
+
+  /** Forks a worker, hands it its configuration and its sockets. */
+  constructor(
+    slot: number,
+    { id, config }: Generation,
+    level: LogLevel,
+    sockets: Sockets,
+    events: WorkerProcessEvents,
+  ) {
+    this.slot = slot;
+    this.events = events;
+    this.firstGeneration = id;
+    const worker = cluster.fork();
+    this.worker = worker;
+    this.id = worker.id;
+    this.pid = worker.process.pid;
+    worker.on('message', message => this.read(message));
+    worker.on('error', error => {
+      events.log.warn({ slot, err: error }, 'IPC with a worker failed');
+      // The system refused another process: then there is no 'exit' either.
+      if (this.pid !== undefined) return;
+      this.failure = `it could not be started: ${error.message}`;
+      events.onExit(this, null, null);
+    });
+    worker.on('exit', (code, signal) => {
+      this.isServing = false;
+      this.settle({ kind: 'gone' });
+      events.onExit(this, code, signal);
+    });
+    this.send({ type: 'start', slot, config, level });
+    this.sendPrepare({ id, config }, sockets);
+    this.send({ type: 'switch', id });
+  }
+
+  get livedMs(): number {
+    return Math.round(performance.now() - this.startedAtMs);
+  }
+
+  /** Has it get ready for a generation. A worker that does not serve yet is not asked: it is `gone`. */
+  async prepare(generation: Generation, sockets: Sockets): Promise<Answer> {
+    if (!this.isServing) return { kind: 'gone' };
+    const answer = this.ask(generation.id);
+    this.sendPrepare(generation, sockets);
+    if ((await answer).kind === 'done') this.preparedId = generation.id;
+    return answer;
+  }
+
+  /** Has it serve by what it prepared. One that did not prepare that is `gone`. */
+  async switch(id: number): Promise<Answer> {
+    if (this.preparedId !== id) return { kind: 'gone' };
+    const answer = this.ask(id);
+    this.send({ type: 'switch', id });
+    return answer;
+  }
+
+  /** Has it answer what is pending and exit; it may be leaving already. */
+  drain(): void {
+    this.isServing = false;
+    this.send({ type: 'drain' });
+  }
+
+  /** False when nobody listens any more. */
+  send(message: ToWorker, handle?: BoundHandle): boolean {
+    if (!this.worker.isConnected()) return false;
+    // node's types know only its public sockets; a bare handle is what net.Server.listen() takes in the worker.
+    this.worker.process.send(message, handle as never, undefined, () => {});
+    return true;
+  }
+
+  kill(): void {
+    this.worker.process.kill('SIGKILL');
+  }
+
+  /** A worker that does not make sense must not take the master with it. */
+  private read(message: unknown): void {
+    try {
+      this.receive(readToMaster(message));
+    } catch (error) {
+      this.failure = (error as Error).message;
+      this.kill();
+    }
+  }
+
+  private receive(message: ToMaster): void {
+    switch (message.type) {
+      case 'prepared':
+        this.settle({ kind: 'done' }, message.id);
+        return;
+      case 'refused':
+        this.settle({ kind: 'refused', message: message.message }, message.id);
+        return;
+      case 'switched':
+        this.generation = message.id;
+        this.isServing = true;
+        this.settle({ kind: 'done' }, message.id);
+        this.events.onServing(this);
+        return;
+      case 'leaving':
+        this.isServing = false;
+        this.failure = message.why;
+        this.settle({ kind: 'gone' });
+        this.events.onLeaving(this);
+        return;
+      case 'failed':
+        this.failure = message.message;
+        this.kill();
+        return;
+      case 'drained':
+        this.clientsCut = message.clientsCut;
+        return;
+      case 'ask':
+      case 'giveBack':
+        this.events.onPlaces(this, message);
+        return;
+      case 'report':
+        this.events.onReport(this, message.id, message.snapshot);
+        return;
+    }
+  }
+
+  private sendPrepare({ id, config }: Generation, sockets: Sockets): void {
+    for (const [pool, handle] of sockets) this.send({ type: 'socket', pool }, handle);
+    this.send({ type: 'prepare', id, config });
+  }
+
+  private ask(id: number): Promise<Answer> {
+    return new Promise(resolve => {
+      const timer = setTimeout(() => this.settle({ kind: 'hangs' }), ANSWER_WITHIN_MS);
+      this.question = {
+        id,
+        settle: answer => {
+          clearTimeout(timer);
+          resolve(answer);
+        },
+      };
+    });
+  }
+
+  /** `id`: of the generation that the answer is about; an answer that comes too late is about another. */
+  private settle(answer: Answer, id?: number): void {
+    const { question } = this;
+    if (question === null || (id !== undefined && id !== question.id)) return;
+    this.question = null;
+    question.settle(answer);
+  }
+}

@@ -1,0 +1,274 @@
+import { pairPools } from '../config/changes.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
+import { filesBesideClients } from '../config/open-files.ts';
+import type { PoolSnapshot } from '../figures/statistics.ts';
+import type { DownServer } from '../ipc/messages.ts';
+import { Clock } from '../loop/clock.ts';
+import { Turn } from '../loop/turn.ts';
+import { trimFreeBlocks } from '../memory/block.ts';
+import { MemoryCeiling } from '../memory/memory-ceiling.ts';
+import { memcachedProtocol } from '../protocol/memcached/memcached.ts';
+import type { Protocol } from '../protocol/protocol.ts';
+import { redisProtocol } from '../protocol/redis/redis.ts';
+import { ClientRoom } from '../proxy/client-room.ts';
+import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
+import type { ListenHandle } from '../socket/sockets.ts';
+import type { Log } from '../system/log.ts';
+import { openFilesLimit } from '../system/open-files-limit.ts';
+import type { SystemCalls } from '../system/system-calls.ts';
+import { VERSION } from '../system/version.ts';
+import { Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
+import { memoryLimitBytes } from './memory-limit.ts';
+
+const PROTOCOLS: Readonly<Record<PoolConfig['protocol'], Protocol>> = {
+  redis: redisProtocol,
+  memcached: memcachedProtocol,
+};
+/** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
+const TICK_MIN_MS = 5;
+const TICK_MAX_MS = 100;
+/** Let in however few open files there are. */
+const CLIENTS_MIN = 16;
+/** Memory that nobody has needed for so long goes back to the system. */
+const TRIM_PERIOD_MS = 1000;
+const NONE_DOWN: ReadonlyMap<string, string> = new Map();
+
+/** Both sides of one pool. */
+interface Lane {
+  readonly config: PoolConfig;
+  readonly pool: Pool;
+  readonly frontend: Frontend;
+}
+
+/** The next configuration with everything done that can be refused. */
+export interface DataPathPlan {
+  readonly config: Config;
+  readonly pools: ReadonlyMap<string, PoolPlan>;
+}
+
+/** Builds what `DataPath.apply` needs. Throws a RangeError for weights that no ring can have. */
+export function planDataPath(config: Config): DataPathPlan {
+  return { config, pools: new Map(config.pools.map(pool => [pool.name, planPool(poolOptions(pool))])) };
+}
+
+/** How a worker reaches the master's count of clients; see proxy/admission.ts. */
+export type PlaceOffice = Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces'>;
+
+/** Everything of a worker that touches traffic, built from the configuration. */
+export class DataPath {
+  private readonly turn = new Turn();
+  private readonly clock = new Clock(this.turn);
+  private readonly log: Log;
+  private readonly lanes = new Map<string, Lane>();
+  /** Pools that are gone from the configuration and finish what they have. */
+  private readonly retiring = new Set<Promise<number>>();
+  /** Of these pools and those of `lanes`. */
+  private readonly frontends = new Map<Pool, Frontend>();
+  private readonly memory: MemoryCeiling;
+  private readonly room = new ClientRoom();
+  private readonly openFilesLimit = openFilesLimit();
+  private readonly frontendHost: FrontendHost;
+  /** The master's verdicts, by pool and server. */
+  private down: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map();
+  private clients = 0;
+  private tickPeriodMs = 0;
+
+  constructor(log: Log, systemCalls: SystemCalls | null, office: PlaceOffice) {
+    this.log = log;
+    this.memory = new MemoryCeiling(this.turn, log, systemCalls, visit => {
+      for (const [pool, frontend] of this.frontends) {
+        pool.eachHolder(visit);
+        frontend.eachHolder(visit);
+      }
+    });
+    setInterval(trimFreeBlocks, TRIM_PERIOD_MS).unref();
+    const { memory, room } = this;
+    this.frontendHost = { systemCalls, memory, room, nextClientId: () => ++this.clients, ...office };
+  }
+
+  /** The master's answer to `askForPlaces`. */
+  granted(pool: string, count: number, isForced: boolean): void {
+    const lane = this.lanes.get(pool);
+    if (lane !== undefined) lane.frontend.admission.granted(count, isForced);
+    else if (count > 0) this.frontendHost.giveBackPlaces(pool, count, false);
+  }
+
+  /** The master needs places for another worker. */
+  recall(pool: string): void {
+    const lane = this.lanes.get(pool);
+    if (lane !== undefined) lane.frontend.admission.recall();
+    else this.frontendHost.giveBackPlaces(pool, 0, true);
+  }
+
+  /** Takes over the master's verdicts: these servers are down, all others up; also those of pools to come. */
+  setDown(servers: readonly DownServer[]): void {
+    const down = new Map<string, Map<string, string>>();
+    for (const { pool, server, why } of servers) {
+      const ofPool = down.get(pool) ?? new Map<string, string>();
+      down.set(pool, ofPool.set(server, why));
+    }
+    this.down = down;
+    for (const { pool } of this.lanes.values()) pool.markDown(down.get(pool.name) ?? NONE_DOWN);
+  }
+
+  /**
+   * Serves by `plan` from now on. Clients of a pool that stays, perhaps by another name, keep their connections, and so
+   * do the servers that stay in it; a pool that is gone, or speaks another protocol, answers what is pending and closes.
+   * New bound handles come by pool: a pool without one goes on listening where it does. Resolves when all listen.
+   */
+  async apply(plan: DataPathPlan, handles: ReadonlyMap<string, ListenHandle>): Promise<void> {
+    const { config } = plan;
+    const before = new Map(this.lanes);
+    const pairs = pairPools(
+      [...before.values()].map(lane => lane.config),
+      config.pools,
+    );
+    this.memory.setLimit(memoryLimitBytes(config));
+    this.room.limit = Math.max(CLIENTS_MIN, this.openFilesLimit - filesBesideClients(config));
+    this.lanes.clear();
+    for (const next of config.pools) {
+      const old = pairs.get(next.name)?.name;
+      const lane = old === undefined ? undefined : before.get(old);
+      const staysLane = lane?.config.protocol === next.protocol;
+      if (staysLane) before.delete(lane.config.name);
+      this.applyPool(next, plan.pools.get(next.name) as PoolPlan, staysLane ? lane : undefined, config);
+    }
+    for (const lane of before.values()) this.retire(lane, config);
+    this.startClock(config);
+    await Promise.all([...handles].map(([pool, handle]) => this.listen(pool, handle)));
+  }
+
+  private async listen(pool: string, handle: ListenHandle): Promise<void> {
+    const lane = this.lanes.get(pool);
+    await lane?.frontend.listen(handle).catch((error: Error) => {
+      const { listen } = lane.config;
+      const where = 'path' in listen ? listen.path : `${listen.host}:${listen.port}`;
+      throw new Error(`pool ${pool}: cannot listen on ${where}: ${error.message}`);
+    });
+  }
+
+  /** Reloads in quick succession must not put the ticks off for ever. */
+  private startClock({ pools }: Config): void {
+    const periodMs = tickPeriodMs(pools);
+    if (periodMs !== this.tickPeriodMs) this.clock.start(periodMs);
+    this.tickPeriodMs = periodMs;
+  }
+
+  private applyPool(next: PoolConfig, plan: PoolPlan, lane: Lane | undefined, config: Config): void {
+    if (lane !== undefined) {
+      lane.pool.name = next.name;
+      this.lanes.set(next.name, { ...lane, config: next });
+      lane.pool.apply(plan, config.shutdownTimeoutMs);
+      if (lane.config.name !== next.name) lane.frontend.admission.reset();
+      lane.frontend.reconfigure(frontendOptions(next));
+    } else {
+      const pool = new Pool(next.name, plan, { clock: this.clock, turn: this.turn, log: this.log });
+      const frontend = new Frontend(pool, frontendOptions(next), this.frontendHost);
+      this.lanes.set(next.name, { config: next, pool, frontend });
+      this.frontends.set(pool, frontend);
+    }
+    this.lanes.get(next.name)?.pool.markDown(this.down.get(next.name) ?? NONE_DOWN);
+    if (next.preconnect) this.lanes.get(next.name)?.pool.preconnect();
+  }
+
+  private retire(lane: Lane, { shutdownTimeoutMs }: Config): void {
+    // Its sockets are another pool's now, or nobody's.
+    const gone = drainLane(lane, shutdownTimeoutMs, false);
+    this.retiring.add(gone);
+    void gone.then(cut => {
+      this.retiring.delete(gone);
+      this.frontends.delete(lane.pool);
+      this.log.info({ pool: lane.config.name, clientsCut: cut }, 'pool is gone');
+    });
+  }
+
+  /** Stops accepting, answers what is pending, closes; cuts off after `timeoutMs`. Returns the clients cut off. */
+  async drain(timeoutMs: number): Promise<number> {
+    const cut = await Promise.all([
+      ...this.retiring,
+      ...[...this.lanes.values()].map(lane => drainLane(lane, timeoutMs, true)),
+    ]);
+    this.clock.stop();
+    return cut.reduce((sum, clients) => sum + clients, 0);
+  }
+
+  /** What is held for clients now, and the limit to it; 0: none. */
+  held(): { readonly heldBytes: number; readonly heldLimitBytes: number } {
+    return { heldBytes: this.memory.heldBytes(), heldLimitBytes: this.memory.limitBytes };
+  }
+
+  snapshot(): PoolSnapshot[] {
+    return [...this.lanes.values()].map(({ pool }) => ({
+      name: pool.name,
+      stats: pool.stats,
+      backends: pool.backends.map(backend => ({ name: backend.name, stats: backend.snapshot() })),
+    }));
+  }
+}
+
+/** Drains one pool; the clients that had to be cut off. */
+async function drainLane({ pool, frontend }: Lane, timeoutMs: number, acceptsQueued: boolean): Promise<number> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeoutMs);
+  await Promise.race([frontend.drain(acceptsQueued), late]);
+  clearTimeout(timer);
+  const cut = frontend.destroyClients();
+  pool.close();
+  return cut;
+}
+
+function poolOptions(config: PoolConfig): PoolOptions {
+  const tag = config.hashTag === null ? null : Buffer.from(config.hashTag);
+  return {
+    ring: {
+      hash: config.hash,
+      hashTag: tag === null ? null : [tag[0] as number, tag[1] as number],
+      distribution: config.distribution,
+    },
+    backends: config.servers.map(server => ({
+      name: server.name,
+      weight: server.weight,
+      address: server.address,
+      protocol: PROTOCOLS[config.protocol],
+      password: config.redisAuth,
+      db: config.redisDb,
+      connections: config.serverConnections,
+      timeoutMs: config.timeoutMs,
+      queueTimeoutMs: config.queueTimeoutMs,
+      connectTimeoutMs: config.connectTimeoutMs,
+      maxInflight: config.maxInflight,
+      outputLimitBytes: config.serverOutputLimitBytes,
+      autoEject: config.autoEjectHosts,
+      failureLimit: config.serverFailureLimit,
+      retryTimeoutMs: config.serverRetryTimeoutMs,
+    })),
+  };
+}
+
+function frontendOptions(config: PoolConfig): FrontendOptions {
+  return {
+    protocol: PROTOCOLS[config.protocol],
+    parser: { version: VERSION, password: config.redisAuth },
+    limits: {
+      maxRequestBytes: config.maxRequestBytes,
+      maxPipeline: config.maxPipeline,
+      bufferBytes: config.clientBufferBytes,
+      outputLimitBytes: config.clientOutputLimitBytes,
+    },
+    maxClients: config.clientConnections,
+    idleTimeoutMs: config.clientIdleTimeoutMs,
+    sendsToFirstKey: config.crossServer === 'first_key',
+    tcpKeepalive: config.tcpKeepalive,
+    backlog: config.backlog,
+  };
+}
+
+function tickPeriodMs(pools: readonly PoolConfig[]): number {
+  const shortestMs = Math.min(
+    ...pools
+      .flatMap(pool => [pool.timeoutMs, pool.queueTimeoutMs])
+      .filter(ms => ms > 0)
+      .map(ms => ms / 10),
+  );
+  return Math.min(TICK_MAX_MS, Math.max(TICK_MIN_MS, shortestMs));
+}

@@ -1,0 +1,217 @@
+import type { Worker } from 'node:cluster';
+import { cpus, setPriority } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import type { Config } from '../config/config.ts';
+import type { ProcessSnapshot } from '../figures/statistics.ts';
+import { readToWorker, type ToMaster } from '../ipc/messages.ts';
+import { heapMemory, residentBytes } from '../memory/process-memory.ts';
+import { arePolled, type ListenHandle } from '../socket/sockets.ts';
+import type { LogConfig, LogLevel } from '../system/log.ts';
+import { createLog, type ReopenableLog } from '../system/logger.ts';
+import { loadSystemCalls, type SystemCalls } from '../system/system-calls.ts';
+import { DataPath, type DataPathPlan, planDataPath } from './data-path.ts';
+
+const REPORT_PERIOD_MS = 1000;
+
+/** A worker process: does what the master says until it is told to drain, or the master is gone. */
+export function runWorker(worker: Worker): void {
+  // node:cluster would exit at once when the master goes; we answer what is pending first.
+  worker.exitedAfterDisconnect = true;
+  const role = new WorkerRole();
+  process.on('message', (message, handle) => role.receive(message, handle as ListenHandle | undefined));
+  process.on('disconnect', () => role.drain('the master is gone'));
+  process.on('SIGTERM', () => role.leave('SIGTERM'));
+  // Ctrl-C reaches the whole foreground group, and so do a terminal's other signals: the master decides.
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const) {
+    process.on(signal, () => {});
+  }
+  process.on('uncaughtException', error => role.crashed(error));
+}
+
+class WorkerRole {
+  private config: Config | null = null;
+  private dataPath: DataPath | null = null;
+  private log: ReopenableLog | null = null;
+  private logFile: string | null = null;
+  /** The next configuration: the sockets that came for it, and what was made of it. */
+  private sockets = new Map<string, ListenHandle>();
+  private prepared: { readonly id: number; readonly plan: DataPathPlan } | null = null;
+  private isDraining = false;
+  private readonly systemCalls: SystemCalls | null = loadSystemCalls();
+
+  receive(raw: unknown, handle: ListenHandle | undefined): void {
+    const message = readToWorker(raw);
+    switch (message.type) {
+      case 'start':
+        this.start(message.slot, message.config, message.level);
+        return;
+      case 'socket':
+        if (handle === undefined) throw new Error(`no socket came for pool ${message.pool}`);
+        this.sockets.set(message.pool, handle);
+        return;
+      case 'prepare':
+        this.prepare(message.id, message.config);
+        return;
+      case 'switch':
+        void this.switch(message.id);
+        return;
+      case 'abandon':
+        this.prepared = null;
+        for (const socket of this.sockets.values()) (socket as { close(): void }).close();
+        this.sockets.clear();
+        return;
+      case 'drain':
+        void this.drain('the master said so');
+        return;
+      case 'report':
+        this.report(message.id);
+        return;
+      case 'grant':
+        this.dataPath?.granted(message.pool, message.count, message.isForced);
+        return;
+      case 'recall':
+        this.dataPath?.recall(message.pool);
+        return;
+      case 'health':
+        this.dataPath?.setDown(message.down);
+        return;
+      case 'log':
+        this.setLog(message.level, message.file, message.reopen);
+        return;
+    }
+  }
+
+  async drain(why: string): Promise<void> {
+    if (this.isDraining) return;
+    this.isDraining = true;
+    this.log?.log.info({ why }, 'worker drains');
+    const cut = (await this.dataPath?.drain(this.config?.shutdownTimeoutMs ?? 0)) ?? 0;
+    if (cut > 0) this.log?.log.warn({ clients: cut }, 'clients cut off: they were not done within shutdown_timeout');
+    this.report(null);
+    send({ type: 'drained', clientsCut: cut });
+    process.exit(0);
+  }
+
+  /** The process can't be trusted any more: it says where, answers what it can and makes room for another. */
+  crashed(error: Error): void {
+    if (this.log === null || this.isDraining) {
+      process.stderr.write(`ringmaster: worker ${process.pid}: ${error.stack}\n`);
+      process.exit(1);
+    }
+    this.log.log.fatal({ err: error }, 'uncaught error in a worker');
+    this.leave(`an uncaught error: ${error.message}`);
+  }
+
+  /** Makes room for another worker, then drains. */
+  leave(why: string): void {
+    if (!this.isDraining) send({ type: 'leaving', why });
+    void this.drain(why);
+  }
+
+  private start(slot: number, config: Config, level: LogLevel): void {
+    this.log = openLog({ ...config.log, level }, `worker ${slot}`);
+    this.logFile = config.log.file;
+    this.dataPath = new DataPath(this.log.log, this.systemCalls, {
+      askForPlaces: (pool, count, isForced) => send({ type: 'ask', pool, count, isForced }),
+      giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),
+    });
+    this.setPriority(slot, config);
+    setInterval(() => this.report(null), REPORT_PERIOD_MS).unref();
+  }
+
+  /** Cores and priority, as far as the system lets us; the log tells what came of it. */
+  private setPriority(slot: number, { cpuAffinity, workerNice }: Config): void {
+    const log = this.log?.log;
+    const hasQuickAck = this.systemCalls !== null;
+    if (cpuAffinity !== 'off') {
+      const cores = cpuAffinity === 'auto' ? Array.from({ length: cpus().length }, (_, core) => core) : cpuAffinity;
+      const core = cores[slot % cores.length] as number;
+      const isPinned = this.systemCalls?.setAffinity([core]) ?? false;
+      if (isPinned) log?.info({ core }, 'worker pinned to a core');
+      else log?.warn({ core }, 'cpu_affinity has no effect: this system or runtime does not let us');
+    }
+    try {
+      if (workerNice !== 0) setPriority(workerNice);
+    } catch (error) {
+      log?.warn({ worker_nice: workerNice, err: error }, 'worker_nice has no effect');
+    }
+    log?.info({ quickAck: hasQuickAck }, hasQuickAck ? 'quick ACKs are on' : 'quick ACKs are off: no node:ffi here');
+    const sockets = arePolled ? 'polled' : 'net';
+    log?.info({ sockets }, arePolled ? 'sockets are polled' : 'sockets are on node:net: slower');
+  }
+
+  private setLog(level: LogLevel, file: string | null, reopen: boolean): void {
+    this.log?.setLevel(level);
+    if (file === this.logFile && !reopen) return;
+    try {
+      this.log?.open(file);
+      this.logFile = file;
+    } catch (error) {
+      this.log?.log.error({ file, err: error }, 'cannot open the log file: the log goes on as before');
+    }
+  }
+
+  private prepare(id: number, config: Config): void {
+    try {
+      this.prepared = { id, plan: planDataPath(config) };
+      send({ type: 'prepared', id });
+    } catch (error) {
+      send({ type: 'refused', id, message: (error as Error).message });
+    }
+  }
+
+  private async switch(id: number): Promise<void> {
+    const { prepared, sockets } = this;
+    this.prepared = null;
+    this.sockets = new Map();
+    try {
+      if (prepared?.id !== id || this.dataPath === null) throw new Error(`configuration ${id} was not prepared`);
+      this.config = prepared.plan.config;
+      await this.dataPath.apply(prepared.plan, sockets);
+      send({ type: 'switched', id });
+    } catch (error) {
+      send({ type: 'failed', message: (error as Error).message });
+    }
+  }
+
+  private report(id: number | null): void {
+    const held = this.dataPath?.held() ?? { heldBytes: 0, heldLimitBytes: 0 };
+    const process = {
+      ...processFigures(),
+      ...held,
+      hasQuickAck: this.systemCalls !== null,
+      hasPolledSockets: arePolled,
+    };
+    send({ type: 'report', id, snapshot: { pools: this.dataPath?.snapshot() ?? [], process } });
+  }
+}
+
+/** A worker that can't open its log file still serves: it logs to standard error. */
+function openLog(config: LogConfig, role: string): ReopenableLog {
+  try {
+    return createLog(config, role);
+  } catch (error) {
+    const log = createLog({ ...config, file: null }, role);
+    log.log.error({ file: config.file, err: error }, 'cannot open the log file: logging to standard error');
+    return log;
+  }
+}
+
+function send(message: ToMaster): void {
+  if (process.connected) process.send?.(message, undefined, {}, () => {});
+}
+
+function processFigures(): Omit<ProcessSnapshot, 'heldBytes' | 'heldLimitBytes' | 'hasQuickAck' | 'hasPolledSockets'> {
+  const heap = heapMemory();
+  const cpu = process.cpuUsage();
+  return {
+    pid: process.pid,
+    uptimeMs: performance.now(),
+    residentBytes: residentBytes(),
+    heapUsedBytes: heap.usedBytes,
+    externalBytes: heap.externalBytes,
+    cpuUserUs: cpu.user,
+    cpuSystemUs: cpu.system,
+    eventLoopUtilization: performance.eventLoopUtilization().utilization,
+  };
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { readToMaster, readToWorker } from '../../../src/ipc/messages.ts';
+
+describe('an IPC message', () => {
+  for (const message of [
+    { type: 'socket', pool: 'p' },
+    { type: 'switch', id: 3 },
+    { type: 'drain' },
+    { type: 'log', level: 'info', file: null, reopen: false },
+  ]) {
+    test(`${message.type} to a worker is taken as it is`, () => assert.equal(readToWorker(message), message));
+  }
+
+  test('to the master is taken as it is', () => {
+    const message = { type: 'report', id: null, snapshot: { pools: [] } };
+    assert.equal(readToMaster(message), message);
+  });
+
+  for (const [what, message, why] of [
+    ['nothing', null, 'unknown IPC message: undefined'],
+    ['text', 'drain', 'unknown IPC message: undefined'],
+    ['another type', { type: 'dance' }, 'unknown IPC message: "dance"'],
+    ['a type that every object has', { type: 'toString' }, 'unknown IPC message: "toString"'],
+    ['a message of the other side', { type: 'switched', id: 1 }, 'unknown IPC message: "switched"'],
+    ['a field too many', { type: 'drain', now: true }, 'IPC message drain: unknown now'],
+    ['a field too few', { type: 'socket' }, 'IPC message socket: pool is not what it should be'],
+    ['a field of another kind', { type: 'switch', id: '1' }, 'IPC message switch: id is not what it should be'],
+    ['a number that is no id', { type: 'switch', id: -1 }, 'IPC message switch: id is not what it should be'],
+  ] as const) {
+    test(`${what} is refused`, () => assert.throws(() => readToWorker(message), { message: why }));
+  }
+});

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hashFunction } from '../../../src/hash/hash.ts';
+import { KeyRing, type KeyRingOptions } from '../../../src/placement/key-ring.ts';
+import { buildRing } from '../../../src/placement/ring.ts';
+import type { RingServer } from '../../../src/placement/ring-server.ts';
+
+const SERVERS: RingServer[] = Array.from({ length: 5 }, (_, i) => ({ name: `10.0.0.${i}:6379`, weight: 1 }));
+const BRACES = [0x7b, 0x7d] as const;
+
+function keyRing(changes: Partial<KeyRingOptions> = {}): KeyRing {
+  return new KeyRing({ hash: 'fnv1a_64', hashTag: null, distribution: 'ketama', servers: SERVERS, ...changes });
+}
+
+function pick(ring: KeyRing, key: string): number {
+  const chunk = Buffer.from(`<${key}>`, 'latin1');
+  return ring.pick(chunk, 1, chunk.length - 1);
+}
+
+const KEYS = Array.from({ length: 500 }, (_, i) => `key-${i}`);
+
+test('a key goes where the ring has the hash of its bytes', () => {
+  const ring = keyRing();
+  const expected = buildRing('ketama', SERVERS);
+  for (const key of KEYS) {
+    const hash = hashFunction('fnv1a_64')(Buffer.from(key), 0, key.length);
+    assert.equal(pick(ring, key), expected.pick(hash));
+    assert.equal(ring.hashOf(Buffer.from(key), 0, key.length), hash);
+  }
+});
+
+test('keys with the same tag go where the tag alone would', () => {
+  const ring = keyRing({ hashTag: BRACES });
+  for (const key of KEYS) {
+    assert.equal(pick(ring, `a{${key}}b`), pick(ring, key));
+    assert.equal(pick(ring, `{${key}}:{other}`), pick(ring, key));
+  }
+});
+
+test('without hash_tag braces are bytes like any other', () => {
+  assert.ok(KEYS.some(key => pick(keyRing(), `a{${key}}b`) !== pick(keyRing(), key)));
+});
+
+test('an empty key hashes to 0, whatever the hash makes of no bytes', () => {
+  for (const hashTag of [null, BRACES]) {
+    const ring = keyRing({ hash: 'fnv1a_64', hashTag });
+    assert.equal(pick(ring, ''), buildRing('ketama', SERVERS).pick(0));
+    assert.equal(ring.hashOf(Buffer.alloc(0), 0, 0), 0);
+  }
+  assert.notEqual(hashFunction('fnv1a_64')(Buffer.alloc(0), 0, 0), 0);
+});
+
+test('a pool of one server takes every key without hashing it', () => {
+  for (const distribution of ['ketama', 'modula', 'random'] as const) {
+    const ring = keyRing({ distribution, servers: SERVERS.slice(0, 1) });
+    for (const key of KEYS) assert.equal(pick(ring, key), 0);
+    assert.equal(ring.hashOf(Buffer.from('key'), 0, 3), 0);
+    ring.setLive([false]);
+    assert.equal(pick(ring, 'key'), -1);
+    ring.setLive([true]);
+    assert.equal(pick(ring, 'key'), 0);
+  }
+});
+
+test('a pool whose last live server is one of several still hashes', () => {
+  const ring = keyRing();
+  ring.setLive([false, false, true, false, false]);
+  for (const key of KEYS) assert.equal(pick(ring, key), 2);
+  assert.notEqual(ring.hashOf(Buffer.from('key'), 0, 3), 0);
+});
+
+test('an ejected server loses its keys, most others stay, and all are back when it is', () => {
+  const ring = keyRing();
+  const before = KEYS.map(key => pick(ring, key));
+  ring.setLive([true, true, false, true, true]);
+  const during = KEYS.map(key => pick(ring, key));
+  assert.ok(!during.includes(2));
+  const moved = KEYS.filter((_, i) => before[i] !== 2 && during[i] !== before[i]);
+  assert.deepEqual(moved, []);
+  ring.setLive([true, true, true, true, true]);
+  assert.deepEqual(
+    KEYS.map(key => pick(ring, key)),
+    before,
+  );
+});
+
+test('nobody live is -1', () => {
+  const ring = keyRing();
+  ring.setLive([false, false, false, false, false]);
+  assert.equal(pick(ring, 'key'), -1);
+});
+
+test('a list of the wrong length changes nothing but throws', () => {
+  const ring = keyRing();
+  const { ring: before } = ring;
+  assert.throws(() => ring.setLive([true]), RangeError);
+  assert.equal(ring.ring, before);
+});
