@@ -11,6 +11,7 @@ import type { Protocol } from '../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { type RequestOrigin, Router } from '../../src/proxy/router.ts';
 import type { ReplyOut, Request } from '../../src/request/request.ts';
+import { RequestBytes } from '../../src/request/request-bytes.ts';
 import type { Pool } from '../../src/upstream/pool.ts';
 import { measure, printTable } from './measure.ts';
 
@@ -115,6 +116,7 @@ class MultiKeyRequest {
   private readonly session;
   private readonly parser;
   private readonly request: Buffer;
+  private readonly bytes = new RequestBytes();
   private readonly keyRing: KeyRing;
   private readonly backends: Backend[];
   private readonly owners: Int32Array;
@@ -182,7 +184,8 @@ class MultiKeyRequest {
   /** Parses it and sends its fragments. */
   send(): void {
     this.parse();
-    this.router.dispatch(this.origin, this.parser, this.request, 0, this.request.length, null);
+    const { bytes, request } = this;
+    this.router.dispatch(this.origin, this.parser, bytes.set(request, 0, request.length, null));
   }
 
   scan(): void {

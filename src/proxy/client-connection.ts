@@ -8,6 +8,7 @@ import type { MemoryCeiling, MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { Framer, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import { Request } from '../request/request.ts';
+import type { RequestBytes } from '../request/request-bytes.ts';
 import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
 import type { Log } from '../system/log.ts';
@@ -33,6 +34,8 @@ export interface ClientHost {
   readonly protocol: Protocol;
   readonly parser: RequestParser;
   readonly router: Router;
+  /** Of the request that is being dispatched, whosever it is. */
+  readonly requestBytes: RequestBytes;
   readonly limits: ClientLimits;
   readonly clock: Clock;
   readonly turn: Turn;
@@ -276,8 +279,12 @@ export class ClientConnection
     }
     host.stats.requests++;
     this.dispatchBytes = end - start;
-    if (rewritten === null) host.router.dispatch(this, host.parser, buf, start, end, block);
-    else host.router.dispatch(this, host.parser, rewritten, 0, rewritten.length, null);
+    const { parser, requestBytes } = host;
+    if (rewritten === null) requestBytes.set(buf, start, end, block);
+    else requestBytes.set(rewritten, 0, rewritten.length, null);
+    requestBytes.cut(parser.cutStart, parser.cutEnd);
+    host.router.dispatch(this, parser, requestBytes);
+    requestBytes.clear();
   }
 
   onUnfinished(missingBytes: number): void {

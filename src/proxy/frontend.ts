@@ -4,6 +4,7 @@ import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk, MemoryCeiling } from '../memory/memory-ceiling.ts';
 import type { Framer, ParserOptions, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
+import { RequestBytes } from '../request/request-bytes.ts';
 import { type Listener, type ListenHandle, listenOn } from '../socket/sockets.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { Log } from '../system/log.ts';
@@ -56,6 +57,7 @@ export class Frontend implements ClientHost {
   readonly protocol: Protocol;
   parser: RequestParser;
   router: Router;
+  readonly requestBytes = new RequestBytes();
   limits: ClientLimits;
   readonly clock: Clock;
   readonly turn: Turn;

@@ -1,4 +1,3 @@
-import type { Block } from '../memory/block.ts';
 import {
   type Protocol,
   type RequestParser,
@@ -10,6 +9,7 @@ import {
   ROUTE_SPLIT,
 } from '../protocol/protocol.ts';
 import { type ReplySink, Request } from '../request/request.ts';
+import { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { FragmentedRequest, type FragmentParent } from './fragmented-request.ts';
@@ -40,6 +40,7 @@ export class Router {
   private readonly members: Int32Array[] = [];
   private readonly memberCounts: Int32Array;
   private readonly owners = new OwnersMemory();
+  private readonly fragmentBytes = new RequestBytes();
 
   /** `sendsToFirstKey`: a command that can't be split goes where its first key is, right or wrong (as in twemproxy). */
   constructor(pool: Pool, protocol: Protocol, sendsToFirstKey: boolean) {
@@ -52,36 +53,29 @@ export class Router {
   }
 
   /**
-   * Acts on the request `buf[start, end)` that `parser` has just parsed. `block`: the memory that `buf` lies in; null: it
-   * is valid during the call. The client may have its reply before this returns.
+   * Acts on the request that `parser` has just parsed, and whose bytes need be valid during the call only. The client may
+   * have its reply before this returns.
    */
-  dispatch(
-    origin: RequestOrigin,
-    parser: RequestParser,
-    buf: Buffer,
-    start: number,
-    end: number,
-    block: Block | null,
-  ): void {
+  dispatch(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
     switch (parser.route) {
       case ROUTE_LOCAL:
         this.pool.stats.localReplies++;
         origin.answer(parser.reply, parser.closesClient);
         return;
       case ROUTE_KEY:
-        this.forward(origin, parser, this.pickKey(parser, buf, 0), buf, start, end, block);
+        this.forward(origin, parser, this.pickKey(parser, bytes.buf, 0), bytes);
         return;
       case ROUTE_SAME_SERVER:
-        this.forwardTogether(origin, parser, buf, start, end, block);
+        this.forwardTogether(origin, parser, bytes);
         return;
       case ROUTE_SPLIT:
-        this.split(origin, parser, buf, start, end, block);
+        this.split(origin, parser, bytes);
         return;
       case ROUTE_ANY:
-        this.forward(origin, parser, this.pool.pickAny(), buf, start, end, block);
+        this.forward(origin, parser, this.pool.pickAny(), bytes);
         return;
       case ROUTE_ALL:
-        this.broadcast(origin, parser, buf, start, end, block);
+        this.broadcast(origin, parser, bytes);
         return;
     }
   }
@@ -90,33 +84,15 @@ export class Router {
     return this.pool.pick(buf, parser.keyStarts[key] as number, parser.keyEnds[key] as number);
   }
 
-  private forward(
-    origin: RequestOrigin,
-    parser: RequestParser,
-    backend: number,
-    buf: Buffer,
-    start: number,
-    end: number,
-    block: Block | null,
-  ): void {
+  private forward(origin: RequestOrigin, parser: RequestParser, backend: number, bytes: RequestBytes): void {
     const request = this.enqueue(origin, parser);
     if (backend === NO_BACKEND) this.refuse(origin, request);
-    else this.send(request, backend, origin, buf, start, end, parser.cutStart, parser.cutEnd, block);
+    else this.send(request, backend, origin, bytes);
   }
 
-  private send(
-    request: Request,
-    backend: number,
-    origin: RequestOrigin,
-    buf: Buffer,
-    start: number,
-    end: number,
-    cutStart: number,
-    cutEnd: number,
-    block: Block | null,
-  ): void {
+  private send(request: Request, backend: number, origin: RequestOrigin, bytes: RequestBytes): void {
     const target = this.pool.backends[backend] as Backend;
-    target.connectionFor(origin.id, origin.variant).send(request, buf, start, end, cutStart, cutEnd, block);
+    target.connectionFor(origin.id, origin.variant).send(request, bytes);
   }
 
   private refuse(origin: RequestOrigin, request: Request): void {
@@ -130,44 +106,31 @@ export class Router {
     return request;
   }
 
-  private forwardTogether(
-    origin: RequestOrigin,
-    parser: RequestParser,
-    buf: Buffer,
-    start: number,
-    end: number,
-    block: Block | null,
-  ): void {
-    const backend = this.pickKey(parser, buf, 0);
+  private forwardTogether(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+    const backend = this.pickKey(parser, bytes.buf, 0);
     if (!this.sendsToFirstKey) {
       for (let i = 1; i < parser.keyCount; i++) {
-        if (this.pickKey(parser, buf, i) === backend) continue;
+        if (this.pickKey(parser, bytes.buf, i) === backend) continue;
         this.pool.stats.forwardError++;
         origin.answer(this.protocol.crossServerReply, false);
         return;
       }
     }
-    this.forward(origin, parser, backend, buf, start, end, block);
+    this.forward(origin, parser, backend, bytes);
   }
 
   /** One fragment per server that owns a key of the request; the request itself when it is a single one. */
-  private split(
-    origin: RequestOrigin,
-    parser: RequestParser,
-    buf: Buffer,
-    start: number,
-    end: number,
-    block: Block | null,
-  ): void {
-    const { pool, partOfBackend, backendOfPart, members, memberCounts } = this;
+  private split(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+    const { pool, partOfBackend, backendOfPart, members, memberCounts, fragmentBytes } = this;
     const { keyCount, keyStarts, keyEnds } = parser;
+    const { buf, start, end } = bytes;
     const owners = this.owners.take(keyCount);
     partOfBackend.fill(-1);
     let parts = 0;
     for (let i = 0; i < keyCount; i++) {
       const backend = pool.pick(buf, keyStarts[i] as number, keyEnds[i] as number);
       if (backend === NO_BACKEND) {
-        this.forward(origin, parser, NO_BACKEND, buf, start, end, block);
+        this.forward(origin, parser, NO_BACKEND, bytes);
         return;
       }
       let part = partOfBackend[backend] as number;
@@ -184,7 +147,7 @@ export class Router {
       else this.addMember(part, count, i);
     }
     if (parts === 1) {
-      this.forward(origin, parser, backendOfPart[0] as number, buf, start, end, block);
+      this.forward(origin, parser, backendOfPart[0] as number, bytes);
       return;
     }
     this.owners.keep(keyCount);
@@ -195,7 +158,8 @@ export class Router {
       const own = parser.fragment(buf, start, end, members[part] as Int32Array, memberCounts[part] as number);
       const fragment = new Request(whole, parser.replyKind);
       fragment.part = part;
-      this.send(fragment, backendOfPart[part] as number, origin, own.block.bytes, 0, own.length, 0, 0, own.block);
+      fragmentBytes.set(own.block.bytes, 0, own.length, own.block);
+      this.send(fragment, backendOfPart[part] as number, origin, fragmentBytes);
       own.block.release();
     }
   }
@@ -210,14 +174,7 @@ export class Router {
   }
 
   /** The same request to every server of the pool that is in the ring. */
-  private broadcast(
-    origin: RequestOrigin,
-    parser: RequestParser,
-    buf: Buffer,
-    start: number,
-    end: number,
-    block: Block | null,
-  ): void {
+  private broadcast(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
     const { backends } = this.pool;
     const request = this.enqueue(origin, parser);
     let count = 0;
@@ -232,7 +189,7 @@ export class Router {
       if (!(backends[i] as Backend).isLive) continue;
       const fragment = new Request(whole, parser.replyKind);
       fragment.part = part++;
-      this.send(fragment, i, origin, buf, start, end, parser.cutStart, parser.cutEnd, block);
+      this.send(fragment, i, origin, bytes);
     }
   }
 }

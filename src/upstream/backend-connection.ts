@@ -7,6 +7,7 @@ import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import { type ControlRequest, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
+import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Log } from '../system/log.ts';
 import type { BackendOptions } from './backend-options.ts';
 import { type LinkUser, ServerLink } from './server-link.ts';
@@ -102,19 +103,8 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     return this.link === null ? 0 : this.link.outbox.unsentBytes;
   }
 
-  /**
-   * Sends `buf[start, end)` without `buf[cutStart, cutEnd)`. `block`: the memory that `buf` lies in; null: it is valid
-   * during the call. The request may fail before this returns.
-   */
-  send(
-    request: Request,
-    buf: Buffer,
-    start: number,
-    end: number,
-    cutStart: number,
-    cutEnd: number,
-    block: Block | null,
-  ): void {
+  /** Sends `bytes`, which need be valid during the call only. The request may fail before this returns. */
+  send(request: Request, bytes: RequestBytes): void {
     if (this.state === IDLE) this.open();
     const { link } = this;
     if (link === null || this.state === DOWN || this.state === CLOSED) {
@@ -127,18 +117,14 @@ export class BackendConnection implements LinkUser, MemoryHolder {
       this.backend.fail(request, 'overloaded');
       return;
     }
-    request.sizeBytes = end - start - (cutEnd - cutStart);
+    const { sizeBytes } = bytes;
+    request.sizeBytes = sizeBytes;
     request.startedAtMs = this.backend.clock.nowMs;
     this.inflight.push(request);
-    this.inflightBytes += request.sizeBytes;
+    this.inflightBytes += sizeBytes;
     stats.requests++;
-    stats.requestBytes += request.sizeBytes;
-    if (cutEnd > cutStart) {
-      outbox.append(buf, start, cutStart, block);
-      outbox.append(buf, cutEnd, end, block);
-    } else {
-      outbox.append(buf, start, end, block);
-    }
+    stats.requestBytes += sizeBytes;
+    bytes.appendTo(outbox);
   }
 
   /** Opens the connection ahead of the first request. */

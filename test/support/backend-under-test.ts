@@ -6,6 +6,7 @@ import { Turn } from '../../src/loop/turn.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import type { FailureReason } from '../../src/request/failure.ts';
 import { type ReplySink, Request } from '../../src/request/request.ts';
+import { RequestBytes } from '../../src/request/request-bytes.ts';
 import { Backend, type BackendHost } from '../../src/upstream/backend.ts';
 import type { BackendOptions } from '../../src/upstream/backend-options.ts';
 import { CollectedLog } from './collected-log.ts';
@@ -94,7 +95,7 @@ export class BackendUnderTest implements BackendHost {
     const answer = new Answer(bytes.toString('latin1', 0, 40));
     this.clock.refresh();
     const connection = this.backend.connectionFor(clientId, variant);
-    connection.send(new Request(answer, 0), bytes, 0, bytes.length, 0, 0, null);
+    connection.send(new Request(answer, 0), new RequestBytes().set(bytes, 0, bytes.length, null));
     return answer;
   }
 

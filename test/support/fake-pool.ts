@@ -10,11 +10,13 @@ import { ClientConnection, type ClientHost, type ClientLimits } from '../../src/
 import { Router } from '../../src/proxy/router.ts';
 import type { FailureReason } from '../../src/request/failure.ts';
 import type { Request } from '../../src/request/request.ts';
+import { RequestBytes } from '../../src/request/request-bytes.ts';
 import { streamSocket } from '../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../src/socket/stream-socket.ts';
 import type { Pool } from '../../src/upstream/pool.ts';
 import { CollectedLog } from './collected-log.ts';
 import type { RawClient } from './raw-client.ts';
+import { ReplyCollector } from './reply-collector.ts';
 import { socketPair } from './socket-pair.ts';
 
 /** One request at a fake backend. */
@@ -74,12 +76,10 @@ export class FakeBackendOfPool {
     return this;
   }
 
-  send(request: Request, buf: Buffer, start: number, end: number, cutStart: number, cutEnd: number): void {
-    const bytes =
-      cutEnd > cutStart
-        ? Buffer.concat([buf.subarray(start, cutStart), buf.subarray(cutEnd, end)])
-        : Buffer.from(buf.subarray(start, end));
-    const sent = new SentRequest(request, bytes, this.variant);
+  send(request: Request, bytes: RequestBytes): void {
+    const out = new ReplyCollector();
+    bytes.appendTo(out);
+    const sent = new SentRequest(request, out.bytes, this.variant);
     this.sent.push(sent);
     if (this.failsWith !== null) sent.fail(this.failsWith);
   }
@@ -140,6 +140,7 @@ export class FakeFrontend implements ClientHost {
   readonly protocol: Protocol;
   parser: RequestParser;
   readonly router: Router;
+  readonly requestBytes = new RequestBytes();
   limits: ClientLimits;
   readonly turn = new Turn();
   readonly clock = new Clock(this.turn);

@@ -6,6 +6,7 @@ import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
 import { type RequestOrigin, Router } from '../../../src/proxy/router.ts';
 import type { FailureReason } from '../../../src/request/failure.ts';
 import type { Request } from '../../../src/request/request.ts';
+import { RequestBytes } from '../../../src/request/request-bytes.ts';
 import { FakePool } from '../../support/fake-pool.ts';
 import { ReplyCollector } from '../../support/reply-collector.ts';
 import { redisWords } from '../../support/request-splitter.ts';
@@ -50,11 +51,13 @@ function routing(backends: number, protocol: Protocol = redisProtocol, sendsToFi
   const parser = protocol.createParser({ poolName: 'p', version: '1.0.0', maxRequestBytes: 1 << 20, password: null });
   const origin = new Origin();
   const session = protocol.createSession(1);
-  const dispatch = (bytes: Buffer) => {
+  const dispatch = (request: Buffer) => {
     // With something before and after it, as in a pipeline.
-    const buf = Buffer.concat([Buffer.from('##'), bytes, Buffer.from('##')]);
+    const buf = Buffer.concat([Buffer.from('##'), request, Buffer.from('##')]);
     assert.equal(parser.parse(session, buf, 2, buf.length - 2), buf.length - 2);
-    router.dispatch(origin, parser, buf, 2, buf.length - 2, null);
+    const bytes = new RequestBytes().set(buf, 2, buf.length - 2, null);
+    bytes.cut(parser.cutStart, parser.cutEnd);
+    router.dispatch(origin, parser, bytes);
   };
   const send = (...words: string[]) => dispatch(encodeCommand(...words));
   /** What each backend was sent, as words. */
