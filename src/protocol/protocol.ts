@@ -68,6 +68,8 @@ export interface Session {
    * A request of the client may change it for those after it.
    */
   readonly variant: number;
+  /** Bytes kept of what the client sent; small and bounded. */
+  readonly keptBytes: number;
 }
 
 /** More bytes are needed. */

@@ -130,13 +130,15 @@ export class ClientConnection
   }
 
   /**
-   * What is held for it: a request in pieces, what was read too early, replies that wait for others or for it to read.
+   * What is held for it: what its session keeps, a request in pieces, what was read too early, replies that wait for others or for it to read.
    * Requests that servers have not taken are counted there.
    */
   get memoryBytes(): number {
     if (this.socket.isDestroyed) return 0;
     const unparsed = this.unparsed === null ? 0 : this.unparsed.buffer.byteLength;
-    return this.input.heldBytes + unparsed + this.unsentBytes + this.pending.length * PENDING_BYTES;
+    return (
+      this.session.keptBytes + this.input.heldBytes + unparsed + this.unsentBytes + this.pending.length * PENDING_BYTES
+    );
   }
 
   shed(): void {

@@ -1,11 +1,12 @@
 // The subcommands of CLIENT that concern the client itself.
 import { refusalText } from './command-policy.ts';
 import type { RequestArgs } from './request-args.ts';
-import { encodeReply, errorReply, OK, ReplyMap, ReplySet, VerbatimText } from './resp.ts';
+import { encodeReply, errorReply, MAX_CLIENT_NAME_BYTES, OK, ReplyMap, ReplySet, VerbatimText } from './resp.ts';
 import type { RedisSession } from './session.ts';
 
 const SYNTAX_ERROR = errorReply('ERR syntax error');
 const BAD_NAME = errorReply('ERR Client names cannot contain spaces, newlines or special characters.');
+const NAME_TOO_LONG = errorReply(`ERR Client names cannot be longer than ${MAX_CLIENT_NAME_BYTES} bytes.`);
 const NO_SILENCE = errorReply(refusalText('client|reply', 'only REPLY ON is supported'));
 const NO_TRACKING = errorReply(
   refusalText('client|tracking', 'invalidations come from servers that other clients share'),
@@ -20,6 +21,7 @@ const TRACKING_INFO = new ReplyMap(['flags', new ReplySet(['off']), 'redirect', 
 
 /** Gives the client a name; an empty one takes it away. Returns an error reply, or null when all is well. */
 export function setName(session: RedisSession, name: string): Buffer | null {
+  if (name.length > MAX_CLIENT_NAME_BYTES) return NAME_TOO_LONG;
   if (!isPrintable(name)) return BAD_NAME;
   session.name = name;
   return null;
@@ -34,9 +36,11 @@ export function setInfo(args: RequestArgs, session: RedisSession): Buffer {
   const isName = args.isWord(2, 'lib-name');
   if (!isName && !args.isWord(2, 'lib-ver')) return errorReply(`ERR Unrecognized option '${args.text(2)}'`);
   const value = args.text(3);
-  if (!isPrintable(value)) {
-    return errorReply(`ERR ${isName ? 'lib-name' : 'lib-ver'} cannot contain spaces, newlines or special characters.`);
+  const what = isName ? 'lib-name' : 'lib-ver';
+  if (value.length > MAX_CLIENT_NAME_BYTES) {
+    return errorReply(`ERR ${what} cannot be longer than ${MAX_CLIENT_NAME_BYTES} bytes.`);
   }
+  if (!isPrintable(value)) return errorReply(`ERR ${what} cannot contain spaces, newlines or special characters.`);
   if (isName) session.libName = value;
   else session.libVersion = value;
   return OK;

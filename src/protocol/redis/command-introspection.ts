@@ -1,8 +1,9 @@
 // COMMAND and its subcommands: the command table as Redis shows its own, without what cannot be proxied.
 import { COMMAND_INDEX, type Command, KEYS_NONE, subcommandsOf, TOP_COMMANDS } from './command-table.ts';
-import { matchesGlob } from './glob.ts';
+import { Glob } from './glob.ts';
 import { findKeys } from './key-finder.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
+import { PATTERN_TOO_LONG } from './request-errors.ts';
 import {
   EMPTY_ARRAY,
   encodeReply,
@@ -60,8 +61,9 @@ export function list(args: RequestArgs): Buffer {
   const wanted = args.text(4).toLowerCase();
   if (args.isWord(3, 'module')) return EMPTY_ARRAY;
   if (args.isWord(3, 'aclcat')) return names(command => command.categories.split(' ').includes(wanted));
-  if (args.isWord(3, 'pattern')) return names(command => matchesGlob(wanted, command.name));
-  return SYNTAX_ERROR;
+  if (!args.isWord(3, 'pattern')) return SYNTAX_ERROR;
+  const glob = Glob.read(wanted);
+  return glob === null ? PATTERN_TOO_LONG : names(command => glob.matches(command.name));
 }
 
 /** COMMAND GETKEYS command [argument …]. */

@@ -128,6 +128,9 @@ export const LOCAL: readonly string[] = [
   'time',
 ];
 
+/** Of these, what any server answers with the same bytes: a request that is too large for Ringmaster goes to one. */
+export const ANSWERED_ALIKE: readonly string[] = ['echo', 'ping'];
+
 /** Let through before AUTH. */
 export const BEFORE_AUTH: readonly string[] = ['auth', 'hello', 'quit', 'reset'];
 

@@ -11,6 +11,7 @@ import {
 } from '../protocol.ts';
 import { COMMAND_ROWS, type CommandRow } from './command-data.ts';
 import {
+  ANSWERED_ALIKE,
   BEFORE_AUTH,
   CLUSTER_DISABLED,
   IN_CLUSTERS_ONLY,
@@ -60,6 +61,8 @@ export class Command {
   readonly refusal: Buffer | null;
   readonly wrongArity: Buffer;
   readonly isAllowedBeforeAuth: boolean;
+  /** Answered by Ringmaster, and by any server with the same bytes. */
+  readonly isAnsweredAlike: boolean;
   /** The connection closes after the answer. */
   readonly closesClient: boolean;
   /** Null for what has no subcommands. */
@@ -80,6 +83,7 @@ export class Command {
       isExec ? `EXECABORT Transaction discarded because of: ${wrongArity}` : `ERR ${wrongArity}`,
     );
     this.isAllowedBeforeAuth = BEFORE_AUTH.includes(name);
+    this.isAnsweredAlike = ANSWERED_ALIKE.includes(name);
     this.closesClient = name === 'quit';
     this.keys = this.keyPlaces();
     this.route = this.routeOf();

@@ -1,5 +1,6 @@
-import { matchesGlob } from './glob.ts';
+import { Glob } from './glob.ts';
 import type { RequestArgs } from './request-args.ts';
+import { PATTERN_TOO_LONG } from './request-errors.ts';
 import { encodeReply, MAX_BULK_BYTES, ReplyMap } from './resp.ts';
 import type { RedisSession } from './session.ts';
 
@@ -14,13 +15,12 @@ const SETTINGS: readonly (readonly [string, string])[] = [
 
 /** CONFIG GET pattern […]: names and values that match any of the patterns. */
 export function configReply(args: RequestArgs, session: RedisSession): Buffer {
-  const found: string[] = [];
-  for (const [name, value] of SETTINGS) {
-    for (let i = 2; i < args.count; i++) {
-      if (!matchesGlob(args.text(i).toLowerCase(), name)) continue;
-      found.push(name, value);
-      break;
-    }
+  const globs: Glob[] = [];
+  for (let i = 2; i < args.count; i++) {
+    const glob = Glob.read(args.text(i).toLowerCase());
+    if (glob === null) return PATTERN_TOO_LONG;
+    globs.push(glob);
   }
+  const found = SETTINGS.filter(([name]) => globs.some(glob => glob.matches(name))).flat();
   return encodeReply(new ReplyMap(found), session.respVersion);
 }

@@ -16,7 +16,17 @@ export class RequestArgs {
     this.ends = doubled(this.ends);
   }
 
-  /** A copy of argument `index`, one character per byte. */
+  /** From the first byte of the command's name to the last of the last argument. */
+  get byteCount(): number {
+    return this.ends[this.count - 1]! - this.starts[0]!;
+  }
+
+  /** Length of argument `index` in bytes. */
+  lengthOf(index: number): number {
+    return this.ends[index]! - this.starts[index]!;
+  }
+
+  /** A copy of argument `index`, one character per byte; for what is known to be small. */
   text(index: number): string {
     return this.buf.toString('latin1', this.starts[index]!, this.ends[index]!);
   }

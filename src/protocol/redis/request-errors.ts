@@ -1,7 +1,8 @@
 // Redis's words for requests that it cannot read or does not know.
 import { FAILURE_REASONS, FAILURE_TEXT, type FailureReason } from '../../request/failure.ts';
+import { MAX_GLOB_LENGTH } from './glob.ts';
 import type { RequestArgs } from './request-args.ts';
-import { errorReply } from './resp.ts';
+import { errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
 
 export const INVALID_COUNT = protocolError('invalid multibulk length');
 export const INVALID_LENGTH = protocolError('invalid bulk length');
@@ -18,6 +19,9 @@ export const CROSS_SERVER = errorReply(
   'ERR keys of this command are on different servers; the setting hash_tag can keep keys that belong together on one',
 );
 
+export const PATTERN_TOO_LONG = errorReply(`ERR Patterns cannot be longer than ${MAX_GLOB_LENGTH} bytes.`);
+const LOCAL_LIMITS = `cannot have more than ${MAX_LOCAL_ARGUMENTS} arguments or ${MAX_LOCAL_BYTES} bytes`;
+
 const FAILURES: ReadonlyMap<FailureReason, Buffer> = new Map(
   FAILURE_REASONS.map(reason => [reason, errorReply(`ERR ${FAILURE_TEXT[reason]}`)]),
 );
@@ -30,6 +34,11 @@ export function failureReply(reason: FailureReason): Buffer {
 /** An argument begins with something else than `$`. */
 export function expectedDollar(byte: number): Buffer {
   return protocolError(`expected '$', got '${String.fromCharCode(byte)}'`);
+}
+
+/** A request that Ringmaster would answer itself is larger than it answers; `command` is a name of the table. */
+export function localTooLarge(command: string): Buffer {
+  return errorReply(`ERR '${command}' ${LOCAL_LIMITS}, because Ringmaster answers it itself`);
 }
 
 /** The first argument names no command; words and limits as commandCheckExistence in Redis's server.c. */

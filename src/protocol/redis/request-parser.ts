@@ -39,6 +39,8 @@ import {
   MAX_BULK_BYTES,
   MAX_BULK_BYTES_BEFORE_AUTH,
   MAX_LINE_BYTES,
+  MAX_LOCAL_ARGUMENTS,
+  MAX_LOCAL_BYTES,
   MINUS,
   STAR,
   ZERO,
@@ -171,10 +173,18 @@ export class RedisRequestParser implements RequestParser {
       keys.ends[0] = args.ends[firstKey]!;
       keys.count = 1;
     } else if (route !== ROUTE_LOCAL) this.findKeys(command);
+    else if (command.refusal !== null) this.answer(command.name, command.refusal);
+    else if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) this.leaveToServer(command);
     else {
-      this.answer(command.name, command.refusal ?? this.local.answer(command, args, session));
+      this.answer(command.name, this.local.answer(command, args, session));
       this.closesClient = command.closesClient;
     }
+  }
+
+  /** Too large for us to answer. What any server answers alike goes to one, under the limits of all that is forwarded. */
+  private leaveToServer(command: Command): void {
+    if (command.isAnsweredAlike) this.route = ROUTE_ANY;
+    else this.answer(command.name, errors.localTooLarge(command.name));
   }
 
   /** The command or subcommand that the arguments name; null, with the answer set, when there is none. */

@@ -26,6 +26,11 @@ export const MAX_LINE_BYTES = 64 * 1024;
 export const MAX_BULK_BYTES = 512 * 1024 * 1024;
 /** Most arguments of one request. Redis itself stops at 2^31-1, which no proxy wants to keep offsets of. */
 export const MAX_ARGUMENTS = 1024 * 1024;
+/** The largest request that Ringmaster answers itself: arguments, and bytes from the first to the last of them. */
+export const MAX_LOCAL_ARGUMENTS = 1024;
+export const MAX_LOCAL_BYTES = 64 * 1024;
+/** The longest name of itself or its library that a client may leave with us: each connected client keeps one. */
+export const MAX_CLIENT_NAME_BYTES = 1024;
 /** What a client may announce before it is authenticated. */
 export const MAX_ARGUMENTS_BEFORE_AUTH = 10;
 export const MAX_BULK_BYTES_BEFORE_AUTH = 16 * 1024;

@@ -23,6 +23,10 @@ export class RedisSession implements Session {
     this.id = id;
   }
 
+  get keptBytes(): number {
+    return this.name.length + this.libName.length + this.libVersion.length;
+  }
+
   get respVersion(): RespVersion {
     return this.variant === RESP3_VARIANT ? 3 : 2;
   }

@@ -20,6 +20,20 @@ async function single(t: TestContext, limits: ConstructorParameters<typeof FakeF
   return { frontend, backend, client, far, socket, isPaused, arrived, stats: frontend.stats };
 }
 
+test('what a session keeps of its client is counted', async t => {
+  const { client, far } = await single(t);
+  const before = client.memoryBytes;
+  for (const words of [
+    ['SETNAME', 'n'.repeat(1000)],
+    ['SETINFO', 'LIB-NAME', 'l'.repeat(100)],
+    ['SETINFO', 'LIB-VER', '1234'],
+  ]) {
+    far.send(encodeCommand('CLIENT', ...words));
+    assert.equal(String(await far.readReply()), '+OK\r\n');
+  }
+  await waitFor(() => client.memoryBytes === before + 1104, { what: 'its bytes to be counted' });
+});
+
 describe('replies leave in the order of the requests', () => {
   test('whatever order, pieces and failures the servers come up with', async t => {
     for (let seed = 1; seed <= 20; seed++) {
