@@ -165,6 +165,12 @@ export interface ReplyScanner {
   readonly missingBytes: number;
   /** After a complete reply: it was the protocol's error. */
   readonly isError: boolean;
+  /** After a complete reply: it was an error by which the server says that it serves nobody for now, or no writes. */
+  readonly isOutOfService: boolean;
+  /** Between two replies: what begins with this byte answers no request. */
+  isPush(firstByte: number): boolean;
+  /** The next byte begins something that answers no request. */
+  beginPush(): void;
 }
 
 /** Merges the replies of one request's fragments into the reply to the whole. */

@@ -2,14 +2,14 @@ import type { BackendStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { Block } from '../memory/block.ts';
-import { Fifo } from '../memory/fifo.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
-import { type ControlRequest, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
+import type { ControlRequest, ReplyScanner } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Log } from '../system/log.ts';
 import type { BackendOptions } from './backend-options.ts';
+import { ReplyStream, type ReplyStreamOwner, STREAM_ENDED, STREAM_READ, STREAM_UNASKED } from './reply-stream.ts';
 import { type LinkUser, ServerLink } from './server-link.ts';
 
 /*
@@ -36,15 +36,12 @@ const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 1000;
 
 /** The backend, as its connections know it. */
-export interface ConnectionOwner {
+export interface ConnectionOwner extends ReplyStreamOwner {
   readonly name: string;
   readonly options: BackendOptions;
-  readonly stats: BackendStats;
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  fail(request: Request, reason: FailureReason): void;
-  succeeded(isErrorReply: boolean): void;
   failed(reason: FailureReason): void;
   probeSucceeded(): void;
   probeFailed(reason: FailureReason): void;
@@ -57,10 +54,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
   private readonly scanner: ReplyScanner;
   private state = IDLE;
   private link: ServerLink | null = null;
-  private inflight = new Fifo<Request>();
-  private inflightBytes = 0;
-  /** The scanner is inside a reply. */
-  private isInReply = false;
+  private readonly stream: ReplyStream;
   /** While down: why, for the requests that fail at once. */
   private downReason: FailureReason = 'connection_refused';
   private attempts = 0;
@@ -73,6 +67,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     this.backend = backend;
     this.handshake = handshake;
     this.scanner = backend.options.protocol.createReplyScanner();
+    this.stream = new ReplyStream(backend, this.scanner);
   }
 
   get isConnected(): boolean {
@@ -81,17 +76,17 @@ export class BackendConnection implements LinkUser, MemoryHolder {
 
   /** Requests that wait for the connection. */
   get queuedRequests(): number {
-    return this.state === READY ? 0 : this.inflight.length;
+    return this.state === READY ? 0 : this.stream.length;
   }
 
   /** Requests sent that await their reply. */
   get inflightRequests(): number {
-    return this.state === READY ? this.inflight.length : 0;
+    return this.state === READY ? this.stream.length : 0;
   }
 
   /** Bytes of all requests that are not answered yet. */
   get unansweredBytes(): number {
-    return this.inflightBytes;
+    return this.stream.inflightBytes;
   }
 
   /** Requests that the server has not taken. */
@@ -112,16 +107,13 @@ export class BackendConnection implements LinkUser, MemoryHolder {
       return;
     }
     const { outbox } = link;
-    const { options, stats } = this.backend;
-    if (this.inflight.length >= options.maxInflight || outbox.unsentBytes >= options.outputLimitBytes) {
+    const { options, stats, clock } = this.backend;
+    if (this.stream.length >= options.maxInflight || outbox.unsentBytes >= options.outputLimitBytes) {
       this.backend.fail(request, 'overloaded');
       return;
     }
     const { sizeBytes } = bytes;
-    request.sizeBytes = sizeBytes;
-    request.startedAtMs = this.backend.clock.nowMs;
-    this.inflight.push(request);
-    this.inflightBytes += sizeBytes;
+    this.stream.expect(request, sizeBytes, clock.nowMs);
     stats.requests++;
     stats.requestBytes += sizeBytes;
     bytes.appendTo(outbox);
@@ -140,16 +132,25 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     this.open();
   }
 
-  /** Fails what is overdue. Only the head need be looked at: requests are in the order they were sent. */
+  /**
+   * Fails what is overdue. A server that said nothing at all for as long is taken for dead, and so is one that does not take
+   * the connection; one that goes on answering is not, though it is late.
+   */
   checkDeadline(nowMs: number): void {
-    const { options } = this.backend;
-    const isWaiting = this.state !== READY && options.queueTimeoutMs > 0;
-    const timeoutMs = isWaiting ? options.queueTimeoutMs : options.timeoutMs;
-    const head = this.inflight.peek();
-    if (timeoutMs <= 0 || head === undefined || nowMs - head.startedAtMs < timeoutMs) return;
-    this.backend.stats.serverTimedout++;
-    this.backend.log.warn({ server: this.backend.name, overdue: this.inflight.length }, 'server timed out');
-    // The reply may still be on its way: the stream can't be trusted any more.
+    const { options, stats, log, name } = this.backend;
+    if (this.state === READY) {
+      const { timeoutMs } = options;
+      if (timeoutMs <= 0) return;
+      if (this.stream.silentMs(nowMs) < timeoutMs) {
+        stats.serverTimedout += this.stream.failOverdue(nowMs, timeoutMs);
+        return;
+      }
+    } else {
+      const timeoutMs = options.queueTimeoutMs > 0 ? options.queueTimeoutMs : options.timeoutMs;
+      if (timeoutMs <= 0 || this.stream.silentMs(nowMs) < timeoutMs) return;
+    }
+    stats.serverTimedout++;
+    log.warn({ server: name, overdue: this.stream.awaited }, 'server timed out');
     if (this.state === READY) this.lose('timed_out', IDLE);
     else this.attemptFailed('timed_out');
   }
@@ -157,7 +158,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
   /** Fails what waits and refuses what comes. */
   close(): void {
     this.drop(CLOSED);
-    this.failInflight('no_backend');
+    this.stream.end('no_backend');
   }
 
   /** Takes no new requests; closes once those inflight are answered, and tells the backend. */
@@ -167,14 +168,14 @@ export class BackendConnection implements LinkUser, MemoryHolder {
   }
 
   describe(): Readonly<Record<string, unknown>> {
-    return { server: this.backend.name, requests: this.inflight.length };
+    return { server: this.backend.name, requests: this.stream.length };
   }
 
   /** Fails all that waits here: the server takes it too slowly. */
   shed(): void {
     this.backend.stats.memorySheds++;
     this.drop(IDLE);
-    this.failInflight('overloaded');
+    this.stream.end('overloaded');
     this.closeIfRetired();
   }
 
@@ -182,7 +183,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
   suspend(reason: FailureReason): void {
     this.drop(DOWN);
     this.downReason = reason;
-    this.failInflight(reason);
+    this.stream.end(reason);
   }
 
   /** Ends `suspend`: the next request opens the connection. */
@@ -227,79 +228,33 @@ export class BackendConnection implements LinkUser, MemoryHolder {
       this.isProbing = false;
       this.backend.probeSucceeded();
     }
-    // What has waited is written now, and its time begins.
-    for (let i = 0; i < this.inflight.length; i++) this.inflight.at(i).startedAtMs = nowMs;
+    this.stream.open((this.link as ServerLink).outbox, nowMs);
   }
 
   onLinkRead(buf: Buffer, length: number, block: Block | null): void {
-    const { backend, scanner } = this;
-    backend.clock.turnMs();
-    let position = 0;
-    while (position < length) {
-      const head = this.inflight.peek();
-      if (head === undefined || this.isUnsent()) {
-        backend.log.warn({ server: backend.name, bytes: length - position }, 'server spoke unasked');
-        this.lose('server_garbage', IDLE);
-        return;
-      }
-      if (!this.isInReply) {
-        scanner.begin(head.replyKind);
-        this.isInReply = true;
-      }
-      const stop = scanner.scan(buf, position, length);
-      if (stop < 0) {
-        if (stop === MALFORMED) this.garbage();
-        else this.deliver(head, buf, position, length, false, block);
-        return;
-      }
-      this.isInReply = false;
-      this.inflight.shift();
-      this.inflightBytes -= head.sizeBytes;
-      backend.succeeded(scanner.isError);
-      this.deliver(head, buf, position, stop, true, block);
-      position = stop;
-      // Whoever took the reply may have closed this connection.
-      if (this.state !== READY) return;
+    const { backend } = this;
+    const result = this.stream.read(buf, length, block, backend.clock.turnMs());
+    if (result === STREAM_READ) {
+      if (this.isRetiring) this.closeIfRetired();
+      return;
     }
-    if (this.isRetiring) this.closeIfRetired();
-  }
-
-  /**
-   * Not a byte of any request inflight has left: what the server says is no answer to it, but perhaps one that came
-   * twice. The next request must not get it.
-   */
-  private isUnsent(): boolean {
-    return (this.link as ServerLink).outbox.unwrittenBytes >= this.inflightBytes;
+    if (result === STREAM_ENDED) return;
+    if (result === STREAM_UNASKED) backend.log.warn({ server: backend.name }, 'server spoke unasked');
+    else backend.log.error({ server: backend.name }, 'server answered something that is not its protocol');
+    this.lose('server_garbage', IDLE);
   }
 
   private closeIfRetired(): void {
-    if (!this.isRetiring || this.inflight.length > 0 || this.state === CLOSED) return;
+    if (!this.isRetiring || this.stream.length > 0 || this.state === CLOSED) return;
     this.close();
     this.backend.connectionRetired(this);
-  }
-
-  private deliver(
-    request: Request,
-    buf: Buffer,
-    start: number,
-    end: number,
-    isLast: boolean,
-    block: Block | null,
-  ): void {
-    this.backend.stats.responseBytes += end - start;
-    request.sink?.onReply(request, buf, start, end, isLast, block);
-  }
-
-  private garbage(): void {
-    this.backend.log.error({ server: this.backend.name }, 'server answered something that is not its protocol');
-    this.lose('server_garbage', IDLE);
   }
 
   onLinkClosed(reason: FailureReason | null): void {
     const { stats } = this.backend;
     if (reason === null) stats.serverEof++;
     else stats.serverErr++;
-    if (this.inflight.length === 0) this.drop(IDLE);
+    if (this.stream.length === 0) this.drop(IDLE);
     else this.lose(reason ?? 'connection_reset', IDLE, true);
     this.closeIfRetired();
   }
@@ -308,7 +263,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
   private lose(reason: FailureReason, next: typeof IDLE | typeof DOWN, isCounted = false): void {
     if (!isCounted && reason !== 'timed_out') this.backend.stats.serverErr++;
     this.drop(next);
-    this.failInflight(reason);
+    this.stream.end(reason);
     if (this.isRetiring) this.closeIfRetired();
     else this.backend.failed(reason);
   }
@@ -319,7 +274,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     if (this.state !== DOWN) this.backend.log.warn({ server: this.backend.name, reason }, 'server is down');
     this.drop(DOWN);
     this.downReason = reason;
-    this.failInflight(reason);
+    this.stream.end(reason);
     if (this.isRetiring) {
       this.closeIfRetired();
       return;
@@ -349,16 +304,8 @@ export class BackendConnection implements LinkUser, MemoryHolder {
       this.link = null;
       link.close();
     }
-    this.isInReply = false;
+    this.stream.forgetConnection();
     this.isProbing = false;
     this.state = next;
-  }
-
-  private failInflight(reason: FailureReason): void {
-    if (this.inflight.length === 0) return;
-    const failed = this.inflight;
-    this.inflight = new Fifo<Request>();
-    this.inflightBytes = 0;
-    for (let i = 0; i < failed.length; i++) this.backend.fail(failed.at(i), reason);
   }
 }

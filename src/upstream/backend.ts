@@ -3,6 +3,7 @@ import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import { FlapPenalty } from '../placement/flap-penalty.ts';
+import type { ReplyScanner } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
@@ -178,10 +179,10 @@ export class Backend implements ConnectionOwner {
   }
 
   /** A whole reply arrived. */
-  succeeded(isErrorReply: boolean): void {
+  answered({ isError }: ReplyScanner): void {
     this.failuresInARow = 0;
     this.stats.responses++;
-    if (isErrorReply) this.stats.errorReplies++;
+    if (isError) this.stats.errorReplies++;
   }
 
   /** A connection was lost with requests on it, or could not be made. */

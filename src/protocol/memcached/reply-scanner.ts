@@ -44,6 +44,7 @@ const IN_DATA_LF = 3;
  */
 export class MemcachedReplyScanner implements ReplyScanner {
   isError = false;
+  readonly isOutOfService = false;
   private kind: number = REPLY_LINE;
   private state = IN_LINE;
   private dataLeft = 0;
@@ -61,6 +62,15 @@ export class MemcachedReplyScanner implements ReplyScanner {
     this.isError = false;
     this.hasLines = false;
     this.partialBytes = 0;
+  }
+
+  /** memcached speaks when it is asked. */
+  isPush(): boolean {
+    return false;
+  }
+
+  beginPush(): void {
+    this.begin(REPLY_LINE);
   }
 
   scan(buf: Buffer, start: number, end: number): number {

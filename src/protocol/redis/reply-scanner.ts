@@ -8,8 +8,9 @@
 //   %2\r\n…  |2\r\n…           … and four: keys and values; what a | describes follows it as if it were not there
 //
 // Nesting needs no stack: an array is one value less and its length more to come. The reply ends when none is left.
-// Nonsense: > (a server pushes only what a connection subscribed to, and Ringmaster's never do: whoever got it would get
-// another's) and the streamed types, whose length is ?, which no Redis sends.
+//   >3\r\n…                   as an array, where a push may come: a server pushes only what a connection subscribed to
+//
+// Nonsense: > in a reply (whoever got it would get another's) and the streamed types, whose length is ?, which no Redis sends.
 // Sources: the Redis serialization protocol specification, RESP3.
 import { INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol.ts';
 import {
@@ -20,6 +21,7 @@ import {
   CR,
   DOLLAR,
   EQUALS,
+  GREATER,
   HASH,
   LF,
   MINUS,
@@ -38,6 +40,14 @@ export const MAX_STATUS_BYTES = 64 * 1024 * 1024;
 export const MAX_REPLY_LENGTH = 2 ** 31 - 1;
 /** Digits of a number, sign apart: an integer reply has 64 bits. */
 export const MAX_REPLY_DIGITS = 19;
+
+/** Of an error, so much is looked at. */
+const CODE_MAX_BYTES = 16;
+/**
+ * A replica, where a master is meant; one without its master; one that reads its files. Another server may stand behind the
+ * same name by now.
+ */
+const OUT_OF_SERVICE: ReadonlySet<string> = new Set(['READONLY', 'MASTERDOWN', 'LOADING']);
 
 const TYPE = 0;
 const LINE = 1;
@@ -64,6 +74,10 @@ export class RedisReplyScanner implements ReplyScanner {
   /** Bytes of the status line or payload: read so far, or still to come. */
   private lineBytes = 0;
   private payloadLeft = 0;
+  private isInPush = false;
+  /** The code of an error, as far as it was read: its first bytes up to a space. */
+  private readonly code = Buffer.alloc(CODE_MAX_BYTES);
+  private codeBytes = 0;
 
   get missingBytes(): number {
     return this.state === PAYLOAD ? this.payloadLeft : 0;
@@ -74,6 +88,21 @@ export class RedisReplyScanner implements ReplyScanner {
     this.valuesLeft = 1;
     this.isInside = false;
     this.isError = false;
+    this.isInPush = false;
+    this.codeBytes = 0;
+  }
+
+  isPush(firstByte: number): boolean {
+    return firstByte === GREATER;
+  }
+
+  beginPush(): void {
+    this.begin(0);
+    this.isInPush = true;
+  }
+
+  get isOutOfService(): boolean {
+    return this.isError && OUT_OF_SERVICE.has(this.code.toString('latin1', 0, this.codeBytes).split(/[ \r]/, 1)[0]!);
   }
 
   scan(buf: Buffer, start: number, end: number): number {
@@ -89,6 +118,8 @@ export class RedisReplyScanner implements ReplyScanner {
         case LINE: {
           const found = buf.indexOf(CR, at);
           const stop = found < 0 || found >= end ? end : found + 1;
+          if (this.isError && this.lineBytes < CODE_MAX_BYTES)
+            this.codeBytes += buf.copy(this.code, this.lineBytes, at, stop);
           this.lineBytes += stop - at;
           if (this.lineBytes > MAX_STATUS_BYTES) return MALFORMED;
           if (stop === found + 1) this.state = END_LF;
@@ -170,6 +201,8 @@ export class RedisReplyScanner implements ReplyScanner {
       case PERCENT:
       case BAR:
         return this.beginNumber();
+      case GREATER:
+        return this.isInPush && this.isWhole && this.beginNumber();
       default:
         return false;
     }
@@ -231,6 +264,7 @@ export class RedisReplyScanner implements ReplyScanner {
     switch (type) {
       case STAR:
       case TILDE:
+      case GREATER:
         this.expect(value);
         this.endValue();
         return true;

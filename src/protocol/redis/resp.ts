@@ -9,7 +9,7 @@ export const MINUS = 45;
 export const COLON = 58;
 export const DOLLAR = 36;
 export const ZERO = 48;
-// RESP3's: blob error, big number, double, map, set, null, boolean, verbatim string, attribute.
+// RESP3's: blob error, big number, double, map, set, null, boolean, verbatim string, attribute, push.
 export const BANG = 33;
 export const PAREN = 40;
 export const COMMA = 44;
@@ -19,6 +19,7 @@ export const UNDERSCORE = 95;
 export const HASH = 35;
 export const EQUALS = 61;
 export const BAR = 124;
+export const GREATER = 62;
 
 /** Redis's PROTO_INLINE_MAX_SIZE: longest inline request, and longest line that announces a length. */
 export const MAX_LINE_BYTES = 64 * 1024;

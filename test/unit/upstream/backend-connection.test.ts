@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { BackendOptions } from '../../../src/upstream/backend-options.ts';
 import { type Answer, BackendUnderTest } from '../../support/backend-under-test.ts';
 import {
@@ -12,6 +13,7 @@ import {
   followedBy,
   type Handler,
   held,
+  inOnePiece,
   inTurn,
   never,
   replacedBy,
@@ -36,6 +38,16 @@ async function pair(t: TestContext, handler: Handler, options: Partial<BackendOp
   t.after(() => server.close());
   return { server, proxy: new BackendUnderTest(t, server.port, options) };
 }
+
+/** Byte by byte, one each `everyMs`. */
+const slowly =
+  (everyMs: number): Delivery =>
+  async (socket, reply) => {
+    for (let i = 0; i < reply.length && !socket.destroyed; i++) {
+      socket.write(reply.subarray(i, i + 1));
+      await setTimeout(everyMs);
+    }
+  };
 
 const settledAll = (answers: readonly Answer[]) => Promise.all(answers.map(answer => answer.settled()));
 
@@ -242,6 +254,21 @@ describe('a request that is overdue', () => {
     const answer = proxy.get('abc');
     assert.equal(await answer.settled(), 'timed_out');
     assert.equal(answer.text, '$3\r\na');
+  });
+
+  test('costs a server that goes on answering nothing: the others get their replies over the same connection', async t => {
+    const options = { timeoutMs: 100, autoEject: true, failureLimit: 1 };
+    // Every reply takes a while, and says something all the time: the last of them are overdue.
+    const { server, proxy } = await pair(t, right(inTurn(inOnePiece, slowly(3))), options);
+    const answers = Array.from({ length: 8 }, (_, i) => proxy.get(`key${i}`));
+    const outcomes = await settledAll(answers);
+    assert.equal(outcomes[0], bulk('key0'));
+    assert.equal(outcomes[7], 'timed_out');
+    assert.deepEqual(proxy.moves, []);
+    await waitFor(() => proxy.backend.snapshot().outQueue === 0, { what: 'the late replies' });
+    assert.equal(await proxy.get('z').settled(), bulk('z'));
+    assert.equal(server.connections.length, 1);
+    assert.equal(proxy.stats.serverTimedout, outcomes.filter(outcome => outcome === 'timed_out').length);
   });
 
   test('is one also while the handshake hangs', async t => {

@@ -91,3 +91,25 @@ test('redis reply: random nested replies, in random pieces', () => {
     }
   }
 });
+
+test('redis reply: errors by which a server says that it is out of service are known, at any split', () => {
+  const scanner = new RedisReplyScanner();
+  const isOutOfService = (wire: Buffer, i: number) => {
+    scanner.begin(0);
+    assert.equal(scanAll(scanner, [wire.subarray(0, i), wire.subarray(i)]), wire.length);
+    return scanner.isOutOfService;
+  };
+  for (const [text, expected] of [
+    ["-READONLY You can't write against a read only replica.", true],
+    ["-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", true],
+    ['-LOADING Redis is loading the dataset in memory', true],
+    ['-LOADING', true],
+    ['-READONLYISH no', false],
+    ['-ERR READONLY', false],
+    ['+READONLY You can', false],
+    ['*1\r\n-READONLY in a part', false],
+  ] as const) {
+    const wire = Buffer.from(`${text}\r\n`);
+    for (let i = 0; i < wire.length; i++) assert.equal(isOutOfService(wire, i), expected, `${text} at ${i}`);
+  }
+});
