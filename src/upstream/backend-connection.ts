@@ -1,4 +1,3 @@
-import type { BackendStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { Block } from '../memory/block.ts';
