@@ -27,7 +27,7 @@ export interface PoolUnderTest<Server> {
 
 /** Starts `options.servers` redis-servers and a Ringmaster in front of them; all of it ends with the test. */
 export async function startRedisPool(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   options: PoolOptions & { readonly redis?: RedisOptions } = {},
 ): Promise<PoolUnderTest<RedisServer>> {
   const servers = await Promise.all(Array.from({ length: options.servers ?? 1 }, () => startRedis(options.redis)));
@@ -37,7 +37,7 @@ export async function startRedisPool(
 
 /** Starts `options.servers` memcacheds and a Ringmaster in front of them; all of it ends with the test. */
 export async function startMemcachedPool(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   options: PoolOptions & { readonly memcached?: MemcachedOptions } = {},
 ): Promise<PoolUnderTest<MemcachedServer>> {
   const count = options.servers ?? 1;
@@ -47,7 +47,7 @@ export async function startMemcachedPool(
 }
 
 async function startPool<Server extends { readonly port: number }>(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   protocol: 'redis' | 'memcached',
   servers: readonly Server[],
   options: PoolOptions,
