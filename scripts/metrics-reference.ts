@@ -40,7 +40,8 @@ async function scrape(): Promise<Map<string, ParsedMetric>> {
   totals.update(0, workerSnapshot(1, []));
   const workers = () => ({ running: 1, wanted: 1, backingOff: 0, restarts: 0 });
   const health = () => [{ pool: 'pool', server: 'server', isDown: false, probes: 1, failures: 0, downs: 0 }];
-  return parsePrometheusText(await new Metrics({ totals, version: '0', workers, health }).render());
+  const logLines = () => ({ dropped: 0, heldBack: 0 });
+  return parsePrometheusText(await new Metrics({ totals, version: '0', workers, health, logLines }).render());
 }
 
 function table(metrics: readonly ParsedMetric[]): string {

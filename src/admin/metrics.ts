@@ -32,6 +32,8 @@ export interface MetricsOptions {
   readonly workers: () => WorkerCounts;
   /** Asked at every scrape: servers with health checks. */
   readonly health: () => readonly HealthFigures[];
+  /** Asked at every scrape: lines of the master's own log that were not written. */
+  readonly logLines: () => { readonly dropped: number; readonly heldBack: number };
 }
 
 /** One line of output. */
@@ -116,6 +118,18 @@ const WORKER_METRICS: readonly {
     value: worker => Number(worker.process.hasPolledSockets),
   },
   {
+    name: 'ringmaster_worker_log_lines_dropped_total',
+    kind: 'counter',
+    help: 'lines of its log that nobody took: a pipe that is not read, a full disk',
+    value: worker => worker.process.logLinesDropped,
+  },
+  {
+    name: 'ringmaster_worker_log_lines_held_back_total',
+    kind: 'counter',
+    help: 'lines of its log that only repeated others; the log has their number',
+    value: worker => worker.process.logLinesHeldBack,
+  },
+  {
     name: 'ringmaster_worker_event_loop_utilization_ratio',
     kind: 'gauge',
     help: 'share of time the event loop of the worker was busy since the worker started, 0 to 1',
@@ -196,7 +210,7 @@ export class Metrics {
   }
 
   private processDefinitions(): MetricDefinition[] {
-    const { version, workers } = this.options;
+    const { version, workers, logLines } = this.options;
     return [
       {
         name: 'ringmaster_build_info',
@@ -225,6 +239,20 @@ export class Metrics {
         help: 'workers started in place of one that died',
         labels: [],
         samples: () => [{ labels: {}, value: workers().restarts }],
+      },
+      {
+        name: 'ringmaster_log_lines_dropped_total',
+        kind: 'counter',
+        help: 'lines of the log of the master that nobody took',
+        labels: [],
+        samples: () => [{ labels: {}, value: logLines().dropped }],
+      },
+      {
+        name: 'ringmaster_log_lines_held_back_total',
+        kind: 'counter',
+        help: 'lines of the log of the master that only repeated others',
+        labels: [],
+        samples: () => [{ labels: {}, value: logLines().heldBack }],
       },
       ...WORKER_METRICS.map(({ value, ...metric }) => ({
         ...metric,

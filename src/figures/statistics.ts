@@ -92,6 +92,9 @@ export interface ProcessSnapshot {
   readonly hasQuickAck: boolean;
   /** Its sockets run on system calls (see socket/polled-socket.ts). */
   readonly hasPolledSockets: boolean;
+  /** Lines of its log that nobody took, and that only repeated others (see system/logger.ts). */
+  readonly logLinesDropped: number;
+  readonly logLinesHeldBack: number;
   readonly cpuUserUs: number;
   readonly cpuSystemUs: number;
   /** Share of time the event loop was busy since the worker started, 0–1. */

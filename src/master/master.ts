@@ -24,12 +24,7 @@ import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
  * burst does not overflow, and no helper threads (docs/decisions/v8-flags.md). Garbage is collected by hand where memory
  * is short (memory/memory-ceiling.ts). node:ffi is experimental, and says so.
  */
-const WORKER_FLAGS = [
-  '--max-semi-space-size=64',
-  '--single-threaded',
-  '--expose-gc',
-  '--disable-warning=ExperimentalWarning',
-];
+const WORKER_FLAGS = ['--max-semi-space-size=64', '--single-threaded', '--expose-gc', '--no-warnings'];
 const COMPILE_CACHE = new URL('../../node_modules/.cache/ringmaster', import.meta.url);
 /** A reload or a restart is told to have failed when a worker does not serve after so long. */
 const SERVING_WITHIN_MS = 10_000;
@@ -111,6 +106,7 @@ export class Master implements WorkerSlotHost {
       workers: () => this.slots.map(slot => slot.state()),
       restarts: () => this.allSlots().reduce((sum, slot) => sum + slot.restarts, this.restartsInRemovedSlots),
       health: () => this.health.figures(),
+      unwrittenLogLines: () => this.logFile.unwritten(),
       config: () => this.config,
       control: {
         reload: () => this.reload('admin'),

@@ -6,6 +6,7 @@ import { Totals } from '../admin/totals.ts';
 import type { Config, HostPort } from '../config/config.ts';
 import { redactConfig } from '../config/redact.ts';
 import type { Log } from '../system/log.ts';
+import type { UnwrittenLines } from '../system/logger.ts';
 import { VERSION } from '../system/version.ts';
 import { type Control, controlAnswers } from './control.ts';
 import type { SlotState } from './worker-slot.ts';
@@ -27,6 +28,8 @@ export interface MonitoringSource {
   restarts(): number;
   /** Of the servers that are asked if they are well. */
   health(): readonly HealthFigures[];
+  /** Of the master's own log. */
+  unwrittenLogLines(): UnwrittenLines;
   config(): Config;
   readonly control: Control;
 }
@@ -55,6 +58,7 @@ export class Monitoring {
       totals: this.totals,
       version: VERSION,
       health: () => source.health(),
+      logLines: () => source.unwrittenLogLines(),
       workers: () => {
         const workers = source.workers();
         const count = (state: SlotState['state']) => workers.filter(worker => worker.state === state).length;

@@ -1,8 +1,15 @@
 import { type Logger, pino } from 'pino';
 import type { LogConfig, LogLevel } from './log.ts';
+import { LogWriter } from './log-writer.ts';
+import { RepeatLimit } from './repeat-limit.ts';
 
-/** What is kept for a log that can't be written (a full disk) before lines are dropped. */
-const MAX_UNWRITTEN_BYTES = 1 << 20;
+/** Lines of a process that were not written. */
+export interface UnwrittenLines {
+  /** Nobody took them: a pipe that is not read, a full disk. */
+  readonly dropped: number;
+  /** They said what others had said just before. */
+  readonly heldBack: number;
+}
 
 /** A process's log and what an operator does to it while it runs. */
 export interface ReopenableLog {
@@ -13,38 +20,50 @@ export interface ReopenableLog {
    * can't be opened; then the log goes on as before.
    */
   open(file: string | null): void;
+  unwritten(): UnwrittenLines;
 }
 
+// pino's numbers. Who asks for debug lines wants them all, and a fatal one is the last.
+const LIMITED_FROM = 30;
+const LIMITED_BELOW = 60;
+const WARN = 40;
+
 /**
- * One JSON line per event, to standard error or a file. Written synchronously: an event that is worth a line must not
- * be lost when the process dies of it. Throws an Error with the file's name when it can't be opened.
+ * One JSON line per event, to standard error or a file. Nobody waits for it to be written: see LogWriter; what waits when
+ * the process ends is written then, within a bound. Throws an Error with the file's name when it can't be opened.
  */
 export function createLog(config: LogConfig, role: string): ReopenableLog {
-  let destination = openDestination(config.file);
-  const stream = { write: (line: string) => void destination.write(line) };
-  const log = pino({ level: config.level, base: { pid: process.pid, role } }, stream);
+  const writer = new LogWriter(config.file, lines => {
+    log.warn({ lines }, 'log lines were dropped: nobody took them');
+  });
+  const limit = new RepeatLimit((level, fields, message) => {
+    if (level <= WARN) log[level < WARN ? 'info' : 'warn'](fields, message);
+    else log.error(fields, message);
+  });
+  const log = pino(
+    {
+      level: config.level,
+      base: { pid: process.pid, role },
+      hooks: {
+        logMethod(args, method, level) {
+          const [fields, message] = args as unknown as [Record<string, unknown>, string];
+          const isLimited = level >= LIMITED_FROM && level < LIMITED_BELOW && !('more' in fields);
+          if (!isLimited || limit.allows(level, fields, message)) method.apply(this, args);
+        },
+      },
+    },
+    { write: line => writer.write(line) },
+  );
+  process.on('exit', () => {
+    limit.endWindow();
+    writer.end();
+  });
   return {
     log,
     setLevel: level => {
       log.level = level;
     },
-    open: file => {
-      const before = destination;
-      destination = openDestination(file);
-      before.end();
-    },
+    open: file => writer.open(file),
+    unwritten: () => ({ dropped: writer.droppedLines, heldBack: limit.heldBack }),
   };
-}
-
-function openDestination(file: string | null) {
-  const destination = pino.destination({
-    dest: file ?? 2,
-    sync: true,
-    append: true,
-    mkdir: false,
-    maxLength: MAX_UNWRITTEN_BYTES,
-  });
-  // A disk that is full costs lines, not the service.
-  destination.on('error', () => {});
-  return destination;
 }

@@ -20,6 +20,9 @@ export const native: Native | null = load();
 
 function load(): Native | null {
   if (process.platform !== 'linux') return null;
+  // That node:ffi is experimental is ours to know; an operator who reads it in the log can do nothing about it.
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
   try {
     const ffi = process.getBuiltinModule('node:ffi');
     const { lib: library } = ffi.dlopen(null, {});
@@ -28,6 +31,8 @@ function load(): Native | null {
     return { ffi, library };
   } catch {
     return null;
+  } finally {
+    process.emitWarning = emitWarning;
   }
 }
 

@@ -26,6 +26,8 @@ export function runWorker(worker: Worker): void {
     process.on(signal, () => {});
   }
   process.on('uncaughtException', error => role.crashed(error));
+  // Node itself would write them to standard error, and wait for who reads it.
+  process.on('warning', warning => role.warned(warning));
 }
 
 class WorkerRole {
@@ -94,12 +96,15 @@ class WorkerRole {
 
   /** The process can't be trusted any more: it says where, answers what it can and makes room for another. */
   crashed(error: Error): void {
-    if (this.log === null || this.isDraining) {
-      process.stderr.write(`ringmaster: worker ${process.pid}: ${error.stack}\n`);
-      process.exit(1);
-    }
+    const isEarly = this.log === null;
+    this.log ??= createLog({ level: 'info', file: null }, 'worker');
     this.log.log.fatal({ err: error }, 'uncaught error in a worker');
+    if (isEarly || this.isDraining) process.exit(1);
     this.leave(`an uncaught error: ${error.message}`);
+  }
+
+  warned(warning: Error): void {
+    if (warning.name !== 'ExperimentalWarning') this.log?.log.warn({ err: warning }, 'warning of the runtime');
   }
 
   /** Makes room for another worker, then drains. */
@@ -176,11 +181,14 @@ class WorkerRole {
 
   private report(id: number | null): void {
     const held = this.dataPath?.held() ?? { heldBytes: 0, heldLimitBytes: 0 };
+    const unwritten = this.log?.unwritten() ?? { dropped: 0, heldBack: 0 };
     const process = {
       ...processFigures(),
       ...held,
       hasQuickAck: this.systemCalls !== null,
       hasPolledSockets: arePolled,
+      logLinesDropped: unwritten.dropped,
+      logLinesHeldBack: unwritten.heldBack,
     };
     send({ type: 'report', id, snapshot: { pools: this.dataPath?.snapshot() ?? [], process } });
   }
@@ -201,7 +209,16 @@ function send(message: ToMaster): void {
   if (process.connected) process.send?.(message, undefined, {}, () => {});
 }
 
-function processFigures(): Omit<ProcessSnapshot, 'heldBytes' | 'heldLimitBytes' | 'hasQuickAck' | 'hasPolledSockets'> {
+type SystemFigures =
+  | 'pid'
+  | 'uptimeMs'
+  | 'residentBytes'
+  | 'heapUsedBytes'
+  | 'externalBytes'
+  | 'cpuUserUs'
+  | 'cpuSystemUs';
+
+function processFigures(): Pick<ProcessSnapshot, SystemFigures | 'eventLoopUtilization'> {
   const heap = heapMemory();
   const cpu = process.cpuUsage();
   return {

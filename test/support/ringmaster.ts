@@ -16,6 +16,8 @@ export interface RingmasterOptions {
   readonly entry?: string;
   /** `ulimit -n` of all its processes. */
   readonly openFiles?: number;
+  /** A FIFO that gets its standard error. */
+  readonly stderrFifo?: string;
   /** How long it may take until every listener accepts. */
   readonly startTimeoutMs?: number;
 }
@@ -62,8 +64,11 @@ export async function startRingmaster(options: RingmasterOptions): Promise<Ringm
   if (options.workers !== undefined) args.push('-w', String(options.workers));
   args.push(...(options.args ?? []));
 
-  const { openFiles } = options;
-  const command = openFiles === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`];
+  const { openFiles, stderrFifo } = options;
+  const limit = openFiles === undefined ? '' : `ulimit -n ${openFiles} && `;
+  // Read-write: to open it for writing alone would wait for a reader.
+  const redirect = stderrFifo === undefined ? '' : ` 2<>'${stderrFifo}'`;
+  const command = limit + redirect === '' ? [] : ['/bin/sh', '-c', `${limit}exec "$0" "$@"${redirect}`];
   const [program, ...rest] = [...command, process.execPath, ...args] as [string, ...string[]];
   const child = new Child(program, rest, { env: childEnvironment(options.env) });
   try {

@@ -13,6 +13,8 @@ export function workerSnapshot(pid: number, pools: readonly PoolSnapshot[], upti
       heldBytes: pid,
       heldLimitBytes: 0,
       hasQuickAck: true,
+      logLinesDropped: 0,
+      logLinesHeldBack: 0,
       hasPolledSockets: true,
       cpuUserUs: pid * 1_000_000,
       cpuSystemUs: pid * 500_000,

@@ -17,10 +17,17 @@ import { poolSnapshot, workerSnapshot } from '../../support/worker-figures.ts';
 
 const POOLS = [{ name: 'sessions', servers: [{ name: 'a' }, { name: 'b' }] }];
 const HEALTH = [{ pool: 'sessions', server: 'a', isDown: true, probes: 7, failures: 3, downs: 2 }];
+const LOG_LINES = { dropped: 5, heldBack: 6 };
 const WORKERS = { running: 1, wanted: 2, backingOff: 1, restarts: 3 };
 
 function metricsOf(totals: Totals): Metrics {
-  return new Metrics({ totals, version: '1.2.3', workers: () => WORKERS, health: () => HEALTH });
+  return new Metrics({
+    totals,
+    version: '1.2.3',
+    workers: () => WORKERS,
+    health: () => HEALTH,
+    logLines: () => LOG_LINES,
+  });
 }
 
 async function scrape(totals: Totals): Promise<Map<string, ParsedMetric>> {
