@@ -65,6 +65,9 @@ export class BackendStats {
   isMarkedDown = 0;
   reconnects = 0;
   memorySheds = 0;
+  privateInUse = 0;
+  privateWaiting = 0;
+  privateRefused = 0;
   readonly failures: FailureCounts = newFailureCounts();
 }
 
@@ -342,5 +345,26 @@ export const BACKEND_FIELDS: readonly StatField<BackendStats>[] = [
     statsName: null,
     metric: 'ringmaster_server_memory_sheds_total',
     help: 'connections cut off because the server did not take its requests while their worker was over max_memory',
+  },
+  {
+    field: 'privateInUse',
+    kind: 'gauge',
+    statsName: null,
+    metric: 'ringmaster_server_private_connections',
+    help: 'connections that one client has to itself: transactions, blocking commands',
+  },
+  {
+    field: 'privateWaiting',
+    kind: 'gauge',
+    statsName: null,
+    metric: 'ringmaster_server_private_waiting',
+    help: 'clients that wait for a private connection (private_connections)',
+  },
+  {
+    field: 'privateRefused',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_server_private_refused_total',
+    help: 'clients that were refused a private connection: all were taken for too long, or the server is down',
   },
 ];

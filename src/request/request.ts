@@ -48,6 +48,8 @@ export class Request {
   originBytes = 0;
   /** When it was handed to the backend connection, on the worker's clock. */
   startedAtMs = 0;
+  /** By so much longer than others it may take: a command that blocks for a while; -1: as long as it likes. */
+  extraMs = 0;
   isSettled = false;
   /** Part of the reply went out to the client already, so a failure can no longer be told in words. */
   isStreaming = false;

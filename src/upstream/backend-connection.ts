@@ -73,6 +73,11 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     return this.state === READY;
   }
 
+  /** Why requests fail at once; null: they don't. */
+  get whyDown(): FailureReason | null {
+    return this.state === DOWN ? this.downReason : null;
+  }
+
   /** Requests that wait for the connection. */
   get queuedRequests(): number {
     return this.state === READY ? 0 : this.stream.length;

@@ -10,6 +10,8 @@ export interface BackendOptions {
   readonly password: string | null;
   readonly db: number;
   readonly connections: number;
+  /** Private connections at once, beside `connections`. */
+  readonly privateConnections: number;
   /** From the moment a request is written to the end of its reply; 0: none. */
   readonly timeoutMs: number;
   /** How long a request may wait for the connection; 0: as long as `timeoutMs`. */

@@ -9,6 +9,8 @@ import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
 import { BackendConnection, type ConnectionOwner } from './backend-connection.ts';
 import type { BackendAddress, BackendOptions } from './backend-options.ts';
+import type { PrivateConnection } from './private-connection.ts';
+import { PrivateConnections, type PrivateConnectionWaiter } from './private-connections.ts';
 
 /** What a backend needs of its worker. */
 export interface BackendHost {
@@ -41,6 +43,7 @@ export class Backend implements ConnectionOwner {
   private readonly host: BackendHost;
   /** By `Session.variant`. Each opens with the first request of a client that it serves. */
   private readonly connections: readonly BackendConnection[][];
+  private readonly privates: PrivateConnections;
   private failuresInARow = 0;
   private readonly penalty = new FlapPenalty();
   private retryTimer: NodeJS.Timeout | null = null;
@@ -59,6 +62,7 @@ export class Backend implements ConnectionOwner {
     this.turn = host.turn;
     this.log = host.log;
     this.connections = Array.from({ length: options.protocol.variants }, () => []);
+    this.privates = new PrivateConnections(this, () => this.closeIfRetired());
     this.setConnections(options.connections);
   }
 
@@ -108,14 +112,21 @@ export class Backend implements ConnectionOwner {
     this.stats.isEjected = 0;
     this.stats.isMarkedDown = 0;
     this.setConnections(0);
-    if (this.retiring.size > 0) this.retireTimer = setTimeout(() => this.close(), withinMs);
+    this.privates.retire();
+    if (this.retiring.size > 0 || this.privates.countInUse > 0)
+      this.retireTimer = setTimeout(() => this.close(), withinMs);
     else this.close();
   }
 
   /** A connection that was to retire is closed. */
   connectionRetired(connection: BackendConnection): void {
     this.retiring.delete(connection);
-    if (this.retiring.size === 0 && this.connections.every(set => set.length === 0)) this.close();
+    this.closeIfRetired();
+  }
+
+  private closeIfRetired(): void {
+    if (this.retiring.size > 0 || this.privates.countInUse > 0) return;
+    if (this.connections.every(set => set.length === 0)) this.close();
   }
 
   /**
@@ -129,6 +140,23 @@ export class Backend implements ConnectionOwner {
     ) as BackendConnection;
   }
 
+  /** Gives `waiter` a connection of its own, now or later, or refuses it: at once while the server is down. */
+  acquirePrivate(waiter: PrivateConnectionWaiter): void {
+    const whyDown = this.connections[waiter.variant]?.[0]?.whyDown ?? null;
+    if (whyDown === null) this.privates.acquire(waiter);
+    else waiter.onRefused(whyDown);
+  }
+
+  /** `waiter` has left before it was given one. */
+  cancelPrivate(waiter: PrivateConnectionWaiter): void {
+    this.privates.cancel(waiter);
+  }
+
+  /** Takes back a private connection; `isClean`: the server keeps nothing for its user any more. */
+  releasePrivate(connection: PrivateConnection, isClean: boolean): void {
+    this.privates.release(connection, isClean);
+  }
+
   /** Opens the connections that most clients need, ahead of the first request. */
   preconnect(): void {
     for (const connection of this.connections[0] as BackendConnection[]) connection.preconnect();
@@ -137,6 +165,7 @@ export class Backend implements ConnectionOwner {
   checkDeadlines(nowMs: number): void {
     for (const set of this.connections) for (const connection of set) connection.checkDeadline(nowMs);
     for (const connection of this.retiring) connection.checkDeadline(nowMs);
+    this.privates.checkDeadlines(nowMs);
   }
 
   close(): void {
@@ -146,6 +175,7 @@ export class Backend implements ConnectionOwner {
     for (const connection of this.connections.flat()) connection.close();
     for (const connection of this.retiring) connection.close();
     this.retiring.clear();
+    this.privates.close();
     const { onRetired } = this;
     this.onRetired = () => {};
     onRetired();
@@ -154,11 +184,13 @@ export class Backend implements ConnectionOwner {
   readonly eachHolder: HolderWalk = visit => {
     for (const connections of this.connections) for (const connection of connections) visit(connection);
     for (const connection of this.retiring) visit(connection);
+    this.privates.eachHolder(visit);
   };
 
   /** Brings the gauges of `stats` up to date and returns it. */
   snapshot(): BackendStats {
     const { stats } = this;
+    this.privates.measure();
     stats.inQueue = 0;
     stats.inQueueBytes = 0;
     stats.outQueue = 0;
@@ -199,6 +231,7 @@ export class Backend implements ConnectionOwner {
     this.log.warn({ server: this.name, reason, failures: this.failuresInARow, probeInMs: pauseMs }, 'server ejected');
     this.host.onEjection();
     for (const connection of this.connections.flat()) connection.suspend(reason);
+    this.privates.cutAll(reason);
     this.probeAfter(pauseMs);
   }
 

@@ -131,7 +131,7 @@ export class ReplyStream {
     let failed = 0;
     while (this.era === era && this.overdue < this.inflight.length) {
       const request = this.inflight.at(this.overdue);
-      if (nowMs - request.startedAtMs < timeoutMs) break;
+      if (request.extraMs < 0 || nowMs - request.startedAtMs - request.extraMs < timeoutMs) break;
       this.overdue++;
       failed++;
       this.owner.fail(request, 'timed_out');
@@ -140,10 +140,11 @@ export class ReplyStream {
     return failed;
   }
 
-  /** For so long nothing at all has come, though a reply was awaited. */
+  /** For so long nothing at all has come, though a reply was due. */
   silentMs(nowMs: number): number {
     const head = this.inflight.peek();
-    return head === undefined ? 0 : nowMs - Math.max(this.heardAtMs, head.startedAtMs);
+    if (head === undefined || head.extraMs < 0) return 0;
+    return nowMs - Math.max(this.heardAtMs, head.startedAtMs + head.extraMs);
   }
 
   /** No reply will come any more: fails all that is awaited. */

@@ -27,6 +27,8 @@ const PROTOCOLS: Readonly<Record<PoolConfig['protocol'], Protocol>> = {
 /** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
 const TICK_MIN_MS = 5;
 const TICK_MAX_MS = 100;
+/** Connections to each server that clients of a worker may have to themselves at once. */
+const PRIVATE_CONNECTIONS = 256;
 /** Let in however few open files there are. */
 const CLIENTS_MIN = 16;
 /** Memory that nobody has needed for so long goes back to the system. */
@@ -233,6 +235,7 @@ function poolOptions(config: PoolConfig): PoolOptions {
       password: config.redisAuth,
       db: config.redisDb,
       connections: config.serverConnections,
+      privateConnections: PRIVATE_CONNECTIONS,
       timeoutMs: config.timeoutMs,
       queueTimeoutMs: config.queueTimeoutMs,
       connectTimeoutMs: config.connectTimeoutMs,

@@ -65,6 +65,7 @@ export class BackendUnderTest implements BackendHost {
         password: null,
         db: 0,
         connections: 1,
+        privateConnections: 256,
         timeoutMs: 0,
         queueTimeoutMs: 0,
         connectTimeoutMs: 5000,
