@@ -32,6 +32,7 @@ export const MEMCACHED_TOKENS = tokens(
   'version\r\n',
   'quit\r\n',
   'mg a v\r\n',
+  'GET / HTTP/1.1\r\n',
   'x'.repeat(250),
   ' '.repeat(99),
 );
@@ -95,7 +96,7 @@ function request(random: SeededRandom): string {
     case 10:
       return `stats${random.pick(['', ' items', ' slabs', ' settings', ' reset', ' bogus', ' detail on'])}${end}`;
     case 11:
-      return `${random.pick(['version', 'bogus', 'mg a v', 'me a', 'shutdown', 'quit', ''])}${end}`;
+      return `${random.pick(['version', 'bogus', 'mg a v', 'me a', 'shutdown', 'quit', '', 'PUT / HTTP/1.1', 'a HTTP/'])}${end}`;
     case 12:
       return random.chance(0.02) ? longLine(random) : `get ${key}${end}`;
     default:

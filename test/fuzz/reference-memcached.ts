@@ -20,6 +20,8 @@ const INCOMPLETE: ReferenceRequest = { kind: 'incomplete' };
 const ERROR: ReferenceRequest = { kind: 'error' };
 const LONGEST_LINE = 2049;
 const LONGEST_GET_LINE = 4 * 1024 * 1024;
+const COMMANDS =
+  /^(?:gets?|gats?|set|add|replace|append|prepend|cas|incr|decr|touch|delete|flush_all|verbosity|stats|version|quit|shutdown)$/;
 const STORAGE: ReadonlySet<string> = new Set(['set', 'add', 'replace', 'append', 'prepend', 'cas']);
 
 /** Reads the request that begins at `from`. What the client speaks is told by the first byte of `text`. */
@@ -37,6 +39,7 @@ export function readRequest(text: string, from: number, maxRequestBytes: number)
     .replace(/\r?\n$/, '')
     .split(' ')
     .filter(word => word !== '');
+  if (!COMMANDS.test(words[0] ?? '') && words.at(-1)?.startsWith('HTTP/')) return ERROR;
   const end = from + line.length;
   const length = dataLength(words, line);
   if (length === null) return { kind: 'request', words, data: null, end };

@@ -296,6 +296,22 @@ for (const conversation of CONVERSATIONS) {
   });
 }
 
+for (const line of [
+  'GET / HTTP/1.1',
+  'POST / HTTP/1.0',
+  'PUT /x HTTP/1.1 ',
+  'DELETE / HTTP/1.1',
+  'HEAD / HTTP/1.1',
+  'HTTP/',
+]) {
+  test(`an HTTP request is answered by neither: ${line}`, async () => {
+    const sent = `version\r\n${line}\r\nHost: a\r\n\r\nset k 0 0 1\r\nx\r\n${LAST}`;
+    const want = await askDirectly(sent);
+    assert.equal(await askThroughParser(sent), want);
+    assert.ok(want === 'VERSION 1.6.18\r\n' || want === '', want);
+  });
+}
+
 const ERROR = 'ERROR\r\n';
 const STORED = 'STORED\r\n';
 const BAD_FORMAT = 'CLIENT_ERROR bad command line format\r\n';

@@ -25,6 +25,12 @@ export const REPLY_STATS = 3;
 /** Longest line of a reply; the longest real ones are STAT lines with addresses or file names. */
 const MAX_REPLY_LINE_BYTES = 4096;
 
+/**
+ * Longest reply of STAT lines: all of it is kept until the other servers' are there. Those of memcached have 30 KB, and
+ * what `stats cachedump` lists has 2 MB at most.
+ */
+export const MAX_STATS_REPLY_BYTES = 4 * 1024 * 1024;
+
 const LF = 10;
 const CR = 13;
 
@@ -48,7 +54,8 @@ export class MemcachedReplyScanner implements ReplyScanner {
   private kind: number = REPLY_LINE;
   private state = IN_LINE;
   private dataLeft = 0;
-  private hasLines = false;
+  /** Of lines that more follow. */
+  private linesBytes = 0;
   private partial: Buffer | null = null;
   private partialBytes = 0;
 
@@ -60,7 +67,7 @@ export class MemcachedReplyScanner implements ReplyScanner {
     this.kind = replyKind;
     this.state = IN_LINE;
     this.isError = false;
-    this.hasLines = false;
+    this.linesBytes = 0;
     this.partialBytes = 0;
   }
 
@@ -165,10 +172,10 @@ export class MemcachedReplyScanner implements ReplyScanner {
       case REPLY_STATS:
         if (line === LINE_END) return DONE;
         if (line === LINE_STAT) {
-          this.hasLines = true;
-          return GOES_ON;
+          this.linesBytes += end - start;
+          return this.linesBytes > MAX_STATS_REPLY_BYTES ? MALFORMED : GOES_ON;
         }
-        return line === LINE_WORD && !this.hasLines ? DONE : MALFORMED;
+        return line === LINE_WORD && this.linesBytes === 0 ? DONE : MALFORMED;
       default:
         return line === LINE_WORD || line === LINE_STORED ? DONE : MALFORMED;
     }

@@ -19,6 +19,7 @@ const FIRST_ARGS = 32;
 export const LINE_TOO_LONG = -3;
 
 const NOREPLY = Buffer.from('noreply', 'latin1');
+const HTTP = Buffer.from('HTTP/', 'latin1');
 
 /**
  * A request line cut into words, in one pass and without allocating: only spaces part words, `\n` ends the line and
@@ -147,6 +148,20 @@ export class RequestLine {
     this.argEnds = ends;
     return true;
   }
+}
+
+/**
+ * Whether the last word of the line `buf[start, end)`, newline included, begins with `HTTP/`: the first line of an HTTP
+ * request. What follows it is a browser's, told by some web page what to send, and never commands.
+ */
+export function endsInHttp(buf: Buffer, start: number, end: number): boolean {
+  let wordEnd = end - 1;
+  if (wordEnd > start && buf[wordEnd - 1] === CR) wordEnd--;
+  while (wordEnd > start && buf[wordEnd - 1] === SPACE) wordEnd--;
+  let at = wordEnd;
+  while (at > start && buf[at - 1] !== SPACE) at--;
+  for (let i = 0; i < HTTP.length; i++) if (at + i >= wordEnd || buf[at + i] !== HTTP[i]) return false;
+  return true;
 }
 
 /** How long the line of `get` and `gets` may be where requests may have `maxRequestBytes`. */

@@ -43,7 +43,7 @@ import {
   SHUTDOWN_DISABLED,
 } from './replies.ts';
 import { REPLY_LINE, REPLY_STATS, REPLY_STORED, REPLY_VALUES } from './reply-scanner.ts';
-import { beginsLongLine, getLineLimit, MAX_KEY_BYTES, RequestLine } from './request-line.ts';
+import { beginsLongLine, endsInHttp, getLineLimit, MAX_KEY_BYTES, RequestLine } from './request-line.ts';
 import { type MemcachedSession, WIRE_BINARY, WIRE_TEXT, WIRE_UNDECIDED } from './session.ts';
 import { statsCoalescerFor } from './stats-command.ts';
 import { isExptime, storageDataBytes } from './storage-header.ts';
@@ -107,7 +107,7 @@ export class MemcachedRequestParser implements RequestParser {
     const command = line.command;
     if (command === null) {
       this.command = 'unknown';
-      return this.answer(ERROR, next);
+      return endsInHttp(buf, start, next) ? this.refuse(NO_REPLY, end) : this.answer(ERROR, next);
     }
     this.command = command.name;
     const { argCount } = line;

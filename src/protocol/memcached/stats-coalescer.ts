@@ -3,21 +3,24 @@ import type { Coalescer } from '../protocol.ts';
 import { firstError } from './first-line-coalescer.ts';
 import { END } from './replies.ts';
 
-// stats is for people and their monitoring, a few times a minute: strings and maps are fine here.
+// stats is for people and their monitoring, a few times a minute: strings and maps are fine here. But what a server says
+// is not to be trusted in its length: the scanner bounds one reply, and this what is merged.
 
-/** How the values of one statistic of several servers become one. */
-type Merge = (values: readonly string[]) => string;
+/** How two servers' values of one statistic become one. */
+type Merge = (a: string, b: string) => string;
 
-const first: Merge = values => values[0]!;
-const least: Merge = values => values.reduce((a, b) => (Number(b) < Number(a) ? b : a));
-const greatest: Merge = values => values.reduce((a, b) => (Number(b) > Number(a) ? b : a));
+const first: Merge = a => a;
+const least: Merge = (a, b) => (Number(b) < Number(a) ? b : a);
+const greatest: Merge = (a, b) => (Number(b) > Number(a) ? b : a);
+
+const INTEGER = /^-?\d{1,40}$/;
+const DECIMAL = /^-?\d{1,40}(\.\d{1,20})?$/;
 
 /** Whole numbers exactly, of any size; fractions with the digits the first one has; anything else: the first. */
-const sum: Merge = values => {
-  if (values.every(value => /^-?\d+$/.test(value))) return String(values.reduce((total, v) => total + BigInt(v), 0n));
-  if (!values.every(value => /^-?\d+(\.\d+)?$/.test(value))) return first(values);
-  const digits = values[0]!.split('.')[1]?.length ?? 0;
-  return values.reduce((total, value) => total + Number(value), 0).toFixed(digits);
+const sum: Merge = (a, b) => {
+  if (INTEGER.test(a) && INTEGER.test(b)) return String(BigInt(a) + BigInt(b));
+  if (!DECIMAL.test(a) || !DECIMAL.test(b)) return a;
+  return (Number(a) + Number(b)).toFixed(a.split('.')[1]?.length ?? 0);
 };
 
 /** What is not a count and so is not added up. The name of a statistic of a slab class is the part after its number. */
@@ -45,6 +48,15 @@ const MERGE_BY_NAME: ReadonlyMap<string, Merge> = new Map([
   ['active_slabs', greatest],
 ]);
 
+/** All replies together: as much as 200 servers say of all their slab classes. Text costs several times its bytes. */
+const MAX_MERGED_BYTES = 16 * 1024 * 1024;
+/** Statistics of different names: memcached has about 1,000 at most, of its slab classes. */
+const MAX_MERGED_NAMES = 16 * 1024;
+const TOO_MANY = Buffer.from('SERVER_ERROR the statistics of all servers are too many to be merged\r\n', 'latin1');
+
+const LF = 10;
+const STAT_PREFIX = Buffer.from('STAT ', 'latin1');
+
 class StatsCoalescer implements Coalescer {
   private readonly mergeOf: (name: string) => Merge;
 
@@ -58,30 +70,37 @@ class StatsCoalescer implements Coalescer {
       out.appendOwned(error);
       return;
     }
-    const values = new Map<string, string[]>();
-    for (const part of parts) {
-      for (const line of statLines(part)) {
+    const values = new Map<string, string>();
+    if (totalBytes(parts) > MAX_MERGED_BYTES || !parts.every(part => this.add(part, values))) {
+      out.appendOwned(TOO_MANY);
+      return;
+    }
+    let text = '';
+    for (const [name, value] of values) text += `STAT ${name} ${value}\r\n`;
+    out.appendOwned(Buffer.from(`${text}END\r\n`, 'latin1'));
+  }
+
+  /** Adds the statistics of one server; false when they are too many. */
+  private add(part: Buffer, values: Map<string, string>): boolean {
+    for (let at = 0; at < part.length; ) {
+      const lineEnd = part.indexOf(LF, at);
+      if (part.compare(STAT_PREFIX, 0, STAT_PREFIX.length, at, at + STAT_PREFIX.length) === 0) {
+        const line = part.toString('latin1', at + STAT_PREFIX.length, lineEnd - 1);
         const nameEnd = line.indexOf(' ');
         const name = nameEnd < 0 ? line : line.slice(0, nameEnd);
         const value = nameEnd < 0 ? '' : line.slice(nameEnd + 1);
-        const list = values.get(name);
-        if (list === undefined) values.set(name, [value]);
-        else list.push(value);
+        const merged = values.get(name);
+        if (merged === undefined && values.size === MAX_MERGED_NAMES) return false;
+        values.set(name, merged === undefined ? value : this.mergeOf(name)(merged, value));
       }
+      at = lineEnd + 1;
     }
-    let text = '';
-    for (const [name, list] of values) text += `STAT ${name} ${this.mergeOf(name)(list)}\r\n`;
-    out.appendOwned(Buffer.from(`${text}END\r\n`, 'latin1'));
+    return true;
   }
 }
 
-/** The lines of a STATS reply without `STAT ` and CRLF. */
-function statLines(part: Buffer): string[] {
-  return part
-    .toString('latin1')
-    .split('\r\n')
-    .filter(line => line.startsWith('STAT '))
-    .map(line => line.slice('STAT '.length));
+function totalBytes(parts: readonly Buffer[]): number {
+  return parts.reduce((total, part) => total + part.length, 0);
 }
 
 /** Counts are added up; see the table for the others. */

@@ -205,3 +205,13 @@ test('statistics that end in an error are an error', () => {
     'SERVER_ERROR busy\r\n',
   );
 });
+
+test('statistics without end, or of too many names, are not merged', () => {
+  const names = Array.from({ length: 20_000 }, (_, i) => `STAT name${i} 1\r\n`).join('') + END;
+  const large = `${`STAT a ${'1'.repeat(4000)}\r\n`.repeat(1000)}${END}`;
+  for (const command of ['stats\r\n', 'stats settings\r\n']) {
+    assert.match(merge(command, [names, END]), /^SERVER_ERROR [^\r]*\r\n$/);
+    assert.match(merge(command, new Array<string>(5).fill(large)), /^SERVER_ERROR [^\r]*\r\n$/);
+    assert.doesNotMatch(merge(command, [large, END]), /SERVER_ERROR/);
+  }
+});

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memcachedProtocol } from '../../../../src/protocol/memcached/memcached.ts';
 import {
+  MAX_STATS_REPLY_BYTES,
   REPLY_LINE,
   REPLY_STATS,
   REPLY_STORED,
@@ -176,3 +177,17 @@ test('the probe takes a version for health and says what else it got', () => {
 function shorten(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 40)}… ${text.length} bytes` : text);
 }
+
+test('a reply of statistics without end is no reply', () => {
+  const line = bytes(`STAT name ${'1'.repeat(1000)}\r\n`);
+  const scanner = memcachedProtocol.createReplyScanner();
+  scanner.begin(REPLY_STATS);
+  let read = 0;
+  let end = INCOMPLETE;
+  while (end === INCOMPLETE && read < 2 * MAX_STATS_REPLY_BYTES) {
+    end = scanner.scan(line, 0, line.length);
+    read += line.length;
+  }
+  assert.equal(end, MALFORMED);
+  assert.ok(read <= MAX_STATS_REPLY_BYTES + line.length);
+});

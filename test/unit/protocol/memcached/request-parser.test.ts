@@ -16,7 +16,7 @@ import {
   ROUTE_SPLIT,
 } from '../../../../src/protocol/protocol.ts';
 import { fragmentOf } from '../../../support/fragments.ts';
-import { atEverySplit, OPTIONS, type ReadRequest, readRequests } from './request-feed.ts';
+import { atEverySplit, OPTIONS, type ReadRequest, RequestFeed, readRequests } from './request-feed.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 
@@ -126,6 +126,9 @@ const LOCAL: readonly (readonly [string, string, string, noreply?: boolean])[] =
   ['GET a\r\n', 'ERROR\r\n', 'unknown'],
   ['mg a v\r\n', 'ERROR\r\n', 'unknown'],
   ['mn\r\n', 'ERROR\r\n', 'unknown'],
+  ['GET / http/1.1\r\n', 'ERROR\r\n', 'unknown'],
+  ['GET / HTTP\r\n', 'ERROR\r\n', 'unknown'],
+  ['GET HTTP/1.1 /\r\n', 'ERROR\r\n', 'unknown'],
   ['get\r\n', 'ERROR\r\n', 'get'],
   ['get \r\n', 'ERROR\r\n', 'get'],
   ['gat\r\n', 'ERROR\r\n', 'gat'],
@@ -446,3 +449,27 @@ test('a line over the limit for requests is refused', () => {
   assert.equal(longest.length, 1024);
   assert.equal(readRequests(longest, [], options)[0]?.keys.length, 509);
 });
+
+for (const line of [
+  'GET / HTTP/1.1\r\n',
+  'POST /a?b=c HTTP/1.0\n',
+  'PUT / HTTP/2 \r\n',
+  'DELETE / HTTP/1.1\r\n',
+  'HEAD / HTTP/1.1\r\n',
+  'OPTIONS * HTTP/1.1\r\n',
+  ' gett  HTTP/\r\n',
+  'HTTP/1.1\r\n',
+  `GET ${'/a '.repeat(60)}HTTP/1.1\r\n`,
+]) {
+  test(`nothing in an HTTP request is a command: ${JSON.stringify(line.slice(0, 30))}, at any split`, () => {
+    const sent = Buffer.from(`${line}Host: a\r\n\r\nset k 0 0 1\r\nx\r\nget k\r\n`, 'latin1');
+    for (let cut = 1; cut < sent.length; cut++) {
+      const feed = new RequestFeed();
+      feed.push(sent.subarray(0, cut));
+      feed.push(sent.subarray(cut));
+      assert.equal(feed.requests.length, 1);
+      assert.ok(feed.isClosed);
+      assert.equal(feed.requests[0]?.reply, '');
+    }
+  });
+}
