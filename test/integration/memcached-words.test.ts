@@ -305,10 +305,10 @@ for (const line of [
   'HTTP/',
 ]) {
   test(`an HTTP request is answered by neither: ${line}`, async () => {
-    const sent = `version\r\n${line}\r\nHost: a\r\n\r\nset k 0 0 1\r\nx\r\n${LAST}`;
+    const sent = `${line}\r\nHost: a\r\n\r\nset k 0 0 1\r\nx\r\n${LAST}`;
     const want = await askDirectly(sent);
+    assert.equal(want, '');
     assert.equal(await askThroughParser(sent), want);
-    assert.ok(want === 'VERSION 1.6.18\r\n' || want === '', want);
   });
 }
 
