@@ -84,7 +84,7 @@ class StatsCoalescer implements Coalescer {
   private add(part: Buffer, values: Map<string, string>): boolean {
     for (let at = 0; at < part.length; ) {
       const lineEnd = part.indexOf(LF, at);
-      if (part.compare(STAT_PREFIX, 0, STAT_PREFIX.length, at, at + STAT_PREFIX.length) === 0) {
+      if (isStat(part, at, lineEnd)) {
         const line = part.toString('latin1', at + STAT_PREFIX.length, lineEnd - 1);
         const nameEnd = line.indexOf(' ');
         const name = nameEnd < 0 ? line : line.slice(0, nameEnd);
@@ -97,6 +97,12 @@ class StatsCoalescer implements Coalescer {
     }
     return true;
   }
+}
+
+/** The line `part[start, end]` is one of a statistic. */
+function isStat(part: Buffer, start: number, end: number): boolean {
+  if (end - start <= STAT_PREFIX.length) return false;
+  return part.compare(STAT_PREFIX, 0, STAT_PREFIX.length, start, start + STAT_PREFIX.length) === 0;
 }
 
 function totalBytes(parts: readonly Buffer[]): number {
