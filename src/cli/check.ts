@@ -1,4 +1,4 @@
-import { addressText } from '../config/address-text.ts';
+import { addressText } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError, type ConfigProblem, formatProblem } from '../config/errors.ts';
 import { type ConfigFile, loadConfigFile } from '../config/load.ts';

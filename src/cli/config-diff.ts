@@ -1,8 +1,8 @@
-import { addressText } from '../config/address-text.ts';
+import { addressText } from '../config/address.ts';
 import type { Config, PoolConfig, ServerConfig } from '../config/config.ts';
+import { poolSettingChanges, type SettingChange, topSettingChanges } from '../config/setting-changes.ts';
 import { keyMovements, type Movement } from './key-movement.ts';
 import { serverShares } from './pool-ring.ts';
-import { poolSettingChanges, type SettingChange, topSettingChanges } from './settings-diff.ts';
 
 /** One server on one side. */
 export interface ServerState {

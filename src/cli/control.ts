@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { isMap, parseDocument } from 'yaml';
-import { addressText } from '../config/address-text.ts';
+import { addressText, type HostPort } from '../config/address.ts';
 import { parseHostPort } from '../config/addresses.ts';
-import type { Config, HostPort } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { DAEMON_SETTINGS } from '../config/daemon-settings.ts';
 import { ConfigError } from '../config/errors.ts';
 import { loadConfig } from '../config/load.ts';
-import { rootSchema } from '../config/schema.ts';
+import type { Kind } from '../settings/kinds.ts';
+import { defaultOf, type Setting } from '../settings/setting.ts';
 import { type Answer, reloadText, restartText } from './control-text.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -109,8 +111,11 @@ function adminOfBadFile(file: string): AdminSettings | null {
   try {
     const document = parseDocument(readFileSync(file, 'utf8'), { schema: 'failsafe', uniqueKeys: false });
     if (!isMap(document.contents) || !document.has('pools')) return null;
-    const { admin, admin_token: adminToken } = rootSchema.shape;
-    return { admin: admin.parse(document.get('admin')), adminToken: adminToken.parse(document.get('admin_token')) };
+    const given = <T>(setting: { readonly key: string; readonly kind: Kind<T> }): T => {
+      const text = document.get(setting.key);
+      return text === undefined ? (defaultOf(setting as Setting, 'native') as T) : setting.kind.read(text as string);
+    };
+    return { admin: given(DAEMON_SETTINGS.admin), adminToken: given<string | null>(DAEMON_SETTINGS.adminToken) };
   } catch {
     return null;
   }

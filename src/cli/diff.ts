@@ -1,10 +1,10 @@
-import { addressText } from '../config/address-text.ts';
+import { addressText } from '../config/address.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import type { SettingChange } from '../config/setting-changes.ts';
 import { type ConfigDiff, diffConfigs, type PoolDiff, type ServerChange, type ServerState } from './config-diff.ts';
 import { HASH_VALUES } from './hash-cycle.ts';
 import type { Flow, Movement } from './key-movement.ts';
-import type { SettingChange } from './settings-diff.ts';
 import { counted, grouped, percent, textTable } from './text-table.ts';
 
 /** Flows shown to people; programs get all. */

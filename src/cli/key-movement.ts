@@ -1,4 +1,4 @@
-import { addressText } from '../config/address-text.ts';
+import { addressText } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
 import { countPairs, HASH_VALUES } from './hash-cycle.ts';
 import { type Placement, placementOf, serverShares } from './pool-ring.ts';

@@ -1,6 +1,7 @@
 import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients, OWN_FILES, serverFiles } from '../config/open-files.ts';
 import { type ConfigWarning, poolPath } from '../config/warnings.ts';
+import { PROTOCOL_TRAITS } from '../protocol/protocol-traits.ts';
 import type { Machine } from './machine.ts';
 import { counted, grouped } from './text-table.ts';
 
@@ -40,8 +41,7 @@ export function openFilesWarnings(config: Config, machine: Machine): ConfigWarni
     const [ofServers, ofClients] = [serverFiles(pool), clientFiles(pool, workers)];
     const path = poolPath(config, pool);
     if (OWN_FILES + ofServers > limit) {
-      const versions = pool.protocol === 'redis' ? ' × 2 for RESP3' : '';
-      const each = `server_connections ${pool.serverConnections}${versions}`;
+      const each = `server_connections ${pool.serverConnections}${PROTOCOL_TRAITS[pool.protocol].variantsNote}`;
       const what = `${counted(pool.servers.length, 'server')} × ${each}`;
       return [{ path: `${path}.servers`, message: `${what} needs ${counted(ofServers, 'open file')}${may}` }];
     }

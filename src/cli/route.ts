@@ -1,4 +1,4 @@
-import { addressText } from '../config/address-text.ts';
+import { addressText } from '../config/address.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { type HashName, hashFunction } from '../hash/hash.ts';

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
-import type { HostPort, ListenAddress, ServerAddress } from './config.ts';
-import { SettingError } from './setting-error.ts';
+import { SettingError } from '../settings/setting-error.ts';
+import type { HostPort, ListenAddress, ServerAddress } from './address.ts';
 
 /** What fits into `sun_path` with its final NUL. */
 const MAX_SOCKET_PATH_BYTES = 107;

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Config, ListenAddress, PoolConfig, ServerConfig } from './config.ts';
+import type { ListenAddress } from './address.ts';
+import type { Config, PoolConfig, ServerConfig } from './config.ts';
+import { poolSettingChanges, topSettingChanges } from './setting-changes.ts';
 
 /** What a new configuration changes, in the words of the file; names and never values, so no secret is in it. */
 export interface ConfigChanges {
@@ -23,22 +25,16 @@ export interface PoolChange {
   readonly serversChanged: readonly string[];
 }
 
-/** The keys whose names don't follow from those of `PoolConfig`. */
-const ODD_KEYS: Readonly<Record<string, string>> = {
-  tcpKeepalive: 'tcpkeepalive',
-  maxRequestBytes: 'max_request_bytes',
-};
-
 export function configChanges(before: Config, after: Config): ConfigChanges {
   const pairs = pairPools(before.pools, after.pools);
   const kept = new Set([...pairs.values()].map(pool => pool.name));
-  const settings = daemonSettings(before, after);
+  const settings = topSettingChanges(before, after);
   return {
     added: after.pools.filter(pool => !pairs.has(pool.name)).map(pool => pool.name),
     removed: before.pools.filter(pool => !kept.has(pool.name)).map(pool => pool.name),
     changed: [...pairs].flatMap(([name, old]) => poolChange(old, after.pools.find(pool => pool.name === name)!) ?? []),
-    settings,
-    needWorkerRestart: settings.filter(setting => setting === 'cpu_affinity' || setting === 'worker_nice'),
+    settings: settings.map(({ key }) => key),
+    needWorkerRestart: settings.filter(({ applies }) => applies === 'worker-restart').map(({ key }) => key),
   };
 }
 
@@ -69,13 +65,12 @@ function isSamePlace(a: ListenAddress, b: ListenAddress): boolean {
 }
 
 function poolChange(before: PoolConfig, after: PoolConfig): PoolChange | null {
-  const names = (Object.keys(after) as (keyof PoolConfig)[]).filter(name => name !== 'name' && name !== 'servers');
   const old = new Map(before.servers.map(server => [server.name, server]));
   const now = new Set(after.servers.map(server => server.name));
   const change: PoolChange = {
     pool: after.name,
     ...(before.name !== after.name && { oldName: before.name }),
-    settings: names.filter(name => !isDeepStrictEqual(before[name], after[name])).map(keyOf),
+    settings: poolSettingChanges(before, after).map(({ key }) => key),
     serversAdded: after.servers.filter(server => !old.has(server.name)).map(server => server.name),
     serversRemoved: before.servers.filter(server => !now.has(server.name)).map(server => server.name),
     serversChanged: after.servers.filter(server => isChanged(old.get(server.name), server)).map(server => server.name),
@@ -86,28 +81,4 @@ function poolChange(before: PoolConfig, after: PoolConfig): PoolChange | null {
 
 function isChanged(before: ServerConfig | undefined, after: ServerConfig): boolean {
   return before !== undefined && !isDeepStrictEqual(before, after);
-}
-
-function daemonSettings(before: Config, after: Config): string[] {
-  const settings: string[] = [];
-  const names = [
-    'workers',
-    'admin',
-    'adminToken',
-    'shutdownTimeoutMs',
-    'cpuAffinity',
-    'workerNice',
-    'maxMemoryBytes',
-  ] as const;
-  for (const name of names) if (!isDeepStrictEqual(before[name], after[name])) settings.push(keyOf(name));
-  if (before.log.level !== after.log.level) settings.push('log.level');
-  if (before.log.file !== after.log.file) settings.push('log.file');
-  return settings;
-}
-
-/** The key of the file: `connectTimeoutMs` → `connect_timeout`. */
-function keyOf(name: string): string {
-  const odd = ODD_KEYS[name];
-  if (odd !== undefined) return odd;
-  return name.replace(/(?:Ms|Bytes)$/, '').replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 }

@@ -1,28 +1,33 @@
 import { isIPv4 } from 'node:net';
 import { MAX_RING_SERVERS, MAX_TOTAL_WEIGHT } from '../placement/ring-server.ts';
-import { addressText } from './address-text.ts';
-import type { HostPort, ListenAddress } from './config.ts';
+import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protocol/protocol-traits.ts';
+import type { ScalarSetting } from '../settings/setting.ts';
+import { addressText, type HostPort, type ListenAddress } from './address.ts';
 import type { ConfigDraft, PoolDraft } from './pool-draft.ts';
 import type { Problems } from './problems.ts';
 import { joinPath } from './yaml-tree.ts';
 
 /** What no key can tell alone: names given twice, addresses taken twice, keys that contradict each other. */
 export function crossCheck(draft: ConfigDraft, problems: Problems): void {
-  const redisKeys = draft.top.form === 'native' ? ['redis_auth', 'redis_db'] : ['redis_auth'];
   for (const pool of draft.pools) {
-    checkProtocolKeys(pool, redisKeys, problems);
+    checkProtocolKeys(pool, problems);
     checkServers(pool, problems);
   }
   checkListenAddresses(draft, problems);
 }
 
-/** twemproxy takes `redis_db` in a memcached pool and ignores it; files that have it must load. */
-function checkProtocolKeys(pool: PoolDraft, keys: readonly string[], problems: Problems): void {
-  if (pool.fields.protocol !== 'memcached') return;
-  for (const key of keys) {
+/** What is another protocol's, a pool must not say. */
+function checkProtocolKeys(pool: PoolDraft, problems: Problems): void {
+  const { protocol } = pool.fields;
+  if (protocol === undefined) return;
+  for (const [field, { key, isHarmlessElsewhere }] of Object.entries(
+    PROTOCOL_SETTINGS as Record<string, ScalarSetting>,
+  )) {
+    const owner = protocolOfSetting(field);
     const offset = pool.offsets.get(key);
-    if (offset === undefined) continue;
-    problems.add(offset, joinPath(pool.path, key), 'only for Redis, and this pool speaks memcached; leave it out');
+    if (owner === null || owner === protocol || offset === undefined || isHarmlessElsewhere) continue;
+    const message = `only for ${PROTOCOL_TRAITS[owner].title}, and this pool speaks ${PROTOCOL_TRAITS[protocol].title}; leave it out`;
+    problems.add(offset, joinPath(pool.path, key), message);
   }
 }
 

@@ -1,70 +1,121 @@
-import type * as z from 'zod';
+import type { Kind } from '../settings/kinds.ts';
+import {
+  type ConfigForm,
+  defaultOf,
+  type GroupSetting,
+  isGroup,
+  isScalar,
+  type ScalarSetting,
+  type Setting,
+  type SettingsOf,
+  type SettingTable,
+} from '../settings/setting.ts';
+import { SettingError } from '../settings/setting-error.ts';
 import type { Problems } from './problems.ts';
 import { closestName } from './suggestions.ts';
-import { SETTING_NOTES } from './value-types.ts';
-import { joinPath, type YamlMap } from './yaml-tree.ts';
+import { joinPath, type YamlEntry, type YamlMap, type YamlScalar } from './yaml-tree.ts';
 
-/** A map of the file read by a table of keys. What could not be read is missing from `fields`, and is a problem. */
+/** A map of the file read by a table of settings. What could not be read is missing from `fields`, and is a problem. */
 export interface ReadFields<T> {
   readonly fields: Partial<T>;
-  /** Where the values that are given stand. */
+  /** Where the values that are given stand, by key. */
   readonly offsets: ReadonlyMap<string, number>;
 }
 
 export interface FieldRules {
-  /** Keys whose value is a map or a list, and which the caller reads. */
-  readonly structured: ReadonlySet<string>;
-  /** `null` and `~` mean that the key is not given. Not so in twemproxy, where they are text. */
-  readonly hasNull: boolean;
+  /** Which form the map is of: what is `null` or `~` in our own is not given, and in twemproxy's it is text. */
+  readonly form: ConfigForm;
   /** What to say about a key that the table does not have; undefined: nothing special. */
   hint(key: string): string | undefined;
 }
 
 /**
- * Reads the scalars of `map` by the schema's table, fills in defaults, and reports unknown, missing and wrong ones.
- * `mapOffset` is where a missing key is reported.
+ * Reads `map` by the table, fills in defaults, and reports unknown, missing and wrong keys. Structures (`pools`,
+ * `servers`) are only found to be there; the caller reads them. `mapOffset` is where a missing key is reported.
  */
-export function readFields<S extends z.ZodObject>(
-  schema: S,
+export function readFields<Table extends SettingTable>(
+  table: Table,
   map: YamlMap,
   mapOffset: number,
   path: string,
   rules: FieldRules,
   problems: Problems,
-): ReadFields<z.output<S>> {
-  const known = Object.keys(schema.shape);
+): ReadFields<SettingsOf<Table>> {
+  const known = Object.values(table).map(({ key }) => key);
   for (const [key, entry] of map.entries) {
     if (!known.includes(key)) problems.add(entry.keyOffset, joinPath(path, key), unknownKey(key, known, map, rules));
   }
 
   const fields: Record<string, unknown> = {};
   const offsets = new Map<string, number>();
-  for (const key of known) {
-    const type = schema.shape[key] as z.ZodType;
-    const takes = SETTING_NOTES.get(type)?.takes ?? 'text';
-    const keyPath = joinPath(path, key);
-    const entry = map.entries.get(key);
-    const value = entry?.value;
-    const isNull = value?.kind === 'scalar' && value.isPlain && (value.text === 'null' || value.text === '~');
-    if (value === undefined || (isNull && rules.hasNull)) {
-      const result = type.safeParse(undefined);
-      if (result.success) fields[key] = result.data;
-      else problems.add(entry?.keyOffset ?? mapOffset, keyPath, `required: ${takes}`);
+  for (const [field, setting] of Object.entries(table)) {
+    const keyPath = joinPath(path, setting.key);
+    const entry = map.entries.get(setting.key);
+    if (entry === undefined || (rules.form === 'native' && isNull(entry))) {
+      const value = defaultOf(setting, rules.form);
+      if (value !== undefined) fields[field] = value;
+      else problems.add(entry?.keyOffset ?? mapOffset, keyPath, `required: ${takesIn(setting, rules.form)}`);
       continue;
     }
-    offsets.set(key, value.offset);
-    if (rules.structured.has(key)) continue;
-    if (value.kind !== 'scalar') {
-      problems.add(value.offset, keyPath, `must be a single value, not a ${value.kind}: ${takes}`);
-    } else if (value.text === '' && (value.isPlain || !rules.hasNull)) {
-      problems.add(value.offset, keyPath, `is empty; write ${takes}, or leave the key out`);
-    } else {
-      const result = type.safeParse(value.text);
-      if (result.success) fields[key] = result.data;
-      else problems.add(value.offset, keyPath, result.error.issues.map(issue => issue.message).join('; '));
+    offsets.set(setting.key, entry.value.offset);
+    if (isGroup(setting)) fields[field] = readGroup(setting, entry, keyPath, rules, problems);
+    else if (isScalar(setting)) {
+      const value = readScalar(setting, entry, keyPath, rules, problems);
+      if (value !== undefined) fields[field] = value;
     }
   }
-  return { fields: fields as Partial<z.output<S>>, offsets };
+  return { fields: fields as Partial<SettingsOf<Table>>, offsets };
+}
+
+/** The default stands in for what could not be read, so that checks between settings still have something to look at. */
+function readGroup(setting: GroupSetting, entry: YamlEntry, path: string, rules: FieldRules, problems: Problems) {
+  const { value } = entry;
+  if (value.kind !== 'map') {
+    problems.add(value.offset, path, `must be a map, such as ${setting.example}`);
+    return defaultOf(setting, rules.form);
+  }
+  const groupRules = { form: rules.form, hint: () => undefined };
+  const { fields } = readFields(setting.settings, value, value.offset, path, groupRules, problems);
+  return { ...(defaultOf({ ...setting, default: '{}' }, rules.form) as object), ...fields };
+}
+
+function readScalar(
+  setting: ScalarSetting,
+  { value }: YamlEntry,
+  path: string,
+  { form }: FieldRules,
+  problems: Problems,
+): unknown {
+  const kind = kindIn(setting, form);
+  if (value.kind !== 'scalar') {
+    problems.add(value.offset, path, `must be a single value, not a ${value.kind}: ${kind.takes}`);
+    return undefined;
+  }
+  if (value.text === '' && (value.isPlain || form === 'twemproxy')) {
+    problems.add(value.offset, path, `is empty; write ${kind.takes}, or leave the key out`);
+    return undefined;
+  }
+  try {
+    return kind.read(value.text);
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error;
+    problems.add(value.offset, path, error.message);
+    return undefined;
+  }
+}
+
+function isNull({ value }: YamlEntry): boolean {
+  return value.kind === 'scalar' && isNullText(value);
+}
+
+const isNullText = (value: YamlScalar) => value.isPlain && (value.text === 'null' || value.text === '~');
+
+function kindIn({ kind, twemproxy }: ScalarSetting, form: ConfigForm): Kind<unknown> {
+  return form === 'twemproxy' ? (twemproxy ?? kind) : kind;
+}
+
+function takesIn(setting: Setting, form: ConfigForm): string {
+  return isScalar(setting) ? kindIn(setting, form).takes : setting.takes;
 }
 
 function unknownKey(key: string, known: readonly string[], map: YamlMap, rules: FieldRules): string {

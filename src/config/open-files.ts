@@ -1,3 +1,4 @@
+import { PROTOCOL_TRAITS } from '../protocol/protocol-traits.ts';
 import type { Config, PoolConfig } from './config.ts';
 
 /**
@@ -5,12 +6,10 @@ import type { Config, PoolConfig } from './config.ts';
  * reserve for clients that are told that they can't come in, server connections that finish after a reload, lookups.
  */
 export const OWN_FILES = 64;
-/** Redis clients of RESP3 have server connections of their own beside those of RESP2. */
-const CONNECTION_SETS: Readonly<Record<PoolConfig['protocol'], number>> = { redis: 2, memcached: 1 };
 
 /** Of one worker, all its server connections open; besides these, the listening socket. */
 export function serverFiles(pool: PoolConfig): number {
-  return 1 + pool.servers.length * pool.serverConnections * CONNECTION_SETS[pool.protocol];
+  return 1 + pool.servers.length * pool.serverConnections * PROTOCOL_TRAITS[pool.protocol].variants;
 }
 
 /** Open files of one worker that are not for clients. */

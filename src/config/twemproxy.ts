@@ -1,44 +1,29 @@
-import * as z from 'zod';
-import { parseListenAddress, parseTwemproxyServer } from './addresses.ts';
+import { flag } from '../settings/kinds.ts';
+import { defaultsOf, type ScalarSetting, type SettingTable } from '../settings/setting.ts';
+import { SettingError } from '../settings/setting-error.ts';
+import { parseTwemproxyServer } from './addresses.ts';
+import type { PoolSettings } from './config.ts';
+import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { type FieldRules, readFields } from './fields.ts';
-import {
-  type ConfigDraft,
-  defaultPoolFields,
-  namedServer,
-  type PoolDraft,
-  type PoolFields,
-  type ServerDraft,
-} from './pool-draft.ts';
+import { type ConfigDraft, namedServer, type PoolDraft, type ServerDraft } from './pool-draft.ts';
+import { POOL_SETTINGS } from './pool-settings.ts';
 import type { Problems } from './problems.ts';
-import { logSchema, poolSchema, rootSchema } from './schema.ts';
-import { SettingError } from './setting-error.ts';
-import { count, flag, readAs, SETTING_NOTES } from './value-types.ts';
+import { hasKey } from './setting-paths.ts';
 import { joinPath, type YamlMap, type YamlNode } from './yaml-tree.ts';
 
 /** Every key that twemproxy 0.5 knows, read the way it reads them; numbers are plain, durations milliseconds. */
-const twemproxySchema = z.strictObject({
-  listen: described(
-    readAs(text => parseListenAddress(text, 1, 'bare-ipv6')),
-    'host:port, or /path [octal mode]',
+const TWEMPROXY_SETTINGS: SettingTable = {
+  servers: { ...POOL_SETTINGS.servers, takes: 'a list of host:port:weight [name] or /path:weight [name]' },
+  ...Object.fromEntries(
+    Object.entries(POOL_SETTINGS).filter(([, setting]) => 'twemproxy' in setting && setting.twemproxy !== undefined),
   ),
-  servers: described(z.array(z.unknown()), 'a list of host:port:weight [name] or /path:weight [name]'),
-  hash: described(poolSchema.shape.hash.unwrap().optional(), 'a hash'),
-  hash_tag: described(poolSchema.shape.hash_tag.unwrap().unwrap().optional(), 'two characters'),
-  distribution: described(poolSchema.shape.distribution.unwrap().optional(), 'a distribution'),
-  timeout: described(count(0).optional(), 'milliseconds'),
-  backlog: described(count(0).optional(), 'a number'),
-  client_connections: described(count(0).optional(), 'a number'),
-  tcpkeepalive: described(flag().optional(), 'true or false'),
-  reuseport: described(flag().optional(), 'true or false'),
-  redis: described(flag().prefault('false'), 'true or false'),
-  redis_auth: described(poolSchema.shape.redis_auth.unwrap().unwrap().optional(), 'the password'),
-  redis_db: described(count(0).optional(), 'a number'),
-  preconnect: described(flag().optional(), 'true or false'),
-  auto_eject_hosts: described(flag().optional(), 'true or false'),
-  server_connections: described(count(1).optional(), 'a number'),
-  server_retry_timeout: described(count(0).optional(), 'milliseconds'),
-  server_failure_limit: described(count(0).optional(), 'a number'),
-});
+  reuseport: onlyThere('reuseport'),
+  redis: onlyThere('redis'),
+};
+
+function onlyThere(key: string): ScalarSetting<boolean> {
+  return { key, kind: { ...flag(), takes: 'true or false' }, default: 'false', about: '', applies: 'live' };
+}
 
 /** What breaks a line in YAML 1.1, which twemproxy reads, and not in 1.2. Folding or ending a value there is too subtle. */
 const OLD_LINE_BREAK = /[\u0085\u2028\u2029]/;
@@ -73,56 +58,46 @@ export function readTwemproxyForm(root: YamlMap, text: string, problems: Problem
     if (entry.value.kind === 'map') pools.push(readPool(name, entry.keyOffset, entry.value, ignored, problems));
     else problems.add(entry.value.offset, name, notAPool(name));
   }
-  const log = logSchema.parse({});
-  const defaults = rootSchema.parse({ pools: {} });
-  const top = {
-    workers: defaults.workers,
-    admin: null,
-    adminToken: null,
-    log,
-    shutdownTimeoutMs: defaults.shutdown_timeout,
-    cpuAffinity: defaults.cpu_affinity,
-    workerNice: defaults.worker_nice,
-    maxMemoryBytes: defaults.max_memory,
-    form: 'twemproxy',
-    ignored,
-  } as const;
+  const top = { ...defaultsOf(DAEMON_SETTINGS, 'twemproxy'), form: 'twemproxy', ignored } as const;
   return { top, adminOffset: -1, pools };
 }
 
 function notAPool(name: string): string {
-  if (name in rootSchema.shape) {
+  if (hasKey(DAEMON_SETTINGS, name)) {
     return `must be a pool; to set "${name}", put the pools under "pools:", in Ringmaster's own form`;
   }
   return 'must be a pool: a map of keys with listen and servers';
 }
 
 const RULES: FieldRules = {
-  structured: new Set(['servers']),
-  hasNull: false,
-  hint: key =>
-    key in poolSchema.shape
-      ? `not a key of twemproxy's form; put the pools under "pools:" to use "${key}"`
-      : key in rootSchema.shape
-        ? `not a key of twemproxy's form; "${key}" belongs to the top level of Ringmaster's own`
-        : undefined,
+  form: 'twemproxy',
+  hint: key => {
+    if (hasKey(POOL_SETTINGS, key)) {
+      return `not a key of twemproxy's form; put the pools under "pools:" to use "${key}"`;
+    }
+    if (!hasKey(DAEMON_SETTINGS, key)) return undefined;
+    return `not a key of twemproxy's form; "${key}" belongs to the top level of Ringmaster's own`;
+  },
 };
 
 function readPool(name: string, keyOffset: number, map: YamlMap, ignored: string[], problems: Problems): PoolDraft {
-  const { fields, offsets } = readFields(twemproxySchema, map, keyOffset, name, RULES, problems);
-  const { redis, reuseport, servers: _, ...own } = fields;
-  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
-  const merged: Partial<PoolFields> = { ...defaultPoolFields(), ...given };
-  if (redis !== undefined) merged.protocol = redis ? 'redis' : 'memcached';
-  if (own.server_failure_limit === 0) merged.server_failure_limit = 1;
+  const read = readFields(TWEMPROXY_SETTINGS, map, keyOffset, name, RULES, problems);
+  const offsets = new Map(read.offsets);
+  const { redis, reuseport, ...given } = read.fields as Record<string, unknown>;
+  const fields = { ...defaultsOf(POOL_SETTINGS, 'twemproxy'), ...given } as Mutable<Partial<PoolSettings>>;
+  if (redis !== undefined) fields.protocol = redis ? 'redis' : 'memcached';
+  if (fields.serverFailureLimit === 0) fields.serverFailureLimit = 1;
   if (reuseport === true) ignored.push(joinPath(name, 'reuseport'));
-  if (redis === false && own.redis_db !== undefined) {
-    ignored.push(joinPath(name, 'redis_db'));
-    merged.redis_db = 0;
+  // It takes this one in any pool; files that have it must load.
+  if (redis === false && offsets.delete(POOL_SETTINGS.redisDb.key)) {
+    ignored.push(joinPath(name, POOL_SETTINGS.redisDb.key));
+    fields.redisDb = 0;
   }
   const servers = readServers(map.entries.get('servers')?.value, joinPath(name, 'servers'), problems);
-  return { name, path: name, keyOffset, fields: merged, offsets, servers, healthCheck: null };
+  return { name, path: name, keyOffset, fields, offsets, servers };
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 function readServers(node: YamlNode | undefined, path: string, problems: Problems): ServerDraft[] {
   if (node === undefined) return [];
@@ -147,9 +122,4 @@ function readServers(node: YamlNode | undefined, path: string, problems: Problem
     }
   }
   return drafts;
-}
-
-function described<S extends z.ZodType>(schema: S, takes: string): S {
-  SETTING_NOTES.add(schema, { takes, about: '' });
-  return schema;
 }

@@ -1,4 +1,6 @@
-import { addressText } from './address-text.ts';
+import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protocol/protocol-traits.ts';
+import { defaultOf, isScalar, type SettingTable } from '../settings/setting.ts';
+import { addressText } from './address.ts';
 import type { Config, PoolConfig } from './config.ts';
 
 /** Something that works but is probably not meant. */
@@ -65,14 +67,23 @@ function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
       'timeout is longer than interval: servers that hang are probed more rarely than interval says',
     );
   }
-  if (pool.protocol === 'memcached' && pool.crossServer !== 'error') {
-    warn('cross_server', 'no effect: memcached has no such commands');
+  for (const key of foreignKeys(pool)) {
+    warn(key, `no effect: a pool that speaks ${PROTOCOL_TRAITS[pool.protocol].title} has no use for it`);
   }
   if (pool.clientOutputLimitBytes < pool.clientBufferBytes) {
     warn('client_output_limit', 'below client_buffer: clients are cut off before reading from them pauses');
   }
   warnings.push(...addressWarnings(pool, path));
   return warnings;
+}
+
+/** Settings of another protocol that are no error here, and differ from their defaults. */
+function foreignKeys(pool: PoolConfig): string[] {
+  return Object.entries(PROTOCOL_SETTINGS as SettingTable).flatMap(([field, setting]) => {
+    if (!isScalar(setting) || !setting.isHarmlessElsewhere || protocolOfSetting(field) === pool.protocol) return [];
+    const value = (pool as unknown as Record<string, unknown>)[field];
+    return value === defaultOf(setting, 'native') ? [] : [setting.key];
+  });
 }
 
 function addressWarnings(pool: PoolConfig, path: string): ConfigWarning[] {

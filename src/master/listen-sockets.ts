@@ -2,7 +2,8 @@ import { lookup } from 'node:dns/promises';
 import { chmodSync, statSync, unlinkSync } from 'node:fs';
 import net, { connect } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import type { ListenAddress, PoolConfig } from '../config/config.ts';
+import type { ListenAddress } from '../config/address.ts';
+import type { PoolConfig } from '../config/config.ts';
 import { ListenError } from './errors.ts';
 
 /*

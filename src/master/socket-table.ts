@@ -1,6 +1,7 @@
 import { chmodSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import type { ListenAddress, PoolConfig } from '../config/config.ts';
+import type { ListenAddress } from '../config/address.ts';
+import type { PoolConfig } from '../config/config.ts';
 import {
   type BoundHandle,
   bindPool,

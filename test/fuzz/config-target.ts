@@ -1,11 +1,14 @@
 // The configuration loader: a file is good, or a ConfigError says what is wrong with it and where.
 import { isDeepStrictEqual } from 'node:util';
 import { configChanges } from '../../src/config/changes.ts';
+import { DAEMON_SETTINGS } from '../../src/config/daemon-settings.ts';
 import { ConfigError } from '../../src/config/errors.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { POOL_SETTINGS } from '../../src/config/pool-settings.ts';
 import { redactConfig } from '../../src/config/redact.ts';
-import { poolSchema, rootSchema, serverSchema } from '../../src/config/schema.ts';
+import { SERVER_SETTINGS } from '../../src/config/server-settings.ts';
 import { configWarnings } from '../../src/config/warnings.ts';
+import type { SettingTable } from '../../src/settings/setting.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { expect, type FuzzTarget, quoted, tokens } from './fuzz-target.ts';
 
@@ -14,8 +17,9 @@ const SECRET = 'hunter2hunter2';
 /** Reading a file of a few kilobytes takes milliseconds. */
 const MOST_MS = 1500;
 
-const POOL_KEYS = Object.keys(poolSchema.shape);
-const ROOT_KEYS = Object.keys(rootSchema.shape);
+const keysOf = (table: SettingTable) => Object.values(table).map(({ key }) => key);
+const POOL_KEYS = keysOf(POOL_SETTINGS);
+const ROOT_KEYS = keysOf(DAEMON_SETTINGS);
 const TWEMPROXY_KEYS = [
   'redis',
   'reuseport',
@@ -150,7 +154,7 @@ export const CONFIG_TARGET: FuzzTarget = {
       '\\x41',
       '__proto__',
     ),
-    ...tokens(...POOL_KEYS, ...Object.keys(serverSchema.shape)),
+    ...tokens(...POOL_KEYS, ...keysOf(SERVER_SETTINGS)),
     ...VALUES.map(value => Buffer.from(value)),
   ],
   generate: file,

@@ -89,7 +89,7 @@ test('for programs: the same, with the counts', async () => {
   assert.ok(!stdout.includes('-secret'));
   const diff = JSON.parse(stdout);
   assert.deepEqual([diff.old.form, diff.new.form, diff.isChanged], ['twemproxy', 'native', true]);
-  assert.deepEqual(diff.settings, [{ key: 'workers', old: 'auto', new: '3' }]);
+  assert.deepEqual(diff.settings, [{ key: 'workers', old: 'auto', new: '3', applies: 'live' }]);
   assert.deepEqual(diff.poolsAdded, [{ name: 'fresh', listen: '127.0.0.1:22124', servers: 1 }]);
   assert.deepEqual(diff.poolsRemoved, [{ name: 'gone', listen: '127.0.0.1:22123', servers: 1 }]);
   const [sessions, pages] = diff.pools;

@@ -13,22 +13,24 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   system: [],
   loop: [],
   hash: [],
+  settings: [],
+  traits: ['settings'],
   memory: ['loop', 'system'],
   request: ['memory'],
   figures: ['request'],
   placement: ['hash'],
-  protocol: ['request', ...BASE],
+  protocol: ['traits', 'settings', 'request', ...BASE],
   socket: ['request', ...BASE],
   upstream: ['protocol', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],
   proxy: ['upstream', 'protocol', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],
   // It checks names and limits that hash/ and placement/ define.
-  config: ['hash', 'placement', 'system'],
+  config: ['settings', 'traits', 'hash', 'placement', 'system'],
   ipc: ['config', 'figures', 'system'],
-  admin: ['figures', 'request', 'system'],
+  admin: ['traits', 'figures', 'request', 'system'],
   worker: ['proxy', 'upstream', 'protocol', 'socket', 'ipc', 'config', 'figures', ...BASE],
   master: ['admin', 'ipc', 'config', 'placement', 'figures', 'system'],
   // `serve` starts the master; `route` and `diff` compute rings. A client's connection they never see.
-  cli: ['master', 'admin', 'config', 'placement', 'hash', 'figures', 'system'],
+  cli: ['master', 'admin', 'config', 'settings', 'traits', 'placement', 'hash', 'figures', 'system'],
   'main.ts': ['cli', 'admin', 'config'],
 };
 
@@ -48,7 +50,9 @@ function importsOf(file: string, text: string): string[] {
   return found;
 }
 
-const layerOf = (file: string) => file.split('/')[0]!;
+/** What the control side may know of a protocol, without the code that reads a client's bytes. */
+const TRAITS = /^protocol\/(?:\w+\/)?(?:settings|(?:protocol-)?traits)\.ts$/;
+const layerOf = (file: string) => (TRAITS.test(file) ? 'traits' : file.split('/')[0]!);
 
 function forbiddenImports(sources: Sources): string[] {
   const faults: string[] = [];

@@ -4,7 +4,8 @@ import { RedisReplyScanner } from './reply-scanner.ts';
 import { CROSS_SERVER, failureReply, TOO_LARGE } from './request-errors.ts';
 import { RedisRequestParser } from './request-parser.ts';
 import { handshakeRequests, PROBE } from './server-requests.ts';
-import { REDIS_VARIANTS, RedisSession } from './session.ts';
+import { RedisSession } from './session.ts';
+import { REDIS_VARIANTS } from './traits.ts';
 
 /** RESP2 and RESP3, as clients and servers of Redis speak them. */
 export const redisProtocol: Protocol = {

@@ -3,7 +3,6 @@ import type { RespVersion } from './resp.ts';
 
 export const RESP2_VARIANT = 0;
 export const RESP3_VARIANT = 1;
-export const REDIS_VARIANTS = 2;
 
 /** What Ringmaster remembers of one Redis client. */
 export class RedisSession implements Session {

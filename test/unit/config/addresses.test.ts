@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseListenAddress, parseServerLine, parseTwemproxyServer } from '../../../src/config/addresses.ts';
-import { SettingError } from '../../../src/config/setting-error.ts';
+import { SettingError } from '../../../src/settings/setting-error.ts';
 
 const LONGEST_PATH = `/${'x'.repeat(106)}`;
 

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { configChanges } from '../../../src/config/changes.ts';
 import type { Config, PoolConfig } from '../../../src/config/config.ts';
+import { DAEMON_SETTINGS } from '../../../src/config/daemon-settings.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { poolSchema, rootSchema } from '../../../src/config/schema.ts';
+import { POOL_SETTINGS } from '../../../src/config/pool-settings.ts';
+import type { SettingTable } from '../../../src/settings/setting.ts';
 
 function config(pools: Record<string, object>, top: object = {}): Config {
   return parseConfig(JSON.stringify({ admin: 'false', ...top, pools }), 'f');
@@ -82,27 +84,42 @@ test('settings of the daemon, and which of them wait for new workers', () => {
   assert.deepEqual(settings, [
     'workers',
     'admin_token',
+    'log.level',
+    'log.file',
     'cpu_affinity',
     'worker_nice',
     'max_memory',
-    'log.level',
-    'log.file',
   ]);
   assert.deepEqual(needWorkerRestart, ['cpu_affinity', 'worker_nice']);
 });
 
-test('every setting is called what the file calls it, and no secret is told', () => {
-  const before = config({ p: pool(1, { redis_auth: 'geheim' }) });
-  const changeAll = <T extends object>(object: T): T =>
-    Object.fromEntries(Object.entries(object).map(([key, value]) => [key, { was: value }])) as T;
+test('every setting is compared, called what the file calls it, and no secret is told', () => {
+  const settings = { redis_auth: 'geheim', health_check: {} };
+  const before = config({ p: pool(1, settings) }, { admin_token: 'geheim' });
   const [first] = before.pools as [PoolConfig];
-  const { name, servers } = first;
-  const after = { ...changeAll(before), pools: [{ ...changeAll(first), name, servers }], log: before.log };
+  const after = {
+    ...changeAll(DAEMON_SETTINGS, before),
+    pools: [changeAll(POOL_SETTINGS, first)],
+  } as unknown as Config;
   const changes = configChanges(before, after);
-  const keys = Object.keys(poolSchema.shape).filter(key => key !== 'servers');
-  assert.deepEqual([...changes.changed[0]!.settings].sort(), keys.sort());
-  for (const setting of changes.settings) assert.ok(setting in rootSchema.shape, setting);
-  const rootKeys = Object.keys(rootSchema.shape).filter(key => key !== 'pools' && key !== 'log');
-  assert.deepEqual([...changes.settings].sort(), rootKeys.sort());
+  assert.deepEqual([...changes.changed[0]!.settings].sort(), paths(POOL_SETTINGS).sort());
+  assert.deepEqual([...changes.settings].sort(), paths(DAEMON_SETTINGS).sort());
   assert.doesNotMatch(JSON.stringify(changes), /geheim/);
 });
+
+/** Every value of the table as a function in between would break it. */
+function changeAll(table: SettingTable, values: object): object {
+  const changed = { ...values } as Record<string, unknown>;
+  for (const [field, setting] of Object.entries(table)) {
+    if ('settings' in setting) changed[field] = changeAll(setting.settings, changed[field] as object);
+    else if ('kind' in setting) changed[field] = { host: 'another', port: 1 };
+  }
+  return changed;
+}
+
+function paths(table: SettingTable): string[] {
+  return Object.values(table).flatMap(setting => {
+    if ('settings' in setting) return paths(setting.settings).map(path => `${setting.key}.${path}`);
+    return 'kind' in setting ? [setting.key] : [];
+  });
+}

@@ -196,7 +196,7 @@ const WRONG_IN_POOL: readonly [line: string, problem: string][] = [
     'timeout: soon',
     '6:14: pools.p.timeout: "soon" is no duration; write such as 400ms, 5s, 1m or 1h (a plain number: ms)',
   ],
-  ['timeout: [5s]', '6:14: pools.p.timeout: must be a single value, not a list: duration, none'],
+  ['timeout: [5s]', '6:14: pools.p.timeout: must be a single value, not a list: duration, or none'],
   ['connect_timeout: 0', '6:22: pools.p.connect_timeout: 0 is too short; at least 1ms'],
   ['preconnect: yes', '6:17: pools.p.preconnect: must be true or false, not "yes"'],
   ['server_connections: 0', '6:25: pools.p.server_connections: must be a whole number from 1 to 1024, not "0"'],

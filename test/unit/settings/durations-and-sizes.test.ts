@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseDurationMs, parseSizeBytes } from '../../../src/config/durations-and-sizes.ts';
-import { SettingError } from '../../../src/config/setting-error.ts';
+import { parseDurationMs, parseSizeBytes } from '../../../src/settings/durations-and-sizes.ts';
+import { SettingError } from '../../../src/settings/setting-error.ts';
 
 const DURATIONS: readonly [string, number | null][] = [
   ['0', 0],

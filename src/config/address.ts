@@ -1,0 +1,23 @@
+export interface HostPort {
+  /** A name or an address; IPv6 without brackets. */
+  readonly host: string;
+  /** 0 only in `listen` and `admin`: the system chooses. */
+  readonly port: number;
+}
+
+export type ServerAddress = HostPort | { readonly path: string };
+
+/** `mode`: permission bits of the unix socket; null: what the umask leaves. */
+export type ListenAddress = HostPort | { readonly path: string; readonly mode: number | null };
+
+/** An address as a person writes it: `host:port`, `[v6]:port` or `/path`. */
+export function addressText(address: ServerAddress): string {
+  if ('path' in address) return address.path;
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+/** The same of a listen address, with the mode of its unix socket: `/path 0660`. */
+export function listenText(listen: ListenAddress): string {
+  const mode = 'mode' in listen && listen.mode !== null ? ` 0${listen.mode.toString(8)}` : '';
+  return addressText(listen) + mode;
+}

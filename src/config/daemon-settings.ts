@@ -1,0 +1,161 @@
+import { count, duration, type Kind, oneOf, secret, sizeOr, text } from '../settings/kinds.ts';
+import type { SettingTable } from '../settings/setting.ts';
+import { SettingError } from '../settings/setting-error.ts';
+import type { LogLevel } from '../system/log.ts';
+import { addressText, type HostPort } from './address.ts';
+import { parseHostPort } from './addresses.ts';
+
+/* The top level of our own form. How a table of settings works, and what a new one needs: settings/setting.ts. */
+
+const MAX_WORKERS = 1024;
+const MAX_CORES = 1024;
+/** Below it, nobody could ask for a value of some MB. */
+const MIN_MEMORY_BYTES = 16 * 1024 * 1024;
+const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+
+export const LOG_SETTINGS = {
+  level: {
+    key: 'level',
+    kind: oneOf<LogLevel>('level', LOG_LEVELS),
+    default: 'info',
+    about: 'The least severe messages that are written.',
+    applies: 'live',
+  },
+  file: {
+    key: 'file',
+    kind: text('path', checkLogFile),
+    default: null,
+    unset: 'standard error',
+    about: 'The file they are appended to.',
+    applies: 'live',
+  },
+} as const satisfies SettingTable;
+
+export const DAEMON_SETTINGS = {
+  pools: {
+    key: 'pools',
+    structure: 'pools',
+    takes: 'a map: name of a pool → its keys',
+    about: 'The pools; see [Pools](#pools).',
+  },
+  /** Worker processes. */
+  workers: {
+    key: 'workers',
+    kind: text<number | 'auto'>('auto or a number', parseWorkers, String, {
+      anyOf: [{ enum: ['auto'] }, { type: 'integer', minimum: 1, maximum: MAX_WORKERS }],
+    }),
+    default: 'auto',
+    about: 'Worker processes; `auto` means one for each core.',
+    applies: 'live',
+  },
+  /** Where the admin HTTP server listens; null: it does not. */
+  admin: {
+    key: 'admin',
+    kind: adminAddress(),
+    default: '127.0.0.1:22223',
+    twemproxyDefault: 'false',
+    about: 'HTTP address for metrics, health and control (see operations.md); `false` turns it off.',
+    applies: 'live',
+  },
+  /** What requests to the admin server that change something must carry; null: none is set. */
+  adminToken: {
+    key: 'admin_token',
+    kind: secret(checkToken),
+    default: null,
+    unset: 'unset',
+    about:
+      'What requests to `admin` that change something must carry as `Authorization: Bearer …`. Without it they are ' +
+      'let in on loopback only.',
+    applies: 'live',
+  },
+  log: {
+    key: 'log',
+    settings: LOG_SETTINGS,
+    default: '{}',
+    takes: 'a map with level and file',
+    example: '{ level: info }',
+    unset: 'level info to standard error',
+    about: 'Where messages go; see [Log](#log).',
+  },
+  /** How long a draining process may take before it cuts off what is left. */
+  shutdownTimeoutMs: {
+    key: 'shutdown_timeout',
+    kind: duration(0),
+    default: '10s',
+    about: 'How long to wait for unanswered requests when told to stop.',
+    applies: 'live',
+  },
+  /** Cores that workers are pinned to: `auto`: one each, in turn; a list: these in turn; `off`: none. */
+  cpuAffinity: {
+    key: 'cpu_affinity',
+    kind: text<'auto' | 'off' | readonly number[]>('auto, off or a list of cores', parseAffinity, String, {
+      type: ['string', 'integer'],
+    }),
+    default: 'off',
+    about: 'Cores that workers are pinned to, in turn: `auto` means all, a list such as `0,2-5` these. Linux only.',
+    applies: 'worker-restart',
+  },
+  /** Scheduling priority of the workers, 0–19: the higher, the later it is their turn. */
+  workerNice: {
+    key: 'worker_nice',
+    kind: count(0, 19, 'a number from 0 to 19'),
+    default: '0',
+    about: 'Scheduling priority of the workers: the higher, the later it is their turn.',
+    applies: 'worker-restart',
+  },
+  /** What a worker may hold for its clients; `auto`: its part of the memory there is; 0: any amount. */
+  maxMemoryBytes: {
+    key: 'max_memory',
+    kind: sizeOr<'auto' | 0>({ minBytes: MIN_MEMORY_BYTES }, { auto: 'auto', none: 0 }),
+    default: 'auto',
+    about:
+      'What each worker may hold for its clients: unfinished requests, replies not yet read, requests that servers have ' +
+      'not taken. Over it, whoever holds most is cut off first. `auto`: 75 % of the memory of the machine or the ' +
+      'container, divided by the workers, less 256mb for the worker itself; at least 64mb.',
+    applies: 'live',
+  },
+} as const satisfies SettingTable;
+
+function parseWorkers(text: string): number | 'auto' {
+  if (text === 'auto') return 'auto';
+  const workers = /^[0-9]{1,6}$/.test(text) ? Number(text) : 0;
+  if (workers < 1 || workers > MAX_WORKERS) {
+    throw new SettingError(`must be auto or a whole number from 1 to ${MAX_WORKERS}, not ${JSON.stringify(text)}`);
+  }
+  return workers;
+}
+
+function parseAffinity(text: string): 'auto' | 'off' | number[] {
+  if (text === 'auto' || text === 'off') return text;
+  const cores = text.split(',').flatMap(part => {
+    const range = /^\s*([0-9]{1,4})(?:-([0-9]{1,4}))?\s*$/.exec(part);
+    const first = Number(range?.[1] ?? Number.NaN);
+    const last = Number(range?.[2] ?? first);
+    if (!(first <= last && last < MAX_CORES)) {
+      throw new SettingError(`must be auto, off or cores such as 0,2-5, not ${JSON.stringify(text)}`);
+    }
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  return [...new Set(cores)];
+}
+
+function adminAddress(): Kind<HostPort | null> {
+  const read = (text: string): HostPort | null => {
+    if (text === 'false') return null;
+    if (!text.includes(':')) throw new SettingError(`must be host:port or false, not ${JSON.stringify(text)}`);
+    return parseHostPort(text, 0, 'bracketed-ipv6').address;
+  };
+  const json = { anyOf: [{ type: 'string', pattern: ':[0-9]+$' }, { enum: [false, 'false'] }] };
+  return text('host:port, or false', read, address => (address === null ? 'false' : addressText(address)), json);
+}
+
+/** What can stand in a header. Never shown in messages. */
+function checkToken(text: string): string {
+  if (!/^[\x21-\x7e]+$/.test(text)) throw new SettingError('must be printable ASCII characters without spaces');
+  return text;
+}
+
+function checkLogFile(text: string): string {
+  if (text === '' || text.includes('\0')) throw new SettingError('must be the path of a file');
+  return text;
+}

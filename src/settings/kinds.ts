@@ -1,0 +1,150 @@
+import { parseDurationMs, parseSizeBytes, sizeText } from './durations-and-sizes.ts';
+import { SettingError } from './setting-error.ts';
+
+/** A kind of value: how the text of the file becomes it, and back. */
+export interface Kind<T> {
+  /** What a value looks like; also said when it is missing or of the wrong kind. */
+  readonly takes: string;
+  /** @throws SettingError */
+  read(text: string): T;
+  /** As a file would write it: `read` makes the same value of it. */
+  write(value: T): string;
+  /** What JSON Schema says of it, for editors: YAML's own types, which a file may use, included. */
+  readonly json: object;
+  /** Never shown: not in messages, and elsewhere `<redacted>`. */
+  readonly isSecret?: true;
+  /** Any characters at all: a person reads it in quotes. */
+  readonly isQuoted?: true;
+}
+
+/** A kind of its own: `read` throws a SettingError that says what would be right. */
+export function text<T = string>(
+  takes: string,
+  read: (text: string) => T,
+  write: (value: T) => string = String,
+  json: object = { type: 'string' },
+): Kind<T> {
+  return { takes, read, write, json };
+}
+
+export function oneOf<T extends string>(what: string, names: readonly T[], takes = names.join(', ')): Kind<T> {
+  const read = (text: string): T => {
+    const name = names.find(candidate => candidate === text);
+    if (name === undefined)
+      throw new SettingError(`unknown ${what} ${JSON.stringify(text)}; one of: ${names.join(', ')}`);
+    return name;
+  };
+  return { takes, read, write: String, json: { enum: names } };
+}
+
+/** twemproxy's words for it, and only those. */
+export function flag(): Kind<boolean> {
+  const read = (text: string): boolean => {
+    if (text !== 'true' && text !== 'false')
+      throw new SettingError(`must be true or false, not ${JSON.stringify(text)}`);
+    return text === 'true';
+  };
+  return { takes: 'true, false', read, write: String, json: { type: 'boolean' } };
+}
+
+const MAX_COUNT = 2 ** 31 - 1;
+
+export function count(min: number, max: number = MAX_COUNT, takes = 'number'): Kind<number> {
+  const read = (text: string): number => {
+    const value = /^[0-9]{1,12}$/.test(text) ? Number(text) : -1;
+    if (value < min || value > max) {
+      throw new SettingError(`must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+    }
+    return value;
+  };
+  return { takes, read, write: String, json: { type: 'integer', minimum: min, maximum: max } };
+}
+
+const DURATION_JSON = {
+  anyOf: [
+    { type: 'integer', minimum: 0 },
+    { type: 'string', pattern: '^[0-9]+(\\.[0-9]+)? ?(ms|s|m|h)?$' },
+  ],
+};
+
+export function duration(minMs: number, maxMs?: number): Kind<number> {
+  return {
+    takes: 'duration',
+    read: text => parseDurationMs(text, minMs, maxMs),
+    write: ms => `${ms}ms`,
+    json: DURATION_JSON,
+  };
+}
+
+/** A duration where `none` and 0 both mean: never. Results in 0. */
+export function durationOrNone(maxMs?: number): Kind<number> {
+  return {
+    takes: 'duration, or none',
+    read: text => (text === 'none' ? 0 : parseDurationMs(text, 0, maxMs)),
+    write: ms => (ms === 0 ? 'none' : `${ms}ms`),
+    json: { anyOf: [...DURATION_JSON.anyOf, { enum: ['none'] }] },
+  };
+}
+
+/** Plain milliseconds, the way twemproxy writes durations. */
+export function milliseconds(): Kind<number> {
+  return { ...count(0), takes: 'milliseconds' };
+}
+
+const SIZE_JSON = {
+  anyOf: [
+    { type: 'integer', minimum: 0 },
+    { type: 'string', pattern: '^[0-9]+(\\.[0-9]+)? ?([bB]|[kKmMgG][bB])?$' },
+  ],
+};
+
+/** `why` is added to the message that a size is over `maxBytes`. */
+export function size(minBytes: number, maxBytes?: number, why?: string): Kind<number> {
+  return {
+    takes: 'size',
+    read: text => parseSizeBytes(text, minBytes, maxBytes, why),
+    write: sizeText,
+    json: SIZE_JSON,
+  };
+}
+
+/** A size, or one of the words that stand for `others`. */
+export function sizeOr<T extends string | number>(
+  bounds: { readonly minBytes: number },
+  others: Readonly<Record<string, T>>,
+): Kind<number | T> {
+  const words = Object.keys(others);
+  return {
+    takes: `${words.filter(word => word !== 'none').join(', ')}${words.length > 1 ? ', ' : ''}size or none`,
+    read: text => (Object.hasOwn(others, text) ? (others[text] as T) : parseSizeBytes(text, bounds.minBytes)),
+    write: value => words.find(word => others[word] === value) ?? sizeText(value as number),
+    json: { anyOf: [...SIZE_JSON.anyOf, { enum: words }] },
+  };
+}
+
+/** Two bytes in UTF-8, as twemproxy counts. */
+export function hashTag(): Kind<string> {
+  const read = (text: string): string => {
+    if (Buffer.byteLength(text) !== 2) {
+      throw new SettingError(`must be exactly two characters, such as "{}", not ${JSON.stringify(text)}`);
+    }
+    return text;
+  };
+  // A tag of two digits is a number to an editor.
+  return { takes: 'two characters', read, write: String, json: { type: ['string', 'integer'] }, isQuoted: true };
+}
+
+/** Text that may be a number or a flag to an editor, and is text to us. */
+export const ANY_TEXT_JSON = { type: ['string', 'number', 'boolean'] };
+
+/** A value that is never shown in messages. */
+export function secret(check: (text: string) => string): Kind<string> {
+  return { takes: 'text', read: check, write: String, json: ANY_TEXT_JSON, isSecret: true };
+}
+
+export function password(): Kind<string> {
+  return secret(text => {
+    if (text === '') throw new SettingError('is empty; write the password, or leave the key out');
+    return text;
+  });
+}
