@@ -9,7 +9,8 @@ import { KeyRing } from '../../src/placement/key-ring.ts';
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
-import { type RequestOrigin, Router } from '../../src/proxy/router.ts';
+import type { RequestOrigin } from '../../src/proxy/request-origin.ts';
+import { Router } from '../../src/proxy/router.ts';
 import type { ReplyOut, Request } from '../../src/request/request.ts';
 import { RequestBytes } from '../../src/request/request-bytes.ts';
 import type { Pool } from '../../src/upstream/pool.ts';
@@ -52,11 +53,13 @@ function encode(...words: readonly string[]): string {
 /** Has one connection and one request at a time, which it answers when told to. */
 class Backend {
   readonly isLive = true;
+  readonly place: number;
   readonly reply: Buffer;
   private readonly scanner;
   private request: Request | null = null;
 
-  constructor(protocol: Protocol, reply: Buffer) {
+  constructor(place: number, protocol: Protocol, reply: Buffer) {
+    this.place = place;
     this.scanner = protocol.createReplyScanner();
     this.reply = reply;
   }
@@ -131,6 +134,7 @@ class MultiKeyRequest {
     answer() {},
     onReply() {},
     onFailure() {},
+    failWith() {},
     onPart() {},
     onCoalesced: request => request.releaseTo(this.out),
   };
@@ -141,7 +145,7 @@ class MultiKeyRequest {
     const keys = Array.from({ length: KEYS }, (_, i) => `value-100:${String((i * 7919 ** 2) % 1e4).padStart(12, '0')}`);
     const homes = keys.map(key => keyRing.pick(Buffer.from(key), 0, key.length));
     this.backends = servers.map(
-      (_, i) => new Backend(protocol, Buffer.from(reply(keys.filter((_, k) => homes[k] === i)))),
+      (_, i) => new Backend(i, protocol, Buffer.from(reply(keys.filter((_, k) => homes[k] === i)))),
     );
     const used = [...new Set(homes)];
     this.owners = Int32Array.from(homes, home => used.indexOf(home));
@@ -153,7 +157,7 @@ class MultiKeyRequest {
     const pool = {
       stats: new PoolStats(),
       backends: this.backends,
-      pick: (buf: Buffer, start: number, end: number) => keyRing.pick(buf, start, end),
+      pick: (buf: Buffer, start: number, end: number) => this.backends[keyRing.pick(buf, start, end)],
     };
     this.router = new Router(pool as unknown as Pool, protocol, false);
     this.session = protocol.createSession(1);

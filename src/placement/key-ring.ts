@@ -1,5 +1,6 @@
 import { type HashFunction, type HashName, hashFunction } from '../hash/hash.ts';
 import { HashTag } from '../hash/hash-tag.ts';
+import type { Placement } from './placement.ts';
 import { buildRing, type Distribution, type Ring } from './ring.ts';
 import type { RingServer } from './ring-server.ts';
 
@@ -16,7 +17,7 @@ export interface KeyRingOptions {
  *
  *     key bytes ── tag ──▶ bytes to hash ── hash ──▶ u32 ── ring ──▶ index into `servers`
  */
-export class KeyRing {
+export class KeyRing implements Placement {
   readonly servers: readonly RingServer[];
   /** The ring over the servers that are live now; replaced, never changed, by `setLive`. */
   ring: Ring;

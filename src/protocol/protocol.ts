@@ -91,6 +91,18 @@ export const ROUTE_ANY = 4;
 export const ROUTE_ALL = 5;
 export type Route = 0 | 1 | 2 | 3 | 4 | 5;
 
+// What a command does, in `RequestParser.flags`.
+/** It looks at keys. */
+export const FLAG_READS = 1;
+/** It may change something on the server. */
+export const FLAG_WRITES = 2;
+/** The server may take its time to answer, and nothing behind it on the connection is answered before. */
+export const FLAG_BLOCKS = 4;
+/** Replies come to it without being asked for. */
+export const FLAG_SUBSCRIBES = 8;
+/** Done twice it does what it does once: it may be sent again though nobody knows whether the server has done it. */
+export const FLAG_RESENDABLE = 16;
+
 /**
  * Reads one request and says what is to be done with it. The fields describe the request last parsed; they are
  * overwritten by the next `parse`, so the caller is done with them before.
@@ -99,8 +111,12 @@ export interface RequestParser {
   readonly route: Route;
   /** Canonical name from the command table; never bytes of the client's. */
   readonly command: string;
+  /** A set of FLAG_…; of a ROUTE_LOCAL nobody asks. */
+  readonly flags: number;
   /** What the reply scanner must expect from the server. */
   readonly replyKind: number;
+  /** Makes of the server's reply what the client reads, and is this request's alone; null: the client reads the reply itself. */
+  readonly transform: ReplyTransform | null;
   readonly keyCount: number;
   /** Key i is `buf[keyStarts[i], keyEnds[i])`. The arrays are reused and may be replaced as they grow. */
   readonly keyStarts: Int32Array;
@@ -181,4 +197,24 @@ export interface Coalescer {
    * A part that is an error makes the whole an error.
    */
   merge(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): void;
+}
+
+/** Takes what a transform makes. */
+export interface TransformOut {
+  /** The client reads `buf[start, end)` next, which must stay as it is until `ReplyTransform.piece` returns. */
+  append(buf: Buffer, start: number, end: number): void;
+}
+
+/** Turns the server's reply to one request into what its client reads, piece by piece. */
+export interface ReplyTransform {
+  /**
+   * The next piece of the reply is `buf[start, end)`, which may begin and end anywhere and may be empty; it is valid during
+   * the call. With `isLast` the reply is complete. Nothing appended to the end: the client reads nothing.
+   */
+  piece(buf: Buffer, start: number, end: number, isLast: boolean, out: TransformOut): void;
+  /**
+   * What the client reads when there is no reply, and nothing was appended before: bytes that are never written to again,
+   * empty for nothing, null for `Protocol.failureReply`.
+   */
+  failure(reason: FailureReason): Buffer | null;
 }

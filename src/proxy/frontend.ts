@@ -11,7 +11,8 @@ import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { Admission, type LeaseOffice } from './admission.ts';
-import { ClientConnection, type ClientHost, type ClientLimits } from './client-connection.ts';
+import { ClientConnection, type ClientOwner } from './client-connection.ts';
+import type { ClientLimits } from './client-host.ts';
 import type { ClientRoom } from './client-room.ts';
 import { Farewell } from './farewell.ts';
 import { Router } from './router.ts';
@@ -52,11 +53,11 @@ const IDLE_LOOK_MIN_MS = 10;
 const FULL_LOG_MS = 10_000;
 
 /** The client side of one pool in one worker: its listener, its clients, and what these share. */
-export class Frontend implements ClientHost {
+export class Frontend implements ClientOwner {
   readonly stats: PoolStats;
   readonly protocol: Protocol;
   parser: RequestParser;
-  router: Router;
+  readonly router: Router;
   readonly requestBytes = new RequestBytes();
   limits: ClientLimits;
   readonly clock: Clock;
@@ -117,14 +118,13 @@ export class Frontend implements ClientHost {
   }
 
   /**
-   * Serves the same clients by other options, from their next request on; to be called after the pool changed its
-   * shape. The protocol has to be the same.
+   * Serves the same clients by other options, from their next request on. The protocol has to be the same.
    */
   reconfigure(options: FrontendOptions): void {
     this.options = options;
     this.parserOptions = parserOptions(this.poolName, options);
     this.parser = options.protocol.createParser(this.parserOptions);
-    this.router = new Router(this.pool, options.protocol, options.sendsToFirstKey);
+    this.router.sendsToFirstKey = options.sendsToFirstKey;
     this.limits = options.limits;
     this.admission.setLimit(options.maxClients);
     this.watchIdle(options.idleTimeoutMs);

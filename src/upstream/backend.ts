@@ -31,6 +31,8 @@ const TOGGLING_PAUSE_MAX_MS = 5 * 60_000;
 /** One server of a pool: its connections, its health, its statistics. */
 export class Backend implements ConnectionOwner {
   readonly name: string;
+  /** Among the backends of the pool, which keeps it. */
+  place = 0;
   options: BackendOptions;
   readonly stats: BackendStats;
   readonly clock: Clock;

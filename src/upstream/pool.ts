@@ -3,6 +3,7 @@ import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import { KeyRing, type KeyRingOptions } from '../placement/key-ring.ts';
+import type { Access, Placement } from '../placement/placement.ts';
 import type { Log } from '../system/log.ts';
 import { Backend, type BackendHost } from './backend.ts';
 import type { BackendOptions } from './backend-options.ts';
@@ -15,16 +16,16 @@ export interface PoolOptions {
 /** A pool's next shape: all that can be refused is done, so that `apply` can't fail. */
 export interface PoolPlan {
   readonly options: PoolOptions;
-  readonly ring: KeyRing;
+  readonly placement: Placement;
 }
 
-/** Checks and builds the ring of a pool to be. Throws a RangeError for weights that no ring can have. */
+/** Checks and builds the placement of a pool to be. Throws a RangeError for weights that no ring can have. */
 export function planPool(options: PoolOptions): PoolPlan {
   const servers = options.backends.map(({ name, weight }) => ({ name, weight }));
-  return { options, ring: new KeyRing({ ...options.ring, servers }) };
+  return { options, placement: new KeyRing({ ...options.ring, servers }) };
 }
 
-/** The servers behind one listen address, and the ring that spreads keys over those that are live. */
+/** The servers behind one listen address, and the placement that spreads keys over those that are live. */
 export class Pool implements BackendHost {
   /** A reload may give it another. */
   name: string;
@@ -33,7 +34,7 @@ export class Pool implements BackendHost {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  private ring: KeyRing;
+  private placement: Placement;
   /** Left the pool, and finish what is inflight. */
   private readonly retiring = new Set<Backend>();
   private readonly stopTicking: () => void;
@@ -44,7 +45,7 @@ export class Pool implements BackendHost {
     this.clock = worker.clock;
     this.turn = worker.turn;
     this.log = worker.log;
-    this.ring = plan.ring;
+    this.placement = plan.placement;
     this.apply(plan, 0);
     this.stopTicking = worker.clock.onTick(() => {
       for (const backend of this.backends) backend.checkDeadlines(this.clock.nowMs);
@@ -66,7 +67,8 @@ export class Pool implements BackendHost {
       had.reconfigure(options);
       return had;
     });
-    this.ring = plan.ring;
+    for (const [place, backend] of this.backends.entries()) backend.place = place;
+    this.placement = plan.placement;
     if (!this.backends.every(backend => backend.isLive)) this.onEjectionChange();
     for (const backend of old.values()) {
       this.retiring.add(backend);
@@ -74,19 +76,20 @@ export class Pool implements BackendHost {
     }
   }
 
-  /** Index of the backend for the key `buf[start, end)`, or -1 when all are out of the ring. */
-  pick(buf: Buffer, start: number, end: number): number {
-    return this.ring.pick(buf, start, end);
+  /** The backend for the key `buf[start, end)`; null when all are out of the ring. */
+  pick(buf: Buffer, start: number, end: number, access: Access): Backend | null {
+    const place = this.placement.pick(buf, start, end, access);
+    return place < 0 ? null : (this.backends[place] as Backend);
   }
 
-  /** Index of a backend for a request without a key: they take turns. -1 when all are out of the ring. */
-  pickAny(): number {
+  /** A backend for a request without a key: they take turns. Null when all are out of the ring. */
+  pickAny(): Backend | null {
     const { backends } = this;
     for (let i = 0; i < backends.length; i++) {
-      const index = this.nextAny++ % backends.length;
-      if ((backends[index] as Backend).isLive) return index;
+      const backend = backends[this.nextAny++ % backends.length] as Backend;
+      if (backend.isLive) return backend;
     }
-    return -1;
+    return null;
   }
 
   /** The master's verdicts: the servers that are down, by name, and why. All others are up. */
@@ -99,7 +102,7 @@ export class Pool implements BackendHost {
   }
 
   onEjectionChange(): void {
-    this.ring.setLive(this.backends.map(backend => backend.isLive));
+    this.placement.setLive(this.backends.map(backend => backend.isLive));
   }
 
   onEjection(): void {

@@ -6,7 +6,8 @@ import { Turn } from '../../src/loop/turn.ts';
 import { MemoryCeiling } from '../../src/memory/memory-ceiling.ts';
 import type { Framer, Protocol, RequestParser, Session } from '../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
-import { ClientConnection, type ClientHost, type ClientLimits } from '../../src/proxy/client-connection.ts';
+import { ClientConnection, type ClientOwner } from '../../src/proxy/client-connection.ts';
+import type { ClientLimits } from '../../src/proxy/client-host.ts';
 import { Router } from '../../src/proxy/router.ts';
 import type { FailureReason } from '../../src/request/failure.ts';
 import type { Request } from '../../src/request/request.ts';
@@ -62,10 +63,15 @@ export class SentRequest {
 export class FakeBackendOfPool {
   readonly sent: SentRequest[] = [];
   isEjected = false;
+  readonly place: number;
   /** Requests fail with it before `send` returns. */
   failsWith: FailureReason | null = null;
 
   private variant = 0;
+
+  constructor(place: number) {
+    this.place = place;
+  }
 
   get isLive(): boolean {
     return !this.isEjected;
@@ -96,20 +102,26 @@ export class FakeBackendOfPool {
 export class FakePool {
   readonly name = 'fake';
   readonly stats = new PoolStats();
-  readonly backends: FakeBackendOfPool[];
+  backends: FakeBackendOfPool[] = [];
   private nextAny = 0;
 
   constructor(count: number) {
-    this.backends = Array.from({ length: count }, () => new FakeBackendOfPool());
+    this.resize(count);
   }
 
-  pick(buf: Buffer, start: number): number {
-    const index = ((buf[start] as number) - 48) % this.backends.length;
-    return this.backends[index]?.isEjected ? -1 : index;
+  /** Servers come or go. */
+  resize(count: number): void {
+    this.backends = Array.from({ length: count }, (_, place) => this.backends[place] ?? new FakeBackendOfPool(place));
   }
 
-  pickAny(): number {
-    return this.backends.every(backend => backend.isEjected) ? -1 : this.nextAny++ % this.backends.length;
+  pick(buf: Buffer, start: number): FakeBackendOfPool | null {
+    const backend = this.backends[((buf[start] as number) - 48) % this.backends.length];
+    return backend === undefined || backend.isEjected ? null : backend;
+  }
+
+  pickAny(): FakeBackendOfPool | null {
+    const { backends } = this;
+    return backends.every(backend => backend.isEjected) ? null : backends[this.nextAny++ % backends.length]!;
   }
 
   asPool(): Pool {
@@ -133,7 +145,7 @@ export interface ConnectedClient {
 }
 
 /** A client connection of the proxy on a real socket, over a fake pool. */
-export class FakeFrontend implements ClientHost {
+export class FakeFrontend implements ClientOwner {
   readonly poolName = 'fake';
   readonly pool: FakePool;
   readonly stats: PoolStats;

@@ -3,6 +3,8 @@
 // an unknown one does. The meta commands belong into this table too: a kind of their own, and ME/HD/VA/EN replies in
 // reply-scanner.ts.
 
+import { FLAG_READS, FLAG_RESENDABLE, FLAG_WRITES } from '../protocol.ts';
+
 export const KIND_GET = 0;
 /** The first argument is an expiry time, the others are keys. */
 export const KIND_GAT = 1;
@@ -25,12 +27,29 @@ export interface MemcachedCommand {
   /** Fewest and most arguments; the last may be `noreply`. More or less: `ERROR`. */
   readonly minArgs: number;
   readonly maxArgs: number;
+  /** What it does, as a set of FLAG_…. */
+  readonly effects: number;
 }
 
 const UNBOUNDED = 0x7fffffff;
 
 function define(name: string, kind: number, minArgs: number, maxArgs: number): MemcachedCommand {
-  return { name, nameBytes: Buffer.from(name, 'latin1'), kind, minArgs, maxArgs };
+  return { name, nameBytes: Buffer.from(name, 'latin1'), kind, minArgs, maxArgs, effects: effectsOf(kind) };
+}
+
+function effectsOf(kind: number): number {
+  switch (kind) {
+    case KIND_GET:
+    case KIND_STATS:
+    case KIND_VERSION:
+      return FLAG_READS | FLAG_RESENDABLE;
+    case KIND_GAT:
+      return FLAG_READS | FLAG_WRITES | FLAG_RESENDABLE;
+    case KIND_NUMBER:
+      return FLAG_READS | FLAG_WRITES;
+    default:
+      return FLAG_WRITES;
+  }
 }
 
 export const COMMANDS: readonly MemcachedCommand[] = [

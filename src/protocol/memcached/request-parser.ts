@@ -5,6 +5,7 @@ import {
   type Fragment,
   INCOMPLETE,
   type ParserOptions,
+  type ReplyTransform,
   type RequestParser,
   ROUTE_ALL,
   ROUTE_ANY,
@@ -63,7 +64,9 @@ const ZERO = 48;
 export class MemcachedRequestParser implements RequestParser {
   route: Route = ROUTE_LOCAL;
   command = '';
+  flags = 0;
   replyKind: number = REPLY_LINE;
+  readonly transform: ReplyTransform | null = null;
   keyCount = 0;
   cutStart = 0;
   cutEnd = 0;
@@ -110,6 +113,7 @@ export class MemcachedRequestParser implements RequestParser {
       return endsInHttp(buf, start, next) ? this.refuse(NO_REPLY, end) : this.answer(ERROR, next);
     }
     this.command = command.name;
+    this.flags = command.effects;
     const { argCount } = line;
     if (argCount > command.maxArgs) return this.answer(ERROR, next);
     if (argCount < command.minArgs && (command.kind !== KIND_GAT || line.exptimeEnd === 0)) {

@@ -1,6 +1,11 @@
 // The command table: COMMAND's data and Ringmaster's policy, one object per command and subcommand, found by the bytes of
 // the name in any case without making a string of them.
 import {
+  FLAG_BLOCKS,
+  FLAG_READS,
+  FLAG_RESENDABLE,
+  FLAG_SUBSCRIBES,
+  FLAG_WRITES,
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_KEY,
@@ -52,6 +57,8 @@ export class Command {
   readonly lastKey: number;
   readonly keyStep: number;
   readonly flags: string;
+  /** What it does, as a set of FLAG_…. */
+  readonly effects: number;
   readonly categories: string;
   readonly route: Route;
   readonly keys: number;
@@ -85,6 +92,7 @@ export class Command {
     this.isAllowedBeforeAuth = BEFORE_AUTH.includes(name);
     this.isAnsweredAlike = ANSWERED_ALIKE.includes(name);
     this.closesClient = name === 'quit';
+    this.effects = effectsOf(this.flags.split(' '), name);
     this.keys = this.keyPlaces();
     this.route = this.routeOf();
   }
@@ -117,6 +125,19 @@ export class Command {
     return ROUTE_SAME_SERVER;
   }
 }
+
+/** Redis says `readonly` and `write` of commands that touch keys; one that is neither and has none is taken to write. */
+function effectsOf(flags: readonly string[], name: string): number {
+  let effects = 0;
+  if (flags.includes('readonly')) effects |= FLAG_READS | FLAG_RESENDABLE;
+  else if (flags.includes('write')) effects |= FLAG_READS | FLAG_WRITES;
+  else effects |= FLAG_WRITES;
+  if (flags.includes('blocking')) effects |= FLAG_BLOCKS;
+  if (SUBSCRIBING.includes(name)) effects |= FLAG_SUBSCRIBES;
+  return effects;
+}
+
+const SUBSCRIBING: readonly string[] = ['monitor', 'psubscribe', 'ssubscribe', 'subscribe'];
 
 /** Commands by name: open addressing over a hash of the case-folded bytes. */
 export class CommandIndex {

@@ -10,6 +10,7 @@ import {
   type Fragment,
   INCOMPLETE,
   type ParserOptions,
+  type ReplyTransform,
   type RequestParser,
   ROUTE_ANY,
   ROUTE_KEY,
@@ -50,7 +51,9 @@ import type { RedisSession } from './session.ts';
 export class RedisRequestParser implements RequestParser {
   route: Route = ROUTE_LOCAL;
   command = UNKNOWN_COMMAND_NAME;
+  flags = 0;
   readonly replyKind = 0;
+  readonly transform: ReplyTransform | null = null;
   readonly cutStart = 0;
   readonly cutEnd = 0;
   readonly isNoreply = false;
@@ -161,6 +164,7 @@ export class RedisRequestParser implements RequestParser {
     const command = this.lookUp(buf);
     if (command === null) return;
     this.command = command.name;
+    this.flags = command.effects;
     const { arity, route } = command;
     if (arity > 0 ? args.count !== arity : args.count < -arity) this.answer(command.name, command.wrongArity);
     else if (this.hasPassword && !session.isAuthenticated && !command.isAllowedBeforeAuth) {

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { memcachedProtocol } from '../../../src/protocol/memcached/memcached.ts';
 import type { Protocol } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
-import { type RequestOrigin, Router } from '../../../src/proxy/router.ts';
+import type { RequestOrigin } from '../../../src/proxy/request-origin.ts';
+import { Router } from '../../../src/proxy/router.ts';
 import type { FailureReason } from '../../../src/request/failure.ts';
 import type { Request } from '../../../src/request/request.ts';
 import { RequestBytes } from '../../../src/request/request-bytes.ts';
@@ -42,6 +43,10 @@ class Origin implements RequestOrigin {
 
   onFailure(_request: Request, reason: FailureReason): void {
     this.settled.push(reason);
+  }
+
+  failWith(_request: Request, words: Buffer): void {
+    this.settled.push(words.toString('latin1'));
   }
 }
 
@@ -86,6 +91,30 @@ test('a multi-key request is split by server, its keys in their order, and merge
   assert.deepEqual(origin.settled, []);
   pool.backends[2]!.take().reply(values('2a', '2b', '2c'), 1);
   assert.deepEqual(origin.settled, [values('2a', '0a', '2b', '1a', '0b', '2c')]);
+});
+
+test('servers that come and go need no new router', () => {
+  const { send, words, pool } = routing(1);
+  send('MGET', '0a', '1b');
+  pool.resize(3);
+  send('MGET', '0a', '1b', '2c');
+  assert.deepEqual(words(), [
+    [
+      ['MGET', '0a', '1b'],
+      ['MGET', '0a'],
+    ],
+    [['MGET', '1b']],
+    [['MGET', '2c']],
+  ]);
+  pool.resize(2);
+  send('MGET', '2d', '1e');
+  assert.deepEqual(
+    words().map(sent => sent.at(-1)),
+    [
+      ['MGET', '2d'],
+      ['MGET', '1e'],
+    ],
+  );
 });
 
 test('MSET keeps each value with its key', () => {

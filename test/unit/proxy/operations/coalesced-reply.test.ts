@@ -1,15 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Block, dropFreeBlocks, freeBlockBytes, takeBlock } from '../../../src/memory/block.ts';
-import type { Coalescer } from '../../../src/protocol/protocol.ts';
-import { FragmentedRequest, type FragmentParent } from '../../../src/proxy/fragmented-request.ts';
-import type { FailureReason } from '../../../src/request/failure.ts';
-import { type ReplySink, Request } from '../../../src/request/request.ts';
-import { ReplyCollector } from '../../support/reply-collector.ts';
+import { type Block, dropFreeBlocks, freeBlockBytes, takeBlock } from '../../../../src/memory/block.ts';
+import type { Coalescer, ReplyTransform } from '../../../../src/protocol/protocol.ts';
+import { CoalescedReply } from '../../../../src/proxy/operations/coalesced-reply.ts';
+import type { RequestOrigin } from '../../../../src/proxy/request-origin.ts';
+import type { FailureReason } from '../../../../src/request/failure.ts';
+import { Request } from '../../../../src/request/request.ts';
+import { ReplyCollector } from '../../../support/reply-collector.ts';
 
-class Parent implements FragmentParent, ReplySink {
+class Parent implements RequestOrigin {
+  readonly id = 1;
+  readonly variant = 0;
   settled: string[] = [];
   heldBytes = 0;
+
+  enqueue(): void {}
+
+  answer(): void {}
+
+  failWith(_request: Request, words: Buffer): void {
+    this.settled.push(words.toString());
+  }
 
   onReply(): void {
     throw new Error('fragments are no replies to the whole');
@@ -36,10 +47,10 @@ const joining: Coalescer = {
   merge: (parts, owners, out) => out.appendOwned(Buffer.from(`${owners.join('')}:${parts.join(',')}`)),
 };
 
-function fragmented(count: number) {
+function fragmented(count: number, transform: ReplyTransform | null = null) {
   const parent = new Parent();
   const request = new Request(parent, 0);
-  const whole = new FragmentedRequest(parent, request, joining, Int32Array.of(0, 1, 0), count);
+  const whole = new CoalescedReply(parent, request, joining, Int32Array.of(0, 1, 0), count, transform);
   const fragments = Array.from({ length: count }, (_, part) => {
     const fragment = new Request(whole, 0);
     fragment.part = part;
@@ -171,7 +182,7 @@ test('a part that goes out as it is takes its block along', () => {
   const request = new Request(null, 0);
   const parent = new Parent();
   request.sink = parent;
-  const whole = new FragmentedRequest(parent, request, passingOn, Int32Array.of(0, 1), 2);
+  const whole = new CoalescedReply(parent, request, passingOn, Int32Array.of(0, 1), 2, null);
   const sent: { text: string; block: Block | null }[] = [];
   parent.onCoalesced = () =>
     request.releaseTo({
@@ -197,4 +208,36 @@ test('a part that goes out as it is takes its block along', () => {
   sent[0]?.block?.release();
   assert.equal(freeBlockBytes(), BLOCK_BYTES);
   assert.equal(takeBlock(1), sent[0]?.block);
+});
+
+const framing: ReplyTransform = {
+  piece(buf, start, end, isLast, out) {
+    assert.ok(isLast, 'a merged reply comes whole');
+    out.append(Buffer.from('<'), 0, 1);
+    out.append(buf, start, end);
+    out.append(Buffer.from('>'), 0, 1);
+  },
+  failure: reason => (reason === 'timed_out' ? Buffer.from('late') : null),
+};
+
+test('the merged reply goes through the transform, whether its parts lay in a block or not', () => {
+  const small = fragmented(2, framing);
+  small.reply(1, 'b');
+  small.reply(0, 'a');
+  assert.deepEqual(small.parent.settled, ['<010:a,b>']);
+  dropFreeBlocks();
+  const large = fragmented(2, framing);
+  large.reply(1, part('b'));
+  large.reply(0, part('a'));
+  assert.deepEqual(large.parent.settled, [`<010:${part('a')},${part('b')}>`]);
+  assert.equal(freeBlockBytes(), BLOCK_BYTES);
+});
+
+test('a failure has the words of the transform, or else the usual ones', () => {
+  const worded = fragmented(1, framing);
+  worded.fail(0, 'timed_out');
+  assert.deepEqual(worded.parent.settled, ['late']);
+  const usual = fragmented(1, framing);
+  usual.fail(0, 'overloaded');
+  assert.deepEqual(usual.parent.settled, ['overloaded']);
 });

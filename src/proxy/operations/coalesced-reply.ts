@@ -1,32 +1,27 @@
-import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, BLOCK_SHARE_MIN, type Block, takeBlock } from '../memory/block.ts';
-import type { Coalescer } from '../protocol/protocol.ts';
-import type { FailureReason } from '../request/failure.ts';
-import type { ReplyOut, ReplySink, ReplySource, Request } from '../request/request.ts';
-
-/** Who waits for a fragmented request as a whole. */
-export interface FragmentParent {
-  /** All fragments are in: `request.source` writes the merged reply. */
-  onCoalesced(request: Request): void;
-  onFailure(request: Request, reason: FailureReason): void;
-  /** This much more of a fragment's reply is kept until then. */
-  onPart(request: Request, bytes: number): void;
-}
+import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, BLOCK_SHARE_MIN, type Block, takeBlock } from '../../memory/block.ts';
+import type { Coalescer, ReplyTransform } from '../../protocol/protocol.ts';
+import type { FailureReason } from '../../request/failure.ts';
+import type { ReplyOut, ReplySink, ReplySource, Request } from '../../request/request.ts';
+import type { RequestOrigin } from '../request-origin.ts';
+import { MergedBytes } from './merged-bytes.ts';
 
 const NO_PART = Buffer.alloc(0);
 
 /**
- * A request that was split over servers: collects the replies of its fragments and settles when the last one is in,
+ * The reply to a request that went to several servers: collects those to its fragments and settles when the last one is in,
  * also when an earlier one failed, so that nothing of it is still going on when the client reads the reply.
  *
  *   reply in one piece ─▶ block, beside the others, or a copy without ─┐
  *   in several ─▶ fragment ────────────────────────────────────────────┴─▶ parts ─▶ merged
  */
-export class FragmentedRequest implements ReplySink, ReplySource {
-  private readonly parent: FragmentParent;
+export class CoalescedReply implements ReplySink, ReplySource {
+  private readonly origin: RequestOrigin;
   private readonly request: Request;
   private readonly coalescer: Coalescer;
   private readonly owners: Int32Array;
   private readonly parts: Buffer[];
+  /** Of the merged reply. */
+  private readonly transform: ReplyTransform | null;
   private remaining: number;
   private failure: FailureReason | null = null;
   /** The memory of the parts that came in one piece: they need it until they are merged, and then others do. */
@@ -34,8 +29,16 @@ export class FragmentedRequest implements ReplySink, ReplySource {
   private blockUsed = 0;
 
   /** `request` is the client's; `owners[i]` is the fragment of key i, and empty when all servers get the whole. */
-  constructor(parent: FragmentParent, request: Request, coalescer: Coalescer, owners: Int32Array, count: number) {
-    this.parent = parent;
+  constructor(
+    origin: RequestOrigin,
+    request: Request,
+    coalescer: Coalescer,
+    owners: Int32Array,
+    count: number,
+    transform: ReplyTransform | null,
+  ) {
+    this.origin = origin;
+    this.transform = transform;
     this.request = request;
     this.coalescer = coalescer;
     this.owners = owners;
@@ -65,7 +68,7 @@ export class FragmentedRequest implements ReplySink, ReplySource {
       fragment.hold(buf, start, end, block);
       if (isLast) this.parts[fragment.part] = fragment.takeHeld();
     }
-    this.parent.onPart(this.request, size);
+    this.origin.onPart(this.request, size);
     if (isLast) this.partDone();
   }
 
@@ -76,6 +79,17 @@ export class FragmentedRequest implements ReplySink, ReplySource {
   }
 
   writeReply(out: ReplyOut): void {
+    const { transform } = this;
+    if (transform === null) {
+      this.merge(out);
+      return;
+    }
+    const merged = new MergedBytes();
+    this.merge(merged);
+    merged.transformTo(out, transform);
+  }
+
+  private merge(out: ReplyOut): void {
     const { block } = this;
     if (block === null) {
       this.coalescer.merge(this.parts, this.owners, out);
@@ -118,11 +132,14 @@ export class FragmentedRequest implements ReplySink, ReplySource {
 
   private partDone(): void {
     if (--this.remaining > 0 || this.request.sink === null) return;
-    if (this.failure !== null) {
-      this.parent.onFailure(this.request, this.failure);
+    const { origin, request, failure, transform } = this;
+    if (failure === null) {
+      origin.onCoalesced(request);
       return;
     }
-    this.parent.onCoalesced(this.request);
+    const words = transform === null ? null : transform.failure(failure);
+    if (words === null) origin.onFailure(request, failure);
+    else origin.failWith(request, words);
   }
 }
 

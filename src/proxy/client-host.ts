@@ -1,0 +1,39 @@
+import type { PoolStats } from '../figures/statistics.ts';
+import type { Clock } from '../loop/clock.ts';
+import type { Turn } from '../loop/turn.ts';
+import type { MemoryCeiling } from '../memory/memory-ceiling.ts';
+import type { Framer, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
+import type { RequestBytes } from '../request/request-bytes.ts';
+import type { Log } from '../system/log.ts';
+import type { SystemCalls } from '../system/system-calls.ts';
+import type { Router } from './router.ts';
+
+/** The bounds of one client; sizes in bytes. */
+export interface ClientLimits {
+  readonly maxRequestBytes: number;
+  /** Pending requests above which we stop reading from the client. */
+  readonly maxPipeline: number;
+  /** Unsent replies and unanswered requests above which we stop reading from it. */
+  readonly bufferBytes: number;
+  /** Unsent replies, those included that wait for their turn, above which it is cut off. */
+  readonly outputLimitBytes: number;
+}
+
+/** What the clients of one pool share in a worker. A reload may change the parser and the limits. */
+export interface ClientHost {
+  readonly poolName: string;
+  readonly stats: PoolStats;
+  readonly protocol: Protocol;
+  readonly parser: RequestParser;
+  readonly router: Router;
+  /** Of the request that is being dispatched, whosever it is. */
+  readonly requestBytes: RequestBytes;
+  readonly limits: ClientLimits;
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly log: Log;
+  readonly memory: MemoryCeiling;
+  /** A client that waits for our ACK before it sends the rest of a request gets it at once. */
+  readonly systemCalls: SystemCalls | null;
+  createFramer(session: Session): Framer;
+}

@@ -1,0 +1,29 @@
+import type { RequestParser } from '../../protocol/protocol.ts';
+import { Request } from '../../request/request.ts';
+import type { RequestBytes } from '../../request/request-bytes.ts';
+import type { Backend } from '../../upstream/backend.ts';
+import type { Pool } from '../../upstream/pool.ts';
+import type { RequestOrigin } from '../request-origin.ts';
+import { CoalescedReply } from './coalesced-reply.ts';
+import { forward } from './forward.ts';
+
+const NO_OWNERS = new Int32Array(0);
+
+/** The same request to every server of the pool that is in the ring; their replies are merged. */
+export function broadcast(pool: Pool, origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+  const live: Backend[] = [];
+  for (const backend of pool.backends) if (backend.isLive) live.push(backend);
+  if (live.length === 0) {
+    forward(origin, parser, null, bytes);
+    return;
+  }
+  const request = new Request(origin, parser.replyKind);
+  request.isSilent = parser.isNoreply;
+  origin.enqueue(request);
+  const whole = new CoalescedReply(origin, request, parser.coalescer, NO_OWNERS, live.length, parser.transform);
+  for (let part = 0; part < live.length; part++) {
+    const fragment = new Request(whole, parser.replyKind);
+    fragment.part = part;
+    (live[part] as Backend).connectionFor(origin.id, origin.variant).send(fragment, bytes);
+  }
+}

@@ -1,0 +1,25 @@
+import type { RequestParser } from '../../protocol/protocol.ts';
+import { Request } from '../../request/request.ts';
+import type { RequestBytes } from '../../request/request-bytes.ts';
+import type { Backend } from '../../upstream/backend.ts';
+import type { RequestOrigin } from '../request-origin.ts';
+import { TransformedReply } from './transformed-reply.ts';
+
+/**
+ * A request to one server, as it came; null: to none, since none is in the ring. The usual case, and one without an object of
+ * its own: the reply goes straight from the server connection to the client's queue, unless the parser wants it changed.
+ */
+export function forward(
+  origin: RequestOrigin,
+  parser: RequestParser,
+  backend: Backend | null,
+  bytes: RequestBytes,
+): void {
+  const { transform } = parser;
+  const sink = transform === null ? origin : new TransformedReply(origin, transform);
+  const request = new Request(sink, parser.replyKind);
+  request.isSilent = parser.isNoreply;
+  origin.enqueue(request);
+  if (backend === null) sink.onFailure(request, 'no_backend');
+  else backend.connectionFor(origin.id, origin.variant).send(request, bytes);
+}

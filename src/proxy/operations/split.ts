@@ -1,0 +1,113 @@
+import type { Access } from '../../placement/placement.ts';
+import type { RequestParser } from '../../protocol/protocol.ts';
+import { Request } from '../../request/request.ts';
+import { RequestBytes } from '../../request/request-bytes.ts';
+import type { Backend } from '../../upstream/backend.ts';
+import type { Pool } from '../../upstream/pool.ts';
+import type { RequestOrigin } from '../request-origin.ts';
+import { CoalescedReply } from './coalesced-reply.ts';
+import { forward } from './forward.ts';
+import { KeyOwners } from './key-owners.ts';
+
+const MEMBERS_MIN = 64;
+
+/**
+ * One fragment per server that owns a key of the request; the request itself when it is a single one. One per pool and
+ * worker, for its scratch memory.
+ */
+export class Split {
+  private readonly pool: Pool;
+  /** Part of each backend by its place in the pool, and its reverse. */
+  private partOfBackend = new Int32Array(0);
+  private readonly backendOfPart: Backend[] = [];
+  /** The keys of each part, and how many they are. */
+  private readonly members: Int32Array[] = [];
+  private memberCounts = new Int32Array(0);
+  private readonly owners = new KeyOwners();
+  private readonly fragmentBytes = new RequestBytes();
+
+  constructor(pool: Pool) {
+    this.pool = pool;
+  }
+
+  start(origin: RequestOrigin, parser: RequestParser, access: Access, bytes: RequestBytes): void {
+    const { pool, backendOfPart, members } = this;
+    const { keyCount, keyStarts, keyEnds } = parser;
+    const { buf } = bytes;
+    if (this.partOfBackend.length < pool.backends.length) this.makeRoom(pool.backends.length);
+    const { partOfBackend, memberCounts } = this;
+    const owners = this.owners.take(keyCount);
+    partOfBackend.fill(-1);
+    let parts = 0;
+    for (let i = 0; i < keyCount; i++) {
+      const backend = pool.pick(buf, keyStarts[i] as number, keyEnds[i] as number, access);
+      if (backend === null) {
+        forward(origin, parser, null, bytes);
+        return;
+      }
+      let part = partOfBackend[backend.place] as number;
+      if (part < 0) {
+        part = parts++;
+        partOfBackend[backend.place] = part;
+        backendOfPart[part] = backend;
+        memberCounts[part] = 0;
+      }
+      owners[i] = part;
+      const count = (memberCounts[part] as number)++;
+      const keys = members[part];
+      if (keys !== undefined && count < keys.length) keys[count] = i;
+      else this.addMember(part, count, i);
+    }
+    if (parts === 1) {
+      forward(origin, parser, backendOfPart[0] as Backend, bytes);
+      return;
+    }
+    this.owners.keep(keyCount);
+    this.send(origin, parser, bytes, owners, parts);
+  }
+
+  private send(
+    origin: RequestOrigin,
+    parser: RequestParser,
+    bytes: RequestBytes,
+    owners: Int32Array,
+    parts: number,
+  ): void {
+    const { backendOfPart, members, memberCounts, fragmentBytes } = this;
+    const { buf, start, end } = bytes;
+    const request = new Request(origin, parser.replyKind);
+    request.isSilent = parser.isNoreply;
+    origin.enqueue(request);
+    const whole = new CoalescedReply(origin, request, parser.coalescer, owners, parts, parser.transform);
+    this.pool.stats.fragments += parts;
+    for (let part = 0; part < parts; part++) {
+      const { block, length } = parser.fragment(
+        buf,
+        start,
+        end,
+        members[part] as Int32Array,
+        memberCounts[part] as number,
+      );
+      const fragment = new Request(whole, parser.replyKind);
+      fragment.part = part;
+      fragmentBytes.set(block.bytes, 0, length, block);
+      (backendOfPart[part] as Backend).connectionFor(origin.id, origin.variant).send(fragment, fragmentBytes);
+      block.release();
+    }
+  }
+
+  /** Servers have come to the pool. */
+  private makeRoom(backends: number): void {
+    this.partOfBackend = new Int32Array(backends);
+    this.memberCounts = new Int32Array(backends);
+  }
+
+  /** Puts key `key` at `index` of a part's keys, where there is no room yet. */
+  private addMember(part: number, index: number, key: number): void {
+    const keys = new Int32Array(Math.max(MEMBERS_MIN, index * 2));
+    const old = this.members[part];
+    if (old !== undefined) keys.set(old);
+    keys[index] = key;
+    this.members[part] = keys;
+  }
+}

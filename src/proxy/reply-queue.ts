@@ -1,0 +1,223 @@
+import type { Block } from '../memory/block.ts';
+import { Fifo } from '../memory/fifo.ts';
+import type { Session } from '../protocol/protocol.ts';
+import type { FailureReason } from '../request/failure.ts';
+import { Request } from '../request/request.ts';
+import type { Outbox } from '../socket/outbox.ts';
+import type { StreamSocket } from '../socket/stream-socket.ts';
+import type { ClientHost } from './client-host.ts';
+import type { RequestOrigin } from './request-origin.ts';
+
+/** The client whose replies they are. */
+export interface ReplyQueueOwner {
+  /** Requests at the head were answered. */
+  onAnswered(): void;
+  /** What it sends from now on is not read. */
+  stopReading(): void;
+  /** Nothing is owed to it, and it may go if it was to. */
+  closeWhenDone(): void;
+  /** Cuts the connection. */
+  destroy(): void;
+}
+
+/** A reply is passed on before it is complete once this much of it is there. */
+const STREAM_THRESHOLD_BYTES = 64 * 1024;
+/** What a request costs beside its bytes while it is pending. */
+const PENDING_BYTES = 256;
+
+/*
+ * The requests of one client that are not answered, in its order, and the replies that came too early for it:
+ *
+ *   enqueue ─▶ pending ◀─ replies and failures, in any order over the servers
+ *                 │
+ *                 └─ the head: settled, or of 64 KiB and more and still coming ─▶ outbox
+ */
+export class ReplyQueue implements RequestOrigin {
+  readonly id: number;
+  private readonly host: ClientHost;
+  private readonly session: Session;
+  private readonly socket: StreamSocket;
+  private readonly outbox: Outbox;
+  private readonly owner: ReplyQueueOwner;
+  private readonly pending = new Fifo<Request>();
+  /** Bytes that the client has sent for the request that is being dispatched. */
+  dispatchBytes = 0;
+  /** The same, of all that are pending. */
+  pendingBytes = 0;
+  /** Bytes of replies that are not in the outbox yet because it is not their turn. */
+  heldBytes = 0;
+
+  constructor(session: Session, host: ClientHost, socket: StreamSocket, outbox: Outbox, owner: ReplyQueueOwner) {
+    this.id = session.id;
+    this.session = session;
+    this.host = host;
+    this.socket = socket;
+    this.outbox = outbox;
+    this.owner = owner;
+  }
+
+  get variant(): number {
+    return this.session.variant;
+  }
+
+  /** Requests that are not answered. */
+  get length(): number {
+    return this.pending.length;
+  }
+
+  /** Replies that the kernel has not taken, those included that wait for their turn. */
+  get unsentBytes(): number {
+    return this.outbox.unsentBytes + this.heldBytes;
+  }
+
+  /** What is kept here and in the outbox. */
+  get memoryBytes(): number {
+    return this.unsentBytes + this.pending.length * PENDING_BYTES;
+  }
+
+  enqueue(request: Request): void {
+    request.originBytes = this.dispatchBytes;
+    this.pendingBytes += this.dispatchBytes;
+    this.pending.push(request);
+  }
+
+  answer(bytes: Buffer, closesClient: boolean): void {
+    if (closesClient) this.owner.stopReading();
+    if (bytes.length === 0) {
+      if (closesClient) this.owner.closeWhenDone();
+      return;
+    }
+    if (this.pending.length === 0) {
+      this.outbox.appendOwned(bytes);
+      this.replied(bytes.length);
+      if (closesClient) this.owner.closeWhenDone();
+      return;
+    }
+    const request = new Request(null, 0);
+    request.holdOwned(bytes);
+    this.heldBytes += bytes.length;
+    request.isSettled = true;
+    this.enqueue(request);
+  }
+
+  onReply(request: Request, buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
+    const isHead = request === this.pending.peek();
+    if (request.isSilent) {
+      if (isLast) this.settle(request, isHead);
+      return;
+    }
+    if (isLast && isHead && request.heldBytes === 0) {
+      if (end > start || request.isStreaming) {
+        this.outbox.append(buf, start, end, block);
+        this.replied(end - start);
+      }
+      this.shift(request);
+      if (this.pending.length > 0) this.releaseSettled();
+      else this.owner.onAnswered();
+      return;
+    }
+    if (request.isStreaming && !isLast) {
+      this.outbox.append(buf, start, end, block);
+      this.host.stats.responseBytes += end - start;
+      this.checkOutputLimit(end - start);
+      return;
+    }
+    if (end > start) request.hold(buf, start, end, block);
+    this.heldBytes += end - start;
+    if (isLast) {
+      this.settle(request, isHead);
+    } else if (isHead && request.heldBytes >= STREAM_THRESHOLD_BYTES) {
+      request.isStreaming = true;
+      this.host.stats.responseBytes += request.heldBytes;
+      this.heldBytes -= request.heldBytes;
+      request.releaseTo(this.outbox);
+    }
+    this.checkOutputLimit(end - start);
+  }
+
+  onPart(request: Request, bytes: number): void {
+    request.heldBytes += bytes;
+    this.heldBytes += bytes;
+    this.checkOutputLimit(bytes);
+  }
+
+  onCoalesced(request: Request): void {
+    this.settle(request, request === this.pending.peek());
+  }
+
+  onFailure(request: Request, reason: FailureReason): void {
+    this.failWith(request, this.host.protocol.failureReply(reason));
+  }
+
+  failWith(request: Request, words: Buffer): void {
+    this.host.stats.forwardError++;
+    if (request.isStreaming) {
+      // Half of the reply is with the client already; only a closed connection tells it that the rest won't come.
+      this.owner.destroy();
+      return;
+    }
+    this.heldBytes -= request.heldBytes;
+    request.dropHeld();
+    if (words.length > 0) request.holdOwned(words);
+    this.heldBytes += request.heldBytes;
+    this.settle(request, request === this.pending.peek());
+  }
+
+  /** The client is gone: what is still to come is read and dropped. */
+  abandon(): void {
+    for (let i = 0; i < this.pending.length; i++) {
+      const request = this.pending.at(i);
+      request.sink = null;
+      request.dropHeld();
+    }
+  }
+
+  private settle(request: Request, isHead: boolean): void {
+    request.isSettled = true;
+    if (isHead) this.releaseSettled();
+  }
+
+  private shift(head: Request): void {
+    this.pending.shift();
+    this.pendingBytes -= head.originBytes;
+    this.heldBytes -= head.heldBytes;
+  }
+
+  /** Writes the replies of all settled requests at the head of the queue. */
+  private releaseSettled(): void {
+    let head = this.pending.peek();
+    while (head?.isSettled) {
+      this.shift(head);
+      if (!head.isSilent) this.release(head);
+      head = this.pending.peek();
+    }
+    this.owner.onAnswered();
+  }
+
+  private release(request: Request): void {
+    const bytes = request.heldBytes;
+    request.releaseTo(this.outbox);
+    if (bytes > 0) this.replied(bytes);
+  }
+
+  /** A reply went to the outbox, the last `bytes` of it just now. */
+  private replied(bytes: number): void {
+    const { stats } = this.host;
+    stats.responses++;
+    stats.responseBytes += bytes;
+    this.checkOutputLimit(bytes);
+  }
+
+  /** `bytes` of a reply came. */
+  private checkOutputLimit(bytes: number): void {
+    const { unsentBytes, host } = this;
+    host.memory.grew(bytes);
+    if (unsentBytes < host.limits.outputLimitBytes || this.socket.isDestroyed) return;
+    host.stats.outputLimitCloses++;
+    host.log.warn(
+      { pool: host.poolName, unsentBytes, heldBytes: this.heldBytes },
+      'client cut off: the replies that it has not read grew over client_output_limit',
+    );
+    this.owner.destroy();
+  }
+}
