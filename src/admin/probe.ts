@@ -1,48 +1,14 @@
 import { connect } from 'node:net';
+import { PROTOCOL_TRAITS, type ProtocolName } from '../protocol/protocol-traits.ts';
+import type { Question } from '../protocol/traits.ts';
 import { FAILURE_TEXT, failureFromErrno } from '../request/failure.ts';
 
 /** A server to be asked whether it is there. */
 export interface ProbeTarget {
-  readonly protocol: 'redis' | 'memcached';
+  readonly protocol: ProtocolName;
   readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
-  /**
-   * What the server wants to hear first, null for nothing: then only an answer to PING that others would get too will
-   * do. Undefined: whoever asks does not know, and to be asked for a password is an answer.
-   */
+  /** As in `ProtocolTraits.questions`. */
   readonly password?: string | null;
-}
-
-interface Question {
-  readonly bytes: string;
-  readonly name: string;
-  /** How an answer in the protocol begins. */
-  readonly answer: RegExp;
-  /** Answers in the protocol that nevertheless mean that the server serves nobody now, or not us. */
-  readonly refusal: RegExp;
-}
-
-// What is not known to be a refusal counts as an answer: -MISCONF of a server that can't save, and still reads.
-const REDIS_REFUSAL = /^-(LOADING|MASTERDOWN|DENIED|ERR max number of clients)/;
-const REDIS_REFUSAL_TO_US = /^-(LOADING|MASTERDOWN|DENIED|ERR max number of clients|NOAUTH|BUSY )/;
-
-// Arrays and no inline commands: proxies, which may stand behind us, know nothing else.
-const PING: Question = { bytes: '*1\r\n$4\r\nPING\r\n', name: 'PING', answer: /^[+-]/, refusal: REDIS_REFUSAL };
-const VERSION: Question = {
-  bytes: 'version\r\n',
-  name: 'version',
-  answer: /^(VERSION |ERROR|CLIENT_ERROR|SERVER_ERROR)/,
-  refusal: /^ERROR Too many open connections/,
-};
-
-function questionsTo({ protocol, password }: ProbeTarget): readonly Question[] {
-  if (protocol === 'memcached') return [VERSION];
-  if (password === undefined) return [PING];
-  const ping = { ...PING, refusal: REDIS_REFUSAL_TO_US };
-  if (password === null) return [ping];
-  // Read and written as latin1.
-  const secret = Buffer.from(password).toString('latin1');
-  const bytes = `*2\r\n$4\r\nAUTH\r\n$${secret.length}\r\n${secret}\r\n`;
-  return [{ bytes, name: 'AUTH', answer: /^[+-]/, refusal: /^-/ }, ping];
 }
 
 /** The reason when it was not even tried: nothing is known of the server then. */
@@ -63,7 +29,7 @@ const MAX_LINE_BYTES = 512;
  * reason in words, after `timeoutMs` or an abort at the latest; never rejects. A password is in no reason.
  */
 export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSignal): Promise<string | null> {
-  const questions = [...questionsTo(target)];
+  const questions = [...PROTOCOL_TRAITS[target.protocol].questions(target.password)];
   return new Promise(resolve => {
     const socket = connect({ ...target.address });
     let line = '';

@@ -1,3 +1,4 @@
+import { PROTOCOL_NAMES, PROTOCOL_TRAITS } from '../protocol/protocol-traits.ts';
 import { flag } from '../settings/kinds.ts';
 import { defaultsOf, type ScalarSetting, type SettingTable } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
@@ -85,7 +86,8 @@ function readPool(name: string, keyOffset: number, map: YamlMap, ignored: string
   const offsets = new Map(read.offsets);
   const { redis, reuseport, ...given } = read.fields as Record<string, unknown>;
   const fields = { ...defaultsOf(POOL_SETTINGS, 'twemproxy'), ...given } as Mutable<Partial<PoolSettings>>;
-  if (redis !== undefined) fields.protocol = redis ? 'redis' : 'memcached';
+  const protocol = PROTOCOL_NAMES.find(protocol => PROTOCOL_TRAITS[protocol].twemproxyRedis === redis);
+  if (protocol !== undefined) fields.protocol = protocol;
   if (fields.serverFailureLimit === 0) fields.serverFailureLimit = 1;
   if (reuseport === true) ignored.push(joinPath(name, 'reuseport'));
   // It takes this one in any pool; files that have it must load.

@@ -1,6 +1,7 @@
 import type { Block } from '../memory/block.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ReplyOut } from '../request/request.ts';
+import type { ProtocolName } from './protocol-traits.ts';
 
 /**
  * The one interface the proxy knows of a protocol. A protocol brings a parser with a command table, a framer for
@@ -9,7 +10,7 @@ import type { ReplyOut } from '../request/request.ts';
  *   client bytes → RequestParser.parse → route, keys → router → backend → ReplyScanner.scan → client
  */
 export interface Protocol {
-  readonly name: 'redis' | 'memcached';
+  readonly name: ProtocolName;
   /** One per pool and worker, shared by its clients: it keeps nothing from one `parse` to the next. */
   createParser(options: ParserOptions): RequestParser;
   /** One per client: what the protocol remembers of it (authenticated, its name, …). */

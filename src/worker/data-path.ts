@@ -7,9 +7,7 @@ import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
 import { trimFreeBlocks } from '../memory/block.ts';
 import { MemoryCeiling } from '../memory/memory-ceiling.ts';
-import { memcachedProtocol } from '../protocol/memcached/memcached.ts';
-import type { Protocol } from '../protocol/protocol.ts';
-import { redisProtocol } from '../protocol/redis/redis.ts';
+import { PROTOCOLS } from '../protocol/protocols.ts';
 import { ClientRoom } from '../proxy/client-room.ts';
 import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
 import type { ListenHandle } from '../socket/sockets.ts';
@@ -20,10 +18,6 @@ import { VERSION } from '../system/version.ts';
 import { Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 
-const PROTOCOLS: Readonly<Record<PoolConfig['protocol'], Protocol>> = {
-  redis: redisProtocol,
-  memcached: memcachedProtocol,
-};
 /** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
 const TICK_MIN_MS = 5;
 const TICK_MAX_MS = 100;

@@ -1,6 +1,7 @@
 // Reads the imports of src/ and holds them against the layers of the architecture:
 //   worker → proxy → upstream → {protocol, placement, socket, hash} → request → memory → {loop, system}    the data path
-//   main → cli → master → {admin, ipc, config} → {figures, system}                                   the control side
+//   main → cli → master → {admin, ipc, config} → {figures, traits, system}                           the control side
+// `traits` are the files of protocol/ that the control side may import too; `settings` is what both know of a setting.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -72,6 +73,21 @@ function forbiddenImports(sources: Sources): string[] {
   return faults;
 }
 
+/** Files that know a protocol by name beside its own folder and the lists; `redis` of twemproxy's form is only a key. */
+const MAY_NAME = ['protocol/protocols.ts', 'protocol/protocol-traits.ts', 'config/native.ts', 'config/twemproxy.ts'];
+
+function protocolNames(sources: Sources): string[] {
+  const names = new Set([...sources.keys()].flatMap(file => /^protocol\/(\w+)\//.exec(file)?.[1] ?? []));
+  const faults: string[] = [];
+  for (const [file, text] of sources) {
+    if (MAY_NAME.includes(file) || /^protocol\/\w+\//.test(file)) continue;
+    for (const [, word] of text.replace(COMMENT, '').matchAll(/(?:protocol\/|['"`])(\w+)(?=['"`/])/g)) {
+      if (names.has(word!)) faults.push(`${file} names ${word}: let the protocol bring what is needed of it`);
+    }
+  }
+  return faults;
+}
+
 /** Every circle once, as "a → b → a". */
 function importCircles(sources: Sources): string[] {
   const circles: string[] = [];
@@ -123,6 +139,7 @@ describe('the source tree', () => {
   });
   test('imports in one direction', () => assert.deepEqual(forbiddenImports(tree), []));
   test('has no import circles', () => assert.deepEqual(importCircles(tree), []));
+  test('names no protocol outside its folder and the lists', () => assert.deepEqual(protocolNames(tree), []));
   test('has no barrels and no nameless files', () => assert.deepEqual(barrels(tree), []));
 });
 
@@ -150,6 +167,20 @@ describe('the rules find', () => {
     );
     assert.equal(forbidden('memory/a.ts', "// import { x } from '../hash/x.ts';\n/* import '../placement/x.ts' */"), 0);
     assert.equal(forbidden('main.ts', "import { x } from './cli/serve.ts';"), 0);
+  });
+
+  test('protocols called by name', () => {
+    const names = (file: string, text: string) =>
+      protocolNames(
+        new Map([
+          ['protocol/redis/a.ts', "const name = 'redis';"],
+          [file, text],
+        ]),
+      ).length;
+    assert.equal(names('admin/a.ts', "if (protocol === 'redis') ask();"), 1);
+    assert.equal(names('worker/a.ts', "import { x } from '../protocol/redis/redis.ts';"), 1);
+    assert.equal(names('config/a.ts', "const key = 'redis_auth';"), 0);
+    assert.equal(names('protocol/protocols.ts', "import { x } from './redis/redis.ts';"), 0);
   });
 
   test('circles of any length', () => {

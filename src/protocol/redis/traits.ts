@@ -1,12 +1,28 @@
-import type { ProtocolTraits } from '../traits.ts';
+import type { ProtocolTraits, Question } from '../traits.ts';
 import { REDIS_SETTINGS } from './settings.ts';
 
 /** RESP2 and RESP3 have connections of their own. */
 export const REDIS_VARIANTS = 2;
+
+// What is not known to be a refusal counts as an answer: -MISCONF of a server that can't save, and still reads.
+const REFUSAL = /^-(LOADING|MASTERDOWN|DENIED|ERR max number of clients)/;
+const REFUSAL_TO_US = /^-(LOADING|MASTERDOWN|DENIED|ERR max number of clients|NOAUTH|BUSY )/;
+
+// Arrays and no inline commands: proxies, which may stand behind us, know nothing else.
+const PING: Question = { bytes: '*1\r\n$4\r\nPING\r\n', name: 'PING', answer: /^[+-]/, refusal: REFUSAL };
 
 export const redisTraits = {
   title: 'Redis',
   settings: REDIS_SETTINGS,
   variants: REDIS_VARIANTS,
   variantsNote: ' × 2 for RESP3',
+  twemproxyRedis: true,
+  questions(password) {
+    if (password === undefined) return [PING];
+    const ping = { ...PING, refusal: REFUSAL_TO_US };
+    if (password === null) return [ping];
+    const secret = Buffer.from(password).toString('latin1');
+    const bytes = `*2\r\n$4\r\nAUTH\r\n$${secret.length}\r\n${secret}\r\n`;
+    return [{ bytes, name: 'AUTH', answer: /^[+-]/, refusal: /^-/ }, ping];
+  },
 } as const satisfies ProtocolTraits;
