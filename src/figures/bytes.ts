@@ -31,8 +31,12 @@ export class ByteWriter {
 
   /** `value`: an integer, 0 to 2⁵³ - 1. */
   varint(value: number): void {
-    this.need(VARINT_MAX_BYTES);
+    if (this.length + VARINT_MAX_BYTES > this.buffer.length) this.need(VARINT_MAX_BYTES);
     const { buffer } = this;
+    if (value < 128) {
+      buffer[this.length++] = value;
+      return;
+    }
     let rest = value;
     // Beyond 32 bits there are no bit operations.
     while (rest >= 2 ** 31) {

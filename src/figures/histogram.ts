@@ -45,19 +45,29 @@ function middleUs(bucket: number): number {
  */
 export class Histogram {
   readonly counts: Uint32Array | Float64Array;
-  count = 0;
   sumUs = 0;
-  /** Exact; 0 while nothing was recorded. */
-  maxUs = 0;
+  /** Exact; -1 while nothing was recorded. */
+  maxUs = -1;
 
   constructor(counts: Uint32Array | Float64Array = new Uint32Array(HISTOGRAM_BUCKETS)) {
     this.counts = counts;
   }
 
+  get isEmpty(): boolean {
+    return this.maxUs < 0;
+  }
+
+  /** How many were recorded: the sum over all buckets, which `record` has no time to keep. */
+  get count(): number {
+    const { counts } = this;
+    let count = 0;
+    for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) count += counts[bucket]!;
+    return count;
+  }
+
   /** `us`: whole microseconds, 0 to 2³¹ - 1. */
   record(us: number): void {
     this.counts[bucketOf(us)]!++;
-    this.count++;
     this.sumUs += us;
     if (us > this.maxUs) this.maxUs = us;
   }
@@ -66,16 +76,14 @@ export class Histogram {
   add(other: Histogram): void {
     const { counts } = this;
     for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) counts[bucket]! += other.counts[bucket]!;
-    this.count += other.count;
     this.sumUs += other.sumUs;
     if (other.maxUs > this.maxUs) this.maxUs = other.maxUs;
   }
 
   clear(): void {
     this.counts.fill(0);
-    this.count = 0;
     this.sumUs = 0;
-    this.maxUs = 0;
+    this.maxUs = -1;
   }
 
   /**
@@ -83,8 +91,9 @@ export class Histogram {
    * when nothing was recorded.
    */
   quantileUs(share: number): number {
-    const wanted = Math.max(1, Math.ceil(this.count * share));
-    if (wanted >= this.count) return this.maxUs;
+    const { count } = this;
+    const wanted = Math.max(1, Math.ceil(count * share));
+    if (wanted >= count) return Math.max(0, this.maxUs);
     let seen = 0;
     for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
       seen += this.counts[bucket]!;
