@@ -4,7 +4,7 @@ import { Metrics } from '../src/admin/metrics.ts';
 import { describeStats } from '../src/admin/stats-port.ts';
 import { Totals } from '../src/admin/totals.ts';
 import { type ParsedMetric, parsePrometheusText } from '../test/support/prometheus-text.ts';
-import { workerSnapshot } from '../test/support/worker-figures.ts';
+import { report, workerSnapshot } from '../test/support/worker-figures.ts';
 
 const DOCUMENT = new URL('../docs/metrics.md', import.meta.url);
 
@@ -37,7 +37,7 @@ function replaceSection(document: string, name: string, text: string): string {
 /** A scrape in which every metric of ours has a series, to take its labels from. */
 async function scrape(): Promise<Map<string, ParsedMetric>> {
   const totals = new Totals([{ name: 'pool', servers: [{ name: 'server' }] }]);
-  totals.update(0, workerSnapshot(1, []));
+  report(totals, 0, workerSnapshot(1, []));
   const workers = () => ({ running: 1, wanted: 1, backingOff: 0, restarts: 0 });
   const health = () => [{ pool: 'pool', server: 'server', isDown: false, probes: 1, failures: 0, downs: 0 }];
   const logLines = () => ({ dropped: 0, heldBack: 0 });

@@ -1,15 +1,17 @@
+import { FormatError } from '../figures/bytes.ts';
+import type { LatencyWindows } from '../figures/latency-windows.ts';
 import {
   BACKEND_FIELDS,
   BackendStats,
-  type FailureCounts,
+  newFailureCounts,
   POOL_FIELDS,
   type PoolSnapshot,
   PoolStats,
   type ProcessSnapshot,
-  type StatKind,
-  type WorkerSnapshot,
 } from '../figures/statistics.ts';
+import { ReportReader, type ReportSink, type SeriesName } from '../ipc/report-reader.ts';
 import { FAILURE_REASONS } from '../request/failure.ts';
+import { SeriesTotals } from './series-totals.ts';
 
 /** A pool as far as its figures are concerned; a `PoolConfig` is one. */
 export interface PoolNames {
@@ -25,32 +27,50 @@ export interface WorkerFigures {
   readonly clientConnections: number;
 }
 
-const RETIRED_KEPT = 1000;
+/** Durations of one pool; null: none yet. */
+export interface PoolLatencies {
+  readonly name: string;
+  readonly total: LatencyWindows | null;
+  readonly servers: readonly {
+    readonly name: string;
+    readonly server: LatencyWindows | null;
+    readonly queue: LatencyWindows | null;
+  }[];
+  readonly commands: readonly { readonly name: string; readonly total: LatencyWindows }[];
+}
+
+/** What a worker sent before its end may arrive after it, so that much is remembered of so many of the dead. */
+const RETIRED_KEPT = 64;
+const CLIENT_CONNECTIONS = POOL_FIELDS.findIndex(({ field }) => field === 'clientConnections');
+
+interface Reporter {
+  readonly reader: ReportReader;
+  slot: number;
+  process: ProcessSnapshot | null;
+  isRetired: boolean;
+}
 
 /**
- * The sum over all workers of what they count.
- *
- *     worker slot 0 ── snapshot ──▶ ┌ per pool and server ┐
- *     worker slot 1 ── snapshot ──▶ │ counters: grown so far, by what each snapshot adds to the one before it
- *     …                             │ gauges: the sum of the last snapshots of living workers
- *                                   └ timestamps: the latest seen
- *
- * So counters never go back, whoever dies. The pools and servers are those of the config: they are there before a
- * worker has reported on them, and what a worker reports on others is left out.
+ * The sum over all workers of what they report. Counters and durations are kept, so they never go back, whoever dies;
+ * gauges are those of the living. The pools and servers are those of the config: they are there before a worker has
+ * reported on them, and what a worker reports on others is left out.
  */
 export class Totals {
   private entries: readonly PoolEntry[] = [];
-  private readonly workersById = new Map<number, WorkerFigures>();
-  /** The last process of each id that was retired: what it sent before its end may arrive after it. */
-  private readonly retiredById = new Map<number, ProcessSnapshot>();
+  private byName = new Map<string, PoolEntry>();
+  /** By the id of the worker, which is never used twice. */
+  private readonly reporters = new Map<number, Reporter>();
+  private readonly nowS: () => number;
 
-  constructor(pools: readonly PoolNames[]) {
+  /** `nowS`: seconds, on a clock that does not go back. */
+  constructor(pools: readonly PoolNames[], nowS = () => performance.now() / 1000) {
+    this.nowS = nowS;
     this.setPools(pools);
   }
 
   /** Takes over another config. Pools and servers that stay, by name, keep what they have counted. */
   setPools(pools: readonly PoolNames[]): void {
-    const old = new Map(this.entries.map(entry => [entry.name, entry]));
+    const old = this.byName;
     this.entries = pools
       .toSorted((a, b) => compareNames(a.name, b.name))
       .map(({ name, servers }) => {
@@ -58,38 +78,44 @@ export class Totals {
         entry.setServers(servers);
         return entry;
       });
+    this.byName = new Map(this.entries.map(entry => [entry.name, entry]));
   }
 
   /**
-   * Takes in what a worker counts since it started. While a worker is being replaced two of them fill one slot, so
-   * they are told apart by `id`.
+   * Takes in a worker's report, or a part of one; `process`: null when it is not the last part. While a worker is being
+   * replaced two of them fill one slot, so they are told apart by `id`. Throws a FormatError when it is no report.
    */
-  update(id: number, snapshot: WorkerSnapshot, slot = id): void {
-    const { process } = snapshot;
-    const retired = this.retiredById.get(id);
-    if (retired !== undefined && retired.pid === process.pid && process.uptimeMs >= retired.uptimeMs) return;
-    const before = this.workersById.get(id);
-    if (before !== undefined && before.process.pid !== process.pid) this.retire(id);
-
-    const reported = new Map(snapshot.pools.map(pool => [pool.name, pool]));
-    for (const entry of this.entries) entry.update(id, reported.get(entry.name));
-    let clientConnections = 0;
-    for (const { stats } of snapshot.pools) clientConnections += stats.clientConnections;
-    this.workersById.set(id, { slot, process, clientConnections });
+  take(id: number, slot: number, report: Buffer, process: ProcessSnapshot | null): void {
+    let reporter = this.reporters.get(id);
+    if (reporter === undefined) {
+      reporter = { reader: new ReportReader(), slot, process: null, isRetired: false };
+      this.reporters.set(id, reporter);
+    }
+    reporter.process = process ?? reporter.process;
+    reporter.reader.read(report, new WorkerSink(this, !reporter.isRetired, this.nowS()));
   }
 
   /** The worker is gone: its counters stay, its gauges and process figures vanish. */
   retire(id: number): void {
-    const worker = this.workersById.get(id);
-    if (worker === undefined) return;
-    this.workersById.delete(id);
-    this.retiredById.set(id, worker.process);
-    // Ids may be new for each worker: only the latest can still have something on its way.
-    for (const old of this.retiredById.keys()) {
-      if (this.retiredById.size <= RETIRED_KEPT) break;
-      this.retiredById.delete(old);
+    const reporter = this.reporters.get(id);
+    if (reporter === undefined) return;
+    reporter.isRetired = true;
+    for (const part of reporter.reader.known()) this.series(part)?.forget(part);
+    let retired = 0;
+    for (const each of this.reporters.values()) if (each.isRetired) retired++;
+    for (const [each, { isRetired }] of this.reporters) {
+      if (retired <= RETIRED_KEPT) break;
+      if (!isRetired) continue;
+      this.reporters.delete(each);
+      retired--;
     }
-    for (const entry of this.entries) entry.update(id, undefined);
+  }
+
+  /** Where the figures of a series belong; undefined: the config has no such pool or server. */
+  series({ kind, pool, name }: SeriesName): SeriesTotals | undefined {
+    const entry = this.byName.get(pool);
+    if (kind === 'pool') return entry?.series;
+    return kind === 'server' ? entry?.server(name) : entry?.command(name);
   }
 
   /** Pools, and the servers of each, in twemproxy's order. */
@@ -97,111 +123,114 @@ export class Totals {
     return this.entries.map(entry => entry.total());
   }
 
+  /** In the same order. */
+  latencies(): PoolLatencies[] {
+    return this.entries.map(entry => entry.latencies());
+  }
+
   /** Living workers that have reported, by slot; of two in one slot the younger. */
   workers(): WorkerFigures[] {
-    const bySlot = new Map([...this.workersById.values()].map(worker => [worker.slot, worker]));
+    const bySlot = new Map<number, WorkerFigures>();
+    for (const { reader, slot, process, isRetired } of this.reporters.values()) {
+      if (isRetired || process === null) continue;
+      let clientConnections = 0;
+      for (const part of reader.known()) {
+        if (part.kind === 'pool') clientConnections += this.series(part)?.gauge(part, CLIENT_CONNECTIONS) ?? 0;
+      }
+      bySlot.set(slot, { slot, process, clientConnections });
+    }
     return [...bySlot.values()].sort((a, b) => a.slot - b.slot);
   }
 }
 
+/** Brings what one worker reports to where it belongs. */
+class WorkerSink implements ReportSink {
+  private readonly totals: Totals;
+  private readonly isAlive: boolean;
+  private readonly nowS: number;
+
+  constructor(totals: Totals, isAlive: boolean, nowS: number) {
+    this.totals = totals;
+    this.isAlive = isAlive;
+    this.nowS = nowS;
+  }
+
+  onNumber(series: SeriesName, field: number, value: number): void {
+    this.totals.series(series)?.number(series, this.isAlive, field, value);
+  }
+
+  onTimes(series: SeriesName, which: number, packed: Buffer): void {
+    this.totals.series(series)?.addTimes(which, packed, this.nowS);
+  }
+
+  onGone(series: SeriesName): void {
+    this.totals.series(series)?.forget(series);
+  }
+}
+
+/** A worker that names more commands in a pool makes no sense. */
+const COMMANDS_MAX = 1000;
+
 class PoolEntry {
   readonly name: string;
-  private readonly tally = new Tally(POOL_FIELDS);
-  private backends: readonly BackendEntry[] = [];
+  readonly series = new SeriesTotals('pool');
+  /** In twemproxy's order. */
+  private servers = new Map<string, SeriesTotals>();
+  private readonly commands = new Map<string, SeriesTotals>();
 
   constructor(name: string) {
     this.name = name;
   }
 
   setServers(servers: readonly { readonly name: string }[]): void {
-    const old = new Map(this.backends.map(backend => [backend.name, backend]));
+    const old = this.servers;
     const names = servers.map(({ name }) => name).sort(compareNames);
-    this.backends = names.map(name => old.get(name) ?? new BackendEntry(name));
+    this.servers = new Map(names.map(name => [name, old.get(name) ?? new SeriesTotals('server')]));
   }
 
-  /** `pool`: undefined when the worker is dead or has no such pool. */
-  update(slot: number, pool: PoolSnapshot | undefined): void {
-    this.tally.update(slot, pool && { ...pool.stats });
-    const reported = new Map(pool?.backends.map(({ name, stats }) => [name, stats]));
-    for (const backend of this.backends) backend.update(slot, reported.get(backend.name));
+  server(name: string): SeriesTotals | undefined {
+    return this.servers.get(name);
+  }
+
+  command(name: string): SeriesTotals {
+    let series = this.commands.get(name);
+    if (series === undefined) {
+      if (this.commands.size >= COMMANDS_MAX) throw new FormatError(`more than ${COMMANDS_MAX} commands`);
+      series = new SeriesTotals('command');
+      this.commands.set(name, series);
+    }
+    return series;
   }
 
   total(): PoolSnapshot {
-    const stats = Object.assign(new PoolStats(), this.tally.total());
-    return { name: this.name, stats, backends: this.backends.map(backend => backend.total()) };
+    const stats = new PoolStats();
+    fill(stats, POOL_FIELDS, this.series.numbers());
+    return { name: this.name, stats, backends: [...this.servers].map(([name, series]) => serverTotal(name, series)) };
   }
+
+  latencies(): PoolLatencies {
+    const servers = [...this.servers].map(([name, { times }]) => ({ name, server: times[0]!, queue: times[1]! }));
+    const commands = [...this.commands]
+      .flatMap(([name, { times }]) => (times[0] ? [{ name, total: times[0] }] : []))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { name: this.name, total: this.series.times[0]!, servers, commands };
+  }
+}
+
+function serverTotal(name: string, series: SeriesTotals): PoolSnapshot['backends'][number] {
+  const numbers = series.numbers();
+  const failures = newFailureCounts();
+  for (const [i, reason] of FAILURE_REASONS.entries()) failures[reason] = numbers[BACKEND_FIELDS.length + i]!;
+  const stats = Object.assign(new BackendStats(), { failures });
+  fill(stats, BACKEND_FIELDS, numbers);
+  return { name, stats };
+}
+
+function fill<Stats>(stats: Stats, fields: readonly { readonly field: keyof Stats }[], numbers: Float64Array): void {
+  for (const [i, { field }] of fields.entries()) (stats[field] as number) = numbers[i]!;
 }
 
 /** By length in bytes, then by bytes, as twemproxy sorts its pools and servers. */
 function compareNames(a: string, b: string): number {
   return Buffer.byteLength(a) - Buffer.byteLength(b) || Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
-const FAILURE_FIELDS = FAILURE_REASONS.map(field => ({ field, kind: 'counter' }) as const);
-
-class BackendEntry {
-  readonly name: string;
-  private readonly tally = new Tally(BACKEND_FIELDS);
-  private readonly failures = new Tally(FAILURE_FIELDS);
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  update(slot: number, stats: BackendStats | undefined): void {
-    if (stats === undefined) {
-      this.tally.update(slot, undefined);
-      this.failures.update(slot, undefined);
-      return;
-    }
-    const { failures, ...numbers } = stats;
-    this.tally.update(slot, numbers);
-    this.failures.update(slot, failures);
-  }
-
-  total(): { readonly name: string; readonly stats: BackendStats } {
-    const failures = this.failures.total() as FailureCounts;
-    return { name: this.name, stats: Object.assign(new BackendStats(), this.tally.total(), { failures }) };
-  }
-}
-
-type Numbers = Record<string, number>;
-
-/** The sum over worker slots of one set of fields. */
-class Tally {
-  private readonly fields: readonly { readonly field: string; readonly kind: StatKind }[];
-  /** Counters and timestamps. */
-  private readonly kept: Numbers = {};
-  private readonly lastBySlot = new Map<number, Numbers>();
-
-  constructor(fields: readonly { readonly field: string; readonly kind: StatKind }[]) {
-    this.fields = fields;
-    for (const { field } of fields) this.kept[field] = 0;
-  }
-
-  /** `now`: undefined when the slot has nothing to say any more. */
-  update(slot: number, now: Numbers | undefined): void {
-    if (now === undefined) {
-      this.lastBySlot.delete(slot);
-      return;
-    }
-    const last = this.lastBySlot.get(slot);
-    for (const { field, kind } of this.fields) {
-      const value = now[field]!;
-      const before = last?.[field] ?? 0;
-      // A counter below its last value has begun anew, as after a pool was built again.
-      if (kind === 'counter') this.kept[field]! += value >= before ? value - before : value;
-      else if (kind === 'timestamp') this.kept[field] = Math.max(this.kept[field]!, value);
-    }
-    this.lastBySlot.set(slot, now);
-  }
-
-  total(): Numbers {
-    const total = { ...this.kept };
-    for (const { field, kind } of this.fields) {
-      if (kind !== 'gauge') continue;
-      for (const last of this.lastBySlot.values()) total[field]! += last[field]!;
-    }
-    return total;
-  }
 }

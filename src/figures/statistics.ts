@@ -71,12 +71,6 @@ export class BackendStats {
   readonly failures: FailureCounts = newFailureCounts();
 }
 
-/** What a worker reports to the master: plain data, sent over IPC. */
-export interface WorkerSnapshot {
-  readonly pools: readonly PoolSnapshot[];
-  readonly process: ProcessSnapshot;
-}
-
 export interface PoolSnapshot {
   readonly name: string;
   readonly stats: PoolStats;

@@ -28,6 +28,11 @@ export class ReportReader {
     while (!from.isAtEnd) this.record(from, sink);
   }
 
+  /** All series that it reports on. */
+  known(): Iterable<SeriesName> {
+    return this.series.values();
+  }
+
   private record(from: ByteReader, sink: ReportSink): void {
     const type = from.byte();
     const id = from.varint();

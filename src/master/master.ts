@@ -6,7 +6,6 @@ import type { HostPort } from '../config/address.ts';
 import { type ConfigChanges, configChanges } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import { configWarnings } from '../config/warnings.ts';
-import type { WorkerSnapshot } from '../figures/statistics.ts';
 import type { DownServer } from '../ipc/messages.ts';
 import type { LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog } from '../system/logger.ts';
@@ -17,7 +16,7 @@ import { type AdminPlan, Monitoring } from './monitoring.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
 import { ReportRounds } from './report-rounds.ts';
 import { type SocketPlan, SocketTable } from './socket-table.ts';
-import type { Generation, Sockets, WorkerProcess } from './worker-process.ts';
+import type { Generation, Report, Sockets, WorkerProcess } from './worker-process.ts';
 import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
 
 /**
@@ -380,8 +379,8 @@ export class Master implements WorkerSlotHost {
     this.quotas.receive(worker, message);
   }
 
-  onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void {
-    this.monitoring.totals.update(worker.id, snapshot, worker.slot);
+  onReport(worker: WorkerProcess, { id, process, figures }: Report): void {
+    this.monitoring.totals.take(worker.id, worker.slot, Buffer.from(figures, 'base64'), process);
     if (id !== null) this.rounds.arrived(id, worker.slot);
   }
 

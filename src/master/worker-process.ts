@@ -1,6 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Config } from '../config/config.ts';
-import type { WorkerSnapshot } from '../figures/statistics.ts';
 import { readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
@@ -15,6 +14,9 @@ export interface Generation {
   readonly config: Config;
 }
 
+/** A part of a worker's figures. */
+export type Report = Extract<ToMaster, { readonly type: 'report' }>;
+
 export type Sockets = Iterable<readonly [pool: string, handle: BoundHandle]>;
 
 /** What became of a worker that was asked to prepare or to switch. */
@@ -28,7 +30,7 @@ export interface WorkerProcessEvents {
   /** It serves by the generation that it names. */
   onServing(worker: WorkerProcess): void;
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
-  onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void;
+  onReport(worker: WorkerProcess, report: Report): void;
   /** It drains of its own accord and will exit. */
   onLeaving(worker: WorkerProcess): void;
   onExit(worker: WorkerProcess, code: number | null, signal: string | null): void;
@@ -171,7 +173,7 @@ export class WorkerProcess {
         this.events.onPlaces(this, message);
         return;
       case 'report':
-        this.events.onReport(this, message.id, message.snapshot);
+        this.events.onReport(this, message);
         return;
     }
   }

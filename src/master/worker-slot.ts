@@ -1,10 +1,10 @@
-import type { WorkerSnapshot } from '../figures/statistics.ts';
 import type { DownServer, ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
 import {
   type Answer,
   type Generation,
+  type Report,
   type Sockets,
   WorkerProcess,
   type WorkerProcessEvents,
@@ -30,7 +30,7 @@ export interface WorkerSlotHost {
   socketsOf(slot: number): Sockets;
   onServing(slot: WorkerSlot): void;
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
-  onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void;
+  onReport(worker: WorkerProcess, report: Report): void;
   /** A worker is gone. */
   onGone(worker: WorkerProcess): void;
 }
@@ -200,8 +200,8 @@ export class WorkerSlot implements WorkerProcessEvents {
     this.host.onPlaces(worker, message);
   }
 
-  onReport(worker: WorkerProcess, id: number | null, snapshot: WorkerSnapshot): void {
-    this.host.onReport(worker, id, snapshot);
+  onReport(worker: WorkerProcess, report: Report): void {
+    this.host.onReport(worker, report);
   }
 
   /** It failed, or somebody sent it TERM: its successor comes at once, not when it is done. */

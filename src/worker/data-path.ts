@@ -1,7 +1,7 @@
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients } from '../config/open-files.ts';
-import type { PoolSnapshot } from '../figures/statistics.ts';
+import { PoolSeries, type Series, ServerSeries } from '../figures/series.ts';
 import type { DownServer } from '../ipc/messages.ts';
 import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
@@ -27,6 +27,7 @@ const PRIVATE_CONNECTIONS = 256;
 const CLIENTS_MIN = 16;
 /** Memory that nobody has needed for so long goes back to the system. */
 const TRIM_PERIOD_MS = 1000;
+const NO_TIMES: readonly null[] = [];
 const NONE_DOWN: ReadonlyMap<string, string> = new Map();
 
 /** Both sides of one pool. */
@@ -193,12 +194,14 @@ export class DataPath {
     return { heldBytes: this.memory.heldBytes(), heldLimitBytes: this.memory.limitBytes };
   }
 
-  snapshot(): PoolSnapshot[] {
-    return [...this.lanes.values()].map(({ pool }) => ({
-      name: pool.name,
-      stats: pool.stats,
-      backends: pool.backends.map(backend => ({ name: backend.name, stats: backend.snapshot() })),
-    }));
+  /** What it counts. A reload may come while somebody goes through it. */
+  *series(): Generator<Series> {
+    for (const { pool } of this.lanes.values()) {
+      yield new PoolSeries(pool.name, pool.stats, NO_TIMES);
+      for (const backend of pool.backends) {
+        yield new ServerSeries(pool.name, backend.name, backend.snapshot(), NO_TIMES);
+      }
+    }
   }
 }
 

@@ -10,6 +10,7 @@ import type { LogConfig, LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog } from '../system/logger.ts';
 import { loadSystemCalls, type SystemCalls } from '../system/system-calls.ts';
 import { DataPath, type DataPathPlan, planDataPath } from './data-path.ts';
+import { Reporter } from './reporter.ts';
 
 const REPORT_PERIOD_MS = 1000;
 
@@ -39,6 +40,11 @@ class WorkerRole {
   private sockets = new Map<string, ListenHandle>();
   private prepared: { readonly id: number; readonly plan: DataPathPlan } | null = null;
   private isDraining = false;
+  private readonly reporter = new Reporter({
+    series: () => this.dataPath?.series() ?? [],
+    process: () => this.process(),
+    send,
+  });
   private readonly systemCalls: SystemCalls | null = loadSystemCalls();
 
   receive(raw: unknown, handle: ListenHandle | undefined): void {
@@ -66,7 +72,7 @@ class WorkerRole {
         void this.drain('the master said so');
         return;
       case 'report':
-        this.report(message.id);
+        this.reporter.report(message.id);
         return;
       case 'grant':
         this.dataPath?.granted(message.pool, message.count, message.isForced);
@@ -89,7 +95,7 @@ class WorkerRole {
     this.log?.log.info({ why }, 'worker drains');
     const cut = (await this.dataPath?.drain(this.config?.shutdownTimeoutMs ?? 0)) ?? 0;
     if (cut > 0) this.log?.log.warn({ clients: cut }, 'clients cut off: they were not done within shutdown_timeout');
-    this.report(null);
+    this.reporter.finish();
     send({ type: 'drained', clientsCut: cut });
     process.exit(0);
   }
@@ -121,7 +127,7 @@ class WorkerRole {
       giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),
     });
     this.setPriority(slot, config);
-    setInterval(() => this.report(null), REPORT_PERIOD_MS).unref();
+    setInterval(() => this.reporter.report(null), REPORT_PERIOD_MS).unref();
   }
 
   /** Cores and priority, as far as the system lets us; the log tells what came of it. */
@@ -179,10 +185,10 @@ class WorkerRole {
     }
   }
 
-  private report(id: number | null): void {
+  private process(): ProcessSnapshot {
     const held = this.dataPath?.held() ?? { heldBytes: 0, heldLimitBytes: 0 };
     const unwritten = this.log?.unwritten() ?? { dropped: 0, heldBack: 0 };
-    const process = {
+    return {
       ...processFigures(),
       ...held,
       hasQuickAck: this.systemCalls !== null,
@@ -190,7 +196,6 @@ class WorkerRole {
       logLinesDropped: unwritten.dropped,
       logLinesHeldBack: unwritten.heldBack,
     };
-    send({ type: 'report', id, snapshot: { pools: this.dataPath?.snapshot() ?? [], process } });
   }
 }
 
@@ -205,8 +210,10 @@ function openLog(config: LogConfig, role: string): ReopenableLog {
   }
 }
 
-function send(message: ToMaster): void {
-  if (process.connected) process.send?.(message, undefined, {}, () => {});
+/** `onSent`: the channel took it, or is gone. */
+function send(message: ToMaster, onSent = () => {}): void {
+  if (process.connected) process.send?.(message, undefined, {}, onSent);
+  else setImmediate(onSent);
 }
 
 type SystemFigures =

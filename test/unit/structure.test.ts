@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // It checks names and limits that hash/ and placement/ define.
   config: ['settings', 'traits', 'hash', 'placement', 'system'],
   ipc: ['config', 'figures', 'system'],
-  admin: ['traits', 'figures', 'request', 'system'],
+  admin: ['ipc', 'traits', 'figures', 'request', 'system'],
   worker: ['proxy', 'upstream', 'protocol', 'socket', 'ipc', 'config', 'figures', ...BASE],
   master: ['admin', 'ipc', 'config', 'placement', 'figures', 'system'],
   // `serve` starts the master; `route` and `diff` compute rings. A client's connection they never see.

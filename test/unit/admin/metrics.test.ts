@@ -13,7 +13,7 @@ import {
 } from '../../../src/figures/statistics.ts';
 import { FAILURE_REASONS } from '../../../src/request/failure.ts';
 import { type ParsedMetric, parsePrometheusText } from '../../support/prometheus-text.ts';
-import { poolSnapshot, workerSnapshot } from '../../support/worker-figures.ts';
+import { poolSnapshot, report, workerSnapshot } from '../../support/worker-figures.ts';
 
 const POOLS = [{ name: 'sessions', servers: [{ name: 'a' }, { name: 'b' }] }];
 const HEALTH = [{ pool: 'sessions', server: 'a', isDown: true, probes: 7, failures: 3, downs: 2 }];
@@ -44,7 +44,7 @@ test('every field of the tables is there, with its type, its help, its labels an
   const server: Partial<BackendStats> = {};
   for (const [i, { field }] of POOL_FIELDS.entries()) Object.assign(pool, { [field]: i + 1 });
   for (const [i, { field }] of BACKEND_FIELDS.entries()) Object.assign(server, { [field]: i + 100 });
-  totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', pool, { b: server })]));
+  report(totals, 0, workerSnapshot(10, [poolSnapshot('sessions', pool, { b: server })]));
 
   const metrics = await scrape(totals);
   for (const [i, { metric, kind, help }] of POOL_FIELDS.entries()) {
@@ -66,7 +66,7 @@ test('failures have a series for each reason', async () => {
   const totals = new Totals([{ name: 'p', servers: [{ name: 's' }] }]);
   const failures = newFailureCounts();
   for (const [i, reason] of FAILURE_REASONS.entries()) failures[reason] = i;
-  totals.update(0, workerSnapshot(10, [poolSnapshot('p', {}, { s: { failures } })]));
+  report(totals, 0, workerSnapshot(10, [poolSnapshot('p', {}, { s: { failures } })]));
   assert.deepEqual(
     samplesOf(await scrape(totals), 'ringmaster_server_failures_total'),
     FAILURE_REASONS.map((reason, value) => ({ pool: 'p', server: 's', reason, value })),
@@ -97,8 +97,8 @@ describe('processes', () => {
 
   test('each worker, in seconds and bytes, until it dies', async () => {
     const totals = new Totals(POOLS);
-    totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', { clientConnections: 7 })], 1500));
-    totals.update(1, workerSnapshot(11, []));
+    report(totals, 0, workerSnapshot(10, [poolSnapshot('sessions', { clientConnections: 7 })], 1500));
+    report(totals, 1, workerSnapshot(11, []));
     totals.retire(1);
     const metrics = await scrape(totals);
     const expected = {
@@ -136,7 +136,7 @@ test('a scrape shows the state of its own moment, also while another one runs', 
   const metrics = metricsOf(totals);
   const renders: Promise<string>[] = [];
   for (let requests = 0; requests < 3; requests++) {
-    totals.update(0, workerSnapshot(10, [poolSnapshot('sessions', { requests }, { a: { requests } })]));
+    report(totals, 0, workerSnapshot(10, [poolSnapshot('sessions', { requests }, { a: { requests } })]));
     renders.push(metrics.render());
   }
   for (const [i, text] of (await Promise.all(renders)).entries()) {

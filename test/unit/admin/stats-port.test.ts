@@ -12,7 +12,7 @@ import { CollectedLog } from '../../support/collected-log.ts';
 import { readJson } from '../../support/nutcracker.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { within } from '../../support/wait-for.ts';
-import { poolSnapshot, workerSnapshot } from '../../support/worker-figures.ts';
+import { poolSnapshot, report, workerSnapshot } from '../../support/worker-figures.ts';
 
 async function start(t: TestContext, totals: Totals, options: Partial<StatsPortOptions> = {}) {
   const log = new CollectedLog();
@@ -27,7 +27,7 @@ test('who connects gets one line of JSON with the figures of all workers, then t
   for (const slot of [0, 1]) {
     const pool = { clientConnections: 1, clientConnectionsTotal: 4, clientEof: 3, requests: 100 };
     const server = { serverConnections: 1, reconnects: 2, requests: 10, inQueue: 5, serverEjectedAtUs: 7 };
-    totals.update(slot, workerSnapshot(slot, [poolSnapshot('p', pool, { s: server })]));
+    report(totals, slot, workerSnapshot(slot, [poolSnapshot('p', pool, { s: server })]));
   }
   const { port } = await start(t, totals);
   const before = Math.floor(Date.now() / 1000);
@@ -86,7 +86,7 @@ describe('figures', () => {
     const totals = new Totals([{ name: 'p', servers: [] }]);
     let clientEof = 0;
     const { port } = await start(t, totals, {
-      fresh: async () => totals.update(0, workerSnapshot(1, [poolSnapshot('p', { clientEof: ++clientEof })])),
+      fresh: async () => report(totals, 0, workerSnapshot(1, [poolSnapshot('p', { clientEof: ++clientEof })])),
     });
     for (const expected of [1, 2]) {
       assert.equal(((await readJson(port)) as { p: { client_eof: number } }).p.client_eof, expected);

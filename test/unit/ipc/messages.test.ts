@@ -13,7 +13,7 @@ describe('an IPC message', () => {
   }
 
   test('to the master is taken as it is', () => {
-    const message = { type: 'report', id: null, snapshot: { pools: [] } };
+    const message = { type: 'report', id: null, process: null, figures: '' };
     assert.equal(readToMaster(message), message);
   });
 
