@@ -142,6 +142,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
    */
   checkDeadline(nowMs: number): void {
     const { options, stats, log, name } = this.backend;
+    if (this.state !== READY) this.link?.checkDeadline(nowMs);
     if (this.state === READY) {
       const { timeoutMs } = options;
       if (timeoutMs <= 0) return;
@@ -196,11 +197,11 @@ export class BackendConnection implements LinkUser, MemoryHolder {
   }
 
   private open(): void {
-    const { options, stats, turn } = this.backend;
+    const { options, stats } = this.backend;
     if (this.state !== DOWN) this.state = CONNECTING;
     stats.reconnects++;
     const controls = this.isProbing ? [...this.handshake, options.protocol.probe] : this.handshake;
-    this.link = new ServerLink(options, controls, this.scanner, turn, this);
+    this.link = new ServerLink(options, controls, this.scanner, this.backend, this);
   }
 
   onLinkConnected(): void {

@@ -47,9 +47,9 @@ export class Pool implements BackendHost {
     this.log = worker.log;
     this.placement = plan.placement;
     this.apply(plan, 0);
-    this.stopTicking = worker.clock.onTick(() => {
-      for (const backend of this.backends) backend.checkDeadlines(this.clock.nowMs);
-      for (const backend of this.retiring) backend.checkDeadlines(this.clock.nowMs);
+    this.stopTicking = worker.clock.onTick(nowMs => {
+      for (const backend of this.backends) backend.checkDeadlines(nowMs);
+      for (const backend of this.retiring) backend.checkDeadlines(nowMs);
     });
   }
 

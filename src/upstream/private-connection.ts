@@ -64,7 +64,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder {
     onGone: (connection: PrivateConnection) => void,
     pushes: PushSink | null = null,
   ) {
-    const { options, turn, stats } = host;
+    const { options, stats } = host;
     const { protocol, password, db } = options;
     this.host = host;
     this.variant = variant;
@@ -73,7 +73,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder {
     const handshake: readonly ControlRequest[] = protocol.handshake({ password, db, variant });
     this.stream = new ReplyStream(host, scanner, pushes);
     stats.reconnects++;
-    this.link = new ServerLink(options, handshake, scanner, turn, this);
+    this.link = new ServerLink(options, handshake, scanner, host, this);
   }
 
   /** Requests that are not answered yet. */
@@ -133,6 +133,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder {
   /** Fails what is overdue, and with it the connection: its user can't know what the server has done. */
   checkDeadline(nowMs: number): void {
     const { options, stats } = this.host;
+    this.link.checkDeadline(nowMs);
     const isWaiting = !this.isReady && options.queueTimeoutMs > 0;
     const timeoutMs = isWaiting ? options.queueTimeoutMs : options.timeoutMs;
     if (timeoutMs <= 0 || this.isGone) return;

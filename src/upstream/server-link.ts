@@ -1,3 +1,4 @@
+import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import { type Block, takeBlock } from '../memory/block.ts';
 import { type ControlRequest, INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
@@ -43,7 +44,8 @@ export class ServerLink implements SocketReader {
   private readonly scanner: ReplyScanner;
   private readonly user: LinkUser;
   private readonly attempt: ConnectAttempt;
-  private readonly timer: NodeJS.Timeout;
+  private readonly connectTimeoutMs: number;
+  private readonly startedAtMs: number;
   private socket: StreamSocket | null = null;
   /** Still to be answered before the link is ready. */
   private readonly controls: ControlRequest[];
@@ -58,7 +60,7 @@ export class ServerLink implements SocketReader {
     { address, connectTimeoutMs }: { readonly address: BackendAddress; readonly connectTimeoutMs: number },
     controls: readonly ControlRequest[],
     scanner: ReplyScanner,
-    turn: Turn,
+    { turn, clock }: { readonly turn: Turn; readonly clock: Clock },
     user: LinkUser,
   ) {
     this.controls = [...controls];
@@ -69,17 +71,23 @@ export class ServerLink implements SocketReader {
       onConnected: socket => this.connected(socket),
       onRefused: errorCode => this.fail(failureFromErrno(errorCode), null),
     });
-    this.timer = setTimeout(() => user.onLinkTimedOut(), connectTimeoutMs);
+    this.connectTimeoutMs = connectTimeoutMs;
+    this.startedAtMs = clock.refresh();
   }
 
   get isConnected(): boolean {
     return this.socket !== null;
   }
 
+  /** Tells the user when it takes too long to be ready. */
+  checkDeadline(nowMs: number): void {
+    if (this.isReady || this.isClosed || nowMs - this.startedAtMs < this.connectTimeoutMs) return;
+    this.user.onLinkTimedOut();
+  }
+
   /** Cuts the connection, or gives up the attempt, without a word to anybody. */
   close(): void {
     this.isClosed = true;
-    clearTimeout(this.timer);
     if (this.socket === null) this.attempt.cancel();
     else this.socket.destroy();
     this.outbox.discard();
@@ -123,7 +131,6 @@ export class ServerLink implements SocketReader {
       this.socket?.write(control.bytes);
       return;
     }
-    clearTimeout(this.timer);
     this.isReady = true;
     this.user.onLinkReady();
     if (!this.isClosed) this.outbox.open(this.socket as StreamSocket);

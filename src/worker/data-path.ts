@@ -266,7 +266,7 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
 function tickPeriodMs(pools: readonly PoolConfig[]): number {
   const shortestMs = Math.min(
     ...pools
-      .flatMap(pool => [pool.timeoutMs, pool.queueTimeoutMs])
+      .flatMap(pool => [pool.timeoutMs, pool.queueTimeoutMs, pool.connectTimeoutMs])
       .filter(ms => ms > 0)
       .map(ms => ms / 10),
   );

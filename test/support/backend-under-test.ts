@@ -79,7 +79,7 @@ export class BackendUnderTest implements BackendHost {
       this,
       this.stats,
     );
-    this.clock.onTick(() => this.backend.checkDeadlines(this.clock.nowMs));
+    this.clock.onTick(nowMs => this.backend.checkDeadlines(nowMs));
     this.clock.start(5);
     t.after(() => {
       this.clock.stop();

@@ -2,14 +2,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Clock } from '../../../src/loop/clock.ts';
 import { Turn } from '../../../src/loop/turn.ts';
+import { socketPair } from '../../support/socket-pair.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-test('every listener is called on each tick, with a fresh time, until it is taken off or the clock stops', async () => {
+/** Nothing else of this process runs meanwhile. */
+function stopFor(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
+test('every listener is called on each tick, with its time, until it is taken off or the clock stops', async () => {
   const clock = new Clock(new Turn());
   const first: number[] = [];
   const second: number[] = [];
-  const endFirst = clock.onTick(() => first.push(clock.nowMs));
-  clock.onTick(() => second.push(clock.nowMs));
+  const endFirst = clock.onTick(nowMs => first.push(nowMs));
+  clock.onTick(nowMs => second.push(nowMs));
   // The clock's timer holds no process open.
   const hold = setInterval(() => {}, 1000);
   clock.start(1);
@@ -22,4 +29,39 @@ test('every listener is called on each tick, with a fresh time, until it is take
   clearInterval(hold);
   assert.equal(first.length, count);
   assert.ok(second.every((now, i) => i === 0 || now > (second[i - 1] as number)));
+});
+
+test('it stands still while the worker is stopped, and never goes back', async t => {
+  const clock = new Clock(new Turn());
+  t.after(() => clock.stop());
+  clock.start(5);
+  const startedAtMs = clock.refresh();
+  for (let i = 0; i < 3; i++) {
+    stopFor(200);
+    const beforeMs = clock.nowMs;
+    assert.ok(clock.refresh() >= beforeMs);
+    assert.ok(clock.refresh() - beforeMs < 100, 'one period, and what passed since');
+  }
+  assert.ok(clock.nowMs - startedAtMs < 300);
+});
+
+test('what came before a tick is read before the tick is told', async t => {
+  const { socket, far } = await socketPair(t);
+  const clock = new Clock(new Turn());
+  t.after(() => clock.stop());
+  const events: string[] = [];
+  socket.on('data', () => events.push('read')).resume();
+  clock.onTick(() => events.push('tick'));
+  clock.start(20);
+  await waitFor(() => events.includes('tick'), { what: 'a tick' });
+  for (let i = 0; i < 5; i++) {
+    events.length = 0;
+    // From here on timers come before sockets.
+    await new Promise(resolve => setImmediate(resolve));
+    far.send('x');
+    // The next tick is due, and the byte has come.
+    stopFor(40);
+    await waitFor(() => events.includes('tick'), { what: 'a tick', everyMs: 1 });
+    assert.equal(events[0], 'read');
+  }
 });
