@@ -6,6 +6,7 @@ import type { Framer, Protocol, RequestParser, Session } from '../protocol/proto
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
+import type { PausedClients } from './paused-clients.ts';
 import type { Router } from './router.ts';
 
 /** The bounds of one client; sizes in bytes. */
@@ -33,6 +34,7 @@ export interface ClientHost {
   readonly turn: Turn;
   readonly log: Log;
   readonly memory: MemoryCeiling;
+  readonly pausedClients: PausedClients;
   /** A client that waits for our ACK before it sends the rest of a request gets it at once. */
   readonly systemCalls: SystemCalls | null;
   createFramer(session: Session): Framer;

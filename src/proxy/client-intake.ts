@@ -4,7 +4,9 @@ import type { Session } from '../protocol/protocol.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
+import type { PausedClient } from './paused-clients.ts';
 import type { ReplyQueue } from './reply-queue.ts';
+import { RequestBacklog } from './request-backlog.ts';
 import { type RequestConsumer, RequestInput } from './request-input.ts';
 
 /** The client that is read from. */
@@ -25,8 +27,13 @@ const SEGMENT_MAX_BYTES = 64 * 1024;
  *     ▲       │
  *     │    partial request
  *     └── paused while the client has too much pending, or reads too little; at the end of a turn it is read on
+ *           │
+ *           └─ it reads nothing at all: what it writes goes to the backlog, up to client_output_limit
+ *
+ * Many clients write all they have to ask before they read the first reply. While one of them is stuck in its write, and the
+ * kernel takes no byte for it, only reading on gets both of us further; the servers are asked once it reads.
  */
-export class ClientIntake implements RequestConsumer, TurnTask {
+export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   private readonly session: Session;
   private readonly host: ClientHost;
   private readonly socket: StreamSocket;
@@ -35,7 +42,12 @@ export class ClientIntake implements RequestConsumer, TurnTask {
   private readonly owner: IntakeOwner;
   private readonly input: RequestInput;
   /** Read, but not parsed while paused. */
-  private unparsed: Buffer | null = null;
+  private readonly backlog = new RequestBacklog();
+  /** It is read into the backlog, though paused, until that has so many bytes. */
+  private readAheadBytes = 0;
+  /** What the kernel had not taken when we looked last, and whether we look. */
+  private leftBytes = 0;
+  private isLookedAfter = false;
   private isPaused = false;
   private isResuming = false;
   /** What comes from now on is not read: it said QUIT, or sent garbage, or we drain. */
@@ -68,7 +80,7 @@ export class ClientIntake implements RequestConsumer, TurnTask {
 
   /** All that was read is with the router; perhaps but for the beginning of a request. */
   get isParsed(): boolean {
-    return this.unparsed === null;
+    return this.backlog.bytes === 0;
   }
 
   get isInsideRequest(): boolean {
@@ -77,19 +89,21 @@ export class ClientIntake implements RequestConsumer, TurnTask {
 
   /** What is kept here: by the session, a request in pieces, and what was read too early. */
   get memoryBytes(): number {
-    const unparsed = this.unparsed === null ? 0 : this.unparsed.buffer.byteLength;
-    return this.session.keptBytes + this.input.heldBytes + unparsed;
+    return this.session.keptBytes + this.input.heldBytes + this.backlog.heldBytes;
   }
 
   /** Takes what was read; where the next bytes are to go. See `SocketReader.onRead`. */
   take(buf: Buffer, length: number): Buffer | null {
     if (this.isStopped) return null;
     if (this.isPaused) {
-      this.stash(Buffer.from(buf.subarray(0, length)));
+      this.readAhead(buf, length);
       return null;
     }
     const position = this.read(buf, length);
-    if (position < length) this.pause(Buffer.from(buf.subarray(position, length)));
+    if (position < length) {
+      this.backlog.append(buf, position, length);
+      this.pause();
+    }
     return this.input.nextBuffer();
   }
 
@@ -101,7 +115,7 @@ export class ClientIntake implements RequestConsumer, TurnTask {
   /** From now on what comes is thrown away. */
   stop(): void {
     this.isStopped = true;
-    this.unparsed = null;
+    this.backlog.clear();
     this.input.forget();
   }
 
@@ -121,14 +135,13 @@ export class ClientIntake implements RequestConsumer, TurnTask {
       return;
     }
     this.isPaused = false;
-    const { unparsed } = this;
-    this.unparsed = null;
-    if (unparsed !== null) {
-      const position = this.read(unparsed, unparsed.length);
-      if (position < unparsed.length) {
-        this.pause(unparsed.subarray(position));
-        return;
-      }
+    const { backlog } = this;
+    for (let chunk = backlog.take(); chunk !== null; chunk = backlog.take()) {
+      const position = this.read(chunk, chunk.length);
+      if (position === chunk.length) continue;
+      backlog.putBack(chunk.subarray(position));
+      this.pause();
+      return;
     }
     // Also when nothing more is taken from it: else we would not see the client end its side.
     this.socket.resume();
@@ -187,17 +200,49 @@ export class ClientIntake implements RequestConsumer, TurnTask {
     return replies.length >= maxPipeline || replies.unsentBytes + replies.pendingBytes >= bufferBytes;
   }
 
-  /** `rest` is what it can't take now; nobody else has it. */
-  private pause(rest: Buffer): void {
+  private pause(): void {
     this.isPaused = true;
     this.socket.pause();
-    this.stash(rest);
+    this.readAheadBytes = 0;
+    this.leftBytes = 0;
     // What is over the bounds may be gone when this turn has written: then nobody else wakes us.
     this.resumeLater();
+    if (this.isLookedAfter) return;
+    this.isLookedAfter = true;
+    this.host.pausedClients.add(this);
   }
 
-  private stash(rest: Buffer): void {
-    this.unparsed = this.unparsed === null ? rest : Buffer.concat([this.unparsed, rest]);
+  lookForProgress(): boolean {
+    if (!this.isPaused || this.isStopped) {
+      this.isLookedAfter = false;
+      return false;
+    }
+    const { unsentBytes } = this.socket;
+    const isStuck = unsentBytes > 0 && unsentBytes === this.leftBytes;
+    this.leftBytes = unsentBytes;
+    if (isStuck) {
+      // In growing steps: a client that only takes its time has little read ahead of it.
+      this.readAheadBytes = Math.max(this.host.limits.bufferBytes, 2 * this.backlog.bytes);
+      this.socket.resume();
+    } else if (this.readAheadBytes > 0) {
+      this.readAheadBytes = 0;
+      this.socket.pause();
+    }
+    return true;
+  }
+
+  private readAhead(buf: Buffer, length: number): void {
+    const { backlog, host, replies } = this;
+    backlog.append(buf, 0, length);
+    if (backlog.bytes >= this.readAheadBytes) this.socket.pause();
+    const { unsentBytes } = replies;
+    if (backlog.bytes + unsentBytes < host.limits.outputLimitBytes) return;
+    host.stats.outputLimitCloses++;
+    host.log.warn(
+      { pool: host.poolName, unsentBytes, unparsedBytes: backlog.bytes },
+      'client cut off: it goes on asking and reads nothing, and what is kept of that grew over client_output_limit',
+    );
+    this.owner.destroy();
   }
 
   private resumeLater(): void {

@@ -15,6 +15,7 @@ import { ClientConnection, type ClientOwner } from './client-connection.ts';
 import type { ClientLimits } from './client-host.ts';
 import type { ClientRoom } from './client-room.ts';
 import { Farewell } from './farewell.ts';
+import { PausedClients } from './paused-clients.ts';
 import { Router } from './router.ts';
 
 export interface FrontendOptions {
@@ -59,6 +60,7 @@ export class Frontend implements ClientOwner {
   parser: RequestParser;
   readonly router: Router;
   readonly requestBytes = new RequestBytes();
+  readonly pausedClients = new PausedClients();
   limits: ClientLimits;
   readonly clock: Clock;
   readonly turn: Turn;

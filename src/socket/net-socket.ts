@@ -43,6 +43,10 @@ export class NetSocket implements StreamSocket {
     return remoteAddress === undefined ? UNNAMED_PEER : `${remoteAddress}:${remotePort}`;
   }
 
+  get unsentBytes(): number {
+    return this.socket.writableLength;
+  }
+
   start(reader: SocketReader): void {
     this.reader = reader;
     this.socket.on('data', (chunk: Buffer) => {

@@ -63,6 +63,12 @@ export class PolledSocket implements StreamSocket, PollTarget {
     return (this.isDestroyed || calls.peerName(this.fd, name) < 0 ? null : addressText(name)) ?? UNNAMED_PEER;
   }
 
+  get unsentBytes(): number {
+    let bytes = 0;
+    if (this.unsent !== null) for (const piece of this.unsent) bytes += piece.length;
+    return bytes;
+  }
+
   start(reader: SocketReader): void {
     this.reader = reader;
     this.resume();

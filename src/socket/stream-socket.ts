@@ -29,6 +29,8 @@ export interface StreamSocket {
   readonly descriptor: number;
   /** Who is at the other end, for logs: `10.1.2.3:4711`. */
   readonly peer: string;
+  /** What the kernel has not taken of the last write. Not for the hot path. */
+  readonly unsentBytes: number;
   /** Called once, after `SocketReader.onClosed`; also when nobody reads. */
   closeListener: (() => void) | null;
   /** Begins to read. */

@@ -8,6 +8,7 @@ import type { Framer, Protocol, RequestParser, Session } from '../../src/protoco
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { ClientConnection, type ClientOwner } from '../../src/proxy/client-connection.ts';
 import type { ClientLimits } from '../../src/proxy/client-host.ts';
+import { PausedClients } from '../../src/proxy/paused-clients.ts';
 import { Router } from '../../src/proxy/router.ts';
 import type { FailureReason } from '../../src/request/failure.ts';
 import type { Request } from '../../src/request/request.ts';
@@ -153,6 +154,7 @@ export class FakeFrontend implements ClientOwner {
   parser: RequestParser;
   readonly router: Router;
   readonly requestBytes = new RequestBytes();
+  readonly pausedClients = new PausedClients();
   limits: ClientLimits;
   readonly turn = new Turn();
   readonly clock = new Clock(this.turn);
