@@ -38,7 +38,7 @@ function replaceSection(document: string, name: string, text: string): string {
 async function scrape(): Promise<Map<string, ParsedMetric>> {
   const totals = new Totals([{ name: 'pool', servers: [{ name: 'server' }] }]);
   report(totals, 0, workerSnapshot(1, []));
-  const workers = () => ({ running: 1, wanted: 1, backingOff: 0, restarts: 0 });
+  const workers = () => ({ running: 1, wanted: 1, backingOff: 0, restarts: 0, hangs: 0 });
   const health = () => [{ pool: 'pool', server: 'server', isDown: false, probes: 1, failures: 0, downs: 0 }];
   const logLines = () => ({ dropped: 0, heldBack: 0 });
   return parsePrometheusText(await new Metrics({ totals, version: '0', workers, health, logLines }).render());

@@ -10,6 +10,8 @@ export interface WorkerCounts {
   readonly backingOff: number;
   /** Workers started in place of one that died. */
   readonly restarts: number;
+  /** Workers killed because they hung. */
+  readonly hangs: number;
 }
 
 /** What the health checks of one server have come to. */
@@ -239,6 +241,13 @@ export class Metrics {
         help: 'workers started in place of one that died',
         labels: [],
         samples: () => [{ labels: {}, value: workers().restarts }],
+      },
+      {
+        name: 'ringmaster_worker_hangs_total',
+        kind: 'counter',
+        help: 'workers killed because they did not report for worker_timeout; each is among the restarts',
+        labels: [],
+        samples: () => [{ labels: {}, value: workers().hangs }],
       },
       {
         name: 'ringmaster_log_lines_dropped_total',

@@ -12,10 +12,10 @@ export interface ReadinessPool {
 /** A worker slot as far as its readiness is concerned. */
 export interface WorkerReadiness {
   readonly slot: number;
-  readonly state: 'serving' | 'starting' | 'backing_off' | 'draining';
+  readonly state: 'serving' | 'silent' | 'starting' | 'backing_off' | 'draining';
   readonly pid: number | null;
   readonly restarts: number;
-  /** Why it backs off. */
+  /** Why it backs off, or is silent. */
   readonly why: string | null;
 }
 
@@ -29,7 +29,7 @@ export interface ReadinessOptions {
 
 /** What /readyz says. */
 export interface ReadinessReport {
-  /** All pools are, and no worker slot is empty because its workers die: new connections to it would wait. */
+  /** All pools are, and no worker slot is empty because its workers die, or silent: new connections to it would wait. */
   readonly ready: boolean;
   readonly workers: readonly WorkerReadiness[];
   readonly pools: readonly PoolReadiness[];
@@ -110,8 +110,9 @@ export class Readiness {
         servers.map(({ name, server }) => ({ name, ...server.state() })),
       ),
     );
-    const isBackingOff = workers.some(worker => worker.state === 'backing_off');
-    return { ready: pools.every(pool => pool.ready) && !isBackingOff, workers, pools };
+    // New connections that the kernel gives to such a slot wait.
+    const isOneAway = workers.some(({ state }) => state === 'backing_off' || state === 'silent');
+    return { ready: pools.every(pool => pool.ready) && !isOneAway, workers, pools };
   }
 }
 

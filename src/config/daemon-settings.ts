@@ -9,6 +9,8 @@ import { parseHostPort } from './addresses.ts';
 
 const MAX_WORKERS = 1024;
 const MAX_CORES = 1024;
+/** Workers report once a second. */
+const MIN_WORKER_TIMEOUT_MS = 2000;
 /** Below it, nobody could ask for a value of some MB. */
 const MIN_MEMORY_BYTES = 16 * 1024 * 1024;
 const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
@@ -83,6 +85,14 @@ export const DAEMON_SETTINGS = {
     kind: duration(0),
     default: '10s',
     about: 'How long to wait for unanswered requests when told to stop.',
+    applies: 'live',
+  },
+  /** A worker that does not report for so long is replaced. */
+  workerTimeoutMs: {
+    key: 'worker_timeout',
+    kind: duration(MIN_WORKER_TIMEOUT_MS),
+    default: '10s',
+    about: 'A worker that does not report to the master for so long, from 2s on, hangs: it is killed and replaced.',
     applies: 'live',
   },
   /** Cores that workers are pinned to: `auto`: one each, in turn; a list: these in turn; `off`: none. */

@@ -5,6 +5,9 @@ export interface QuotaMessenger {
   recall(worker: number): boolean;
 }
 
+/** A worker that does not answer a recall in this time is not waited for, nor asked again before it says something. */
+export const RECALL_WITHIN_MS = 300;
+
 /**
  * The places for clients of one pool, leased to workers (see proxy/admission.ts). When none is free, those that lie idle
  * in other workers are recalled before anybody is turned away, so that the limit holds to the client.
@@ -16,6 +19,9 @@ export class ConnectionQuota {
   private readonly waiting: { readonly worker: number; readonly count: number }[] = [];
   /** Workers that were asked to give back what they don't use, and have not answered. */
   private readonly recalled = new Set<number>();
+  /** Workers that left a recall unanswered. */
+  private readonly mute = new Set<number>();
+  private recallTimer: NodeJS.Timeout | null = null;
   private lastRecallFor: { readonly worker: number } | undefined;
 
   constructor(limit: number, messenger: QuotaMessenger) {
@@ -35,6 +41,7 @@ export class ConnectionQuota {
 
   /** A worker gives back what it does not need, or answers a recall. */
   giveBack(worker: number, count: number, isAnswer: boolean): void {
+    this.mute.delete(worker);
     this.leases.set(worker, Math.max(0, (this.leases.get(worker) ?? 0) - count));
     if (isAnswer) this.recalled.delete(worker);
     this.serve();
@@ -44,6 +51,7 @@ export class ConnectionQuota {
   retire(worker: number): void {
     this.leases.delete(worker);
     this.recalled.delete(worker);
+    this.mute.delete(worker);
     const index = this.waiting.findIndex(each => each.worker === worker);
     if (index >= 0) this.waiting.splice(index, 1);
     this.serve();
@@ -69,9 +77,26 @@ export class ConnectionQuota {
     if (this.lastRecallFor === this.waiting[0]) return false;
     this.lastRecallFor = this.waiting[0];
     for (const [other, count] of this.leases) {
-      if (other !== worker && count > 0 && this.messenger.recall(other)) this.recalled.add(other);
+      if (other === worker || count === 0 || this.mute.has(other)) continue;
+      if (this.messenger.recall(other)) this.recalled.add(other);
     }
+    if (this.recalled.size > 0) this.limitRecall();
     return this.recalled.size > 0;
+  }
+
+  private limitRecall(): void {
+    if (this.recallTimer !== null) clearTimeout(this.recallTimer);
+    // Answers that came while this process was busy are read first.
+    const timer = setTimeout(() => setImmediate(() => this.endRecall(timer)), RECALL_WITHIN_MS);
+    this.recallTimer = timer.unref();
+  }
+
+  private endRecall(timer: NodeJS.Timeout): void {
+    if (this.recallTimer !== timer) return;
+    this.recallTimer = null;
+    for (const worker of this.recalled) this.mute.add(worker);
+    this.recalled.clear();
+    this.serve();
   }
 
   private lease(worker: number, count: number, isForced: boolean): void {

@@ -16,6 +16,7 @@ import { type AdminPlan, Monitoring } from './monitoring.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
 import { ReportRounds } from './report-rounds.ts';
 import { type SocketPlan, SocketTable } from './socket-table.ts';
+import { Watchdog } from './watchdog.ts';
 import type { Generation, Report, Sockets, WorkerProcess } from './worker-process.ts';
 import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
 
@@ -76,6 +77,8 @@ export class Master implements WorkerSlotHost {
   /** Slots that a reload took away, until they are empty. */
   private readonly removedSlots = new Set<WorkerSlot>();
   private restartsInRemovedSlots = 0;
+  private hangsInRemovedSlots = 0;
+  private readonly watchdog: Watchdog<WorkerProcess>;
   private readonly monitoring: Monitoring;
   private readonly rounds = new ReportRounds();
   private readonly quotas = new ConnectionQuotas();
@@ -100,11 +103,20 @@ export class Master implements WorkerSlotHost {
     this.logFile = createLog(config.log, 'master');
     this.log = this.logFile.log;
     this.health = new HealthChecks({ log: this.log, onVerdict: () => this.tellHealth() });
+    this.watchdog = new Watchdog({
+      limitMs: () => this.config.workerTimeoutMs,
+      workers: () => this.allSlots().flatMap(slot => [...slot.processes()]),
+      onHang: worker =>
+        this.allSlots()
+          .find(slot => [...slot.processes()].includes(worker))
+          ?.onHang(worker),
+    });
     this.monitoring = new Monitoring(config, {
       log: this.log,
       fresh: () => this.fresh(),
       workers: () => this.slots.map(slot => slot.state()),
       restarts: () => this.allSlots().reduce((sum, slot) => sum + slot.restarts, this.restartsInRemovedSlots),
+      hangs: () => this.allSlots().reduce((sum, slot) => sum + slot.hangs, this.hangsInRemovedSlots),
       health: () => this.health.figures(),
       unwrittenLogLines: () => this.logFile.unwritten(),
       config: () => this.config,
@@ -395,6 +407,7 @@ export class Master implements WorkerSlotHost {
       if (!slot.isEmpty) continue;
       this.removedSlots.delete(slot);
       this.restartsInRemovedSlots += slot.restarts;
+      this.hangsInRemovedSlots += slot.hangs;
     }
     if (this.allSlots().every(slot => slot.isEmpty)) this.onAllGone();
   }
@@ -415,6 +428,7 @@ export class Master implements WorkerSlotHost {
       this.onStartFailed = reject;
     });
     while (this.slots.length < count) this.addSlot();
+    this.watchdog.start();
     await ended;
   }
 
@@ -442,6 +456,7 @@ export class Master implements WorkerSlotHost {
   }
 
   private release(): void {
+    this.watchdog.stop();
     this.sockets.close();
     this.monitoring.close();
     if (this.options.pidFile !== null && this.isStarted) removePidFile(this.options.pidFile);

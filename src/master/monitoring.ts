@@ -27,6 +27,8 @@ export interface MonitoringSource {
   workers(): readonly SlotState[];
   /** Workers started in place of one that died, ever. */
   restarts(): number;
+  /** Workers killed because they hung, ever. */
+  hangs(): number;
   /** Of the servers that are asked if they are well. */
   health(): readonly HealthFigures[];
   /** Of the master's own log. */
@@ -68,6 +70,7 @@ export class Monitoring {
           wanted: workers.length,
           backingOff: count('backing_off'),
           restarts: source.restarts(),
+          hangs: source.hangs(),
         };
       },
     });

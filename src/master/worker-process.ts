@@ -4,6 +4,7 @@ import { readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
 import type { BoundHandle } from './listen-sockets.ts';
+import type { Watched } from './watchdog.ts';
 
 /** A worker that says nothing for so long when it is asked something hangs. */
 const ANSWER_WITHIN_MS = 3000;
@@ -37,7 +38,7 @@ export interface WorkerProcessEvents {
 }
 
 /** The master's end of one worker process, from fork to exit. */
-export class WorkerProcess {
+export class WorkerProcess implements Watched {
   /** Unique in this master's life. */
   readonly id: number;
   readonly pid: number | undefined;
@@ -49,6 +50,8 @@ export class WorkerProcess {
   isServing = false;
   /** The generation it serves by; 0: none yet. */
   generation = 0;
+  /** For how long nothing came from it; the watchdog counts. */
+  silentMs = 0;
   /** What it said it died of. */
   failure: string | null = null;
   /** Clients it cut off when it drained. */
@@ -96,6 +99,10 @@ export class WorkerProcess {
     return Math.round(performance.now() - this.startedAtMs);
   }
 
+  get hasServed(): boolean {
+    return this.generation > 0;
+  }
+
   /** Has it get ready for a generation. A worker that does not serve yet is not asked: it is `gone`. */
   async prepare(generation: Generation, sockets: Sockets): Promise<Answer> {
     if (!this.isServing) return { kind: 'gone' };
@@ -127,12 +134,21 @@ export class WorkerProcess {
     return true;
   }
 
+  /** Kills it because it says nothing any more. */
+  killHanging(): void {
+    this.isServing = false;
+    this.failure = `it hung: it reported nothing for ${Math.round(this.silentMs)} ms`;
+    this.settle({ kind: 'hangs' });
+    this.kill();
+  }
+
   kill(): void {
     this.worker.process.kill('SIGKILL');
   }
 
   /** A worker that does not make sense must not take the master with it. */
   private read(message: unknown): void {
+    this.silentMs = 0;
     try {
       this.receive(readToMaster(message));
     } catch (error) {
@@ -185,7 +201,8 @@ export class WorkerProcess {
 
   private ask(id: number): Promise<Answer> {
     return new Promise(resolve => {
-      const timer = setTimeout(() => this.settle({ kind: 'hangs' }), ANSWER_WITHIN_MS);
+      // Answers that came while this process was busy are read first.
+      const timer = setTimeout(() => setImmediate(() => this.settle({ kind: 'hangs' }, id)), ANSWER_WITHIN_MS);
       this.question = {
         id,
         settle: answer => {

@@ -1,6 +1,7 @@
 import type { DownServer, ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
+import { SILENT_AFTER_MS } from './watchdog.ts';
 import {
   type Answer,
   type Generation,
@@ -38,10 +39,11 @@ export interface WorkerSlotHost {
 /** What there is to tell about a slot; /readyz shows it. */
 export interface SlotState {
   readonly slot: number;
-  readonly state: 'serving' | 'starting' | 'backing_off' | 'draining';
+  /** `silent`: its worker does not report; it may be stopped, or busy for seconds. */
+  readonly state: 'serving' | 'silent' | 'starting' | 'backing_off' | 'draining';
   readonly pid: number | null;
   readonly restarts: number;
-  /** While backing off: what the last worker died of. */
+  /** While backing off: what the last worker died of. While silent: for how long. */
   readonly why: string | null;
 }
 
@@ -60,6 +62,8 @@ export class WorkerSlot implements WorkerProcessEvents {
   readonly log: Log;
   /** Workers that took the place of one that died or failed. */
   restarts = 0;
+  /** Workers that were killed because they hung. */
+  hangs = 0;
   private readonly host: WorkerSlotHost;
   private worker: WorkerProcess | null = null;
   /** null: it serves until its successor does. Else when it is killed. */
@@ -104,9 +108,39 @@ export class WorkerSlot implements WorkerProcessEvents {
       : this.isBackingOff
         ? 'backing_off'
         : this.isServing
-          ? 'serving'
+          ? this.isSilent
+            ? 'silent'
+            : 'serving'
           : 'starting';
-    return { slot, state, pid, restarts, why: state === 'backing_off' ? this.lastDeath : null };
+    return { slot, state, pid, restarts, why: this.whyNot(state) };
+  }
+
+  /** None of those that accept from its sockets has been heard of lately. */
+  private get isSilent(): boolean {
+    return [...this.processes()].every(worker => !worker.isServing || worker.silentMs >= SILENT_AFTER_MS);
+  }
+
+  private whyNot(state: SlotState['state']): string | null {
+    if (state === 'backing_off') return this.lastDeath;
+    return state === 'silent' ? `it has reported nothing for ${Math.round(this.worker?.silentMs ?? 0)} ms` : null;
+  }
+
+  /** Its worker, and those that leave. */
+  *processes(): Iterable<WorkerProcess> {
+    if (this.worker !== null) yield this.worker;
+    yield* this.leaving.keys();
+  }
+
+  /** A worker process of this slot hangs: it is killed, and its successor comes at once. */
+  onHang(worker: WorkerProcess): void {
+    this.hangs++;
+    const { pid, silentMs } = worker;
+    this.log.error(
+      { slot: this.index, workerPid: pid, silentMs: Math.round(silentMs) },
+      'worker hangs: it reports nothing; it is killed',
+    );
+    worker.killHanging();
+    this.onLeaving(worker);
   }
 
   start(): void {

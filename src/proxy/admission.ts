@@ -10,6 +10,8 @@ export interface LeaseOffice {
 
 /** Places asked for at once, so that not every connection costs a message. */
 const LEASE_MAX = 64;
+/** The master's word is waited for so long; then whoever waits is turned away. */
+export const ANSWER_WITHIN_MS = 1000;
 
 /**
  * Keeps a pool's clients over all workers within `client_connections`. The master leases places to the workers;
@@ -25,6 +27,7 @@ export class Admission {
   private used = 0;
   private waiting: StreamSocket[] = [];
   private isAsking = false;
+  private askTimer: NodeJS.Timeout | null = null;
 
   constructor(office: LeaseOffice, admit: (socket: StreamSocket) => void, turnAway: (socket: StreamSocket) => void) {
     this.office = office;
@@ -47,7 +50,7 @@ export class Admission {
   /** The master knows nothing of us any more: the pool has another name. */
   reset(): void {
     this.leased = 0;
-    this.isAsking = false;
+    this.endAsking();
     if (this.limit === 0) return;
     if (this.used > 0) this.office.ask(this.used, true);
     if (this.waiting.length > 0) this.askForMore();
@@ -76,15 +79,14 @@ export class Admission {
   /** The master's answer to `ask`. None granted: the pool is full. */
   granted(count: number, isForced: boolean): void {
     this.leased += count;
-    if (!isForced) this.isAsking = false;
+    if (!isForced) this.endAsking();
     if (this.limit === 0) {
       this.giveBack(this.leased, false);
       return;
     }
     this.admitWaiting();
     if (count === 0 && !isForced) {
-      for (const socket of this.waiting) this.turnAway(socket);
-      this.waiting = [];
+      this.turnAllAway();
     } else if (this.waiting.length > 0) {
       this.askForMore();
     }
@@ -92,8 +94,8 @@ export class Admission {
 
   /** Nobody is let in any more. */
   close(): void {
-    for (const socket of this.waiting) this.turnAway(socket);
-    this.waiting = [];
+    this.endAsking();
+    this.turnAllAway();
   }
 
   /** The master needs places for another worker. */
@@ -114,6 +116,28 @@ export class Admission {
     if (this.isAsking) return;
     this.isAsking = true;
     this.office.ask(Math.max(this.leaseSize(), this.waiting.length), false);
+    // An answer that came while this process was busy is read first.
+    const timer = setTimeout(() => setImmediate(() => this.giveUpAsking(timer)), ANSWER_WITHIN_MS);
+    this.askTimer = timer.unref();
+  }
+
+  /** The master says nothing: it is stopped, or gone. An answer that comes later is welcome all the same. */
+  private giveUpAsking(timer: NodeJS.Timeout): void {
+    if (this.askTimer !== timer) return;
+    this.endAsking();
+    this.turnAllAway();
+  }
+
+  private endAsking(): void {
+    this.isAsking = false;
+    if (this.askTimer !== null) clearTimeout(this.askTimer);
+    this.askTimer = null;
+  }
+
+  private turnAllAway(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const socket of waiting) this.turnAway(socket);
   }
 
   private giveBack(count: number, isAnswer: boolean): void {

@@ -24,9 +24,9 @@ export interface ReopenableLog {
 }
 
 // pino's numbers. Who asks for debug lines wants them all, and a fatal one is the last.
-const LIMITED_FROM = 30;
-const LIMITED_BELOW = 60;
+const INFO = 30;
 const WARN = 40;
+const FATAL = 60;
 
 /**
  * One JSON line per event, to standard error or a file. Nobody waits for it to be written: see LogWriter; what waits when
@@ -47,8 +47,7 @@ export function createLog(config: LogConfig, role: string): ReopenableLog {
       hooks: {
         logMethod(args, method, level) {
           const [fields, message] = args as unknown as [Record<string, unknown>, string];
-          const isLimited = level >= LIMITED_FROM && level < LIMITED_BELOW && !('more' in fields);
-          if (!isLimited || limit.allows(level, fields, message)) method.apply(this, args);
+          if ('more' in fields || !isLimited(level, fields) || limit.allows(level, fields, message)) method.apply(this, args);
         },
       },
     },
@@ -66,4 +65,10 @@ export function createLog(config: LogConfig, role: string): ReopenableLog {
     open: file => writer.open(file),
     unwritten: () => ({ dropped: writer.droppedLines, heldBack: limit.heldBack }),
   };
+}
+
+/** Whatever goes wrong, and all that servers and clients have a hand in; what an operator does is told each time. */
+function isLimited(level: number, fields: object): boolean {
+  if (level >= WARN) return level < FATAL;
+  return level >= INFO && ('server' in fields || 'pool' in fields);
 }

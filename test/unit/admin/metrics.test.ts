@@ -18,7 +18,7 @@ import { poolSnapshot, report, workerSnapshot } from '../../support/worker-figur
 const POOLS = [{ name: 'sessions', servers: [{ name: 'a' }, { name: 'b' }] }];
 const HEALTH = [{ pool: 'sessions', server: 'a', isDown: true, probes: 7, failures: 3, downs: 2 }];
 const LOG_LINES = { dropped: 5, heldBack: 6 };
-const WORKERS = { running: 1, wanted: 2, backingOff: 1, restarts: 3 };
+const WORKERS = { running: 1, wanted: 2, backingOff: 1, restarts: 3, hangs: 4 };
 
 function metricsOf(totals: Totals): Metrics {
   return new Metrics({

@@ -9,6 +9,7 @@ admin: 127.0.0.1:22223
 admin_token: s3cret
 log: { level: debug, file: /var/log/ringmaster.log }
 shutdown_timeout: 1m
+worker_timeout: 5s
 cpu_affinity: "0,2-4"
 worker_nice: 5
 max_memory: 2gb
@@ -54,6 +55,7 @@ test('every key of the native form arrives in the configuration', () => {
     adminToken: 's3cret',
     log: { level: 'debug', file: '/var/log/ringmaster.log' },
     shutdownTimeoutMs: 60_000,
+    workerTimeoutMs: 5000,
     cpuAffinity: [0, 2, 3, 4],
     workerNice: 5,
     maxMemoryBytes: 2 * 2 ** 30,
@@ -113,6 +115,7 @@ test('what is left out has its default', () => {
     adminToken: null,
     log: { level: 'info', file: null },
     shutdownTimeoutMs: 10_000,
+    workerTimeoutMs: 10_000,
     cpuAffinity: 'off',
     workerNice: 0,
     maxMemoryBytes: 'auto',

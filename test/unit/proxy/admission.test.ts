@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { ConnectionQuota } from '../../../src/master/connection-quota.ts';
-import { Admission } from '../../../src/proxy/admission.ts';
+import { Admission, ANSWER_WITHIN_MS } from '../../../src/proxy/admission.ts';
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
 
 /** Workers and the master's quota, talking to each other at once or when `deliver` is called. */
@@ -111,4 +112,18 @@ test('who waits for a place when the pool goes is turned away, and nobody is let
   assert.equal(away.length, 2);
   admissions[0]?.granted(2, false);
   assert.equal(inside.size, 0);
+});
+
+test('a master that says nothing: who waits is turned away, and what it says later is welcome', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { inside, away, deliver, enter } = cluster(1, 5);
+  enter(0);
+  enter(0);
+  t.mock.timers.tick(ANSWER_WITHIN_MS);
+  await setImmediate();
+  assert.equal(away.length, 2);
+  enter(0);
+  deliver();
+  assert.equal(inside.size, 1);
+  assert.equal(away.length, 2);
 });
