@@ -47,7 +47,8 @@ export function createLog(config: LogConfig, role: string): ReopenableLog {
       hooks: {
         logMethod(args, method, level) {
           const [fields, message] = args as unknown as [Record<string, unknown>, string];
-          if ('more' in fields || !isLimited(level, fields) || limit.allows(level, fields, message)) method.apply(this, args);
+          const isFree = 'more' in fields || !isLimited(level, fields);
+          if (isFree || limit.allows(level, fields, message)) method.apply(this, args);
         },
       },
     },

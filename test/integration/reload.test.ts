@@ -336,7 +336,8 @@ describe('a reload', () => {
     const log = path.join(temporaryDirectory('log'), 'ringmaster.log');
     await reloadTo(main(), `workers: ${WORKERS}\nlog: { file: ${log} }\n`);
     // Nobody waits for a log to be written, the answer does not either.
-    const logged = (what: RegExp) => waitFor(() => what.test(readFileSync(log, 'utf8')), { what: `${what} in the log` });
+    const logged = (what: RegExp) =>
+      waitFor(() => what.test(readFileSync(log, 'utf8')), { what: `${what} in the log` });
     await logged(/"settings":\["log.file"\]/);
     await postAdmin(adminPort, '/-/restart-workers');
     await logged(/"role":"worker 1".*worker drains/);
