@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import { MAX_RING_SERVERS, MAX_TOTAL_WEIGHT } from '../placement/ring-server.ts';
 import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protocol/protocol-traits.ts';
 import type { ScalarSetting } from '../settings/setting.ts';
-import { addressText, type HostPort, type ListenAddress } from './address.ts';
+import { addressText, type ListenAddress } from './address.ts';
 import type { ConfigDraft, PoolDraft } from './pool-draft.ts';
 import type { Problems } from './problems.ts';
 import { joinPath } from './yaml-tree.ts';
@@ -66,32 +66,52 @@ function checkListenAddresses(draft: ConfigDraft, problems: Problems): void {
   const admin = draft.top.admin;
   if (admin) listeners.push({ path: 'admin', offset: draft.adminOffset, address: admin });
 
-  for (const [i, listener] of listeners.entries()) {
-    const other = listeners.slice(0, i).find(earlier => collide(earlier.address, listener.address));
+  const taken = new Map<string | number, TakenPort>();
+  for (const listener of listeners) {
+    const place = 'path' in listener.address ? listener.address.path : listener.address.port;
+    if (place === 0) continue;
+    const port = taken.get(place) ?? new TakenPort();
+    taken.set(place, port);
+    const host = 'path' in listener.address ? '' : canonicalHost(listener.address.host);
+    const other = port.overlapping(host);
+    port.take(host, listener);
     if (other === undefined) continue;
     // The admin address may be the default, which stands nowhere in the file: then the pool's line is the better place.
     const [at, against] = listener.offset >= 0 ? [listener, other] : [other, listener];
-    const taken = `${addressText(against.address)} of ${against.path}`;
-    problems.add(at.offset, at.path, `${addressText(at.address)} collides with ${taken}; choose another address`);
+    const whose = `${addressText(against.address)} of ${against.path}`;
+    problems.add(at.offset, at.path, `${addressText(at.address)} collides with ${whose}; choose another address`);
   }
 }
 
-function collide(a: ListenAddress, b: ListenAddress): boolean {
-  if ('path' in a) return 'path' in b && a.path === b.path;
-  if ('path' in b) return false;
-  if (a.port !== b.port || a.port === 0) return false;
-  return hostsOverlap(a, b);
+/**
+ * Who listens on one port, or on one unix socket. Sockets of ours share ports (SO_REUSEPORT), so the kernel would not
+ * refuse hosts that overlap but mix up the clients.
+ */
+class TakenPort {
+  private readonly byHost = new Map<string, Listener>();
+  private first: Listener | undefined;
+  private firstIpv4: Listener | undefined;
+
+  /** By its canonical host. */
+  take(host: string, listener: Listener): void {
+    if (!this.byHost.has(host)) this.byHost.set(host, listener);
+    this.first ??= listener;
+    if (isAnyIpv4(host)) this.firstIpv4 ??= listener;
+  }
+
+  overlapping(host: string): Listener | undefined {
+    const same = this.byHost.get(host) ?? this.byHost.get('::');
+    if (same !== undefined) return same;
+    if (host === '::') return this.first;
+    if (host === '0.0.0.0') return this.firstIpv4;
+    const all = isAnyIpv4(host) ? this.byHost.get('0.0.0.0') : undefined;
+    if (all !== undefined) return all;
+    if (host === 'localhost') return this.byHost.get('127.0.0.1') ?? this.byHost.get('::1');
+    return host === '127.0.0.1' || host === '::1' ? this.byHost.get('localhost') : undefined;
+  }
 }
 
-/** Sockets of ours share ports (SO_REUSEPORT), so the kernel would not refuse overlapping ones but mix up the clients. */
-function hostsOverlap(a: HostPort, b: HostPort): boolean {
-  const [hostA, hostB] = [canonicalHost(a.host), canonicalHost(b.host)];
-  if (hostA === hostB || hostA === '::' || hostB === '::') return true;
-  if (hostA === '0.0.0.0') return isIPv4(hostB) || hostB === 'localhost';
-  if (hostB === '0.0.0.0') return isIPv4(hostA) || hostA === 'localhost';
-  const loopback = ['127.0.0.1', '::1'];
-  return (hostA === 'localhost' && loopback.includes(hostB)) || (hostB === 'localhost' && loopback.includes(hostA));
-}
+const isAnyIpv4 = (host: string) => isIPv4(host) || host === 'localhost';
 
 function canonicalHost(host: string): string {
   if (!host.includes(':')) return host.toLowerCase();

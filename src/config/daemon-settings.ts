@@ -13,6 +13,8 @@ const MAX_CORES = 1024;
 const MIN_WORKER_TIMEOUT_MS = 2000;
 /** Below it, nobody could ask for a value of some MB. */
 const MIN_MEMORY_BYTES = 16 * 1024 * 1024;
+/** A timer runs 24.8 days at most, and the master waits a little longer than its workers. */
+const MAX_SHUTDOWN_MS = 24 * 3_600_000;
 const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 export const LOG_SETTINGS = {
@@ -82,7 +84,7 @@ export const DAEMON_SETTINGS = {
   /** How long a draining process may take before it cuts off what is left. */
   shutdownTimeoutMs: {
     key: 'shutdown_timeout',
-    kind: duration(0),
+    kind: duration(0, MAX_SHUTDOWN_MS),
     default: '10s',
     about: 'How long to wait for unanswered requests when told to stop.',
     applies: 'live',

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { LineCounter } from 'yaml';
+import { sizeText } from '../settings/durations-and-sizes.ts';
 import type { Config } from './config.ts';
 import { crossCheck } from './cross-checks.ts';
 import { ConfigError } from './errors.ts';
@@ -10,8 +11,13 @@ import { Problems } from './problems.ts';
 import { isTwemproxyForm, readTwemproxyForm } from './twemproxy.ts';
 import { readYamlTree } from './yaml-tree.ts';
 
-/** Far above any real file; keeps a wrong path (a disk, a log) from being read whole. */
-const MAX_CONFIG_BYTES = 16 * 2 ** 20;
+/**
+ * Room for 1,000 pools of 100 servers. Reading is linear, at about a second per MB at worst: so much, and no more, may a
+ * file cost the master.
+ */
+const MAX_CONFIG_BYTES = 8 * 2 ** 20;
+
+const CHUNK_BYTES = 64 * 1024;
 
 export interface ConfigFile {
   readonly config: Config;
@@ -33,11 +39,11 @@ export function loadConfig(path: string): Config {
 export function loadConfigFile(path: string): ConfigFile {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(path);
+    bytes = readAtMost(path, MAX_CONFIG_BYTES + 1);
   } catch (error) {
     throw wholeFileError(path, `cannot read the file: ${readFailure(error as NodeJS.ErrnoException)}`);
   }
-  if (bytes.length > MAX_CONFIG_BYTES) throw wholeFileError(path, `larger than ${MAX_CONFIG_BYTES} bytes`);
+  if (bytes.length > MAX_CONFIG_BYTES) throw wholeFileError(path, `larger than ${sizeText(MAX_CONFIG_BYTES)}`);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -87,6 +93,24 @@ function reportControlCharacters(source: string, problems: Problems): void {
     const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
     problems.add(i, '', `a control character (${name}); remove it, or write it as an escape in double quotes`);
     return;
+  }
+}
+
+/** The first `limit` bytes: a wrong path (a disk, a log, /dev/zero) is not read whole. */
+function readAtMost(path: string, limit: number): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    for (let total = 0; total < limit; ) {
+      const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, limit - total));
+      const count = readSync(file, chunk);
+      if (count === 0) break;
+      chunks.push(chunk.subarray(0, count));
+      total += count;
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -14,15 +14,22 @@ import { type BareIpv6, parseListenAddress } from './addresses.ts';
 const MAX_SERVER_CONNECTIONS = 1024;
 /** The master asks all servers itself: not more often than this. */
 const MIN_HEALTH_INTERVAL_MS = 50;
+/** A timer runs 24.8 days at most, and a tenth of the interval comes on top. */
+const MAX_HEALTH_INTERVAL_MS = 24 * 3_600_000;
 const MAX_HEALTH_COUNT = 1000;
 const MIN_REQUEST_BYTES = 1024;
+/**
+ * Places in a request are kept as 32-bit numbers. A value may be announced that begins just below the limit and is 512 MB
+ * long, so 2 GB less 512 MB would be the most; no client of ours and no server takes so much.
+ */
+const MAX_REQUEST_BYTES = 1024 ** 3;
 /** A socket says that it drained only when more than its own buffer (64 KiB) was waiting. */
 const MIN_BUFFER_BYTES = 128 * 1024;
 
 export const HEALTH_CHECK_SETTINGS = {
   intervalMs: {
     key: 'interval',
-    kind: duration(MIN_HEALTH_INTERVAL_MS),
+    kind: duration(MIN_HEALTH_INTERVAL_MS, MAX_HEALTH_INTERVAL_MS),
     default: '5s',
     about: 'From one probe of a server to the next, give or take a tenth.',
     applies: 'live',
@@ -216,9 +223,10 @@ export const POOL_SETTINGS = {
   /** Longest request a client may send. */
   maxRequestBytes: {
     key: 'max_request_bytes',
-    kind: size(MIN_REQUEST_BYTES),
+    kind: size(MIN_REQUEST_BYTES, MAX_REQUEST_BYTES, 'because places in a request are 32-bit numbers'),
     default: '513mb',
-    about: 'The longest request a client may send; the default takes a Redis value of 512 MB and its command.',
+    about:
+      'The longest request a client may send, 1gb at most; the default takes a Redis value of 512 MB and its command.',
     applies: 'live',
   },
   /** Pending requests of one client above which we stop reading from it. */

@@ -1,10 +1,15 @@
 import type { LineCounter } from 'yaml';
 import type { ConfigProblem } from './errors.ts';
 
+/** Nobody reads more; a file that is something else altogether would have millions. */
+const MAX_PROBLEMS = 1000;
+
 /** Gathers what is wrong with one file and turns offsets into lines and columns. */
 export class Problems {
   private readonly file: string;
   private readonly lines: LineCounter;
+  /** Also those above the most that are kept. */
+  private count = 0;
   private readonly found: (ConfigProblem & { readonly offset: number })[] = [];
 
   constructor(file: string, lines: LineCounter) {
@@ -18,6 +23,7 @@ export class Problems {
 
   /** `offset` counts characters of the text; below 0: the file as a whole. */
   add(offset: number, path: string, message: string): void {
+    if (++this.count > MAX_PROBLEMS) return;
     const { line, col } = offset < 0 ? { line: 0, col: 0 } : this.lines.linePos(offset);
     const shown = visible(withoutSecrets(message));
     this.found.push({ file: this.file, line, column: col, path: visible(path), message: shown, offset });
@@ -30,7 +36,10 @@ export class Problems {
   /** In the order of the file. */
   list(): ConfigProblem[] {
     const sorted = this.found.toSorted((a, b) => a.offset - b.offset);
-    return sorted.map(({ offset: _, ...problem }) => problem);
+    const problems = sorted.map(({ offset: _, ...problem }) => problem);
+    if (this.count <= MAX_PROBLEMS) return problems;
+    const message = `and ${this.count - MAX_PROBLEMS} more problems`;
+    return [...problems, { file: this.file, line: 0, column: 0, path: '', message }];
   }
 }
 

@@ -2,6 +2,9 @@ const MAX_DISTANCE = 2;
 
 /** The name most like `wrong` when one is like enough to be what was meant; else null. */
 export function closestName(wrong: string, names: readonly string[]): string | null {
+  const longest = names.reduce((length, name) => Math.max(length, name.length), 0);
+  // Normalizing only makes it longer.
+  if (wrong.length > longest + MAX_DISTANCE) return null;
   let best: string | null = null;
   let bestDistance = MAX_DISTANCE + 1;
   for (const name of names) {

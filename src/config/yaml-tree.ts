@@ -1,14 +1,4 @@
-import {
-  type Alias,
-  type Document,
-  isAlias,
-  isMap,
-  isPair,
-  isScalar,
-  isSeq,
-  type LineCounter,
-  parseDocument,
-} from 'yaml';
+import { type Alias, isAlias, isMap, isPair, isScalar, isSeq, type LineCounter, parseDocument } from 'yaml';
 import type { Problems } from './problems.ts';
 
 /*
@@ -43,9 +33,15 @@ export interface YamlList {
   readonly items: readonly YamlNode[];
 }
 
-/** Aliases can make a small file a huge tree. */
-const MAX_NODES = 500_000;
+/*
+ * Whoever may write the file must not be able to stop the master with it: every step is linear in the size of the file or
+ * of the tree, and the tree is bounded. Aliases and merges can make a small file a huge tree, so it is counted as if each
+ * alias were written out.
+ */
+const MAX_NODES = 1_000_000;
 const MAX_DEPTH = 32;
+/** Far above any real one. Each key is part of the paths of all that stands below it. */
+const MAX_KEY_LENGTH = 512;
 
 /**
  * Reads one YAML document; null when it is empty or cannot be read, the latter with a problem. Line ends are `\n` only.
@@ -65,7 +61,8 @@ export function readYamlTree(text: string, lineCounter: LineCounter, problems: P
   }
   for (const warning of document.warnings) problems.add(warning.pos[0], '', syntaxMessage(warning.code, ''));
   if (!problems.isEmpty || document.contents === null) return null;
-  return new TreeBuilder(document, problems).build(document.contents, '', 0);
+  const targets = aliasTargets(document.contents);
+  return new TreeBuilder(targets, problems).build(document.contents, '', 0);
 }
 
 /** The parser's messages repeat text of the file, which may be a password, where a value begins with `!` or the like. */
@@ -80,24 +77,50 @@ function syntaxMessage(code: string, message: string): string {
     case 'BLOCK_AS_IMPLICIT_KEY':
       return 'not valid YAML: a nested "key: value" where a value should be; check the indentation or add quotes';
     default:
+      if (message.startsWith('Maximum call stack')) return 'not valid YAML: nested too deeply';
       return `not valid YAML: ${message.split(':')[0]}`;
   }
 }
 
+/**
+ * The node that each alias stands for: the last one before it in the document that has this anchor. (`Alias.resolve` looks
+ * through the whole document for each of them.) Aliases without an anchor are not in the map.
+ */
+function aliasTargets(root: unknown): ReadonlyMap<Alias, unknown> {
+  const anchors = new Map<string, unknown>();
+  const targets = new Map<Alias, unknown>();
+  const rest: unknown[] = [root];
+  while (rest.length > 0) {
+    const node = rest.pop();
+    if (isPair(node)) rest.push(node.value, node.key);
+    else if (isAlias(node)) {
+      const target = anchors.get(node.source);
+      if (target !== undefined) targets.set(node, target);
+    } else if (isMap(node) || isSeq(node) || isScalar(node)) {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node);
+      if (!isScalar(node)) for (let i = node.items.length - 1; i >= 0; i--) rest.push(node.items[i]);
+    }
+  }
+  return targets;
+}
+
 class TreeBuilder {
-  private readonly document: Document;
+  private readonly targets: ReadonlyMap<Alias, unknown>;
   private readonly problems: Problems;
   private nodes = 0;
 
-  constructor(document: Document, problems: Problems) {
-    this.document = document;
+  constructor(targets: ReadonlyMap<Alias, unknown>, problems: Problems) {
+    this.targets = targets;
     this.problems = problems;
   }
 
   build(node: unknown, path: string, depth: number): YamlNode | null {
     const offset = offsetOf(node);
+    if (this.nodes > MAX_NODES) return null;
     if (++this.nodes > MAX_NODES || depth > MAX_DEPTH) {
-      if (this.nodes <= MAX_NODES + 1) this.problems.add(offset, path, 'nested too deeply or too large');
+      const tooLarge = `with its references ("*name") written out, the file has over ${MAX_NODES} values`;
+      const tooDeep = `nested more than ${MAX_DEPTH} levels deep, or a reference ("*name") inside what it refers to`;
+      this.problems.add(offset, path, depth > MAX_DEPTH ? tooDeep : tooLarge);
       this.nodes = MAX_NODES + 1;
       return null;
     }
@@ -138,6 +161,10 @@ class TreeBuilder {
         continue;
       }
       const keyOffset = offsetOf(pair.key);
+      if (key.length > MAX_KEY_LENGTH) {
+        this.problems.add(keyOffset, path, `a key of ${key.length} characters; at most ${MAX_KEY_LENGTH}`);
+        continue;
+      }
       const keyPath = joinPath(path, key);
       const earlier = entries.get(key);
       if (earlier !== undefined) {
@@ -167,7 +194,7 @@ class TreeBuilder {
   }
 
   private resolve(alias: Alias, path: string): unknown {
-    const target = alias.resolve(this.document);
+    const target = this.targets.get(alias);
     if (target !== undefined) return target;
     this.problems.add(
       offsetOf(alias),

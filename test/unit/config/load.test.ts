@@ -60,8 +60,9 @@ test('a file that cannot be read is one clear line', () => {
   writeFileSync(latin1, Buffer.from('# caf\xe9\n', 'latin1'));
   assert.throws(() => loadConfig(latin1), { message: `${latin1}: not UTF-8 text; save it as UTF-8` });
   const large = path.join(dir, 'large.yml');
-  writeFileSync(large, Buffer.alloc(16 * 2 ** 20 + 1, '#'));
-  assert.throws(() => loadConfig(large), { message: `${large}: larger than 16777216 bytes` });
+  writeFileSync(large, Buffer.alloc(8 * 2 ** 20 + 1, '#'));
+  assert.throws(() => loadConfig(large), { message: `${large}: larger than 8mb` });
+  assert.throws(() => loadConfig('/dev/zero'), { message: '/dev/zero: larger than 8mb' });
   const below = path.join(latin1, 'x.yml');
   mkdirSync(path.join(dir, 'sub'));
   assert.throws(() => loadConfig(below), { name: 'ConfigError' });

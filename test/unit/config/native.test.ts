@@ -208,6 +208,15 @@ const WRONG_IN_POOL: readonly [line: string, problem: string][] = [
     'client_buffer: 1k',
     '6:20: pools.p.client_buffer: "1k" is no size; write such as 64kb, 512mb or 1gb (a plain number: bytes)',
   ],
+  [
+    'max_request_bytes: 4gb',
+    '6:24: pools.p.max_request_bytes: 4gb is too large; at most 1gb, because places in a request are 32-bit numbers',
+  ],
+  [
+    'max_request_bytes: 1025mb',
+    '6:24: pools.p.max_request_bytes: 1025mb is too large; at most 1gb, because places in a request are 32-bit numbers',
+  ],
+  ['health_check: { interval: 25h }', '6:31: pools.p.health_check.interval: 25h is too long; at most 86400000ms'],
   ['redis_db: 1', '6:15: pools.p.redis_db: only for Redis, and this pool speaks memcached; leave it out'],
   ['redis_auth: geheim', '6:17: pools.p.redis_auth: only for Redis, and this pool speaks memcached; leave it out'],
   ['sever_connections: 1', '6:5: pools.p.sever_connections: unknown key; did you mean "server_connections"?'],
@@ -232,6 +241,11 @@ for (const [line, problem] of WRONG_IN_POOL) {
 
 const WRONG_AT_TOP: readonly [line: string, problem: string][] = [
   ['workers: 0', '1:10: workers: must be auto or a whole number from 1 to 1024, not "0"'],
+  [
+    'shutdown_timeout: 24d',
+    '1:19: shutdown_timeout: "24d" is no duration; write such as 400ms, 5s, 1m or 1h (a plain number: ms)',
+  ],
+  ['shutdown_timeout: 25h', '1:19: shutdown_timeout: 25h is too long; at most 86400000ms'],
   ['workers: many', '1:10: workers: must be auto or a whole number from 1 to 1024, not "many"'],
   ['admin_token: a b', '1:14: admin_token: must be printable ASCII characters without spaces'],
   ['admin: true', '1:8: admin: must be host:port or false, not "true"'],

@@ -38,7 +38,7 @@ test('a key must be text', () => {
 });
 
 test('a reference inside itself and references that multiply end', () => {
-  assert.match(configProblems('pools: &p\n  a: *p\n').join('\n'), /nested too deeply or too large/);
+  assert.match(configProblems('pools: &p\n  a: *p\n').join('\n'), /nested more than 32 levels deep, or a reference/);
   const bomb = ['a: &a0 [x, x, x, x, x, x, x, x, x, x]'];
   for (let i = 1; i < 9; i++)
     bomb.push(
@@ -46,5 +46,48 @@ test('a reference inside itself and references that multiply end', () => {
         .fill(`*a${i - 1}`)
         .join(', ')}]`,
     );
-  assert.match(configProblems(`${bomb.join('\n')}\n`).join('\n'), /nested too deeply or too large/);
+  assert.match(
+    configProblems(`${bomb.join('\n')}\n`).join('\n'),
+    /with its references \("\*name"\) written out, the file has over 1000000 values/,
+  );
+});
+
+/** Looking through the document for each reference would take half an hour; what is linear takes a second. */
+const GENEROUS_MS = 36_000;
+
+test('a file of nothing but references is read in time that grows with its size', () => {
+  const started = performance.now();
+  const list = `a: &x 1\nb: [${'*x, '.repeat(140_000)}]\n`;
+  assert.match(configProblems(list)[0]!, /^1:1: a: unknown key/);
+  const merges = Array.from({ length: 10_000 }, (_, i) => `  p${i}: { <<: *common, listen: 127.0.0.1:${i + 10} }\n`);
+  assert.equal(parseConfig(`${COMMON}${merges.join('')}`, 'f').pools.length, 10_001);
+  assert.ok(performance.now() - started < GENEROUS_MS);
+});
+
+test('a reference is to the last anchor of that name before it', () => {
+  const text = `pools:
+  a: { listen: h:1, protocol: redis, servers: &s [h:1], timeout: &t 1s, connect_timeout: *t }
+  b: { listen: h:2, protocol: redis, servers: *s, timeout: &t 2s, connect_timeout: *t }
+`;
+  assert.deepEqual(
+    parseConfig(text, 'f').pools.map(pool => pool.connectTimeoutMs),
+    [1000, 2000],
+  );
+  assert.match(configProblems(text.replace('&t 1s, connect_timeout: *t', '*t'))[0]!, /there is no such anchor/);
+});
+
+test('a key that is a text of its own is refused', () => {
+  const long = 'k'.repeat(513);
+  assert.deepEqual(configProblems(`${COMMON}    ${long}: 1\n`), ['7:5: pools.a: a key of 513 characters; at most 512']);
+});
+
+test('what is nested beyond all reason is said to be', () => {
+  assert.match(configProblems(`a: ${'['.repeat(100_000)}`)[0]!, /: not valid YAML: nested too deeply$/);
+});
+
+test('of very many problems the first thousand are told, and how many there are', () => {
+  const problems = configProblems(Array.from({ length: 3000 }, (_, i) => `key${i}: 1\n`).join(''));
+  assert.equal(problems.length, 1001);
+  assert.equal(problems[0]!.split(';')[0], '1:1: key0: unknown key');
+  assert.match(problems[1000]!, /^and 2001 more problems$/);
 });
