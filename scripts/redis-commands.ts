@@ -1,7 +1,7 @@
-// Writes src/protocol/redis/command-data.ts from COMMAND of a real Redis 7, and the generated part of docs/redis.md from
-// the command table.
+// Writes src/protocol/redis/command-data.json and command-docs.json from COMMAND and COMMAND DOCS of a real server and from
+// published specifications, and the generated part of docs/redis.md from the command table. How to renew them: docs/redis.md.
 //
-//   node scripts/redis-commands.ts data [path of redis-server]
+//   node scripts/redis-commands.ts data [path of redis-server [specifications …]]
 //   node scripts/redis-commands.ts docs
 //   node scripts/redis-commands.ts check      exits 1 when docs/redis.md is not what `docs` would write
 import { spawn } from 'node:child_process';
@@ -10,51 +10,41 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ROUTE_ALL, ROUTE_ANY, ROUTE_LOCAL, ROUTE_SAME_SERVER, ROUTE_SPLIT } from '../src/protocol/protocol.ts';
-import { CLUSTER_DISABLED, REFUSED } from '../src/protocol/redis/command-policy.ts';
-import { COMMANDS, type Command, subcommandsOf } from '../src/protocol/redis/command-table.ts';
+import type { Command } from '../src/protocol/redis/command.ts';
+import type { CommandRow } from '../src/protocol/redis/command-data.ts';
+import { CLUSTER_DISABLED, FAMILY_OF } from '../src/protocol/redis/command-families.ts';
+import { COMMANDS } from '../src/protocol/redis/command-table.ts';
 import { parseReply, type RespValue, replyEnd } from '../test/support/resp-reader.ts';
+import {
+  mergeRows,
+  readSpecifications,
+  rowsOfIoredis,
+  rowsOfServer,
+  rowsOfSpecifications,
+  rowsOfYounger,
+} from './redis-command-sources.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
-const DATA_FILE = path.join(ROOT, 'src/protocol/redis/command-data.ts');
+const DATA_FILE = path.join(ROOT, 'src/protocol/redis/command-data.json');
+const DOCS_DATA_FILE = path.join(ROOT, 'src/protocol/redis/command-docs.json');
+const IOREDIS_FILE = path.join(ROOT, 'node_modules/@ioredis/commands/built/commands.json');
 const DOCS_FILE = path.join(ROOT, 'docs/redis.md');
 const CONNECT_ATTEMPTS = 100;
 
-interface Row {
-  readonly name: string;
-  readonly numbers: readonly number[];
-  readonly flags: string;
-  readonly categories: string;
+/** One entry a line, so that a change of one command shows as one. */
+function linesOf(entries: readonly string[]): string {
+  return entries.map(entry => `  ${entry}`).join(',\n');
 }
 
-function rowsOf(commands: RespValue): Row[] {
-  const rows: Row[] = [];
-  for (const command of commands as RespValue[][]) {
-    const [name, arity, flags, first, last, step, categories, , , subcommands] = command;
-    rows.push({
-      name: String(name),
-      numbers: [arity, first, last, step].map(Number),
-      flags: (flags as string[]).join(' '),
-      categories: (categories as string[]).map(category => category.slice(1)).join(' '),
-    });
-    if (Array.isArray(subcommands)) rows.push(...rowsOf(subcommands));
-  }
-  return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
+function dataFile(version: string, rows: readonly CommandRow[]): string {
+  const about = `written by scripts/redis-commands.ts; not by hand`;
+  const lines = linesOf(rows.map(row => JSON.stringify(row)));
+  return `{\n"about": "${about}",\n"version": "${version}",\n"rows": [\n${lines}\n]\n}\n`;
 }
 
-function dataFile(version: string, rows: readonly Row[]): string {
-  const lines = rows.map(row => `  ['${row.name}', ${row.numbers.join(', ')}, '${row.flags}', '${row.categories}'],`);
-  return `// Written by scripts/redis-commands.ts from COMMAND of Redis ${version}; not by hand.
-
-/** The version that the table is of, which is also what clients are told. */
-export const REDIS_VERSION = '${version}';
-
-/** Name, arity, first key, last key, key step, flags, ACL categories: as COMMAND gives them. */
-export type CommandRow = readonly [string, number, number, number, number, string, string];
-
-export const COMMAND_ROWS: readonly CommandRow[] = [
-${lines.join('\n')}
-];
-`;
+function docsFile(docs: Readonly<Record<string, unknown>>): string {
+  const names = Object.keys(docs).sort();
+  return `{\n${linesOf(names.map(name => `${JSON.stringify(name)}: ${JSON.stringify(docs[name])}`))}\n}\n`;
 }
 
 async function freePort(): Promise<number> {
@@ -65,23 +55,58 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Sends one inline command on a connection of its own and returns the decoded reply. */
-function ask(port: number, line: string): Promise<RespValue> {
+/** Sends inline commands on a connection of their own and returns the reply to the last of them. */
+function askRaw(port: number, ...lines: string[]): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    const socket = connect(port, '127.0.0.1', () => socket.write(`${line}\r\n`));
+    let reply = Buffer.alloc(0);
+    let left = lines.length;
+    const socket = connect(port, '127.0.0.1', () => socket.write(lines.map(line => `${line}\r\n`).join('')));
     socket.on('error', reject);
     socket.on('data', (chunk: Buffer) => {
-      chunks.push(chunk);
-      const reply = Buffer.concat(chunks);
-      if (replyEnd(reply) < 0) return;
-      socket.destroy();
-      resolve(parseReply(reply));
+      reply = Buffer.concat([reply, chunk]);
+      for (let end = replyEnd(reply); end >= 0; end = replyEnd(reply)) {
+        if (--left === 0) {
+          socket.destroy();
+          resolve(reply.subarray(0, end));
+          return;
+        }
+        reply = reply.subarray(end);
+        if (reply.length === 0) return;
+      }
     });
   });
 }
 
-async function writeData(redisServer: string): Promise<void> {
+async function ask(port: number, line: string): Promise<RespValue> {
+  return parseReply(await askRaw(port, line));
+}
+
+/** COMMAND DOCS in RESP3, maps as objects, sets as arrays. */
+function plainValue(bytes: Buffer): unknown {
+  let at = 0;
+  const read = (): unknown => {
+    const end = bytes.indexOf('\r\n', at);
+    const type = String.fromCharCode(bytes[at]!);
+    const rest = bytes.toString('latin1', at + 1, end);
+    at = end + 2;
+    if (type === '+') return rest;
+    if (type === ':') return Number(rest);
+    if (type === '$') {
+      const text = bytes.toString('utf8', at, at + Number(rest));
+      at += Number(rest) + 2;
+      return text;
+    }
+    const items = (): unknown => read();
+    if (type === '%') {
+      return Object.fromEntries(Array.from({ length: Number(rest) }, () => [String(read()), read()]));
+    }
+    if (type === '*' || type === '~') return Array.from({ length: Number(rest) }, items);
+    throw new Error(`COMMAND DOCS has a ${type}`);
+  };
+  return read();
+}
+
+async function writeData(redisServer: string, specifications: readonly string[]): Promise<void> {
   const port = await freePort();
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', tmpdir()];
   const server = spawn(redisServer, args, { stdio: 'ignore' });
@@ -96,10 +121,30 @@ async function writeData(redisServer: string): Promise<void> {
       }
     }
     const version = /redis_version:(\S+)/.exec(String(await ask(port, 'INFO server')))?.[1] ?? 'unknown';
-    writeFileSync(DATA_FILE, dataFile(version, rowsOf(await ask(port, 'COMMAND'))));
+    const rows = mergeRows([
+      rowsOfServer(await ask(port, 'COMMAND')),
+      ...specifications.map(where => rowsOfSpecifications(readSpecifications(where))),
+      rowsOfIoredis(IOREDIS_FILE),
+      rowsOfYounger(),
+    ]);
+    writeFileSync(DATA_FILE, dataFile(version, rows));
+    const docs = plainValue(await askRaw(port, 'HELLO 3', 'COMMAND DOCS')) as Record<string, unknown>;
+    writeFileSync(DOCS_DATA_FILE, docsFile({ ...docsOfSpecifications(specifications, rows), ...docs }));
   } finally {
     server.kill();
   }
+}
+
+/** What specification files say of commands that the server does not have. */
+function docsOfSpecifications(specifications: readonly string[], rows: readonly CommandRow[]): Record<string, unknown> {
+  const younger = new Set(rows.filter(row => row[9] !== 'base').map(row => row[0]));
+  const docs: Record<string, unknown> = {};
+  for (const where of [...specifications].reverse()) {
+    for (const [name, { summary, since, group }] of readSpecifications(where)) {
+      if (younger.has(name)) docs[name] = { summary, since, group };
+    }
+  }
+  return docs;
 }
 
 const BEGIN = '<!-- commands: written by scripts/redis-commands.ts -->';
@@ -108,8 +153,10 @@ const END = '<!-- end of commands -->';
 /** One line per way of being served, in the order of the reader's interest. */
 function serviceOf(command: Command): string {
   if (command.refusal !== null) {
-    const why = REFUSED.get(command.name);
-    return why === undefined ? `Answered \`${CLUSTER_DISABLED}\`` : `Refused: ${why}`;
+    const { family, isServedByOne, name } = command;
+    if (family === 'cluster') return `Answered \`${CLUSTER_DISABLED}\``;
+    const why = FAMILY_OF.get(name)!.why;
+    return isServedByOne ? `A pool of one server: sent to it; of several: refused: ${why}` : `Refused: ${why}`;
   }
   switch (command.route) {
     case ROUTE_LOCAL:
@@ -121,16 +168,19 @@ function serviceOf(command: Command): string {
     case ROUTE_ANY:
       return 'Sent to any server';
     case ROUTE_SAME_SERVER:
-      return 'Sent to the server of its keys, which must be one; without keys to any';
+      return SAME_SERVER;
     default:
-      return 'Sent to the server of its key';
+      return ONE_KEY;
   }
 }
 
+const ONE_KEY = 'Sent to the server of its key';
+const SAME_SERVER = 'Sent to the server of its keys, which must be one';
+
 const SERVICES = [
-  'Sent to the server of its key',
+  ONE_KEY,
   'Sent to the servers of its keys, split by server; replies merged',
-  'Sent to the server of its keys, which must be one; without keys to any',
+  SAME_SERVER,
   'Sent to any server',
   'Sent to every server; replies merged',
   'Answered by Ringmaster itself',
@@ -140,7 +190,7 @@ function commandsSection(): string {
   const groups = new Map<string, string[]>(SERVICES.map(service => [service, []]));
   for (const command of COMMANDS) {
     // A container is nothing without its subcommands.
-    if (command.arity < -1 && subcommandsOf(command).length > 0) continue;
+    if (command.arity < -1 && command.subcommandList.length > 0) continue;
     const service = serviceOf(command);
     const group = groups.get(service) ?? [];
     group.push(`\`${command.name.replace('|', ' ').toUpperCase()}\``);
@@ -157,8 +207,8 @@ function withCommands(document: string): string {
   return document.slice(0, from) + commandsSection() + document.slice(to + END.length);
 }
 
-const [what, redisServer = 'redis-server'] = process.argv.slice(2);
-if (what === 'data') await writeData(redisServer);
+const [what, redisServer = 'redis-server', ...specifications] = process.argv.slice(2);
+if (what === 'data') await writeData(redisServer, specifications);
 else if (what === 'docs') writeFileSync(DOCS_FILE, withCommands(readFileSync(DOCS_FILE, 'utf8')));
 else if (what === 'check') {
   const document = readFileSync(DOCS_FILE, 'utf8');
@@ -167,6 +217,6 @@ else if (what === 'check') {
     process.exitCode = 1;
   }
 } else {
-  console.error('usage: node scripts/redis-commands.ts data [redis-server] | docs | check');
+  console.error('usage: node scripts/redis-commands.ts data [redis-server [specifications …]] | docs | check');
   process.exitCode = 1;
 }

@@ -42,6 +42,32 @@ export interface ParserOptions {
   readonly maxRequestBytes: number;
   /** What clients must AUTH with; null: none. */
   readonly password: string | null;
+  /** What of the protocol's commands a pool allows and knows; a protocol takes what concerns it. Left out: the defaults. */
+  readonly rules?: Partial<CommandRules>;
+}
+
+/** What a pool says of the protocol's commands. */
+export interface CommandRules {
+  /** It has one server: what would have to be asked of all can be asked of that one. Default: it has several. */
+  readonly hasOneServer: boolean;
+  /** The database that the pool is; other than 0, no command may reach into another. Default: 0. */
+  readonly db: number;
+  /** Refused; `config|set` names a subcommand. Default: none. */
+  readonly deniedCommands: readonly string[];
+  /** Commands that the protocol's table does not know. Default: none. */
+  readonly declaredCommands: readonly DeclaredCommand[];
+  /** Where a script without keys runs in a pool of several servers. Default: nowhere. */
+  readonly keylessScripts: 'error' | 'any' | 'all';
+}
+
+/** A command as a pool declares it; numbers are argument indexes, the name being 0. */
+export interface DeclaredCommand {
+  readonly name: string;
+  readonly firstKey: number;
+  /** Negative: counted from the end. */
+  readonly lastKey: number;
+  readonly keyStep: number;
+  readonly isWrite: boolean;
 }
 
 export interface HandshakeOptions {

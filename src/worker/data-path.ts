@@ -248,7 +248,11 @@ function poolOptions(config: PoolConfig): PoolOptions {
 function frontendOptions(config: PoolConfig): FrontendOptions {
   return {
     protocol: PROTOCOLS[config.protocol],
-    parser: { version: VERSION, password: config.redisAuth },
+    parser: {
+      version: VERSION,
+      password: config.redisAuth,
+      rules: { hasOneServer: config.servers.length === 1, db: config.redisDb },
+    },
     limits: {
       maxRequestBytes: config.maxRequestBytes,
       maxPipeline: config.maxPipeline,

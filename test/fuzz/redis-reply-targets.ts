@@ -152,6 +152,8 @@ function merged(kind: MergeKind, parts: readonly Buffer[], owners: readonly numb
   const failed = texts.find(text => /^[-!]/.test(text));
   if (failed !== undefined) return failed;
   switch (kind) {
+    case 'first':
+      return texts[0]!;
     case 'same':
       return texts.every(text => text === texts[0]) ? texts[0]! : null;
     case 'sum': {

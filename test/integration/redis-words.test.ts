@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type ParserOptions, type RequestParser, ROUTE_LOCAL, type Session } from '../../src/protocol/protocol.ts';
-import { COMMAND_ROWS } from '../../src/protocol/redis/command-data.ts';
-import { COMMANDS, type Command, KEYS_NONE } from '../../src/protocol/redis/command-table.ts';
+import { type Command, KEYS_NONE } from '../../src/protocol/redis/command.ts';
+import { describe } from '../../src/protocol/redis/command-description.ts';
+import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
+import { encodeReply } from '../../src/protocol/redis/resp.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { encodeCommand, parseReply, RespError, type RespValue, replyEnd } from '../support/resp-reader.ts';
@@ -13,7 +15,13 @@ import { REQUESTS, understood } from '../support/resp-requests.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
 
 const PASSWORD = 'sekret';
-const OPTIONS: ParserOptions = { poolName: 'p', version: '1', maxRequestBytes: 1 << 30, password: null };
+const OPTIONS: ParserOptions = {
+  poolName: 'p',
+  version: '1',
+  maxRequestBytes: 1 << 30,
+  password: null,
+  rules: { hasOneServer: true },
+};
 const MARKER = 'that was all';
 const MARKER_REPLY = `$${MARKER.length}\r\n${MARKER}\r\n`;
 
@@ -70,30 +78,28 @@ const call = (command: Command, count: number): Buffer => {
   return encodeCommand(...words);
 };
 /** Commands that only a younger Redis has. */
-const isYounger = (command: Command): boolean => !COMMAND_ROWS.some(([name]) => name === command.name);
+const isYounger = (command: Command): boolean => command.origin !== 'base';
 
 test("the command table is COMMAND's", async () => {
   const found: RespValue[][] = [];
   const collect = (rows: RespValue): void => {
     for (const row of rows as RespValue[][]) {
-      found.push([String(row[0]), ...row.slice(1, 6), (row[6] as string[]).map(name => name.slice(1))]);
+      found.push([...row.slice(0, 9), []]);
       collect(row[9]!);
     }
   };
   collect(await open.command('COMMAND'));
-  found.sort((a, b) => (a[0]! < b[0]! ? -1 : 1));
-  const ours = COMMAND_ROWS.map(([name, arity, first, last, step, flags, categories]) => {
-    const list = (words: string): string[] => (words === '' ? [] : words.split(' '));
-    return [name, arity, list(flags), first, last, step, list(categories)];
-  });
-  assert.deepEqual(ours, found);
+  found.sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1));
+  const ours = COMMANDS.filter(command => !isYounger(command)).map(command => describe(command, []));
+  assert.deepEqual(parseReply(encodeReply(ours)), found);
 });
 
 test('too few and too many arguments are refused in the same words, for every command', async () => {
   for (const command of COMMANDS) {
     if (isYounger(command)) continue;
     const least = wordsOf(command).length;
-    const counts = command.arity > 0 ? [command.arity - 1, command.arity + 1] : [-command.arity - 1];
+    const { acceptedArity: arity } = command;
+    const counts = arity > 0 ? [arity - 1, arity + 1] : [-arity - 1];
     for (const count of counts) {
       if (count < least) continue;
       const bytes = call(command, count);

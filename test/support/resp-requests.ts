@@ -62,6 +62,9 @@ const words = (...args: (string | Buffer)[]): string => encodeCommand(...args).t
 const BINARY = Buffer.from([0, 13, 10, 255, 36, 42]);
 const BLOCKING = 'it blocks its server connection, which other clients share';
 const ONE_SERVER = 'it manages one server; send it to that server';
+const KEYLESS =
+  "-ERR 'eval' cannot be used through Ringmaster: without keys it could run on any server of the pool; " +
+  'the setting keyless_scripts says where it may\r\n';
 const MANY = Array.from({ length: 70 }, (_, i) => `k${i}`);
 
 export const REQUESTS: readonly RequestCase[] = [
@@ -84,8 +87,10 @@ export const REQUESTS: readonly RequestCase[] = [
   forwarded(ROUTE_ANY, ['ZUNION', '-1', 'a', 'b'], []),
   forwarded(ROUTE_ANY, ['ZUNION', '01', 'a', 'b'], []),
   forwarded(ROUTE_KEY, ['ZINTER', '1', 'a', 'WITHSCORES'], ['a']),
-  forwarded(ROUTE_ANY, ['EVAL', 'return 1', '0'], []),
-  forwarded(ROUTE_ANY, ['EVAL', 'return 1', '0', 'a'], []),
+  local('EVAL without keys', words('EVAL', 'return 1', '0'), 'eval', KEYLESS),
+  local('EVAL without keys, but an argument', words('EVAL', 'return 1', '0', 'a'), 'eval', KEYLESS),
+  forwarded(ROUTE_ANY, ['EVAL', 'return 1', 'x', 'a'], []),
+  forwarded(ROUTE_ANY, ['EVAL', 'return 1', '2', 'a'], []),
   forwarded(ROUTE_SAME_SERVER, ['EVALSHA', 'abc', '2', 'a', 'b', 'c'], ['a', 'b']),
   forwarded(ROUTE_KEY, ['XREAD', 'COUNT', '2', 'STREAMS', 'a', '0'], ['a']),
   forwarded(ROUTE_SAME_SERVER, ['XREAD', 'STREAMS', 'a', 'b', '0', '0'], ['a', 'b']),

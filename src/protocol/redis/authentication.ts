@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { setName } from './client-command.ts';
 import { REDIS_VERSION } from './command-data.ts';
 import type { RequestArgs } from './request-args.ts';
+import { SYNTAX_ERROR } from './request-errors.ts';
 import { encodeReply, errorReply, OK, ReplyMap } from './resp.ts';
 import { RESP2_VARIANT, RESP3_VARIANT, type RedisSession } from './session.ts';
 
@@ -11,7 +12,6 @@ const NO_PASSWORD_SET = errorReply(
     'Are you sure your configuration is correct?',
 );
 const WRONG_PASSWORD = errorReply('WRONGPASS invalid username-password pair or user is disabled.');
-const SYNTAX_ERROR = errorReply('ERR syntax error');
 const VERSION_NO_INTEGER = errorReply('ERR Protocol version is not an integer or out of range');
 const NO_SUCH_PROTOCOL = errorReply('NOPROTO unsupported protocol version');
 const HELLO_BEFORE_AUTH = errorReply(

@@ -1,10 +1,10 @@
 // The subcommands of CLIENT that concern the client itself.
 import { refusalText } from './command-policy.ts';
 import type { RequestArgs } from './request-args.ts';
+import { SYNTAX_ERROR } from './request-errors.ts';
 import { encodeReply, errorReply, MAX_CLIENT_NAME_BYTES, OK, ReplyMap, ReplySet, VerbatimText } from './resp.ts';
 import type { RedisSession } from './session.ts';
 
-const SYNTAX_ERROR = errorReply('ERR syntax error');
 const BAD_NAME = errorReply('ERR Client names cannot contain spaces, newlines or special characters.');
 const NAME_TOO_LONG = errorReply(`ERR Client names cannot be longer than ${MAX_CLIENT_NAME_BYTES} bytes.`);
 const NO_SILENCE = errorReply(refusalText('client|reply', 'only REPLY ON is supported'));

@@ -163,6 +163,14 @@ class AllTrueCoalescer extends ErrorFirstCoalescer {
   }
 }
 
+/** A script that ran on every server: what the first of them answered. */
+class FirstCoalescer extends ErrorFirstCoalescer {
+  protected override mergeValues(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): boolean {
+    out.appendOwned(parts[0]!);
+    return true;
+  }
+}
+
 /** `*2\r\n:0\r\n:1\r\n`; the scanner has seen that it is a whole reply. */
 function isArrayOfBits(part: Buffer): boolean {
   const first = part.indexOf(LF) + 1;
@@ -183,6 +191,7 @@ const COALESCERS: Readonly<Record<MergeKind, Coalescer>> = {
   sum: new SumCoalescer(),
   same: new SameCoalescer(),
   all_true: new AllTrueCoalescer(),
+  first: new FirstCoalescer(),
 };
 
 /** The coalescer for a merge kind; shared, they keep nothing. */

@@ -1,135 +1,128 @@
-// COMMAND and its subcommands: the command table as Redis shows its own, without what cannot be proxied.
-import { COMMAND_INDEX, type Command, KEYS_NONE, subcommandsOf, TOP_COMMANDS } from './command-table.ts';
+// COMMAND and its subcommands: the command table as Redis shows its own, without what clients of this pool cannot use.
+import type { Command } from './command.ts';
+import { describe, documentation } from './command-description.ts';
+import type { PoolCommands } from './command-rules.ts';
 import { Glob } from './glob.ts';
-import { findKeys } from './key-finder.ts';
-import { KeyRanges, RequestArgs } from './request-args.ts';
-import { PATTERN_TOO_LONG } from './request-errors.ts';
-import {
-  EMPTY_ARRAY,
-  encodeReply,
-  errorReply,
-  ReplyMap,
-  ReplySet,
-  type ReplyValue,
-  type RespVersion,
-  SimpleText,
-} from './resp.ts';
+import type { RequestArgs } from './request-args.ts';
+import { PATTERN_TOO_LONG, SYNTAX_ERROR } from './request-errors.ts';
+import { encodeReply, type ReplyValue, type RespVersion } from './resp.ts';
 import type { RedisSession } from './session.ts';
 
-const SYNTAX_ERROR = errorReply('ERR syntax error');
-const INVALID_COMMAND = errorReply('ERR Invalid command specified');
-const NO_KEYS = errorReply('ERR The command has no key arguments');
-const WRONG_ARITY = errorReply('ERR Invalid number of arguments specified for command');
-const INVALID_ARGUMENTS = errorReply('ERR Invalid arguments specified for command');
+type Encoded = Map<Command, Buffer | null>;
 
-const OFFERED: readonly Command[] = TOP_COMMANDS.filter(isOffered);
-const NO_DOCS = new ReplyMap([]);
-const NOTHING = new ReplySet([]);
-const everything: Record<RespVersion, Buffer | null> = { 2: null, 3: null };
+export class CommandIntrospection {
+  private readonly commands: PoolCommands;
+  private revision = 0;
+  /** Made when they are asked for: name and documentation, and description, of a command, in each version. */
+  private infos: Record<RespVersion, Encoded> = { 2: new Map(), 3: new Map() };
+  private documents: Record<RespVersion, Encoded> = { 2: new Map(), 3: new Map() };
 
-/** COMMAND: everything, about 30 KB, encoded once. */
-export function all({ respVersion }: RedisSession): Buffer {
-  everything[respVersion] ??= encodeReply(OFFERED.map(describe), respVersion);
-  return everything[respVersion];
-}
-
-/** COMMAND COUNT. */
-export function count(): Buffer {
-  return encodeReply(OFFERED.length);
-}
-
-/** COMMAND INFO [name …]; null for what is unknown or not proxied. */
-export function info(args: RequestArgs, session: RedisSession): Buffer {
-  if (args.count === 2) return all(session);
-  const found: ReplyValue[] = [];
-  for (let i = 2; i < args.count; i++) {
-    const command = byName(args.text(i));
-    found.push(command === null ? null : describe(command));
+  constructor(commands: PoolCommands) {
+    this.commands = commands;
   }
-  return encodeReply(found, session.respVersion);
-}
 
-/** COMMAND DOCS: clients do without. */
-export function docs(session: RedisSession): Buffer {
-  return encodeReply(NO_DOCS, session.respVersion);
-}
-
-/** COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN glob]. */
-export function list(args: RequestArgs): Buffer {
-  if (args.count === 2) return encodeReply(OFFERED.map(command => command.name));
-  if (args.count !== 5 || !args.isWord(2, 'filterby')) return SYNTAX_ERROR;
-  const wanted = args.text(4).toLowerCase();
-  if (args.isWord(3, 'module')) return EMPTY_ARRAY;
-  if (args.isWord(3, 'aclcat')) return names(command => command.categories.split(' ').includes(wanted));
-  if (!args.isWord(3, 'pattern')) return SYNTAX_ERROR;
-  const glob = Glob.read(wanted);
-  return glob === null ? PATTERN_TOO_LONG : names(command => glob.matches(command.name));
-}
-
-/** COMMAND GETKEYS command [argument …]. */
-export function getKeys(args: RequestArgs): Buffer {
-  const inner = new RequestArgs();
-  inner.buf = args.buf;
-  inner.starts = args.starts.slice(2, args.count);
-  inner.ends = args.ends.slice(2, args.count);
-  inner.count = args.count - 2;
-  let command = COMMAND_INDEX.find(inner.buf, inner.starts[0]!, inner.ends[0]!);
-  if (command?.subcommands && inner.count > 1) {
-    command = command.subcommands.find(inner.buf, inner.starts[1]!, inner.ends[1]!);
+  /** COMMAND: everything, about 100 KB. */
+  all({ respVersion }: RedisSession): Buffer {
+    const infos = this.offered.map(command => this.infoOf(command, respVersion));
+    return Buffer.concat([Buffer.from(`*${infos.length}\r\n`), ...infos]);
   }
-  if (command === null) return INVALID_COMMAND;
-  if (command.keys === KEYS_NONE) return NO_KEYS;
-  const { arity } = command;
-  if (arity > 0 ? inner.count !== arity : inner.count < -arity) return WRONG_ARITY;
-  const keys = new KeyRanges();
-  findKeys(command, inner, keys);
-  if (keys.count === 0 && !command.flags.includes('no_mandatory_keys')) return INVALID_ARGUMENTS;
-  const found: Buffer[] = [];
-  for (let i = 0; i < keys.count; i++) found.push(inner.buf.subarray(keys.starts[i]!, keys.ends[i]!));
-  return encodeReply(found);
-}
 
-function isOffered(command: Command): boolean {
-  return command.refusal === null && (!isContainer(command) || subcommandsOf(command).some(isOffered));
-}
+  /** COMMAND COUNT. */
+  count(): Buffer {
+    return encodeReply(this.offered.length);
+  }
 
-function isContainer(command: Command): boolean {
-  return subcommandsOf(command).length > 0;
-}
+  /** COMMAND INFO [name …]; null for what is unknown or not proxied. */
+  info(args: RequestArgs, session: RedisSession): Buffer {
+    if (args.count === 2) return this.all(session);
+    const nothing = encodeReply(null, session.respVersion);
+    const found: Buffer[] = [Buffer.from(`*${args.count - 2}\r\n`)];
+    for (let i = 2; i < args.count; i++) {
+      const command = this.byName(args.text(i));
+      found.push(command === null ? nothing : this.infoOf(command, session.respVersion));
+    }
+    return Buffer.concat(found);
+  }
 
-function byName(text: string): Command | null {
-  const [first, second] = text.split('|', 2);
-  const container = find(COMMAND_INDEX, first!);
-  const command = second === undefined || container === null ? container : find(container.subcommands, second);
-  return command !== null && isOffered(command) ? command : null;
-}
+  /** COMMAND DOCS [name …]; names that are unknown or not proxied are left out. */
+  docs(args: RequestArgs, { respVersion }: RedisSession): Buffer {
+    let asked: readonly Command[] = this.offered;
+    if (args.count > 2) {
+      const names = Array.from({ length: args.count - 2 }, (_, i) => this.byName(args.text(i + 2)));
+      asked = names.filter(command => command !== null);
+    }
+    const found = asked.map(command => this.docsOf(command, respVersion)).filter(document => document !== null);
+    const header = respVersion === 3 ? `%${found.length}\r\n` : `*${found.length * 2}\r\n`;
+    return Buffer.concat([Buffer.from(header), ...found]);
+  }
 
-function find(index: typeof COMMAND_INDEX | null, word: string): Command | null {
-  const bytes = Buffer.from(word, 'latin1');
-  return index === null ? null : index.find(bytes, 0, bytes.length);
-}
+  /** COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN glob]. */
+  list(args: RequestArgs): Buffer {
+    if (args.count === 2) return this.names(() => true);
+    if (args.count !== 5 || !args.isWord(2, 'filterby')) return SYNTAX_ERROR;
+    const wanted = args.text(4).toLowerCase();
+    // Whose module a command is, COMMAND does not say.
+    if (args.isWord(3, 'module')) return this.names(() => false);
+    if (args.isWord(3, 'aclcat')) return this.names(command => command.categories.split(' ').includes(wanted));
+    if (!args.isWord(3, 'pattern')) return SYNTAX_ERROR;
+    const glob = Glob.read(wanted);
+    return glob === null ? PATTERN_TOO_LONG : this.names(command => glob.matches(command.name));
+  }
 
-function names(isWanted: (command: Command) => boolean): Buffer {
-  return encodeReply(OFFERED.filter(isWanted).map(command => command.name));
-}
+  private get offered(): readonly Command[] {
+    return this.commands.topCommands.filter(command => this.commands.isOffered(command));
+  }
 
-/** The ten fields of Redis 7; tips and key specifications stay empty. */
-function describe(command: Command): ReplyValue {
-  const subcommands = subcommandsOf(command).filter(isOffered).map(describe);
-  return [
-    command.name,
-    command.arity,
-    statuses(command.flags, ''),
-    command.firstKey,
-    command.lastKey,
-    command.keyStep,
-    statuses(command.categories, '@'),
-    NOTHING,
-    NOTHING,
-    subcommands.length === 0 ? NOTHING : subcommands,
-  ];
-}
+  private names(isWanted: (command: Command) => boolean): Buffer {
+    const all = this.offered.flatMap(command => [command, ...this.subcommandsOf(command)]);
+    return encodeReply(all.filter(isWanted).map(command => command.name));
+  }
 
-function statuses(words: string, prefix: string): ReplyValue {
-  return words === '' ? NOTHING : new ReplySet(words.split(' ').map(word => new SimpleText(prefix + word)));
+  private subcommandsOf(command: Command): readonly Command[] {
+    return command.subcommandList.filter(each => this.commands.isOffered(each));
+  }
+
+  /** `get`, or `config|get`; what has more parts is nothing. */
+  private byName(text: string): Command | null {
+    const [first, second, ...more] = text.split('|');
+    const container = this.find(null, first!);
+    const command = second === undefined || container === null ? container : this.find(container, second);
+    return more.length === 0 && command !== null && this.commands.isOffered(command) ? command : null;
+  }
+
+  private find(container: Command | null, word: string): Command | null {
+    const bytes = Buffer.from(word, 'latin1');
+    if (container === null) return this.commands.find(bytes, 0, bytes.length);
+    return container.subcommands?.find(bytes, 0, bytes.length) ?? null;
+  }
+
+  private infoOf(command: Command, version: RespVersion): Buffer {
+    return this.encoded(this.infos[version], command, () => describe(command, this.subcommandsOf(command)), version)!;
+  }
+
+  /** The command's name and what is written of it. */
+  private docsOf(command: Command, version: RespVersion): Buffer | null {
+    const make = () => documentation(command, this.subcommandsOf(command));
+    const document = this.encoded(this.documents[version], command, make, version);
+    return document === null ? null : Buffer.concat([encodeReply(command.name), document]);
+  }
+
+  private encoded(
+    known: Encoded,
+    command: Command,
+    make: () => ReplyValue | null,
+    version: RespVersion,
+  ): Buffer | null {
+    if (this.revision !== this.commands.revision) {
+      // Servers have told what they have.
+      this.revision = this.commands.revision;
+      for (const map of [this.infos[2], this.infos[3], this.documents[2], this.documents[3]]) map.clear();
+    }
+    let bytes = known.get(command);
+    if (bytes !== undefined) return bytes;
+    const value = make();
+    bytes = value === null ? null : encodeReply(value, version);
+    known.set(command, bytes);
+    return bytes;
+  }
 }

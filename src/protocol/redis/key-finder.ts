@@ -1,5 +1,5 @@
-import type { MovableKeys } from './command-policy.ts';
-import { type Command, KEYS_MOVABLE, KEYS_NONE } from './command-table.ts';
+import { type Command, KEYS_BY_ARGUMENTS, KEYS_NONE } from './command.ts';
+import { SPEC_UNKNOWN } from './key-spec.ts';
 import type { KeyRanges, RequestArgs } from './request-args.ts';
 
 /** The keys were found; there may be none. */
@@ -8,6 +8,8 @@ export const KEYS_FOUND = 0;
 export const KEYS_UNCLEAR = 1;
 /** The request would block its server connection. */
 export const KEYS_BLOCK = 2;
+/** The request has an option that is not known: where its keys are, and what else it does, cannot be told. */
+export const KEYS_UNKNOWN = 3;
 
 /**
  * Finds the keys of a request whose arity is right and adds their ranges to `keys`. Returns one of the constants above.
@@ -15,7 +17,7 @@ export const KEYS_BLOCK = 2;
  */
 export function findKeys(command: Command, args: RequestArgs, keys: KeyRanges): number {
   if (command.keys === KEYS_NONE) return KEYS_FOUND;
-  if (command.keys === KEYS_MOVABLE) return findMovable(args, command.movable!, keys);
+  if (command.keys === KEYS_BY_ARGUMENTS) return findByArguments(command, args, keys);
   const { firstKey, keyStep } = command;
   const last = command.lastKey < 0 ? args.count + command.lastKey : command.lastKey;
   keys.addArguments(args, firstKey, last, keyStep);
@@ -23,36 +25,38 @@ export function findKeys(command: Command, args: RequestArgs, keys: KeyRanges): 
   return keyStep > 1 && (last - firstKey + 1) % keyStep !== 0 ? KEYS_UNCLEAR : KEYS_FOUND;
 }
 
-function findMovable(args: RequestArgs, spec: MovableKeys, keys: KeyRanges): number {
-  switch (spec.kind) {
-    case 'counted':
-      return findCounted(args, spec.countAt, spec.destinationAt, keys);
+function findByArguments(command: Command, args: RequestArgs, keys: KeyRanges): number {
+  switch (command.finder) {
     case 'streams':
-      return findStreams(args, spec.optionsAt, keys);
+      return findStreams(command, args, keys);
     case 'sort':
       return findSort(args, keys);
     case 'geo_store':
-      return findGeoStore(args, spec.optionsAt, keys);
+      return findGeoStore(args, command.arity, keys);
+    default:
+      return findBySpecs(command, args, keys);
   }
+}
+
+function findBySpecs(command: Command, args: RequestArgs, keys: KeyRanges): number {
+  let result = KEYS_FOUND;
+  for (const spec of command.keySpecs) {
+    const found = spec.findKeys(args, keys);
+    if (found === SPEC_UNKNOWN) return KEYS_UNKNOWN;
+    if (found > result) result = found;
+  }
+  return result;
 }
 
 function addKey(args: RequestArgs, index: number, keys: KeyRanges): void {
   keys.add(args.starts[index]!, args.ends[index]!);
 }
 
-/** `numkeys key [key …]`, as in EVAL and ZUNION; ZUNIONSTORE has a destination before them. */
-function findCounted(args: RequestArgs, countAt: number, destinationAt: number | null, keys: KeyRanges): number {
-  if (destinationAt !== null) addKey(args, destinationAt, keys);
-  const count = args.integer(countAt);
-  if (!(count >= 0 && count <= args.count - countAt - 1)) return KEYS_UNCLEAR;
-  for (let i = 0; i < count; i++) addKey(args, countAt + 1 + i, keys);
-  return KEYS_FOUND;
-}
-
 /** `[options] STREAMS key [key …] id [id …]`, as in XREAD and XREADGROUP. */
-function findStreams(args: RequestArgs, optionsAt: number, keys: KeyRanges): number {
+function findStreams(command: Command, args: RequestArgs, keys: KeyRanges): number {
+  const isOfGroup = command.name === 'xreadgroup';
   let isBlocking = false;
-  for (let at = optionsAt; at < args.count; at++) {
+  for (let at = 1; at < args.count; at++) {
     if (args.isWord(at, 'streams')) {
       if (isBlocking) return KEYS_BLOCK;
       const rest = args.count - at - 1;
@@ -62,11 +66,12 @@ function findStreams(args: RequestArgs, optionsAt: number, keys: KeyRanges): num
     if (args.isWord(at, 'block')) {
       isBlocking = true;
       at++;
-    } else if (args.isWord(at, 'count')) at++;
+    } else if (args.isWord(at, 'count') || args.isWord(at, 'maxcount') || args.isWord(at, 'maxsize')) at++;
     else if (args.isWord(at, 'group')) at += 2;
-    else if (!args.isWord(at, 'noack')) return KEYS_UNCLEAR;
+    else if (args.isWord(at, 'claim') && isOfGroup) at++;
+    else if (!args.isWord(at, 'noack')) return KEYS_UNKNOWN;
   }
-  return KEYS_UNCLEAR;
+  return isBlocking ? KEYS_BLOCK : KEYS_UNCLEAR;
 }
 
 /** `key [BY pattern] [LIMIT offset count] [GET pattern …] … [STORE destination]`; the last STORE counts. */
@@ -82,11 +87,11 @@ function findSort(args: RequestArgs, keys: KeyRanges): number {
   return KEYS_FOUND;
 }
 
-/** `key … [STORE destination | STOREDIST destination]`, as in GEORADIUS; the last one counts. */
-function findGeoStore(args: RequestArgs, optionsAt: number, keys: KeyRanges): number {
+/** `key … [STORE destination | STOREDIST destination]`, as in GEORADIUS after its fixed arguments; the last one counts. */
+function findGeoStore(args: RequestArgs, arity: number, keys: KeyRanges): number {
   addKey(args, 1, keys);
   let destination = 0;
-  for (let at = optionsAt; at + 1 < args.count; at++) {
+  for (let at = -arity; at + 1 < args.count; at++) {
     if (args.isWord(at, 'store') || args.isWord(at, 'storedist')) destination = ++at;
   }
   if (destination > 0) addKey(args, destination, keys);

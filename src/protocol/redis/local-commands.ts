@@ -3,8 +3,11 @@
 import type { ParserOptions } from '../protocol.ts';
 import { Authentication } from './authentication.ts';
 import * as client from './client-command.ts';
-import * as introspection from './command-introspection.ts';
-import { COMMANDS, type Command } from './command-table.ts';
+import type { Command } from './command.ts';
+import { CommandIntrospection } from './command-introspection.ts';
+import { getKeys, getKeysAndFlags } from './command-keys.ts';
+import type { PoolCommands } from './command-rules.ts';
+import { COMMANDS } from './command-table.ts';
 import { configReply } from './config-get.ts';
 import { infoReply } from './info.ts';
 import type { RequestArgs } from './request-args.ts';
@@ -23,8 +26,8 @@ export class LocalCommands {
   /** By `Command.id`. */
   private readonly handlers: readonly (Handler | undefined)[];
 
-  constructor(options: ParserOptions) {
-    const byName = handlersOf(options);
+  constructor(options: ParserOptions, commands: PoolCommands) {
+    const byName = handlersOf(options, commands);
     this.handlers = COMMANDS.map(command => byName[command.name]);
   }
 
@@ -34,7 +37,8 @@ export class LocalCommands {
   }
 }
 
-function handlersOf(options: ParserOptions): Readonly<Record<string, Handler>> {
+function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Record<string, Handler>> {
+  const introspection = new CommandIntrospection(commands);
   const authentication = new Authentication(options.password);
   return {
     'acl|whoami': () => encodeReply('default'),
@@ -54,8 +58,9 @@ function handlersOf(options: ParserOptions): Readonly<Record<string, Handler>> {
     'client|trackinginfo': (_args, session) => client.trackingInfo(session),
     command: (_args, session) => introspection.all(session),
     'command|count': () => introspection.count(),
-    'command|docs': (_args, session) => introspection.docs(session),
-    'command|getkeys': args => introspection.getKeys(args),
+    'command|docs': (args, session) => introspection.docs(args, session),
+    'command|getkeys': args => getKeys(args, commands),
+    'command|getkeysandflags': (args, session) => getKeysAndFlags(args, commands, session),
     'command|info': (args, session) => introspection.info(args, session),
     'command|list': args => introspection.list(args),
     'config|get': (args, session) => configReply(args, session),

@@ -13,6 +13,7 @@ export const UNBALANCED_QUOTES = protocolError('unbalanced quotes in request');
 export const COUNT_BEFORE_AUTH = protocolError('unauthenticated multibulk length');
 export const LENGTH_BEFORE_AUTH = protocolError('unauthenticated bulk length');
 
+export const SYNTAX_ERROR = errorReply('ERR syntax error');
 export const NOT_AUTHENTICATED = errorReply('NOAUTH Authentication required.');
 export const TOO_LARGE = errorReply('ERR Protocol error: request is larger than the pool accepts');
 export const CROSS_SERVER = errorReply(

@@ -12,6 +12,7 @@ import {
   type ParserOptions,
   type ReplyTransform,
   type RequestParser,
+  ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_KEY,
   ROUTE_LOCAL,
@@ -21,11 +22,13 @@ import {
   type Session,
 } from '../protocol.ts';
 import { coalescerFor } from './coalescers.ts';
+import type { Command } from './command.ts';
 import { REFUSED_BLOCK, refusalText } from './command-policy.ts';
-import { COMMAND_INDEX, COMMANDS, type Command, UNKNOWN_COMMAND_NAME } from './command-table.ts';
+import { KEYLESS_REFUSAL, PoolCommands } from './command-rules.ts';
+import { COMMANDS, UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { buildFragment } from './fragment.ts';
 import { rewriteInline } from './inline-request.ts';
-import { findKeys, KEYS_BLOCK, KEYS_UNCLEAR } from './key-finder.ts';
+import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR } from './key-finder.ts';
 import { LocalCommands } from './local-commands.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
 import * as errors from './request-errors.ts';
@@ -64,12 +67,16 @@ export class RedisRequestParser implements RequestParser {
   private readonly args = new RequestArgs();
   private readonly keys = new KeyRanges();
   private found: Command = COMMANDS[0]!;
+  private readonly commands: PoolCommands;
+  private readonly routes: readonly Route[];
   private readonly local: LocalCommands;
   private readonly maxRequestBytes: number;
   private readonly hasPassword: boolean;
 
   constructor(options: ParserOptions) {
-    this.local = new LocalCommands(options);
+    this.commands = new PoolCommands(options.rules);
+    this.routes = this.commands.routes;
+    this.local = new LocalCommands(options, this.commands);
     this.maxRequestBytes = options.maxRequestBytes;
     this.hasPassword = options.password !== null;
   }
@@ -165,7 +172,8 @@ export class RedisRequestParser implements RequestParser {
     if (command === null) return;
     this.command = command.name;
     this.flags = command.effects;
-    const { arity, route } = command;
+    const arity = command.acceptedArity;
+    const route = this.routes[command.id]!;
     if (arity > 0 ? args.count !== arity : args.count < -arity) this.answer(command.name, command.wrongArity);
     else if (this.hasPassword && !session.isAuthenticated && !command.isAllowedBeforeAuth) {
       this.answer(command.name, errors.NOT_AUTHENTICATED);
@@ -176,8 +184,14 @@ export class RedisRequestParser implements RequestParser {
       keys.starts[0] = args.starts[firstKey]!;
       keys.ends[0] = args.ends[firstKey]!;
       keys.count = 1;
-    } else if (route !== ROUTE_LOCAL) this.findKeys(command);
-    else if (command.refusal !== null) this.answer(command.name, command.refusal);
+    } else if (route !== ROUTE_LOCAL) this.findKeys(command, route);
+    else this.answerItself(command, session);
+  }
+
+  private answerItself(command: Command, session: RedisSession): void {
+    const { args } = this;
+    const refusal = this.commands.refusals[command.id]!;
+    if (refusal !== null) this.answer(command.name, refusal);
     else if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) this.leaveToServer(command);
     else {
       this.answer(command.name, this.local.answer(command, args, session));
@@ -194,7 +208,7 @@ export class RedisRequestParser implements RequestParser {
   /** The command or subcommand that the arguments name; null, with the answer set, when there is none. */
   private lookUp(buf: Buffer): Command | null {
     const { args } = this;
-    const command = COMMAND_INDEX.find(buf, args.starts[0]!, args.ends[0]!);
+    const command = this.commands.find(buf, args.starts[0]!, args.ends[0]!);
     if (command === null) this.answerUnknown();
     if (command === null || command.subcommands === null || args.count === 1) return command;
     const subcommand = command.subcommands.find(buf, args.starts[1]!, args.ends[1]!);
@@ -203,19 +217,46 @@ export class RedisRequestParser implements RequestParser {
   }
 
   /** Sets the key ranges and how they decide the route, for a command with none or several. */
-  private findKeys(command: Command): void {
+  private findKeys(command: Command, route: Route): void {
     const { keys } = this;
     this.found = command;
-    this.route = command.route;
+    this.route = route;
     const result = findKeys(command, this.args, keys);
-    if (result === KEYS_BLOCK) {
-      keys.count = 0;
-      this.answer(command.name, errorReply(refusalText(command.name, REFUSED_BLOCK)));
-    } else if (command.route === ROUTE_SAME_SERVER || command.route === ROUTE_SPLIT) {
-      if (keys.count === 0) this.route = ROUTE_ANY;
+    if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
+    if (result >= KEYS_BLOCK) this.refuseKeys(command, result);
+    else if (command.isChoosingDatabase && this.commands.copyRefusal !== null) this.refuseOtherDatabase(command);
+    else if (route === ROUTE_SAME_SERVER || route === ROUTE_SPLIT) {
+      if (keys.count === 0) this.routeWithoutKeys(command, result);
       else if (keys.count === 1 || result === KEYS_UNCLEAR) this.route = ROUTE_KEY;
     }
-    if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
+  }
+
+  private routeWithoutKeys(command: Command, result: number): void {
+    if (command.isScript && result === KEYS_FOUND) {
+      this.route = this.commands.keylessRoute;
+      if (this.route === ROUTE_LOCAL) this.answer(command.name, KEYLESS_REFUSAL.get(command)!);
+      else if (this.route === ROUTE_ALL) this.coalescer = coalescerFor('first');
+    } else if (command.isUnlisted && !this.commands.hasOneServer) {
+      this.answer(command.name, errorReply(refusalText(command.name, UNKNOWN_KEYS)));
+    } else this.route = ROUTE_ANY;
+  }
+
+  private refuseKeys(command: Command, result: number): void {
+    this.keys.count = 0;
+    if (result === KEYS_BLOCK) this.answer(command.name, errorReply(refusalText(command.name, REFUSED_BLOCK)));
+    else if (command.isUnlisted) this.answer(command.name, errorReply(refusalText(command.name, UNKNOWN_KEYS)));
+    else this.answer(command.name, errors.SYNTAX_ERROR);
+  }
+
+  /** COPY source destination [DB database] [REPLACE]. */
+  private refuseOtherDatabase(command: Command): void {
+    for (let i = 3; i < this.args.count; i++) {
+      if (!this.args.isWord(i, 'db')) continue;
+      this.keys.count = 0;
+      this.answer(command.name, this.commands.copyRefusal!);
+      return;
+    }
+    if (this.keys.count === 1) this.route = ROUTE_KEY;
   }
 
   private parseInline(session: RedisSession, buf: Buffer, start: number, end: number): number {
@@ -318,4 +359,5 @@ function isNothing(buf: Buffer, at: number, end: number, isNegative: boolean): b
   return true;
 }
 
+const UNKNOWN_KEYS = 'where its keys are is not known';
 const MAX_LONG_DIGITS = 18;

@@ -1,4 +1,4 @@
-import { type CaseList, masked } from './command-case.ts';
+import { type CaseList, masked, own, unordered } from './command-case.ts';
 
 /** DUMP of the string `hello`, made by Redis 7.0. */
 const DUMPED_HELLO = String.raw`"\x00\x05hello\x0a\x00\x02\x63\x72\xe5\x76\x65\x34\xd1"`;
@@ -44,6 +44,10 @@ export const KEYS_CASES: Readonly<Record<string, CaseList>> = {
   pexpireat: ['PEXPIREAT str 4102444800000', 'PEXPIRETIME str', 'PEXPIREAT none 1'],
   pexpiretime: ['PEXPIRETIME expiring', 'PEXPIRETIME str', 'PEXPIRETIME none'],
   pttl: [masked('time', 'PTTL expiring'), 'PTTL str', 'PTTL none'],
+  flushdb: ['FLUSHDB WRONG', 'FLUSHDB', 'DBSIZE', 'FLUSHDB ASYNC'],
+  keys: ['KEYS nosuch*', 'KEYS str', unordered('KEYS *')],
+  randomkey: [own('by chance', 'RANDOMKEY', /^\$\d+\r\n/)],
+  scan: ['SCAN 0 MATCH nosuch COUNT 1000', 'SCAN 0 COUNT 1000 MATCH str TYPE string', 'SCAN x', 'SCAN 0 COUNT 0'],
   rename: ['RENAME str other', 'GET other', 'GET str', 'RENAME none other', 'RENAME num num'],
   renamenx: ['RENAMENX str num', 'RENAMENX str other', 'GET other', 'RENAMENX none x'],
   restore: [

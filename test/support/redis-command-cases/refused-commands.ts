@@ -1,15 +1,15 @@
 const named = (names: string): readonly string[] => names.trim().split(/\s+/);
 
-/** What cannot be proxied: an error that names the command. */
+/** What a pool of one server refuses: an error that names the command. */
 export const REFUSED_COMMANDS: readonly string[] = named(`
   acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|list acl|load acl|log acl|save acl|setuser acl|users
   bgrewriteaof bgsave blmove blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin client|kill client|pause
-  client|unblock client|unpause config|resetstat config|rewrite config|set debug discard exec failover flushall flushdb
-  function|kill function|stats keys lastsave latency|doctor latency|graph latency|histogram latency|history
+  client|unblock client|unpause config|resetstat config|rewrite config|set debug discard exec failover flushall
+  function|kill function|stats lastsave latency|doctor latency|graph latency|histogram latency|history
   latency|latest latency|reset memory|doctor memory|malloc-stats memory|purge memory|stats migrate module|load
-  module|loadex module|unload monitor multi pfdebug pfselftest psubscribe psync publish pubsub|channels pubsub|numpat
-  pubsub|numsub pubsub|shardchannels pubsub|shardnumsub punsubscribe randomkey replconf replicaof restore-asking role
-  save scan script|debug script|kill shutdown slaveof slowlog|get slowlog|len slowlog|reset spublish ssubscribe subscribe
+  module|loadex module|unload monitor multi pfdebug pfselftest psubscribe psync punsubscribe replconf replicaof
+  restore-asking role
+  save script|debug script|kill shutdown slaveof slowlog|get slowlog|len slowlog|reset ssubscribe subscribe
   sunsubscribe swapdb sync unsubscribe unwatch wait watch`);
 
 /** What only a member of a Redis Cluster answers. */

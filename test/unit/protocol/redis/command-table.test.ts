@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ROUTE_LOCAL, ROUTE_SAME_SERVER } from '../../../../src/protocol/protocol.ts';
+import { KEYS_BY_ARGUMENTS, KEYS_NONE } from '../../../../src/protocol/redis/command.ts';
+import { FAMILY_OF } from '../../../../src/protocol/redis/command-families.ts';
 import * as policy from '../../../../src/protocol/redis/command-policy.ts';
-import { COMMAND_INDEX, COMMANDS, KEYS_NONE, subcommandsOf } from '../../../../src/protocol/redis/command-table.ts';
+import { PoolCommands } from '../../../../src/protocol/redis/command-rules.ts';
+import { COMMAND_INDEX, COMMANDS } from '../../../../src/protocol/redis/command-table.ts';
 import { LocalCommands } from '../../../../src/protocol/redis/local-commands.ts';
 import { RequestArgs } from '../../../../src/protocol/redis/request-args.ts';
 import { RedisSession } from '../../../../src/protocol/redis/session.ts';
@@ -49,12 +52,12 @@ test('every list of the policy names commands that exist', () => {
   const listed = [
     ...Object.keys(policy.SPLIT),
     ...Object.keys(policy.TO_ALL),
-    ...Object.keys(policy.MOVABLE_KEYS),
+    ...Object.keys(policy.FINDERS),
+    ...policy.SCRIPTS,
     ...policy.TO_ANY,
     ...policy.LOCAL,
     ...policy.BEFORE_AUTH,
-    ...policy.IN_CLUSTERS_ONLY,
-    ...policy.REFUSED.keys(),
+    ...FAMILY_OF.keys(),
   ];
   assert.deepEqual(
     listed.filter(name => !names.has(name)),
@@ -70,11 +73,10 @@ test('every command has exactly one policy: its keys, or one of the lists', () =
       name in policy.TO_ALL,
       policy.TO_ANY.includes(name),
       policy.LOCAL.includes(name),
-      policy.IN_CLUSTERS_ONLY.includes(name),
-      policy.REFUSED.has(name),
+      FAMILY_OF.has(name),
     ].filter(Boolean).length;
     // A container without a subcommand never passes the arity check.
-    const isContainer = subcommandsOf(command).length > 0 && command.arity < -1;
+    const isContainer = command.subcommandList.length > 0 && command.arity < -1;
     assert.equal(lists + (isContainer || (lists === 0 && command.keys !== KEYS_NONE) ? 1 : 0), 1, name);
   }
 });
@@ -82,13 +84,16 @@ test('every command has exactly one policy: its keys, or one of the lists', () =
 test('a command whose keys COMMAND calls movable has them described', () => {
   for (const command of COMMANDS) {
     if (!command.flags.includes('movablekeys') || command.refusal !== null || command.name === 'sort_ro') continue;
-    assert.notEqual(command.movable, null, command.name);
+    assert.equal(command.keys, KEYS_BY_ARGUMENTS, command.name);
     assert.equal(command.route, ROUTE_SAME_SERVER, command.name);
   }
 });
 
 test('every command that is answered by Ringmaster has an answer', () => {
-  const local = new LocalCommands({ poolName: 'p', version: '1', maxRequestBytes: 1 << 20, password: null });
+  const local = new LocalCommands(
+    { poolName: 'p', version: '1', maxRequestBytes: 1 << 20, password: null },
+    new PoolCommands(),
+  );
   for (const command of COMMANDS) {
     if (command.route !== ROUTE_LOCAL || command.refusal !== null) continue;
     const args = new RequestArgs();

@@ -1,0 +1,152 @@
+// What one pool makes of the command table: what it denies, where it has one server only, what it adds. Requests look up routes
+// and refusals by a command's id; names that the table does not have are looked up in a second, mostly empty one.
+import {
+  type CommandRules,
+  type DeclaredCommand,
+  ROUTE_ALL,
+  ROUTE_ANY,
+  ROUTE_LOCAL,
+  ROUTE_SAME_SERVER,
+  type Route,
+} from '../protocol.ts';
+import { Command, CommandIndex, KEYS_NONE, MAX_COMMAND_NAME_BYTES, type Origin } from './command.ts';
+import type { CommandRow } from './command-data.ts';
+import { specOfRange } from './command-families.ts';
+import { LOCAL, refusalText } from './command-policy.ts';
+import { COMMAND_INDEX, COMMANDS, joinContainers, TOP_COMMANDS } from './command-table.ts';
+import { errorReply } from './resp.ts';
+
+const DEFAULTS: CommandRules = {
+  hasOneServer: false,
+  db: 0,
+  deniedCommands: [],
+  declaredCommands: [],
+  keylessScripts: 'error',
+};
+const KEYLESS_ROUTES = { error: ROUTE_LOCAL, any: ROUTE_ANY, all: ROUTE_ALL } as const;
+const OTHER_DATABASE = 'the pool is one database of its servers (redis_db)';
+const KEYLESS = 'without keys it could run on any server of the pool; the setting keyless_scripts says where it may';
+/** Commands that a pool knows beside the table; servers with more have the rest refused. */
+const MAX_ADDED_COMMANDS = 2000;
+
+export class PoolCommands {
+  /** By `Command.id`. */
+  readonly routes: Route[];
+  readonly refusals: (Buffer | null)[];
+  /** ROUTE_LOCAL: refused. */
+  readonly keylessRoute: Route;
+  /** Changes with what COMMAND has to say. */
+  revision = 0;
+  private readonly rules: CommandRules;
+  private readonly denied: ReadonlySet<string>;
+  private readonly added = new Map<string, Command>();
+  private addedIndex = new CommandIndex([]);
+  /** Names of the commands that the servers said they have; null: none has said so yet. */
+  private onServers: Set<string> | null = null;
+
+  constructor(rules: Partial<CommandRules> = {}) {
+    this.rules = { ...DEFAULTS, ...rules };
+    this.denied = new Set(this.rules.deniedCommands.map(name => name.toLowerCase().replace(' ', '|')));
+    this.keylessRoute = this.rules.hasOneServer ? ROUTE_ANY : KEYLESS_ROUTES[this.rules.keylessScripts];
+    this.refusals = COMMANDS.map(command => this.refusalOf(command));
+    this.routes = COMMANDS.map(command => this.routeOf(command));
+    this.add(this.rules.declaredCommands.map(rowOf), 'declared');
+  }
+
+  /** All that the pool knows, refused or not. */
+  get topCommands(): readonly Command[] {
+    return this.added.size === 0 ? TOP_COMMANDS : [...TOP_COMMANDS, ...this.addedTops];
+  }
+
+  /** The command that `buf[start, end)` names, or null: the table's, else one that was added. */
+  find(buf: Buffer, start: number, end: number): Command | null {
+    return COMMAND_INDEX.find(buf, start, end) ?? this.addedIndex.find(buf, start, end);
+  }
+
+  /**
+   * Takes over what a server says of its commands, key specifications included. What the table or the pool already knows stays as
+   * it is: only commands that nobody has told us about are added.
+   */
+  learn(rows: readonly CommandRow[]): void {
+    this.onServers ??= new Set();
+    for (const [name] of rows) this.onServers.add(name);
+    this.revision++;
+    this.add(rows, 'learned');
+  }
+
+  /** What the client reads instead of having the request carried out, or null. */
+  refusalOf(command: Command): Buffer | null {
+    const { name } = command;
+    const container = name.includes('|') ? name.slice(0, name.indexOf('|')) : null;
+    if (this.denied.has(name) || (container !== null && this.denied.has(container))) {
+      return errorReply(`ERR '${name}' is denied by the setting deny_commands of this pool`);
+    }
+    if (name === 'move' && this.rules.db !== 0) return errorReply(refusalText(name, OTHER_DATABASE));
+    return command.isServedByOne && this.rules.hasOneServer ? null : command.refusal;
+  }
+
+  get hasOneServer(): boolean {
+    return this.rules.hasOneServer;
+  }
+
+  /** COPY … DB names a database that the pool is not. */
+  get copyRefusal(): Buffer | null {
+    return this.rules.db === 0 ? null : COPY_REFUSAL;
+  }
+
+  /** COMMAND shows it: clients can use it, and the servers have it as far as is known. */
+  isOffered(command: Command): boolean {
+    const { subcommandList } = command;
+    if (subcommandList.length > 0 && command.arity < -1) return subcommandList.some(each => this.isOffered(each));
+    if (this.refusals[command.id] !== null) return false;
+    if (command.origin === 'declared' || LOCAL.includes(command.name)) return true;
+    return this.onServers === null ? command.origin === 'base' : this.onServers.has(command.name);
+  }
+
+  private routeOf(command: Command): Route {
+    if (this.refusals[command.id] !== null) return ROUTE_LOCAL;
+    if (command.refusal === null) return command.route;
+    // Refused elsewhere, served by the one server.
+    return command.keys === KEYS_NONE ? ROUTE_ANY : ROUTE_SAME_SERVER;
+  }
+
+  private get addedTops(): readonly Command[] {
+    return [...this.added.values()].filter(command => !command.name.includes('|'));
+  }
+
+  private add(rows: readonly CommandRow[], origin: Origin): void {
+    const before = this.added.size;
+    for (const row of rows) {
+      const name = row[0];
+      if (KNOWN_NAMES.has(name) || this.added.has(name) || !isAddable(name)) continue;
+      if (this.added.size === MAX_ADDED_COMMANDS) break;
+      const command = new Command(this.refusals.length, row, origin);
+      this.added.set(name, command);
+      this.refusals.push(this.refusalOf(command));
+      this.routes.push(this.routeOf(command));
+    }
+    if (this.added.size === before) return;
+    joinContainers([...this.added.values()]);
+    this.addedIndex = new CommandIndex(this.addedTops);
+  }
+}
+
+const KNOWN_NAMES: ReadonlySet<string> = new Set(COMMANDS.map(command => command.name));
+
+/** A new command, or a subcommand of one: the containers of the table are complete as they are. */
+function isAddable(name: string): boolean {
+  const bar = name.indexOf('|');
+  return name.length <= MAX_COMMAND_NAME_BYTES * 2 && name !== '' && !(bar > 0 && KNOWN_NAMES.has(name.slice(0, bar)));
+}
+
+export const KEYLESS_REFUSAL: ReadonlyMap<Command, Buffer> = new Map(
+  COMMANDS.filter(command => command.isScript).map(each => [each, errorReply(refusalText(each.name, KEYLESS))]),
+);
+const COPY_REFUSAL = errorReply(refusalText('copy', `its option DB: ${OTHER_DATABASE}`));
+
+function rowOf({ name, firstKey, lastKey, keyStep, isWrite }: DeclaredCommand): CommandRow {
+  const specs = firstKey > 0 ? [specOfRange(firstKey, lastKey, keyStep, !isWrite)] : [];
+  const flags = isWrite ? 'write' : 'readonly';
+  const categories = isWrite ? 'write slow' : 'read slow';
+  return [name.toLowerCase(), -1, firstKey, lastKey, keyStep, flags, categories, specs, '', 'younger'];
+}
