@@ -9,10 +9,12 @@ import type { LogLevel } from '../system/log.ts';
  */
 
 /** A server, by its names, that is to be out of the ring, and why. */
-export interface DownServer {
+export interface OutServer {
   readonly pool: string;
   readonly server: string;
   readonly why: string;
+  /** Requests to it fail, and `why` is their FailureReason; else health checks find it down. A server may be both. */
+  readonly isEjected: boolean;
 }
 
 export type ToWorker =
@@ -34,8 +36,8 @@ export type ToWorker =
   | { readonly type: 'grant'; readonly pool: string; readonly count: number; readonly isForced: boolean }
   /** Give back the places that no client has. */
   | { readonly type: 'recall'; readonly pool: string }
-  /** The servers that health checks found down; all others are up. */
-  | { readonly type: 'health'; readonly down: readonly DownServer[] }
+  /** The servers that are out of the ring; all others are in it. */
+  | { readonly type: 'health'; readonly out: readonly OutServer[] }
   /** Log to this file, or standard error, from this level on; `reopen` the file even if it is the same. */
   | { readonly type: 'log'; readonly level: LogLevel; readonly file: string | null; readonly reopen: boolean };
 
@@ -51,6 +53,14 @@ export type ToMaster =
   | { readonly type: 'ask'; readonly pool: string; readonly count: number; readonly isForced: boolean }
   /** Needs so many places no more; `isAnswer`: to `recall`. */
   | { readonly type: 'giveBack'; readonly pool: string; readonly count: number; readonly isAnswer: boolean }
+  /** `failures` requests in a row to a server have failed: it should leave the ring of all workers; see `health`. */
+  | {
+      readonly type: 'trouble';
+      readonly pool: string;
+      readonly server: string;
+      readonly reason: string;
+      readonly failures: number;
+    }
   /** Last message of a worker that drained: how many clients it had to cut off. */
   | { readonly type: 'drained'; readonly clientsCut: number }
   /**
@@ -75,6 +85,9 @@ const isText: Check = value => typeof value === 'string';
 const isFlag: Check = value => typeof value === 'boolean';
 /** Plain data that was checked before it was sent. */
 const isData: Check = value => typeof value === 'object' && value !== null;
+const isOutServers: Check = value =>
+  Array.isArray(value) &&
+  value.every(each => isText(each?.pool) && isText(each.server) && isText(each.why) && isFlag(each.isEjected));
 const orNull =
   (check: Check): Check =>
   value =>
@@ -90,7 +103,7 @@ const TO_WORKER: Shapes<ToWorker> = {
   report: { id: isCount },
   grant: { pool: isText, count: isCount, isForced: isFlag },
   recall: { pool: isText },
-  health: { down: isData },
+  health: { out: isOutServers },
   log: { level: isText, file: orNull(isText), reopen: isFlag },
 };
 
@@ -102,6 +115,7 @@ const TO_MASTER: Shapes<ToMaster> = {
   failed: { message: isText },
   ask: { pool: isText, count: isCount, isForced: isFlag },
   giveBack: { pool: isText, count: isCount, isAnswer: isFlag },
+  trouble: { pool: isText, server: isText, reason: isText, failures: isCount },
   drained: { clientsCut: isCount },
   report: { id: orNull(isCount), process: orNull(isData), figures: isText },
 };

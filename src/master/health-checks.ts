@@ -3,7 +3,7 @@ import type { HealthFigures } from '../admin/metrics.ts';
 import { CANNOT_ASK, type ProbeTarget, probe } from '../admin/probe.ts';
 import { pairPools } from '../config/changes.ts';
 import type { HealthCheckConfig, PoolConfig, ServerConfig } from '../config/config.ts';
-import type { DownServer } from '../ipc/messages.ts';
+import type { OutServer } from '../ipc/messages.ts';
 import type { Log } from '../system/log.ts';
 import { ServerHealth } from './server-health.ts';
 
@@ -54,9 +54,9 @@ export class HealthChecks {
   }
 
   /** Those that are down now. */
-  down(): DownServer[] {
+  down(): OutServer[] {
     return this.all().flatMap(({ pool, server, check: { health } }) =>
-      health.isUp ? [] : [{ pool, server, why: health.why ?? '' }],
+      health.isUp ? [] : [{ pool, server, why: health.why ?? '', isEjected: false }],
     );
   }
 

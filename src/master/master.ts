@@ -6,10 +6,11 @@ import type { HostPort } from '../config/address.ts';
 import { type ConfigChanges, configChanges } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import { configWarnings } from '../config/warnings.ts';
-import type { DownServer } from '../ipc/messages.ts';
+import type { OutServer } from '../ipc/messages.ts';
 import type { LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog } from '../system/logger.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
+import { Ejections, type Trouble } from './ejections.ts';
 import { IncompleteError, RefusedError, StartError } from './errors.ts';
 import { HealthChecks } from './health-checks.ts';
 import { type AdminPlan, Monitoring } from './monitoring.ts';
@@ -83,6 +84,7 @@ export class Master implements WorkerSlotHost {
   private readonly rounds = new ReportRounds();
   private readonly quotas = new ConnectionQuotas();
   private readonly health: HealthChecks;
+  private readonly ejections: Ejections;
   private isStarted = false;
   /** What changes the workers, one after the other. */
   private changing: Promise<unknown> = Promise.resolve();
@@ -103,6 +105,8 @@ export class Master implements WorkerSlotHost {
     this.logFile = createLog(config.log, 'master');
     this.log = this.logFile.log;
     this.health = new HealthChecks({ log: this.log, onVerdict: () => this.tellHealth() });
+    this.ejections = new Ejections({ log: this.log, onVerdict: () => this.tellHealth() });
+    this.ejections.setPools(config.pools);
     this.watchdog = new Watchdog({
       limitMs: () => this.config.workerTimeoutMs,
       workers: () => this.allSlots().flatMap(slot => [...slot.processes()]),
@@ -165,6 +169,7 @@ export class Master implements WorkerSlotHost {
     this.isStopping = true;
     this.log.info({ why }, 'ringmaster drains');
     this.health.stop();
+    this.ejections.stop();
     const allGone = new Promise<void>(resolve => {
       this.onAllGone = resolve;
     });
@@ -254,6 +259,7 @@ export class Master implements WorkerSlotHost {
     this.config = config;
     this.quotas.setPools(config.pools);
     this.health.setPools(config.pools);
+    this.ejections.setPools(config.pools);
     const { closeObsolete, problems } = this.sockets.adopt(plan);
     if (before.log.level !== config.log.level) this.logFile.setLevel(config.log.level);
     this.tellLog(false);
@@ -368,11 +374,12 @@ export class Master implements WorkerSlotHost {
   }
 
   private tellHealth(): void {
-    for (const slot of this.allSlots()) slot.send({ type: 'health', down: this.health.down() });
+    const out = this.out();
+    for (const slot of this.allSlots()) slot.send({ type: 'health', out });
   }
 
-  down(): readonly DownServer[] {
-    return this.health.down();
+  out(): readonly OutServer[] {
+    return [...this.health.down(), ...this.ejections.out()];
   }
 
   current(): Generation {
@@ -385,6 +392,10 @@ export class Master implements WorkerSlotHost {
 
   onServing(): void {
     if (this.slots.every(each => each.isServing)) this.onStartEnded();
+  }
+
+  onTrouble(trouble: Trouble): void {
+    if (!this.isStopping) this.ejections.trouble(trouble);
   }
 
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void {

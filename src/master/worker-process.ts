@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
+import type { Trouble } from './ejections.ts';
 import type { BoundHandle } from './listen-sockets.ts';
 import type { Watched } from './watchdog.ts';
 
@@ -31,6 +32,7 @@ export interface WorkerProcessEvents {
   /** It serves by the generation that it names. */
   onServing(worker: WorkerProcess): void;
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
+  onTrouble(trouble: Trouble): void;
   onReport(worker: WorkerProcess, report: Report): void;
   /** It drains of its own accord and will exit. */
   onLeaving(worker: WorkerProcess): void;
@@ -187,6 +189,9 @@ export class WorkerProcess implements Watched {
       case 'ask':
       case 'giveBack':
         this.events.onPlaces(this, message);
+        return;
+      case 'trouble':
+        this.events.onTrouble(message);
         return;
       case 'report':
         this.events.onReport(this, message);

@@ -1,6 +1,7 @@
-import type { DownServer, ToWorker } from '../ipc/messages.ts';
+import type { OutServer, ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
+import type { Trouble } from './ejections.ts';
 import { SILENT_AFTER_MS } from './watchdog.ts';
 import {
   type Answer,
@@ -25,12 +26,13 @@ export interface WorkerSlotHost {
   /** What a new worker serves by. */
   current(): Generation;
   logLevel(): LogLevel;
-  /** Servers that are down. */
-  down(): readonly DownServer[];
+  /** Servers that are out of the ring. */
+  out(): readonly OutServer[];
   /** The sockets of a slot, by pool. */
   socketsOf(slot: number): Sockets;
   onServing(slot: WorkerSlot): void;
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
+  onTrouble(trouble: Trouble): void;
   onReport(worker: WorkerProcess, report: Report): void;
   /** A worker is gone. */
   onGone(worker: WorkerProcess): void;
@@ -147,7 +149,7 @@ export class WorkerSlot implements WorkerProcessEvents {
     this.restartTimer = null;
     const { host, index } = this;
     this.worker = new WorkerProcess(index, host.current(), host.logLevel(), host.socketsOf(index), this);
-    this.worker.send({ type: 'health', down: host.down() });
+    this.worker.send({ type: 'health', out: host.out() });
   }
 
   /**
@@ -232,6 +234,10 @@ export class WorkerSlot implements WorkerProcessEvents {
 
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void {
     this.host.onPlaces(worker, message);
+  }
+
+  onTrouble(trouble: Trouble): void {
+    this.host.onTrouble(trouble);
   }
 
   onReport(worker: WorkerProcess, report: Report): void {

@@ -17,12 +17,16 @@ export interface BackendHost {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  /** The backend left the ring. */
+  /** So many requests to the server have failed in a row. False when there is nobody to decide for all workers. */
+  onTrouble(server: string, reason: FailureReason, failures: number): boolean;
+  /** The backend leaves the ring because of its failures here. */
   onEjection(): void;
-  /** The ring has to be built anew: the backend is back in it. */
+  /** The ring has to be built anew: the backend has left it, or is back in it. */
   onEjectionChange(): void;
 }
 
+/** Who decides for all workers has so long; then the worker decides for itself. */
+const VERDICT_WITHIN_MS = 1000;
 /** An ejected server is not asked more often than this, however short its retry timeout. */
 const PROBE_PAUSE_MIN_MS = 50;
 /** A server that keeps toggling is out for no longer than this before it is probed, or for its retry timeout. */
@@ -38,7 +42,7 @@ export class Backend implements ConnectionOwner {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  /** Out of the ring because requests failed; until it answers a probe of ours. */
+  /** Out of the ring because requests failed: the master's verdict, or ours where it says nothing. */
   isEjected = false;
   /** Out of the ring because the master says that it is down. */
   isMarkedDown = false;
@@ -47,6 +51,9 @@ export class Backend implements ConnectionOwner {
   private readonly connections: readonly BackendConnection[][];
   private readonly privates: PrivateConnections;
   private failuresInARow = 0;
+  /** Nobody decided for us: we have to probe it ourselves. */
+  private isEjectedAlone = false;
+  private verdictTimer: NodeJS.Timeout | null = null;
   private readonly penalty = new FlapPenalty();
   private retryTimer: NodeJS.Timeout | null = null;
   private retireTimer: NodeJS.Timeout | null = null;
@@ -88,6 +95,28 @@ export class Backend implements ConnectionOwner {
     return true;
   }
 
+  /**
+   * Takes over the master's verdict: `why` the server is ejected, or null when it is not. True when that is a change; the
+   * ring is the caller's to build anew. Null does not end an ejection of our own: its probe does.
+   */
+  markEjected(why: FailureReason | null): boolean {
+    if (why === null) {
+      if (!this.isEjected || this.isEjectedAlone) return false;
+      this.readmit('the master says so');
+      return true;
+    }
+    const isOurs = this.verdictTimer !== null;
+    this.stopWaiting();
+    if (this.isEjected) {
+      this.isEjectedAlone = false;
+      this.stopRetrying();
+      return false;
+    }
+    if (isOurs) this.host.onEjection();
+    this.eject(why);
+    return true;
+  }
+
   /** Whether `reconfigure` will do: the server and what is said to it at first are the same. */
   canBecome(options: BackendOptions): boolean {
     const now = this.options;
@@ -103,13 +132,18 @@ export class Backend implements ConnectionOwner {
   reconfigure(options: BackendOptions): void {
     this.options = options;
     this.setConnections(options.connections);
-    if (!options.autoEject && this.isEjected) this.readmit('ejection was turned off');
+    if (options.autoEject) return;
+    this.stopWaiting();
+    if (!this.isEjected) return;
+    this.readmit('ejection was turned off');
+    this.host.onEjectionChange();
   }
 
   /** Answers what is inflight within `withinMs`, then closes and calls `onRetired`. */
   retire(withinMs: number, onRetired: () => void): void {
     this.onRetired = onRetired;
     this.stopRetrying();
+    this.stopWaiting();
     // The figures live on under this name, in the backend that takes its place.
     this.stats.isEjected = 0;
     this.stats.isMarkedDown = 0;
@@ -172,6 +206,7 @@ export class Backend implements ConnectionOwner {
 
   close(): void {
     this.stopRetrying();
+    this.stopWaiting();
     if (this.retireTimer !== null) clearTimeout(this.retireTimer);
     this.retireTimer = null;
     for (const connection of this.connections.flat()) connection.close();
@@ -225,32 +260,65 @@ export class Backend implements ConnectionOwner {
     // The server is well: it does not speak what some clients want, and goes on to serve the others.
     if (reason === 'server_version') return;
     if (!autoEject || this.isEjected || ++this.failuresInARow < failureLimit) return;
+    if (this.verdictTimer !== null) return;
+    if (!this.host.onTrouble(this.name, reason, this.failuresInARow)) {
+      this.ejectAlone(reason);
+      return;
+    }
+    // A verdict that came while this process was busy is read first.
+    const timer = setTimeout(() => setImmediate(() => this.missVerdict(timer, reason)), VERDICT_WITHIN_MS);
+    this.verdictTimer = timer.unref();
+  }
+
+  private missVerdict(timer: NodeJS.Timeout, reason: FailureReason): void {
+    if (this.verdictTimer !== timer) return;
+    this.stopWaiting();
+    if (this.failuresInARow >= this.options.failureLimit) this.ejectAlone(reason);
+  }
+
+  private stopWaiting(): void {
+    if (this.verdictTimer !== null) clearTimeout(this.verdictTimer);
+    this.verdictTimer = null;
+  }
+
+  private ejectAlone(reason: FailureReason): void {
+    const { failuresInARow: failures } = this;
+    this.host.onEjection();
+    this.eject(reason);
+    this.isEjectedAlone = true;
+    this.penalty.wentDown(this.clock.nowMs);
+    const pauseMs = this.pauseMs(this.penalty.factor);
+    this.log.warn({ server: this.name, reason, failures, probeInMs: pauseMs }, 'server ejected by this worker alone');
+    this.host.onEjectionChange();
+    this.probeAfter(pauseMs);
+  }
+
+  private eject(reason: FailureReason): void {
     this.isEjected = true;
     this.stats.isEjected = 1;
     this.stats.serverEjectedAtUs = Date.now() * 1000;
-    this.penalty.wentDown(this.clock.nowMs);
-    const pauseMs = this.pauseMs(this.penalty.factor);
-    this.log.warn({ server: this.name, reason, failures: this.failuresInARow, probeInMs: pauseMs }, 'server ejected');
-    this.host.onEjection();
     for (const connection of this.connections.flat()) connection.suspend(reason);
     this.privates.cutAll(reason);
-    this.probeAfter(pauseMs);
   }
 
   probeSucceeded(): void {
     this.failuresInARow = 0;
-    if (this.isEjected) this.readmit('it answered a probe');
+    if (!this.isEjected) return;
+    this.readmit('it answered a probe');
+    this.host.onEjectionChange();
   }
 
   private readmit(why: string): void {
     this.stopRetrying();
+    if (this.isEjectedAlone) this.log.info({ server: this.name, why }, 'server readmitted by this worker alone');
+    else this.log.debug({ server: this.name, why }, 'server readmitted');
     this.isEjected = false;
+    this.isEjectedAlone = false;
+    this.failuresInARow = 0;
     this.stats.isEjected = 0;
     this.penalty.cameBack(this.clock.nowMs);
-    this.log.info({ server: this.name, why }, 'server readmitted');
     // The other connections were suspended with this one.
     this.resumeConnections();
-    this.host.onEjectionChange();
   }
 
   private resumeConnections(): void {

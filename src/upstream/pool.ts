@@ -4,6 +4,7 @@ import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import { KeyRing, type KeyRingOptions } from '../placement/key-ring.ts';
 import type { Access, Placement } from '../placement/placement.ts';
+import { FAILURE_REASONS, type FailureReason } from '../request/failure.ts';
 import type { Log } from '../system/log.ts';
 import { Backend, type BackendHost } from './backend.ts';
 import type { BackendOptions } from './backend-options.ts';
@@ -25,6 +26,30 @@ export function planPool(options: PoolOptions): PoolPlan {
   return { options, placement: new KeyRing({ ...options.ring, servers }) };
 }
 
+/** A server that this worker can't use: so many requests to it have failed in a row, the last for `reason`. */
+export interface PoolTrouble {
+  readonly pool: string;
+  readonly server: string;
+  readonly reason: FailureReason;
+  readonly failures: number;
+}
+
+/** A server that the master has taken out of the ring. */
+export interface OutVerdict {
+  readonly server: string;
+  readonly why: string;
+  /** Requests to it fail, and `why` is a FailureReason; else it is down. */
+  readonly isEjected: boolean;
+}
+
+export interface PoolWorker {
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly log: Log;
+  /** Asks the master to take a server out of all rings; false when nobody is there to decide. */
+  readonly tellTrouble?: (trouble: PoolTrouble) => boolean;
+}
+
 /** The servers behind one listen address, and the placement that spreads keys over those that are live. */
 export class Pool implements BackendHost {
   /** A reload may give it another. */
@@ -39,12 +64,14 @@ export class Pool implements BackendHost {
   private readonly retiring = new Set<Backend>();
   private readonly stopTicking: () => void;
   private nextAny = 0;
+  private readonly tellTrouble: (trouble: PoolTrouble) => boolean;
 
-  constructor(name: string, plan: PoolPlan, worker: { readonly clock: Clock; readonly turn: Turn; readonly log: Log }) {
+  constructor(name: string, plan: PoolPlan, worker: PoolWorker) {
     this.name = name;
     this.clock = worker.clock;
     this.turn = worker.turn;
     this.log = worker.log;
+    this.tellTrouble = worker.tellTrouble ?? (() => false);
     this.placement = plan.placement;
     this.apply(plan, 0);
     this.stopTicking = worker.clock.onTick(nowMs => {
@@ -92,13 +119,24 @@ export class Pool implements BackendHost {
     return null;
   }
 
-  /** The master's verdicts: the servers that are down, by name, and why. All others are up. */
-  markDown(down: ReadonlyMap<string, string>): void {
+  /** The master's verdicts: the servers that are out of the ring. All others are in it. */
+  markOut(out: readonly OutVerdict[]): void {
+    const down = new Map<string, string>();
+    const ejected = new Map<string, FailureReason>();
+    for (const { server, why, isEjected } of out) {
+      if (isEjected) ejected.set(server, isFailureReason(why) ? why : 'io_error');
+      else down.set(server, why);
+    }
     let isChanged = false;
     for (const backend of this.backends) {
       if (backend.markDown(down.get(backend.name) ?? null)) isChanged = true;
+      if (backend.markEjected(ejected.get(backend.name) ?? null)) isChanged = true;
     }
     if (isChanged) this.onEjectionChange();
+  }
+
+  onTrouble(server: string, reason: FailureReason, failures: number): boolean {
+    return this.tellTrouble({ pool: this.name, server, reason, failures });
   }
 
   onEjectionChange(): void {
@@ -107,7 +145,6 @@ export class Pool implements BackendHost {
 
   onEjection(): void {
     this.stats.serverEjects++;
-    this.onEjectionChange();
   }
 
   readonly eachHolder: HolderWalk = visit => {
@@ -125,4 +162,8 @@ export class Pool implements BackendHost {
     for (const backend of this.backends) backend.close();
     for (const backend of this.retiring) backend.close();
   }
+}
+
+function isFailureReason(text: string): text is FailureReason {
+  return (FAILURE_REASONS as readonly string[]).includes(text);
 }

@@ -2,7 +2,7 @@ import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients } from '../config/open-files.ts';
 import { PoolSeries, type Series, ServerSeries } from '../figures/series.ts';
-import type { DownServer } from '../ipc/messages.ts';
+import type { OutServer } from '../ipc/messages.ts';
 import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
 import { trimFreeBlocks } from '../memory/block.ts';
@@ -15,7 +15,7 @@ import type { Log } from '../system/log.ts';
 import { openFilesLimit } from '../system/open-files-limit.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import { VERSION } from '../system/version.ts';
-import { Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
+import { Pool, type PoolOptions, type PoolPlan, type PoolTrouble, planPool } from '../upstream/pool.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 
 /** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
@@ -28,7 +28,6 @@ const CLIENTS_MIN = 16;
 /** Memory that nobody has needed for so long goes back to the system. */
 const TRIM_PERIOD_MS = 1000;
 const NO_TIMES: readonly null[] = [];
-const NONE_DOWN: ReadonlyMap<string, string> = new Map();
 
 /** Both sides of one pool. */
 interface Lane {
@@ -51,11 +50,18 @@ export function planDataPath(config: Config): DataPathPlan {
 /** How a worker reaches the master's count of clients; see proxy/admission.ts. */
 export type PlaceOffice = Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces'>;
 
+/** The master, as far as the data path knows it. */
+export interface MasterLink extends PlaceOffice {
+  /** A server should leave the ring of all workers; false when there is no master to decide. */
+  tellTrouble(trouble: PoolTrouble): boolean;
+}
+
 /** Everything of a worker that touches traffic, built from the configuration. */
 export class DataPath {
   private readonly turn = new Turn();
   private readonly clock = new Clock(this.turn);
   private readonly log: Log;
+  private readonly master: MasterLink;
   private readonly lanes = new Map<string, Lane>();
   /** Pools that are gone from the configuration and finish what they have. */
   private readonly retiring = new Set<Promise<number>>();
@@ -66,11 +72,11 @@ export class DataPath {
   private readonly openFilesLimit = openFilesLimit();
   private readonly frontendHost: FrontendHost;
   /** The master's verdicts, by pool and server. */
-  private down: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map();
+  private out: ReadonlyMap<string, readonly OutServer[]> = new Map();
   private clients = 0;
   private tickPeriodMs = 0;
 
-  constructor(log: Log, systemCalls: SystemCalls | null, office: PlaceOffice) {
+  constructor(log: Log, systemCalls: SystemCalls | null, master: MasterLink) {
     this.log = log;
     this.memory = new MemoryCeiling(this.turn, log, systemCalls, visit => {
       for (const [pool, frontend] of this.frontends) {
@@ -80,7 +86,8 @@ export class DataPath {
     });
     setInterval(trimFreeBlocks, TRIM_PERIOD_MS).unref();
     const { memory, room } = this;
-    this.frontendHost = { systemCalls, memory, room, nextClientId: () => ++this.clients, ...office };
+    this.frontendHost = { systemCalls, memory, room, nextClientId: () => ++this.clients, ...master };
+    this.master = master;
   }
 
   /** The master's answer to `askForPlaces`. */
@@ -97,15 +104,10 @@ export class DataPath {
     else this.frontendHost.giveBackPlaces(pool, 0, true);
   }
 
-  /** Takes over the master's verdicts: these servers are down, all others up; also those of pools to come. */
-  setDown(servers: readonly DownServer[]): void {
-    const down = new Map<string, Map<string, string>>();
-    for (const { pool, server, why } of servers) {
-      const ofPool = down.get(pool) ?? new Map<string, string>();
-      down.set(pool, ofPool.set(server, why));
-    }
-    this.down = down;
-    for (const { pool } of this.lanes.values()) pool.markDown(down.get(pool.name) ?? NONE_DOWN);
+  /** Takes over the master's verdicts: these servers are out, all others in; also those of pools to come. */
+  setOut(servers: readonly OutServer[]): void {
+    this.out = Map.groupBy(servers, ({ pool }) => pool);
+    for (const { pool } of this.lanes.values()) pool.markOut(this.out.get(pool.name) ?? []);
   }
 
   /**
@@ -159,12 +161,15 @@ export class DataPath {
       if (lane.config.name !== next.name) lane.frontend.admission.reset();
       lane.frontend.reconfigure(frontendOptions(next));
     } else {
-      const pool = new Pool(next.name, plan, { clock: this.clock, turn: this.turn, log: this.log });
+      const pool = new Pool(next.name, plan, {
+        ...{ clock: this.clock, turn: this.turn, log: this.log },
+        tellTrouble: trouble => this.master.tellTrouble(trouble),
+      });
       const frontend = new Frontend(pool, frontendOptions(next), this.frontendHost);
       this.lanes.set(next.name, { config: next, pool, frontend });
       this.frontends.set(pool, frontend);
     }
-    this.lanes.get(next.name)?.pool.markDown(this.down.get(next.name) ?? NONE_DOWN);
+    this.lanes.get(next.name)?.pool.markOut(this.out.get(next.name) ?? []);
     if (next.preconnect) this.lanes.get(next.name)?.pool.preconnect();
   }
 

@@ -81,7 +81,7 @@ class WorkerRole {
         this.dataPath?.recall(message.pool);
         return;
       case 'health':
-        this.dataPath?.setDown(message.down);
+        this.dataPath?.setOut(message.out);
         return;
       case 'log':
         this.setLog(message.level, message.file, message.reopen);
@@ -124,6 +124,10 @@ class WorkerRole {
     this.logFile = config.log.file;
     this.dataPath = new DataPath(this.log.log, this.systemCalls, {
       askForPlaces: (pool, count, isForced) => send({ type: 'ask', pool, count, isForced }),
+      tellTrouble: trouble => {
+        send({ type: 'trouble', ...trouble });
+        return process.connected;
+      },
       giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),
     });
     this.setPriority(slot, config);

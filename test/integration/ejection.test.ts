@@ -15,7 +15,11 @@ const KEYS = Array.from({ length: 40 }, (_, i) => `key${i}`);
 function answer(wire: Wire, isWell: () => boolean) {
   return (request: Buffer): string => {
     const isProbe = /PING|version/.test(request.toString('latin1', 0, 20));
-    return isProbe && !isWell() ? (wire.protocol === 'redis' ? '-LOADING\r\n' : 'ERROR\r\n') : wire.answer(request);
+    return isProbe && !isWell()
+      ? wire.protocol === 'redis'
+        ? '-LOADING\r\n'
+        : 'ERROR Too many open connections\r\n'
+      : wire.answer(request);
   };
 }
 

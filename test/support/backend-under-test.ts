@@ -54,6 +54,10 @@ export class BackendUnderTest implements BackendHost {
   readonly stats = new BackendStats();
   /** 'out' and 'in', as it left the ring and came back. */
   readonly moves: string[] = [];
+  /** What it told the master, and whether there is one. */
+  readonly troubles: FailureReason[] = [];
+  hasMaster = false;
+  ejections = 0;
   readonly backend: Backend;
 
   constructor(t: TestContext, port: number, options: Partial<BackendOptions> = {}) {
@@ -100,11 +104,17 @@ export class BackendUnderTest implements BackendHost {
     return answer;
   }
 
+  /** Who decides for all workers; false: nobody does. */
+  onTrouble(_server: string, reason: FailureReason): boolean {
+    this.troubles.push(reason);
+    return this.hasMaster;
+  }
+
   onEjection(): void {
-    this.moves.push('out');
+    this.ejections++;
   }
 
   onEjectionChange(): void {
-    this.moves.push('in');
+    this.moves.push(this.backend.isLive ? 'in' : 'out');
   }
 }

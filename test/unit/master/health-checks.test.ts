@@ -119,7 +119,7 @@ test('a verdict comes after failures in a row, goes after successes in a row, an
   subject.checks.setPools(pools(pool('a', [1, 2])));
   subject.failing.set(2, 'refused');
   await pass(3 * LONGEST_MS);
-  assert.deepEqual(subject.checks.down(), [{ pool: 'a', server: 's2', why: 'refused' }]);
+  assert.deepEqual(subject.checks.down(), [{ pool: 'a', server: 's2', why: 'refused', isEjected: false }]);
   assert.equal(subject.verdicts, 1);
   subject.failing.clear();
   await pass(3 * LONGEST_MS);

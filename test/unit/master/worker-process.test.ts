@@ -20,6 +20,7 @@ test('a worker that the system does not start is gone, with the reason: nobody w
     log: new CollectedLog(),
     onServing: unexpected,
     onPlaces: unexpected,
+    onTrouble: unexpected,
     onReport: unexpected,
     onLeaving: unexpected,
     onExit: worker => exited.resolve(worker),

@@ -149,7 +149,7 @@ test('a server that keeps toggling stays out longer each time before it is probe
   const { server, proxy } = await ejecting(t, answers(), { failureLimit: 1 });
   const pauses: unknown[] = [];
   proxy.log.warn = (fields, message) => {
-    if (message === 'server ejected') pauses.push((fields as { probeInMs: number }).probeInMs);
+    if (message === 'server ejected by this worker alone') pauses.push((fields as { probeInMs: number }).probeInMs);
   };
   for (let i = 0; i < 3; i++) {
     server.handler = answers(replacedBy('garbage\r\n'));
@@ -208,4 +208,45 @@ test('a verdict that the server is up ends the wait for the next attempt to conn
   assert.equal(proxy.get('b').failure, 'connection_refused', 'it waits before it tries again');
   proxy.backend.markDown(null);
   assert.equal(await proxy.get('c').settled(), '+c\r\n');
+});
+
+test('a master that decides for all workers: the server is out by its word, and back by its word', async t => {
+  const { proxy } = await ejecting(t, answers(replacedBy('garbage\r\n')), { failureLimit: 2 });
+  proxy.hasMaster = true;
+  for (let i = 0; i < 4; i++) assert.equal(await proxy.get('a').settled(), 'server_garbage');
+  assert.deepEqual([proxy.troubles, proxy.moves, proxy.ejections], [['server_garbage'], [], 0]);
+  assert.equal(proxy.backend.markEjected('server_garbage'), true);
+  assert.deepEqual([proxy.backend.isLive, proxy.ejections, proxy.stats.isEjected], [false, 1, 1]);
+  assert.equal(proxy.backend.markEjected('server_garbage'), false);
+  assert.equal(proxy.backend.markEjected(null), true);
+  assert.deepEqual([proxy.backend.isLive, proxy.stats.isEjected], [true, 0]);
+  // The word of another worker counts as much; it was not this one's doing.
+  assert.equal(proxy.backend.markEjected('timed_out'), true);
+  assert.deepEqual([proxy.backend.isLive, proxy.ejections], [false, 1]);
+});
+
+test('a master that says nothing: the worker ejects by itself, and lets back by a probe of its own', async t => {
+  const { server, proxy } = await ejecting(t, answers(replacedBy('garbage\r\n')), {
+    failureLimit: 1,
+    retryTimeoutMs: 0,
+  });
+  proxy.hasMaster = true;
+  assert.equal(await proxy.get('a').settled(), 'server_garbage');
+  assert.deepEqual(proxy.moves, []);
+  await waitFor(() => proxy.moves.length > 0, { what: 'its own verdict' });
+  assert.deepEqual([proxy.moves, proxy.ejections], [['out'], 1]);
+  // The master knows of nothing: that does not end it.
+  assert.equal(proxy.backend.markEjected(null), false);
+  server.handler = answers();
+  await waitFor(() => proxy.moves.length > 1, { what: 'its return' });
+  assert.deepEqual(proxy.moves, ['out', 'in']);
+});
+
+test('an ejection of its own becomes the master’s when that speaks', async t => {
+  const { proxy } = await ejecting(t, answers(replacedBy('garbage\r\n')), { failureLimit: 1, retryTimeoutMs: 60_000 });
+  assert.equal(await proxy.get('a').settled(), 'server_garbage');
+  assert.deepEqual(proxy.moves, ['out']);
+  assert.equal(proxy.backend.markEjected('server_garbage'), false);
+  assert.equal(proxy.backend.markEjected(null), true);
+  assert.equal(proxy.backend.isLive, true);
 });
