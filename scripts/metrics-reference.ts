@@ -3,6 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { Metrics } from '../src/admin/metrics.ts';
 import { describeStats } from '../src/admin/stats-port.ts';
 import { Totals } from '../src/admin/totals.ts';
+import { Histogram } from '../src/figures/histogram.ts';
+import { CommandSeries, ServerSeries } from '../src/figures/series.ts';
+import { BackendStats } from '../src/figures/statistics.ts';
+import { ReportWriter } from '../src/ipc/report-writer.ts';
 import { type ParsedMetric, parsePrometheusText } from '../test/support/prometheus-text.ts';
 import { report, workerSnapshot } from '../test/support/worker-figures.ts';
 
@@ -38,10 +42,20 @@ function replaceSection(document: string, name: string, text: string): string {
 async function scrape(): Promise<Map<string, ParsedMetric>> {
   const totals = new Totals([{ name: 'pool', servers: [{ name: 'server' }] }]);
   report(totals, 0, workerSnapshot(1, []));
+  const writer = new ReportWriter();
+  writer.add(new ServerSeries('pool', 'server', new BackendStats(), [aDuration(), aDuration()]));
+  writer.add(new CommandSeries('pool', 'get', aDuration()));
+  totals.take(1, 1, writer.take(), null);
   const workers = () => ({ running: 1, wanted: 1, backingOff: 0, restarts: 0, hangs: 0 });
   const health = () => [{ pool: 'pool', server: 'server', isDown: false, probes: 1, failures: 0, downs: 0 }];
   const logLines = () => ({ dropped: 0, heldBack: 0 });
   return parsePrometheusText(await new Metrics({ totals, version: '0', workers, health, logLines }).render());
+}
+
+function aDuration(): Histogram {
+  const histogram = new Histogram();
+  histogram.record(300);
+  return histogram;
 }
 
 function table(metrics: readonly ParsedMetric[]): string {

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { BACKEND_FIELDS, POOL_FIELDS, type PoolSnapshot, type StatKind } from '../figures/statistics.ts';
 import { FAILURE_REASONS } from '../request/failure.ts';
+import { latencyMetrics } from './latency-metrics.ts';
 import type { Totals, WorkerFigures } from './totals.ts';
 
 export interface WorkerCounts {
@@ -200,11 +201,13 @@ export class Metrics {
   }
 
   /** All metrics in Prometheus' text format. */
-  render(): Promise<string> {
-    this.pools = this.options.totals.pools();
-    this.workers = this.options.totals.workers();
+  async render(): Promise<string> {
+    const { totals } = this.options;
+    this.pools = totals.pools();
+    this.workers = totals.workers();
+    const durations = latencyMetrics(totals.latencies(), totals.nowS());
     // prom-client calls every collect() before metrics() returns, so overlapping scrapes do not mix.
-    return this.registry.metrics();
+    return (await this.registry.metrics()) + durations;
   }
 
   private definitions(): MetricDefinition[] {

@@ -60,7 +60,8 @@ export class Totals {
   private byName = new Map<string, PoolEntry>();
   /** By the id of the worker, which is never used twice. */
   private readonly reporters = new Map<number, Reporter>();
-  private readonly nowS: () => number;
+  /** The clock of the windows. */
+  readonly nowS: () => number;
 
   /** `nowS`: seconds, on a clock that does not go back. */
   constructor(pools: readonly PoolNames[], nowS = () => performance.now() / 1000) {
@@ -160,7 +161,11 @@ class WorkerSink implements ReportSink {
   }
 
   onTimes(series: SeriesName, which: number, packed: Buffer): void {
-    this.totals.series(series)?.addTimes(which, packed, this.nowS);
+    const { totals, nowS } = this;
+    totals.series(series)?.addTimes(which, packed, nowS);
+    // Each request is one of some command: the pool's durations are those of all its commands.
+    if (series.kind === 'command')
+      totals.series({ kind: 'pool', pool: series.pool, name: '' })?.addTimes(0, packed, nowS);
   }
 
   onGone(series: SeriesName): void {

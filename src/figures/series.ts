@@ -15,7 +15,7 @@ export interface SeriesShape {
 export const FAILURE_PREFIX = 'failures.';
 
 export const SERIES_SHAPES: Readonly<Record<SeriesKind, SeriesShape>> = {
-  /** `total`: from reading a request to handing its reply to the client's socket. */
+  /** `total`: from reading a request to writing its reply. No worker reports it: it is the sum of the pool's commands. */
   pool: { numbers: POOL_FIELDS, times: ['total'] },
   /** `server`: from sending a request to the last byte of its reply. `queue`: what it waited before it was sent. */
   server: {
@@ -44,16 +44,17 @@ export interface Series {
   readonly times: readonly (Histogram | null)[];
 }
 
+const NO_TIMES: readonly null[] = [];
+
 export class PoolSeries implements Series {
   readonly kind = 'pool';
   readonly pool: string;
   readonly key: PoolStats;
-  readonly times: readonly (Histogram | null)[];
+  readonly times = NO_TIMES;
 
-  constructor(pool: string, stats: PoolStats, times: readonly (Histogram | null)[]) {
+  constructor(pool: string, stats: PoolStats) {
     this.pool = pool;
     this.key = stats;
-    this.times = times;
   }
 
   get name(): string {

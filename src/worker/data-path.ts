@@ -202,7 +202,7 @@ export class DataPath {
   /** What it counts. A reload may come while somebody goes through it. */
   *series(): Generator<Series> {
     for (const { pool } of this.lanes.values()) {
-      yield new PoolSeries(pool.name, pool.stats, NO_TIMES);
+      yield new PoolSeries(pool.name, pool.stats);
       for (const backend of pool.backends) {
         yield new ServerSeries(pool.name, backend.name, backend.snapshot(), NO_TIMES);
       }

@@ -23,7 +23,7 @@ class ReportingWorker {
 
   private *series(pools: readonly PoolSnapshot[]): Generator<Series> {
     for (const { name, stats, backends } of pools) {
-      yield new PoolSeries(name, this.now([name], new PoolStats(), stats), []);
+      yield new PoolSeries(name, this.now([name], new PoolStats(), stats));
       for (const backend of backends) {
         const figures = this.now([name, backend.name], new BackendStats(), backend.stats);
         yield new ServerSeries(name, backend.name, figures, []);

@@ -173,8 +173,8 @@ test('two pools that swap their names keep their gauges apart', () => {
     ['b', 'a'],
   ] as const) {
     writer.begin();
-    writer.add(new PoolSeries(one, first, []));
-    writer.add(new PoolSeries(other, second, []));
+    writer.add(new PoolSeries(one, first));
+    writer.add(new PoolSeries(other, second));
     writer.end();
     totals.take(1, 0, Buffer.from(writer.take()), null);
   }
@@ -195,7 +195,7 @@ test('durations are added up over workers, by pool, server and command, and outl
     get!.record(worker);
     const writer = new ReportWriter();
     writer.begin();
-    writer.add(new PoolSeries('sessions', new PoolStats(), [total!]));
+    writer.add(new CommandSeries('sessions', 'set', total!));
     writer.add(new ServerSeries('sessions', 'b', new BackendStats(), [server!, queue!]));
     writer.add(new CommandSeries('sessions', 'get', get!));
     totals.take(worker, 0, Buffer.from(writer.take()), null);
@@ -204,7 +204,7 @@ test('durations are added up over workers, by pool, server and command, and outl
   }
   const [pool] = totals.latencies();
   assert.equal(pool!.total!.window(10, nowS).quantileUs(1), 2000);
-  assert.equal(pool!.total!.window(10, nowS).count, 2);
+  assert.equal(pool!.total!.window(10, nowS).count, 4);
   assert.deepEqual(
     pool!.servers.map(({ name, server, queue }) => [name, server?.total.maxUs, queue?.total.maxUs]),
     [
@@ -214,7 +214,10 @@ test('durations are added up over workers, by pool, server and command, and outl
   );
   assert.deepEqual(
     pool!.commands.map(({ name, total }) => [name, total.total.count]),
-    [['get', 2]],
+    [
+      ['get', 2],
+      ['set', 2],
+    ],
   );
 });
 

@@ -56,7 +56,7 @@ describe('a report', () => {
     const reports = new Reports();
     const stats = new PoolStats();
     const server = new BackendStats();
-    const both = () => [new PoolSeries('p', stats, []), new ServerSeries('p', 's', server, [])];
+    const both = () => [new PoolSeries('p', stats), new ServerSeries('p', 's', server, [])];
     assert.deepEqual(reports.report(...both()), []);
     stats.requests = 2 ** 40;
     stats.clientConnections = 3;
@@ -87,14 +87,13 @@ describe('a report', () => {
   test('has durations since the one before it', () => {
     const reports = new Reports();
     const [total, get] = [new Histogram(), new Histogram()];
-    const both = () => [new PoolSeries('p', stats, [total]), new CommandSeries('p', 'get', get)];
-    const stats = new PoolStats();
+    const both = () => [new CommandSeries('p', 'set', total), new CommandSeries('p', 'get', get)];
     total.record(5);
     total.record(6);
-    assert.deepEqual(reports.report(...both()), ['pool p/p total 2×']);
+    assert.deepEqual(reports.report(...both()), ['command p/set total 2×']);
     total.record(7);
     get.record(7);
-    assert.deepEqual(reports.report(...both()), ['pool p/p total 1×', 'command p/get total 1×']);
+    assert.deepEqual(reports.report(...both()), ['command p/set total 1×', 'command p/get total 1×']);
     assert.deepEqual(reports.report(...both()), []);
   });
 
@@ -102,8 +101,8 @@ describe('a report', () => {
     const reports = new Reports();
     const stats = new PoolStats();
     stats.requests = 5;
-    reports.report(new PoolSeries('p', stats, []), new ServerSeries('p', 's', new BackendStats(), []));
-    assert.deepEqual(reports.report(new PoolSeries('q', stats, [])), [
+    reports.report(new PoolSeries('p', stats), new ServerSeries('p', 's', new BackendStats(), []));
+    assert.deepEqual(reports.report(new PoolSeries('q', stats)), [
       'pool p/p gone',
       'pool q/q requests 5',
       'server p/s gone',
@@ -130,7 +129,7 @@ test('what is no report is refused, wherever it ends and whatever it says', () =
   const times = new Histogram();
   times.record(500);
   const stats = Object.assign(new PoolStats(), { requests: 300, clientConnections: 2 });
-  const bytes = new Reports().bytes([new PoolSeries('p', stats, [times])]);
+  const bytes = new Reports().bytes([new PoolSeries('p', stats), new CommandSeries('p', 'get', times)]);
   const refused = (report: Buffer) => assert.throws(() => new ReportReader().read(report, new Told()), FormatError);
   // Where one record ends and the next begins it is a report, of less.
   let whole = 0;
@@ -142,7 +141,7 @@ test('what is no report is refused, wherever it ends and whatever it says', () =
       assert.ok(error instanceof FormatError, `at ${end}: ${error}`);
     }
   }
-  assert.equal(whole, 3);
+  assert.equal(whole, 4);
   const made = (...numbers: number[]) => {
     const out = new ByteWriter();
     out.varint(REPORT_FORMAT);
