@@ -1,4 +1,5 @@
 import { FAILURE_REASONS, type FailureReason } from '../request/failure.ts';
+import { ServerTimes } from './server-times.ts';
 
 /**
  * Everything a worker counts, as plain numbers, and the one table per level that names, types and documents each:
@@ -69,6 +70,7 @@ export class BackendStats {
   privateWaiting = 0;
   privateRefused = 0;
   readonly failures: FailureCounts = newFailureCounts();
+  readonly times = new ServerTimes();
 }
 
 export interface PoolSnapshot {

@@ -111,6 +111,8 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
     if (this.hasEnded) this.closeWhenDone();
   }
 
+  onWritten(): void {}
+
   /** The kernel took what the outbox had. */
   onDrained(): void {
     this.intake.wake();

@@ -1,3 +1,4 @@
+import type { PoolCommands } from '../figures/command-times.ts';
 import type { PoolStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
@@ -7,6 +8,7 @@ import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import type { PausedClients } from './paused-clients.ts';
+import type { ReplyTimer } from './reply-timer.ts';
 import type { Router } from './router.ts';
 
 /** The bounds of one client; sizes in bytes. */
@@ -35,6 +37,8 @@ export interface ClientHost {
   readonly log: Log;
   readonly memory: MemoryCeiling;
   readonly pausedClients: PausedClients;
+  readonly commands: PoolCommands;
+  readonly replyTimer: ReplyTimer;
   /** A client that waits for our ACK before it sends the rest of a request gets it at once. */
   readonly systemCalls: SystemCalls | null;
   createFramer(session: Session): Framer;

@@ -58,6 +58,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   private lastVariant: number;
   /** When it connected, or something of it was last read, on the worker's clock. */
   activeAtMs: number;
+  /** When something was last read; see `Clock.nowUs`. */
+  private readAtUs = 0;
 
   constructor(
     session: Session,
@@ -95,6 +97,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   /** Takes what was read; where the next bytes are to go. See `SocketReader.onRead`. */
   take(buf: Buffer, length: number): Buffer | null {
     if (this.isStopped) return null;
+    this.readAtUs = this.host.clock.turnUs();
     if (this.isPaused) {
       this.readAhead(buf, length);
       return null;
@@ -161,11 +164,14 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       this.isChangingVariant = true;
     }
     host.stats.requests++;
-    this.replies.dispatchBytes = end - start;
+    const { replies } = this;
+    replies.dispatchBytes = end - start;
+    replies.dispatchCommand = host.commands.of(parser.command);
+    replies.dispatchReadAtUs = this.readAtUs;
     if (rewritten === null) requestBytes.set(buf, start, end, block);
     else requestBytes.set(rewritten, 0, rewritten.length, null);
     requestBytes.cut(parser.cutStart, parser.cutEnd);
-    host.router.dispatch(this.replies, parser, requestBytes);
+    host.router.dispatch(replies, parser, requestBytes);
     requestBytes.clear();
   }
 
@@ -174,6 +180,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   }
 
   onTooLarge(): void {
+    this.replies.dispatchCommand = null;
     this.replies.answer(this.host.protocol.tooLargeReply, true);
   }
 

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { PoolCommands } from '../figures/command-times.ts';
 import type { PoolStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
@@ -16,6 +17,7 @@ import type { ClientLimits } from './client-host.ts';
 import type { ClientRoom } from './client-room.ts';
 import { Farewell } from './farewell.ts';
 import { PausedClients } from './paused-clients.ts';
+import { ReplyTimer } from './reply-timer.ts';
 import { Router } from './router.ts';
 
 export interface FrontendOptions {
@@ -61,6 +63,8 @@ export class Frontend implements ClientOwner {
   readonly router: Router;
   readonly requestBytes = new RequestBytes();
   readonly pausedClients = new PausedClients();
+  readonly commands: PoolCommands;
+  readonly replyTimer: ReplyTimer;
   limits: ClientLimits;
   readonly clock: Clock;
   readonly turn: Turn;
@@ -99,6 +103,8 @@ export class Frontend implements ClientOwner {
     this.router = new Router(pool, options.protocol, options.sendsToFirstKey);
     this.limits = options.limits;
     this.clock = pool.clock;
+    this.commands = pool.commands;
+    this.replyTimer = new ReplyTimer(pool.clock, pool.turn);
     this.turn = pool.turn;
     this.log = pool.log;
     this.nextClientId = worker.nextClientId;

@@ -2,7 +2,7 @@ import type { Block } from '../memory/block.ts';
 import { Fifo } from '../memory/fifo.ts';
 import type { Session } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
-import { Request } from '../request/request.ts';
+import { Request, type RequestCommand } from '../request/request.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
@@ -42,6 +42,9 @@ export class ReplyQueue implements RequestOrigin {
   private readonly pending = new Fifo<Request>();
   /** Bytes that the client has sent for the request that is being dispatched. */
   dispatchBytes = 0;
+  /** What that one is counted as, and when it was read; see `Request`. */
+  dispatchCommand: RequestCommand | null = null;
+  dispatchReadAtUs = 0;
   /** The same, of all that are pending. */
   pendingBytes = 0;
   /** Bytes of replies that are not in the outbox yet because it is not their turn. */
@@ -77,6 +80,8 @@ export class ReplyQueue implements RequestOrigin {
 
   enqueue(request: Request): void {
     request.originBytes = this.dispatchBytes;
+    request.command = this.dispatchCommand;
+    request.readAtUs = this.dispatchReadAtUs;
     this.pendingBytes += this.dispatchBytes;
     this.pending.push(request);
   }
@@ -84,12 +89,14 @@ export class ReplyQueue implements RequestOrigin {
   answer(bytes: Buffer, closesClient: boolean): void {
     if (closesClient) this.owner.stopReading();
     if (bytes.length === 0) {
+      this.timed(this.dispatchCommand, this.dispatchReadAtUs);
       if (closesClient) this.owner.closeWhenDone();
       return;
     }
     if (this.pending.length === 0) {
       this.outbox.appendOwned(bytes);
       this.replied(bytes.length);
+      this.timed(this.dispatchCommand, this.dispatchReadAtUs);
       if (closesClient) this.owner.closeWhenDone();
       return;
     }
@@ -181,6 +188,11 @@ export class ReplyQueue implements RequestOrigin {
     this.pending.shift();
     this.pendingBytes -= head.originBytes;
     this.heldBytes -= head.heldBytes;
+    this.timed(head.command, head.readAtUs);
+  }
+
+  private timed(command: RequestCommand | null, readAtUs: number): void {
+    if (command !== null) this.host.replyTimer.settled(command, readAtUs);
   }
 
   /** Writes the replies of all settled requests at the head of the queue. */

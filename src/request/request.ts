@@ -12,6 +12,14 @@ export interface ReplySink {
   onFailure(request: Request, reason: FailureReason): void;
 }
 
+/** What requests of a client are counted as: a command of its pool. */
+export interface RequestCommand {
+  /** From the protocol's table. */
+  readonly name: string;
+  /** Takes what a request took, in whole microseconds. */
+  readonly total: { record(us: number): void };
+}
+
 /** A reply that is put together only when it is written out: the merged one of a fragmented request. */
 export interface ReplySource {
   writeReply(out: ReplyOut): void;
@@ -50,6 +58,12 @@ export class Request {
   startedAtMs = 0;
   /** By so much longer than others it may take: a command that blocks for a while; -1: as long as it likes. */
   extraMs = 0;
+  /** What it is counted as; null: nothing, it is no client's request or part of another. */
+  command: RequestCommand | null = null;
+  /** When it was read from the client, handed to the server connection, and written to it: on the scale of `Clock.nowUs`. */
+  readAtUs = 0;
+  queuedAtUs = 0;
+  sentAtUs = 0;
   isSettled = false;
   /** Part of the reply went out to the client already, so a failure can no longer be told in words. */
   isStreaming = false;

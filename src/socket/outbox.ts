@@ -13,6 +13,8 @@ const COMPANY_BYTES = 4096;
 
 /** Who wants to know what becomes of what was appended. */
 export interface OutboxOwner {
+  /** What was appended so far was given to the socket, which may yet have to wait for the kernel. */
+  onWritten(): void;
   /** What had to wait for the kernel waits no longer. */
   onDrained(): void;
   /** All that was appended before `close` has left. */
@@ -220,6 +222,7 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
     this.chunkStart = 0;
     this.chunkUsed = 0;
     this.unwrittenBytes = 0;
+    this.owner?.onWritten();
     if (isTaken) {
       this.unsentBytes = 0;
       chunk?.release();

@@ -236,6 +236,10 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     this.stream.open((this.link as ServerLink).outbox, nowMs);
   }
 
+  onLinkWritten(): void {
+    this.stream.written();
+  }
+
   onLinkRead(buf: Buffer, length: number, block: Block | null): void {
     const { backend } = this;
     const result = this.stream.read(buf, length, block, backend.clock.turnMs());

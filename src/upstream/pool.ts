@@ -1,3 +1,4 @@
+import { PoolCommands } from '../figures/command-times.ts';
 import { BackendStats, PoolStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
@@ -56,6 +57,7 @@ export class Pool implements BackendHost {
   name: string;
   backends: readonly Backend[] = [];
   readonly stats = new PoolStats();
+  readonly commands = new PoolCommands();
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;

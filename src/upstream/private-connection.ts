@@ -176,6 +176,10 @@ export class PrivateConnection implements LinkUser, MemoryHolder {
     this.lose(reason ?? 'connection_reset');
   }
 
+  onLinkWritten(): void {
+    this.stream.written();
+  }
+
   onLinkRead(buf: Buffer, length: number, block: Block | null): void {
     const { host } = this;
     const result = this.stream.read(buf, length, block, host.clock.turnMs());

@@ -1,4 +1,5 @@
 import type { BackendStats } from '../figures/statistics.ts';
+import type { Clock } from '../loop/clock.ts';
 import type { Block } from '../memory/block.ts';
 import { Fifo } from '../memory/fifo.ts';
 import { MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
@@ -9,6 +10,7 @@ import type { Outbox } from '../socket/outbox.ts';
 /** Who the requests of a stream belong to. */
 export interface ReplyStreamOwner {
   readonly stats: BackendStats;
+  readonly clock: Clock;
   /** A whole reply came; its last piece has not been passed on yet. */
   answered(scanner: ReplyScanner): void;
   fail(request: Request, reason: FailureReason): void;
@@ -51,6 +53,8 @@ export class ReplyStream {
   private inflight = new Fifo<Request>();
   /** So many at the head of `inflight` have failed and only keep their place. */
   private overdue = 0;
+  /** So many at the tail of `inflight` are in the outbox still. */
+  private unwritten = 0;
   /** The scanner is inside a reply, or inside a push. */
   private isInReply = false;
   private isInPush = false;
@@ -78,8 +82,19 @@ export class ReplyStream {
   expect(request: Request, sizeBytes: number, nowMs: number): void {
     request.sizeBytes = sizeBytes;
     request.startedAtMs = nowMs;
+    request.queuedAtUs = this.owner.clock.nowUs;
     this.inflight.push(request);
+    this.unwritten++;
     this.inflightBytes += sizeBytes;
+  }
+
+  /** What was appended to the outbox so far was written. */
+  written(): void {
+    const { inflight, unwritten } = this;
+    if (unwritten === 0) return;
+    this.unwritten = 0;
+    const nowUs = this.owner.clock.turnUs();
+    for (let i = inflight.length - unwritten; i < inflight.length; i++) inflight.at(i).sentAtUs = nowUs;
   }
 
   /** The connection is ready: what has waited is written now, and its time begins. */
@@ -118,6 +133,7 @@ export class ReplyStream {
       if (this.overdue > 0) this.overdue--;
       this.inflightBytes -= head.sizeBytes;
       this.owner.answered(scanner);
+      this.time(head);
       this.deliver(head, buf, position, stop, true, block);
       position = stop;
       if (this.era !== era) return STREAM_ENDED;
@@ -154,6 +170,7 @@ export class ReplyStream {
     if (inflight.length === 0) return;
     this.inflight = new Fifo<Request>();
     this.inflightBytes = 0;
+    this.unwritten = 0;
     this.overdue = 0;
     for (let i = overdue; i < inflight.length; i++) this.owner.fail(inflight.at(i), reason);
   }
@@ -172,6 +189,11 @@ export class ReplyStream {
    */
   private isUnsent(): boolean {
     return this.outbox === null || this.outbox.unwrittenBytes >= this.inflightBytes;
+  }
+
+  private time({ queuedAtUs, sentAtUs }: Request): void {
+    const { stats, clock } = this.owner;
+    stats.times.record((sentAtUs - queuedAtUs) >>> 0, (clock.nowUs - sentAtUs) >>> 0);
   }
 
   private isPush(firstByte: number): boolean {

@@ -3,7 +3,7 @@ import type { Turn } from '../loop/turn.ts';
 import { type Block, takeBlock } from '../memory/block.ts';
 import { type ControlRequest, INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
 import { type FailureReason, failureFromErrno } from '../request/failure.ts';
-import { Outbox } from '../socket/outbox.ts';
+import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
 import { type ConnectAttempt, connectSocket } from '../socket/sockets.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
 import type { BackendAddress } from './backend-options.ts';
@@ -17,6 +17,8 @@ export interface LinkUser {
   onLinkTimedOut(): void;
   /** No link came about; null: the server closed it. `complaint`: what was wrong with its reply to the handshake. */
   onLinkFailed(reason: FailureReason | null, complaint: string | null): void;
+  /** What was appended to the outbox so far was written. */
+  onLinkWritten(): void;
   /** `buf[0, length)` came; valid during the call, or, where it lies in a `block`, as long as that is retained. */
   onLinkRead(buf: Buffer, length: number, block: Block | null): void;
   /** A link that was ready is gone; null: the server closed it. */
@@ -38,7 +40,7 @@ const NO_BYTES = Buffer.alloc(0);
  * `scanner` reads the replies to the control requests; once the link is ready it is its user's, who must say by it when
  * a large reply is under way.
  */
-export class ServerLink implements SocketReader {
+export class ServerLink implements SocketReader, OutboxOwner {
   /** Takes requests from the beginning; they leave when the link is ready. */
   readonly outbox: Outbox;
   private readonly scanner: ReplyScanner;
@@ -66,7 +68,7 @@ export class ServerLink implements SocketReader {
     this.controls = [...controls];
     this.scanner = scanner;
     this.user = user;
-    this.outbox = new Outbox(null, turn, null, true);
+    this.outbox = new Outbox(null, turn, this, true);
     this.attempt = connectSocket(address, {
       onConnected: socket => this.connected(socket),
       onRefused: errorCode => this.fail(failureFromErrno(errorCode), null),
@@ -108,6 +110,14 @@ export class ServerLink implements SocketReader {
   onTaken(): void {
     this.outbox.taken();
   }
+
+  onWritten(): void {
+    this.user.onLinkWritten();
+  }
+
+  onDrained(): void {}
+
+  onAllSent(): void {}
 
   onClosed(errorCode: string | null): void {
     // Here nobody is inside a read of it.

@@ -1,7 +1,7 @@
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients } from '../config/open-files.ts';
-import { PoolSeries, type Series, ServerSeries } from '../figures/series.ts';
+import { CommandSeries, PoolSeries, type Series, ServerSeries } from '../figures/series.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
@@ -27,7 +27,6 @@ const PRIVATE_CONNECTIONS = 256;
 const CLIENTS_MIN = 16;
 /** Memory that nobody has needed for so long goes back to the system. */
 const TRIM_PERIOD_MS = 1000;
-const NO_TIMES: readonly null[] = [];
 
 /** Both sides of one pool. */
 interface Lane {
@@ -204,8 +203,10 @@ export class DataPath {
     for (const { pool } of this.lanes.values()) {
       yield new PoolSeries(pool.name, pool.stats);
       for (const backend of pool.backends) {
-        yield new ServerSeries(pool.name, backend.name, backend.snapshot(), NO_TIMES);
+        const stats = backend.snapshot();
+        yield new ServerSeries(pool.name, backend.name, stats, [stats.times.server, stats.times.queue]);
       }
+      for (const { name, total } of pool.commands.all()) yield new CommandSeries(pool.name, name, total);
     }
   }
 }

@@ -1,5 +1,6 @@
 // A pool without servers: what the router sends stays here until a test answers it.
 import type { TestContext } from 'node:test';
+import { PoolCommands } from '../../src/figures/command-times.ts';
 import { PoolStats } from '../../src/figures/statistics.ts';
 import { Clock } from '../../src/loop/clock.ts';
 import { Turn } from '../../src/loop/turn.ts';
@@ -9,6 +10,7 @@ import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { ClientConnection, type ClientOwner } from '../../src/proxy/client-connection.ts';
 import type { ClientLimits } from '../../src/proxy/client-host.ts';
 import { PausedClients } from '../../src/proxy/paused-clients.ts';
+import { ReplyTimer } from '../../src/proxy/reply-timer.ts';
 import { Router } from '../../src/proxy/router.ts';
 import type { FailureReason } from '../../src/request/failure.ts';
 import type { Request } from '../../src/request/request.ts';
@@ -158,6 +160,8 @@ export class FakeFrontend implements ClientOwner {
   limits: ClientLimits;
   readonly turn = new Turn();
   readonly clock = new Clock(this.turn);
+  readonly commands = new PoolCommands();
+  readonly replyTimer = new ReplyTimer(this.clock, this.turn);
   readonly log = new CollectedLog();
   readonly memory = new MemoryCeiling(this.turn, this.log, null, visit => {
     for (const client of this.clients) visit(client);

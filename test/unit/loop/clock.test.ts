@@ -65,3 +65,17 @@ test('what came before a tick is read before the tick is told', async t => {
     assert.equal(events[0], 'read');
   }
 });
+
+test('microseconds go on while the worker is stopped, on a scale of 32 bits', t => {
+  const clock = new Clock(new Turn());
+  t.after(() => clock.stop());
+  clock.start(5);
+  clock.refresh();
+  const fromUs = clock.nowUs;
+  const fromMs = performance.now();
+  stopFor(200);
+  clock.refresh();
+  const passedUs = (clock.nowUs - fromUs) >>> 0;
+  assert.equal(clock.nowUs, clock.nowUs | 0);
+  assert.ok(passedUs >= 200_000 && passedUs / 1000 <= performance.now() - fromMs + 1, `${passedUs} µs`);
+});

@@ -45,8 +45,13 @@ class FakeSocket implements StreamSocket {
 }
 
 class Owner implements OutboxOwner {
+  written = 0;
   drained = 0;
   isAllSent = false;
+
+  onWritten(): void {
+    this.written++;
+  }
 
   onDrained(): void {
     this.drained++;
@@ -395,4 +400,21 @@ describe('with real sockets', () => {
     await setImmediate();
     assert.equal(owner.drained, 0, 'bytes that are lost are not taken by the kernel');
   });
+});
+
+test('the owner hears of every write, also of one that the kernel takes only in part', async () => {
+  const { socket, owner, append, drain } = fakeOutbox();
+  append('one');
+  assert.equal(owner.written, 0);
+  await setImmediate();
+  assert.equal(owner.written, 1);
+  socket.isFull = true;
+  append('two');
+  await setImmediate();
+  assert.equal(owner.written, 2);
+  append('three');
+  await setImmediate();
+  assert.equal(owner.written, 2, 'it waits for the kernel');
+  drain();
+  assert.equal(owner.written, 3);
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BackendStats } from '../../../src/figures/statistics.ts';
+import { Clock } from '../../../src/loop/clock.ts';
 import { Turn } from '../../../src/loop/turn.ts';
 import { RedisReplyScanner } from '../../../src/protocol/redis/reply-scanner.ts';
 import type { FailureReason } from '../../../src/request/failure.ts';
@@ -18,6 +19,7 @@ import {
 
 class Fixture implements ReplyStreamOwner {
   readonly stats = new BackendStats();
+  readonly clock = new Clock(new Turn());
   /** What became of each request and push, in order. */
   readonly events: string[] = [];
   readonly stream: ReplyStream;
@@ -176,4 +178,41 @@ test('nothing more is passed on once the stream has ended, not even what was rea
   fixture.endsAt = 'a';
   assert.equal(fixture.read(A + B), STREAM_ENDED);
   assert.deepEqual(fixture.events, [`a < ${A}`, 'b ! connection_reset']);
+});
+
+test('what was asked waits until it is written, and then takes until its last byte; a late reply counts too', () => {
+  const fixture = new Fixture(false);
+  const { stream, clock } = fixture;
+  const at = (us: number) => {
+    clock.turnUs = () => us;
+    clock.nowUs = us;
+  };
+  // The scale goes round in between.
+  const zero = 2 ** 31 - 1000;
+  at(zero);
+  fixture.expect('a');
+  fixture.expect('b');
+  at((zero + 500) | 0);
+  stream.written();
+  fixture.expect('c');
+  at((zero + 3000) | 0);
+  stream.written();
+  fixture.read(A.slice(0, 3));
+  at((zero + 4000) | 0);
+  stream.failOverdue(1000, 1000);
+  fixture.read(A.slice(3) + A + A);
+  const { server, queue } = fixture.stats.times;
+  assert.deepEqual([server?.count, server?.sumUs, server?.maxUs], [3, 3500 + 3500 + 1000, 3500]);
+  assert.deepEqual([queue?.count, queue?.sumUs, queue?.maxUs], [3, 500 + 500 + 2500, 2500]);
+});
+
+test('what fails without a reply has no time of the server', () => {
+  const fixture = new Fixture(false);
+  fixture.expect('a');
+  fixture.stream.written();
+  fixture.stream.end('connection_reset');
+  fixture.stream.open(new Outbox(null, new Turn(), null), 0);
+  fixture.expect('b');
+  fixture.stream.written();
+  assert.equal(fixture.stats.times.server, null);
 });
