@@ -24,6 +24,8 @@ export interface ReplyQueueOwner {
 const STREAM_THRESHOLD_BYTES = 64 * 1024;
 /** What a request costs beside its bytes while it is pending. */
 const PENDING_BYTES = 256;
+/** What each part of one that was split costs here; the fragment itself counts at the server it went to. */
+const PART_BYTES = 32;
 
 /*
  * The requests of one client that are not answered, in its order, and the replies that came too early for it:
@@ -47,6 +49,8 @@ export class ReplyQueue implements RequestOrigin {
   dispatchReadAtUs = 0;
   /** The same, of all that are pending. */
   pendingBytes = 0;
+  /** Of all pending requests that were split, the fragments. */
+  private pendingParts = 0;
   /** Bytes of replies that are not in the outbox yet because it is not their turn. */
   heldBytes = 0;
 
@@ -75,7 +79,7 @@ export class ReplyQueue implements RequestOrigin {
 
   /** What is kept here and in the outbox. */
   get memoryBytes(): number {
-    return this.unsentBytes + this.pending.length * PENDING_BYTES;
+    return this.unsentBytes + this.pending.length * PENDING_BYTES + this.pendingParts * PART_BYTES;
   }
 
   enqueue(request: Request): void {
@@ -83,6 +87,7 @@ export class ReplyQueue implements RequestOrigin {
     request.command = this.dispatchCommand;
     request.readAtUs = this.dispatchReadAtUs;
     this.pendingBytes += this.dispatchBytes;
+    this.pendingParts += request.part;
     this.pending.push(request);
   }
 
@@ -187,6 +192,7 @@ export class ReplyQueue implements RequestOrigin {
   private shift(head: Request): void {
     this.pending.shift();
     this.pendingBytes -= head.originBytes;
+    this.pendingParts -= head.part;
     this.heldBytes -= head.heldBytes;
     this.timed(head.command, head.readAtUs);
   }

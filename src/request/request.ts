@@ -69,7 +69,7 @@ export class Request {
   isStreaming = false;
   /** The client wants no reply (memcached's noreply): the server's is dropped, and so is an error. */
   isSilent = false;
-  /** Of a fragment: its index among the fragments of its request. */
+  /** Of a fragment: its index among the fragments of its request. Of a request that was split: how many fragments it has. */
   part = 0;
   /** Of a fragmented request: what merges its reply once it is settled. */
   source: ReplySource | null = null;

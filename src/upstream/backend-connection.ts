@@ -31,6 +31,8 @@ const READY = 2;
 const DOWN = 3;
 const CLOSED = 4;
 
+/** What a request costs beside its bytes while it is inflight, whether its client is still there or not. */
+const INFLIGHT_BYTES = 256;
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 1000;
 
@@ -93,9 +95,9 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     return this.stream.inflightBytes;
   }
 
-  /** Requests that the server has not taken. */
+  /** Requests that the server has not taken, and what each costs beside its bytes until it is answered. */
   get memoryBytes(): number {
-    return this.unsentBytes;
+    return this.unsentBytes + this.stream.length * INFLIGHT_BYTES;
   }
 
   get unsentBytes(): number {

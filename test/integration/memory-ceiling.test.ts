@@ -149,6 +149,33 @@ test('requests that a server does not take are given up, and the clients are tol
   assert.equal(await daemon.metric(SHEDS), 0);
 });
 
+test('requests split over servers that answer nothing count, also when their clients have left', async t => {
+  const server = await startFakeBackend(() => {});
+  t.after(() => server.close());
+  const servers = Array.from({ length: 100 }, () => server.port);
+  const daemon = await startDaemon(t, { pool: { protocol: 'redis', servers } }, SETTINGS);
+  const [bystander] = (await connectAll(t, daemon, 1)) as [RawClient];
+  assert.equal(await bystander.command('PING'), 'PONG');
+  const request = encodeCommand('MGET', ...Array.from({ length: 300 }, (_, i) => `k${i}`));
+  const pipeline = Buffer.concat(Array.from({ length: 250 }, () => request));
+  const grown = growth(daemon);
+  // Each of them leaves 25,000 fragments or so behind when it goes.
+  const shed = async () => (await daemon.metric('ringmaster_server_memory_sheds_total')) > 0;
+  for (let sent = 0; sent < 60 && !(await shed()); sent++) {
+    const [client] = (await connectAll(t, daemon, 1)) as [RawClient];
+    const before = await daemon.metric('ringmaster_pool_requests_total');
+    client.send(pipeline);
+    await waitFor(async () => (await daemon.metric('ringmaster_pool_requests_total')) >= before + 250, {
+      what: 'its requests',
+    });
+    client.socket.resetAndDestroy();
+    await daemon.untilMetric('ringmaster_pool_client_connections', { pool: 'pool' }, 1);
+  }
+  assert.ok(await shed(), 'nothing was given up');
+  assert.ok(grown() < LIMIT_BYTES + SLACK_BYTES, `grew by ${Math.round(grown() / MIB)} MiB`);
+  assert.equal(await bystander.command('PING'), 'PONG');
+});
+
 test('max_memory: none sheds nobody, and a reload sets another limit', async t => {
   const server = await startFakeBackend(answering(redisRequest, () => '+OK\r\n'));
   t.after(() => server.close());

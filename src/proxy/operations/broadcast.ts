@@ -19,6 +19,7 @@ export function broadcast(pool: Pool, origin: RequestOrigin, parser: RequestPars
   }
   const request = new Request(origin, parser.replyKind);
   request.isSilent = parser.isNoreply;
+  request.part = live.length;
   origin.enqueue(request);
   const whole = new CoalescedReply(origin, request, parser.coalescer, NO_OWNERS, live.length, parser.transform);
   for (let part = 0; part < live.length; part++) {

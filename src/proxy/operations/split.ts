@@ -77,6 +77,7 @@ export class Split {
     const { buf, start, end } = bytes;
     const request = new Request(origin, parser.replyKind);
     request.isSilent = parser.isNoreply;
+    request.part = parts;
     origin.enqueue(request);
     const whole = new CoalescedReply(origin, request, parser.coalescer, owners, parts, parser.transform);
     this.pool.stats.fragments += parts;
