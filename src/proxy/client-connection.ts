@@ -58,7 +58,8 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
 
   /** Nothing is owed to it, and it has sent nothing since `sinceMs`; it may have stopped inside a request. */
   isIdle(sinceMs: number): boolean {
-    return this.isAnswered && this.outbox.unsentBytes === 0 && this.intake.activeAtMs <= sinceMs;
+    const isOwedNothing = this.isAnswered && this.outbox.unsentBytes === 0 && !this.isEnding;
+    return isOwedNothing && this.intake.activeAtMs <= sinceMs;
   }
 
   /**

@@ -196,15 +196,16 @@ export class Frontend implements ClientOwner {
     if (this.idleTimer !== null) clearInterval(this.idleTimer);
     this.idleTimer = null;
     if (timeoutMs <= 0) return;
-    const closeIdle = () => {
-      const sinceMs = this.clock.refresh() - timeoutMs;
+    const closeIdle = (sinceMs: number) => {
       for (const client of this.clients) {
         if (!client.isIdle(sinceMs)) continue;
         this.stats.idleCloses++;
         client.drain();
       }
     };
-    this.idleTimer = setInterval(closeIdle, Math.max(IDLE_LOOK_MIN_MS, timeoutMs / 4));
+    // As the clock's own ticks: by the time of the timer, after all that had come by then was read.
+    const look = () => void setImmediate(closeIdle, this.clock.refresh() - timeoutMs);
+    this.idleTimer = setInterval(look, Math.max(IDLE_LOOK_MIN_MS, timeoutMs / 4));
     this.idleTimer.unref();
   }
 
