@@ -1,5 +1,6 @@
 import type { Config, PoolConfig } from '../config/config.ts';
 import { type ConfigWarning, configWarnings, poolPath } from '../config/warnings.ts';
+import { NUMBERED, unevenOnNumbers } from './key-spread.ts';
 import type { Machine } from './machine.ts';
 import { openFilesWarnings } from './open-files.ts';
 import { serverShares } from './pool-ring.ts';
@@ -16,7 +17,7 @@ export function checkWarnings(config: Config, machine: Machine): ConfigWarning[]
     if (pool.servers.length === 1) {
       warnings.push({ path: `${path}.servers`, message: 'one server: it gets every key, and nothing takes its place' });
     } else {
-      warnings.push(...shareWarnings(pool, path));
+      warnings.push(...shareWarnings(pool, path), ...hashWarnings(pool, path));
     }
     warnings.push(...portWarnings(`${path}.listen`, pool.listen, machine));
   }
@@ -46,6 +47,22 @@ function shareWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
     }
   }
   return warnings;
+}
+
+/** What a hash does to keys in a row, as applications have them; the shares alone promise that all is well. */
+function hashWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
+  if (pool.distribution === 'random' || (pool.hash === 'crc32' && pool.distribution === 'ketama')) return [];
+  const uneven = unevenOnNumbers(pool);
+  if (uneven === null) return [];
+  const what = `${percent(uneven.share)} of ${NUMBERED} go to "${pool.servers[uneven.server]!.name}"`;
+  const fair = percent(serverShares(pool)[uneven.server]!);
+  const advice = 'murmur spreads them (another hash moves nearly all keys; see route --spread)';
+  return [
+    {
+      path: `${path}.hash`,
+      message: `${pool.hash} keeps running numbers together: ${what}, and its share is ${fair}; ${advice}`,
+    },
+  ];
 }
 
 function portWarnings(path: string, address: PoolConfig['listen'], { firstFreePort }: Machine): ConfigWarning[] {

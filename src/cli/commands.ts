@@ -3,8 +3,10 @@ import { type Command, Option } from 'commander';
 import { checkFile } from './check.ts';
 import { askReload, askRestart, type ControlOptions, type ControlOutcome } from './control.ts';
 import { diffFiles } from './diff.ts';
+import type { SizedKey } from './key-spread.ts';
 import { print } from './print.ts';
-import { routeKeys } from './route.ts';
+import { poolsOf, routeKeys } from './route.ts';
+import { sizedKeys, spreadText } from './spread.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Adds the one-shot commands. Each prints its answer to standard output and sets the exit code. */
@@ -25,15 +27,24 @@ export function addCommands(program: Command): void {
   program
     .command('route')
     .description('say which server each key goes to, and why')
-    .argument('<key...>', 'keys; - reads them from standard input, one per line')
+    .argument('[key...]', 'keys; - reads them from standard input, one per line')
     .addOption(new Option('-c, --conf-file <file>', "configuration file (default: the daemon's)"))
     .option('--pool <name>', 'in this pool only (default: in all)')
     .option('--base64', 'the keys are given in base64', false)
+    .option('--spread <file>', 'how the keys of a file, one per line, spread over the servers; - for standard input')
+    .option('--sizes', 'with --spread: each line ends in a space and the bytes of the value', false)
     .option('--json', 'for programs', false)
     .action(async (words: string[], _flags: object, command: Command) => {
       // Also `ringmaster -c FILE route KEY`.
-      const flags = command.optsWithGlobals<{ confFile: string; pool?: string; base64: boolean; json: boolean }>();
+      const flags = command.optsWithGlobals<RouteFlags>();
       const confFile = command.opts<{ confFile?: string }>().confFile ?? flags.confFile;
+      const { spread } = flags;
+      if ((spread === undefined) === (words.length === 0)) throw new UsageError('give either keys or --spread FILE');
+      if (spread !== undefined) {
+        const pools = poolsOf(confFile, flags.pool ?? null);
+        await print(spreadText(pools, listedKeys(spread, flags.base64, flags.sizes), flags.json));
+        return;
+      }
       const keys = keysOf(words, flags.base64);
       await print(routeKeys({ confFile, pool: flags.pool ?? null, asJson: flags.json }, keys));
     });
@@ -51,6 +62,15 @@ export function addCommands(program: Command): void {
 
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);
   addControl(program, 'restart-workers', 'have the running daemon replace its workers one by one', askRestart);
+}
+
+interface RouteFlags {
+  readonly confFile: string;
+  readonly pool?: string;
+  readonly base64: boolean;
+  readonly json: boolean;
+  readonly spread?: string;
+  readonly sizes: boolean;
 }
 
 function addControl(
@@ -92,6 +112,17 @@ function addControl(
 function keysOf(words: readonly string[], isBase64: boolean): Buffer[] {
   const read = (bytes: Buffer) => (isBase64 ? fromBase64(bytes.toString('latin1')) : bytes);
   return words.flatMap(word => (word === '-' ? linesOf(readFileSync(0)).map(read) : [read(Buffer.from(word))]));
+}
+
+function listedKeys(file: string, isBase64: boolean, hasSizes: boolean): SizedKey[] {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file === '-' ? 0 : file);
+  } catch (error) {
+    throw new UsageError(`cannot read the keys of ${file}: ${(error as Error).message}`);
+  }
+  const keys = sizedKeys(linesOf(bytes), hasSizes);
+  return isBase64 ? keys.map(each => ({ ...each, key: fromBase64(each.key.toString('latin1')) })) : keys;
 }
 
 /** Without their line feeds; the last line may lack it. */

@@ -1,5 +1,5 @@
 import { addressText } from '../config/address.ts';
-import type { Config, PoolConfig } from '../config/config.ts';
+import type { PoolConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { type HashName, hashFunction } from '../hash/hash.ts';
 import { HashTag } from '../hash/hash-tag.ts';
@@ -49,8 +49,7 @@ export interface RouteSteps {
  * @throws ConfigError when the file cannot be used, UsageError when it has no such pool
  */
 export function routeKeys(options: RouteOptions, keys: readonly Buffer[]): string {
-  const config = loadConfig(options.confFile);
-  const pools = chosenPools(config, options.pool);
+  const pools = poolsOf(options.confFile, options.pool);
   const routes = pools.flatMap(pool => {
     const ring = keyRingOf(pool);
     return keys.map(key => routeOf(pool, ring, key));
@@ -58,7 +57,12 @@ export function routeKeys(options: RouteOptions, keys: readonly Buffer[]): strin
   return options.asJson ? `${JSON.stringify(routes, null, 2)}\n` : toText(routes, pools);
 }
 
-function chosenPools(config: Config, name: string | null): readonly PoolConfig[] {
+/**
+ * The pools of a file, or the one of that name.
+ * @throws ConfigError when the file cannot be used, UsageError when it has no such pool
+ */
+export function poolsOf(confFile: string, name: string | null): readonly PoolConfig[] {
+  const config = loadConfig(confFile);
   if (name === null) return config.pools;
   const pool = config.pools.find(each => each.name === name);
   if (pool !== undefined) return [pool];

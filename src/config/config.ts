@@ -15,6 +15,8 @@ export interface Config extends SettingsOf<typeof DAEMON_SETTINGS> {
   readonly form: ConfigForm;
   /** Paths of keys that the file gives, that are accepted, and that have no effect here. */
   readonly ignored: readonly string[];
+  /** Pools of our own form, by name, that leave `hash` to a default that was another once. */
+  readonly withoutHash: readonly string[];
 }
 
 export type PoolSettings = SettingsOf<typeof POOL_SETTINGS>;

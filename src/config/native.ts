@@ -13,10 +13,12 @@ import { joinPath, type YamlEntry, type YamlMap, type YamlNode } from './yaml-tr
 /** Reads our own form of the file. */
 export function readNativeForm(root: YamlMap, problems: Problems): ConfigDraft {
   const { fields, offsets } = readFields(DAEMON_SETTINGS, root, root.offset, '', rules(rootHint), problems);
+  const pools = readPools(root.entries.get('pools'), problems);
+  const withoutHash = pools.filter(pool => !pool.offsets.has(POOL_SETTINGS.hash.key)).map(({ name }) => name);
   return {
-    top: { ...fields, form: 'native', ignored: [] },
+    top: { ...fields, form: 'native', ignored: [], withoutHash },
     adminOffset: offsets.get('admin') ?? -1,
-    pools: readPools(root.entries.get('pools'), problems),
+    pools,
   };
 
   function rootHint(key: string): string | undefined {

@@ -26,6 +26,9 @@ const MAX_REQUEST_BYTES = 1024 ** 3;
 /** A socket says that it drained only when more than its own buffer (64 KiB) was waiting. */
 const MIN_BUFFER_BYTES = 128 * 1024;
 
+/** twemproxy's default, and once ours: keys that differ in their last characters land together. */
+export const FORMER_DEFAULT_HASH = 'fnv1a_64';
+
 export const HEALTH_CHECK_SETTINGS = {
   intervalMs: {
     key: 'interval',
@@ -85,9 +88,12 @@ export const POOL_SETTINGS = {
   hash: {
     key: 'hash',
     kind: oneOf<HashName>('hash', HASH_NAMES),
-    default: 'fnv1a_64',
+    default: 'murmur',
+    twemproxyDefault: FORMER_DEFAULT_HASH,
     twemproxy: oneOf<HashName>('hash', HASH_NAMES, 'a hash'),
-    about: 'What turns a key into the number that chooses its server.',
+    about:
+      'What turns a key into the number that chooses its server. Of a pool with several servers better written down: the ' +
+      "default was `fnv1a_64`, as it is in twemproxy's form, and another hash moves the keys.",
     applies: 'live',
   },
   /** Two bytes in UTF-8: the opening and the closing one; null: the whole key is hashed. */

@@ -59,7 +59,7 @@ export function readTwemproxyForm(root: YamlMap, text: string, problems: Problem
     if (entry.value.kind === 'map') pools.push(readPool(name, entry.keyOffset, entry.value, ignored, problems));
     else problems.add(entry.value.offset, name, notAPool(name));
   }
-  const top = { ...defaultsOf(DAEMON_SETTINGS, 'twemproxy'), form: 'twemproxy', ignored } as const;
+  const top = { ...defaultsOf(DAEMON_SETTINGS, 'twemproxy'), form: 'twemproxy', ignored, withoutHash: [] } as const;
   return { top, adminOffset: -1, pools };
 }
 

@@ -2,6 +2,7 @@ import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protoc
 import { defaultOf, isScalar, type SettingTable } from '../settings/setting.ts';
 import { addressText } from './address.ts';
 import type { Config, PoolConfig } from './config.ts';
+import { FORMER_DEFAULT_HASH, POOL_SETTINGS } from './pool-settings.ts';
 
 /** Something that works but is probably not meant. */
 export interface ConfigWarning {
@@ -14,10 +15,24 @@ const DEFAULT_SERVER_RETRY_TIMEOUT_MS = 30_000;
 /** What a user should be told about a valid configuration, once, at start. In the order of the file's pools. */
 export function configWarnings(config: Config): ConfigWarning[] {
   const warnings = config.ignored.map(path => ({ path, message: 'accepted, and has no effect here' }));
+  warnings.push(...defaultHashWarnings(config));
   for (const pool of config.pools) {
     warnings.push(...poolWarnings(pool, poolPath(config, pool)));
   }
   return warnings;
+}
+
+/** Once for the file: whoever let the default of an earlier release place the keys must hear that it is another now. */
+function defaultHashWarnings({ pools, withoutHash }: Config): ConfigWarning[] {
+  const places = pools.filter(
+    pool => withoutHash.includes(pool.name) && pool.servers.length > 1 && pool.distribution !== 'random',
+  );
+  const [first, ...others] = places;
+  if (first === undefined) return [];
+  const also = others.length === 0 ? '' : ` (and of ${others.length} more pools)`;
+  const keep = `write "hash: ${FORMER_DEFAULT_HASH}" to keep keys where an earlier release put them`;
+  const message = `not given${also}, and the default is ${first.hash} now, it was ${FORMER_DEFAULT_HASH}: ${keep}, else "hash: ${first.hash}"`;
+  return [{ path: `pools.${first.name}.${POOL_SETTINGS.hash.key}`, message }];
 }
 
 /** Where the pool's keys stand in the file. */
@@ -31,7 +46,7 @@ function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
 
   const hasRing = pool.servers.length > 1;
   if (hasRing && pool.hash === 'crc32' && pool.distribution === 'ketama') {
-    warn('hash', 'crc32 has only 15 bits, so ketama puts every key on one server; use crc32a or fnv1a_64');
+    warn('hash', 'crc32 has only 15 bits, so ketama puts every key on one server; use crc32a or murmur');
   }
   if (!hasRing && pool.hashTag !== null) {
     warn('hash_tag', 'no effect: the pool has one server, which gets every key');

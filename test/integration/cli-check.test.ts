@@ -8,6 +8,7 @@ const GOOD = `
 sessions:
   listen: 127.0.0.1:22121
   redis: true
+  hash: murmur
   servers:
     - 127.0.0.1:6379:1 one
     - 127.0.0.1:6380:1 two
@@ -19,7 +20,7 @@ test('a good file: its servers and their shares, exit code 0', async () => {
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   assert.equal(
     stdout.replace(/^open files: each of \d+ workers? needs 69, and .*$/m, 'open files: …'),
-    `sessions: redis on 127.0.0.1:22121, ketama, fnv1a_64
+    `sessions: redis on 127.0.0.1:22121, ketama, murmur
   server  address         weight  share of keys
   one     127.0.0.1:6379       1        49.66 %
   two     127.0.0.1:6380       1        50.34 %
@@ -43,6 +44,7 @@ lone:
     - 10.0.0.1:11211:1
 tiny:
   listen: 127.0.0.1:22123
+  hash: murmur
   servers:
     - 10.0.0.1:11211:1
     - 10.0.0.2:11211:1000
@@ -53,7 +55,7 @@ const ODD_WARNINGS = [
   /^4:9: crc\.hash: crc32 has only 15 bits/,
   /^7:7: crc\.servers\[1\]: the same address as "a"/,
   /^10:3: lone\.servers: one server/,
-  /^15:7: tiny\.servers\[0\]: "10\.0\.0\.1" gets no keys: its weight of 1 in 1001/,
+  /^16:7: tiny\.servers\[0\]: "10\.0\.0\.1" gets no keys: its weight of 1 in 1001/,
 ];
 
 test('what is odd is said with its line, and is no error', async () => {
@@ -90,6 +92,14 @@ test('--json has the same, for programs', async () => {
   ]);
 });
 
+test("a hash that keeps running numbers together is odd, as twemproxy's default does", async () => {
+  const { stdout } = await runRingmaster(['check', writeConfigFile(GOOD.replace('  hash: murmur\n', ''))]);
+  assert.match(
+    stdout,
+    /:2:1: warning: sessions\.hash: fnv1a_64 keeps running numbers together: [\d.]+ % of session:1 … /,
+  );
+});
+
 test('a bad file: every problem with its place, exit code 1', async () => {
   const file = writeConfigFile('p:\n  listen: 127.0.0.1:1\n  hash: fnv\n  servers:\n    - 127.0.0.1:2:0\n');
   const { code, stdout } = await runRingmaster(['check', file]);
@@ -112,6 +122,6 @@ test('a limit on open files that cannot suffice is seen', async () => {
   assert.equal(openFiles.limit, 200);
   assert.deepEqual(openFiles.perWorker, { servers: 69, clients: Math.ceil(1000 / openFiles.workers) });
   assert.equal(warnings.length, 1);
-  assert.equal(`${warnings[0].line}: ${warnings[0].path}`, '8: sessions.client_connections');
+  assert.equal(`${warnings[0].line}: ${warnings[0].path}`, '9: sessions.client_connections');
   assert.match(warnings[0].message, /1,000 clients over \d+ workers? and 4 .* a worker may have 200/);
 });

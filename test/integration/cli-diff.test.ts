@@ -29,6 +29,7 @@ pools:
   sessions:
     listen: 127.0.0.1:22121
     protocol: redis
+    hash: fnv1a_64
     redis_auth: new-secret
     distribution: modula
     timeout: 400ms
@@ -39,12 +40,14 @@ pools:
   pages:
     listen: 127.0.0.1:22122
     protocol: memcached
+    hash: fnv1a_64
     servers:
       - 10.0.0.1:11211
       - 10.0.0.2:11211
   fresh:
     listen: 127.0.0.1:22124
     protocol: memcached
+    hash: fnv1a_64
     servers: [10.0.0.1:11211]
 `;
 

@@ -174,3 +174,38 @@ test('a long answer is written to the end, and nobody is blamed for not reading 
   const headed = await run('/bin/sh', ['-c', '"$0" "$@" | head -n 1', process.execPath, MAIN, ...args], { input });
   assert.deepEqual([headed.stdout.split('\n').length, headed.stderr], [2, '']);
 });
+
+test('--spread counts the keys of a list for each server, and their bytes', async () => {
+  const four = writeConfigFile(
+    `p:\n  listen: h:1\n  servers:\n${[1, 2, 3, 4].map(i => `    - 10.0.0.${i}:6379:1\n`).join('')}`,
+  );
+  const list = Array.from({ length: 100 }, (_, i) => `session:${i + 1} ${i}`);
+  const args = ['route', '-c', four, '--spread', '-', '--sizes', '--json'];
+  const { code, stdout, stderr } = await runRingmaster(args, { input: `${list.join('\n')}\n` });
+  assert.equal(code, 0, stderr);
+  const [{ servers, keys, bytes, maxToFair, ...rest }] = JSON.parse(stdout);
+  assert.deepEqual(rest, { pool: 'p', hash: 'fnv1a_64', distribution: 'ketama' });
+  assert.deepEqual([keys, bytes], [100, 4950]);
+  // twemproxy's default keeps keys in a row together.
+  assert.deepEqual(
+    servers.map((server: { keys: number }) => server.keys).sort((a: number, b: number) => b - a),
+    [91, 9, 0, 0],
+  );
+  assert.equal(maxToFair.keys, 3.64);
+  assert.equal(
+    servers.reduce((sum: number, server: { bytes: number }) => sum + server.bytes, 0),
+    4950,
+  );
+});
+
+test('--spread says what it lacks', async () => {
+  const failure = async (args: string[], input = '') =>
+    (await runRingmaster(['route', '-c', FILE, ...args], { input })).stderr;
+  assert.match(
+    await failure(['--spread', '-', '--sizes'], 'key\n'),
+    /line 1 of the keys: must end in a space and the bytes/,
+  );
+  assert.match(await failure(['--spread', '/no/such/file']), /cannot read the keys of \/no\/such\/file/);
+  assert.match(await failure(['--spread', '-', 'key']), /give either keys or --spread FILE/);
+  assert.match(await failure([]), /give either keys or --spread FILE/);
+});

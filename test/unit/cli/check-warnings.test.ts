@@ -13,7 +13,8 @@ function warningsOf(
   top = 'admin: false\n',
   protocol = 'memcached',
 ): string[] {
-  const text = `${top}pools:\n  p:\n    protocol: ${protocol}\n    ${pool.trim().replaceAll('\n', '\n    ')}\n`;
+  const hash = pool.includes('hash:') ? '' : '    hash: murmur\n';
+  const text = `${top}pools:\n  p:\n${hash}    protocol: ${protocol}\n    ${pool.trim().replaceAll('\n', '\n    ')}\n`;
   return checkWarnings(parseConfig(text, 'f'), { ...ROOMY, ...machine }).map(
     ({ path, message }) => `${path}: ${message}`,
   );
@@ -79,7 +80,7 @@ test('what just suffices is no reason to warn', () => {
 
 test('pools that fit one by one may be too many together', () => {
   const pool = (name: string, port: number) =>
-    `  ${name}: { protocol: memcached, listen: "h:${port}", client_connections: 2000, servers: [a:1, b:1] }\n`;
+    `  ${name}: { protocol: memcached, hash: murmur, listen: "h:${port}", client_connections: 2000, servers: [a:1, b:1] }\n`;
   const config = parseConfig(`admin: false\npools:\n${pool('one', 2000)}${pool('two', 2001)}`, 'f');
   const warnings = (maxOpenFiles: number) =>
     checkWarnings(config, { ...ROOMY, maxOpenFiles }).map(({ message }) => message);
@@ -100,4 +101,20 @@ test('the limit on open files is the hard one, to which node raises the soft one
   assert.equal(parseOpenFilesLimit(text), 524_288);
   assert.equal(parseOpenFilesLimit(text.replace('524288', 'unlimited')), Number.POSITIVE_INFINITY);
   assert.equal(parseOpenFilesLimit(''), Number.POSITIVE_INFINITY);
+});
+
+test('a hash that keeps running numbers together is warned about, by the server that gets them', () => {
+  const four = 'listen: h:2000\nservers: [a:1, b:1, c:1, d:1]\n';
+  const [warning, ...others] = warningsOf(`${four}hash: fnv1a_64`);
+  assert.deepEqual(others, []);
+  assert.match(
+    warning!,
+    /^pools\.p\.hash: fnv1a_64 keeps running numbers together: [\d.]+ % of session:1 … session:1000 go to "\w:1", and its share is 2[\d.]+ %; murmur spreads them/,
+  );
+  for (const hash of ['crc16', 'fnv1_64'])
+    assert.match(warningsOf(`${four}hash: ${hash}`).join(), /keeps running numbers/);
+  for (const hash of ['murmur', 'md5', 'crc32a', 'jenkins', 'one_at_a_time']) {
+    assert.deepEqual(warningsOf(`${four}hash: ${hash}`), [], hash);
+  }
+  assert.deepEqual(warningsOf(`${four}hash: fnv1a_64\ndistribution: random`), []);
 });

@@ -79,6 +79,6 @@ test('values are written as a file would write them', () => {
   assert.deepEqual(settings('max_request_bytes: 1gb', 'max_request_bytes: 100001'), [
     'max_request_bytes: 1gb → 100001',
   ]);
-  assert.deepEqual(settings('hash_tag: "{}"', 'hash: md5'), ['hash: fnv1a_64 → md5', 'hash_tag: "{}" → unset']);
+  assert.deepEqual(settings('hash_tag: "{}"', 'hash: md5'), ['hash: murmur → md5', 'hash_tag: "{}" → unset']);
   assert.deepEqual(settings('/a.sock', '/a.sock 0660'), ['listen: /a.sock → /a.sock 0660']);
 });

@@ -61,6 +61,7 @@ test('every key of the native form arrives in the configuration', () => {
     maxMemoryBytes: 2 * 2 ** 30,
     form: 'native',
     ignored: [],
+    withoutHash: [],
     pools: [
       {
         name: 'sessions',
@@ -121,12 +122,13 @@ test('what is left out has its default', () => {
     maxMemoryBytes: 'auto',
     form: 'native',
     ignored: [],
+    withoutHash: ['p'],
     pools: [
       {
         name: 'p',
         listen: { host: '127.0.0.1', port: 22121 },
         protocol: 'memcached',
-        hash: 'fnv1a_64',
+        hash: 'murmur',
         hashTag: null,
         distribution: 'ketama',
         timeoutMs: 0,
@@ -164,7 +166,7 @@ test('null and ~ are the same as leaving a key out', () => {
   );
   const [pool] = parseConfig(nulls, 'f').pools;
   assert.equal(pool?.redisAuth, null);
-  assert.equal(pool?.hash, 'fnv1a_64');
+  assert.equal(pool?.hash, 'murmur');
 });
 
 test('health_check takes its defaults one by one; null is off', () => {

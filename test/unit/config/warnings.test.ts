@@ -6,7 +6,7 @@ import { configWarnings } from '../../../src/config/warnings.ts';
 const warningsOf = (lines: string, servers = '[h:1, h:2]', protocol = 'redis') =>
   configWarnings(
     parseConfig(
-      `pools:\n  p:\n    listen: h:9\n    protocol: ${protocol}\n    servers: ${servers}\n    ${lines.replaceAll('\n', '\n    ')}\n`,
+      `pools:\n  p:\n    listen: h:9\n    protocol: ${protocol}\n    servers: ${servers}\n${lines.includes('hash:') ? '' : '    hash: murmur\n'}    ${lines.replaceAll('\n', '\n    ')}\n`,
       'f',
     ),
   ).map(warning => warning.path);
@@ -45,4 +45,21 @@ for (const [lines, path, servers, protocol] of CASES) {
 test('crc32 with modula, or with one server, is no reason to warn', () => {
   assert.deepEqual(warningsOf('hash: crc32\ndistribution: modula'), []);
   assert.deepEqual(warningsOf('hash: crc32', '[h:1]'), []);
+});
+
+test('a default hash that was another once is told once for the file, where it matters', () => {
+  const pool = (name: string, port: number, more = '', servers = '[h:1, h:2]') =>
+    `  ${name}: { listen: h:9${port}, protocol: redis, servers: ${servers}${more} }\n`;
+  const of = (...pools: string[]) =>
+    configWarnings(parseConfig(`pools:\n${pools.join('')}`, 'f')).map(({ path, message }) => `${path}: ${message}`);
+  const what =
+    'the default is murmur now, it was fnv1a_64: write "hash: fnv1a_64" to keep keys where an earlier release put them, else "hash: murmur"';
+  assert.deepEqual(of(pool('a', 1)), [`pools.a.hash: not given, and ${what}`]);
+  assert.deepEqual(of(pool('x', 4, ', hash: murmur'), pool('a', 1), pool('b', 2), pool('c', 3)), [
+    `pools.a.hash: not given (and of 2 more pools), and ${what}`,
+  ]);
+  assert.deepEqual(of(pool('a', 1, ', distribution: random')), []);
+  assert.deepEqual(of(pool('a', 1, '', '[h:1]')), []);
+  const twemproxy = 'a: { listen: h:9, redis: true, servers: [h:1:1, h:2:1] }\n';
+  assert.deepEqual(configWarnings(parseConfig(twemproxy, 'f')), []);
 });
