@@ -145,19 +145,27 @@ export interface RequestParser {
   /** Makes of the server's reply what the client reads, and is this request's alone; null: the client reads the reply itself. */
   readonly transform: ReplyTransform | null;
   readonly keyCount: number;
-  /** Key i is `buf[keyStarts[i], keyEnds[i])`. The arrays are reused and may be replaced as they grow. */
+  /**
+   * Key i is `buf[keyStarts[i], keyEnds[i])` of `keyBuf`, or where that is null of the request as it is sent. The arrays are
+   * reused and may be replaced as they grow.
+   */
   readonly keyStarts: Int32Array;
   readonly keyEnds: Int32Array;
+  /** Where the keys lie when they are not in the request as it is sent: there they may be base64. */
+  readonly keyBuf: Buffer | null;
   /** `buf[cutStart, cutEnd)` is left out when the request is forwarded (memcached's ` noreply`); equal: nothing. */
   readonly cutStart: number;
   readonly cutEnd: number;
   /** The client wants no reply: the server's is read and dropped. */
   readonly isNoreply: boolean;
   /**
-   * Bytes to be sent in place of the request (an inline command as an array); null: as it came. Key and cut ranges
-   * are positions in it, and `fragment` gets it as its `buf`.
+   * `rewritten[0, rewrittenEnd)` is to be sent in place of the request (an inline command as an array); null: as it came.
+   * Key and cut ranges are positions in it, and `fragment` gets it as its `buf`.
    */
   readonly rewritten: Buffer | null;
+  readonly rewrittenEnd: number;
+  /** The memory that `rewritten` lies in, on which the parser lets go with the next `parse`; null: nobody's else. */
+  readonly rewrittenBlock: Block | null;
   /** ROUTE_LOCAL: the answer, never written to again; empty: none. */
   readonly reply: Buffer;
   /** ROUTE_LOCAL: close the connection once the answer is out. */
@@ -208,6 +216,11 @@ export interface ReplyScanner {
   readonly missingBytes: number;
   /** After a complete reply: it was the protocol's error. */
   readonly isError: boolean;
+  /**
+   * Replies of a higher kind the server cannot give, and must not be asked for: known from its replies to the handshake, and
+   * taken for the highest of all before.
+   */
+  readonly highestReplyKind: number;
   /** After a complete reply: it was an error by which the server says that it serves nobody for now, or no writes. */
   readonly isOutOfService: boolean;
   /** Between two replies: what begins with this byte answers no request. */

@@ -169,7 +169,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     replies.dispatchCommand = host.commands.of(parser.command);
     replies.dispatchReadAtUs = this.readAtUs;
     if (rewritten === null) requestBytes.set(buf, start, end, block);
-    else requestBytes.set(rewritten, 0, rewritten.length, null);
+    else requestBytes.set(rewritten, 0, parser.rewrittenEnd, parser.rewrittenBlock);
     requestBytes.cut(parser.cutStart, parser.cutEnd);
     host.router.dispatch(replies, parser, requestBytes);
     requestBytes.clear();

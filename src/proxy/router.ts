@@ -65,8 +65,8 @@ export class Router {
   }
 
   private backendOf(parser: RequestParser, { buf }: RequestBytes, key: number): Backend | null {
-    const { keyStarts, keyEnds } = parser;
-    return this.pool.pick(buf, keyStarts[key] as number, keyEnds[key] as number, accessOf(parser));
+    const { keyStarts, keyEnds, keyBuf } = parser;
+    return this.pool.pick(keyBuf ?? buf, keyStarts[key] as number, keyEnds[key] as number, accessOf(parser));
   }
 
   private forwardTogether(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {

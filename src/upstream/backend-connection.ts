@@ -112,6 +112,10 @@ export class BackendConnection implements LinkUser, MemoryHolder {
       this.backend.fail(request, this.state === CLOSED ? 'no_backend' : this.downReason);
       return;
     }
+    if (request.replyKind > this.scanner.highestReplyKind) {
+      this.backend.fail(request, 'server_version');
+      return;
+    }
     const { outbox } = link;
     const { options, stats, clock } = this.backend;
     if (this.stream.length >= options.maxInflight || outbox.unsentBytes >= options.outputLimitBytes) {
@@ -230,6 +234,11 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     const wasDown = this.state === DOWN;
     this.state = READY;
     this.attempts = 0;
+    if (this.stream.awaitsAbove(this.scanner.highestReplyKind)) {
+      this.backend.log.error({ server: this.backend.name }, 'server is too old for what clients ask of it');
+      this.lose('server_version', IDLE);
+      return;
+    }
     if (wasDown || this.isProbing) this.backend.log.info({ server: this.backend.name }, 'server is back');
     if (this.isProbing) {
       this.isProbing = false;

@@ -78,6 +78,12 @@ export class ReplyStream {
     return this.inflight.length - this.overdue;
   }
 
+  /** A reply of a higher kind than `replyKind` is awaited. */
+  awaitsAbove(replyKind: number): boolean {
+    for (let i = 0; i < this.inflight.length; i++) if (this.inflight.at(i).replyKind > replyKind) return true;
+    return false;
+  }
+
   /** `request`, of `sizeBytes`, is about to be appended to the outbox. */
   expect(request: Request, sizeBytes: number, nowMs: number): void {
     request.sizeBytes = sizeBytes;

@@ -153,13 +153,15 @@ function describe(parser: RequestParser, buf: Buffer, start: number, end: number
   }
   const bytes = parser.rewritten ?? buf;
   const first = parser.rewritten === null ? start : 0;
-  const last = parser.rewritten === null ? end : bytes.length;
+  const last = parser.rewritten === null ? end : parser.rewrittenEnd;
+  const { keyBuf } = parser;
   const keys: string[] = [];
   for (let i = 0; i < parser.keyCount; i++) {
     const keyStart = parser.keyStarts[i]!;
     const keyEnd = parser.keyEnds[i]!;
-    expect(first <= keyStart && keyStart <= keyEnd && keyEnd <= last, () => `key ${i} is at ${keyStart}–${keyEnd}`);
-    keys.push(bytes.toString('latin1', keyStart, keyEnd));
+    const isInside = keyBuf === null ? first <= keyStart && keyEnd <= last : keyStart >= 0 && keyEnd <= keyBuf.length;
+    expect(isInside && keyStart <= keyEnd, () => `key ${i} is at ${keyStart}–${keyEnd}`);
+    keys.push((keyBuf ?? bytes).toString('latin1', keyStart, keyEnd));
   }
   expect(cutStart === cutEnd || (first <= cutStart && cutStart < cutEnd && cutEnd <= last), 'the cut is outside');
   const forwarded =

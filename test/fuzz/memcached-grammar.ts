@@ -32,6 +32,13 @@ export const MEMCACHED_TOKENS = tokens(
   'version\r\n',
   'quit\r\n',
   'mg a v\r\n',
+  'mg a q k v\r\n',
+  'ms a 1 q F3\r\nx\r\n',
+  'md Zm9v b q\r\n',
+  'ma a N0 q\r\n',
+  'mn\r\n',
+  ' q',
+  ' b',
   'GET / HTTP/1.1\r\n',
   'x'.repeat(250),
   ' '.repeat(99),
@@ -67,6 +74,7 @@ function request(random: SeededRandom): string {
   const number = random.chance(0.9)
     ? random.pick(['0', '1', '60'])
     : random.pick(['-1', 'x', '', '4294967296', 'noreply']);
+  if (random.chance(0.3)) return metaRequest(random, end);
   switch (random.between(0, 13)) {
     case 0:
     case 1:
@@ -104,6 +112,44 @@ function request(random: SeededRandom): string {
   }
 }
 
+const META_KEYS = ['a', 'b', 'Zm9v', 'YSBi', 'Zg==', 'Zm9', '!', 'x'.repeat(250), 'x'.repeat(251), ''];
+const META_FLAGS = [
+  'v',
+  'k',
+  'f',
+  'c',
+  's',
+  't',
+  'q',
+  'q',
+  'b',
+  'b',
+  'O1',
+  'Oab',
+  'F3',
+  'Fx',
+  'T0',
+  'Tx',
+  'N30',
+  'C1',
+  'MA',
+  'z',
+  '1',
+];
+
+function metaRequest(random: SeededRandom, end: string): string {
+  const name = random.pick(['mg', 'mg', 'ms', 'ms', 'md', 'ma', 'mn', 'me']);
+  const key = random.pick(random.chance(0.9) ? META_KEYS.slice(0, 5) : META_KEYS);
+  const count = random.chance(0.03) ? random.between(14, 35) : random.between(0, 4);
+  const flags = Array.from({ length: count }, () => random.pick(META_FLAGS));
+  const words = (...start: string[]): string => [...start, ...flags].join(random.chance(0.95) ? ' ' : '  ');
+  if (name !== 'ms') return `${words(name, key)}${end}`;
+  const data = random.chance(0.98) ? random.pick(DATA) : 'v'.repeat(random.pick([900, 1000, 1020, 1500]));
+  const length = random.chance(0.9) ? data.length : data.length + random.pick([-1, 1, 100]);
+  const tail = random.chance(0.95) ? '\r\n' : random.pick(['', '\n', 'more\r\n']);
+  return `${words(name, key, random.chance(0.97) ? String(length) : 'x')}${end}${data}${tail}`;
+}
+
 /** Lines about as long as they may be. */
 function longLine(random: SeededRandom): string {
   const begin = random.pick(['get ', 'gets a ', 'gat 0 ', 'set k 0 0 1 ', 'bogus ', '   get ', ' ']);
@@ -124,6 +170,16 @@ export function memcachedReply(random: SeededRandom, kind: string): string {
     }
     case 'stored':
       return random.pick(['STORED\r\n', 'NOT_STORED\r\n', 'EXISTS\r\n', 'NOT_FOUND\r\n']);
+    case 'version':
+      return random.pick(['VERSION 1.6.18\r\n', 'VERSION 1.4\r\n', 'VERSION \r\n']);
+    case 'meta stored':
+      return `${random.pick(['HD', 'NS', 'EX', 'NF'])}${random.pick(['', ' c12', ' ka b', ' O1'])}\r\n`;
+    case 'meta': {
+      const flags = random.pick(['', ' c12', ' ka b', ' O1 W', ' f3 s4']);
+      if (random.chance(0.5)) return `${random.pick(['HD', 'EN', 'NF', 'EX', 'NS', 'ME a'])}${flags}\r\n`;
+      const data = random.pick(DATA);
+      return `VA ${data.length}${flags}\r\n${data}\r\n`;
+    }
     case 'stats': {
       if (random.chance(0.2)) return random.pick(['OK\r\n', 'RESET\r\n', 'END\r\n']);
       const lines = Array.from({ length: random.between(0, 4) }, () => statLine(random));

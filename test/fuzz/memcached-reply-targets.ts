@@ -1,7 +1,15 @@
 // The memcached reply scanner against a second reading of the same bytes, and the coalescers of what it lets through.
 import { firstLineCoalescer } from '../../src/protocol/memcached/first-line-coalescer.ts';
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
-import { REPLY_LINE, REPLY_STATS, REPLY_STORED, REPLY_VALUES } from '../../src/protocol/memcached/reply-scanner.ts';
+import {
+  REPLY_LINE,
+  REPLY_META,
+  REPLY_META_STORED,
+  REPLY_STATS,
+  REPLY_STORED,
+  REPLY_VALUES,
+  REPLY_VERSION,
+} from '../../src/protocol/memcached/reply-scanner.ts';
 import { linesCoalescer, settingsCoalescer, statsCoalescer } from '../../src/protocol/memcached/stats-coalescer.ts';
 import { ValuesCoalescer } from '../../src/protocol/memcached/values-coalescer.ts';
 import type { Coalescer } from '../../src/protocol/protocol.ts';
@@ -17,6 +25,9 @@ const KINDS: Readonly<Record<string, readonly [ReplyKind, number]>> = {
   s: ['stored', REPLY_STORED],
   v: ['values', REPLY_VALUES],
   t: ['stats', REPLY_STATS],
+  n: ['version', REPLY_VERSION],
+  m: ['meta', REPLY_META],
+  d: ['meta stored', REPLY_META_STORED],
 };
 const LETTERS = Object.keys(KINDS);
 
@@ -36,6 +47,11 @@ const TOKENS = tokens(
   'VALUE a 0 1\r\nx\r\n',
   'VALUE b 0 0 9\r\n\r\n',
   'STAT a 1\r\n',
+  'HD\r\n',
+  'HD c1 ka\r\n',
+  'EN\r\n',
+  'VA 1 ka\r\nx\r\n',
+  'VERSION 1.6.18\r\n',
   'ITEM a [1 b; 0 s]\r\n',
   'OK\r\n',
   '12\r\n',

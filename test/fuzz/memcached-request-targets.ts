@@ -83,11 +83,30 @@ function checkRequest(request: ReadRequest, words: readonly string[], data: stri
   const isAsked = TAKES_NOREPLY.test(name) && words.at(-1) === 'noreply' && !(name === 'delete' && words.length === 2);
   expect(request.isNoreply === isAsked, () => `isNoreply is ${request.isNoreply} for ${quoted(words.join(' '))}`);
   // With the word that is cut out goes what stands between it and a line end of LF alone.
+  if (META.test(name)) {
+    const left = words.filter((word, i) => i < (name === 'ms' ? 3 : 2) || !word.startsWith('q') || name === 'me');
+    const isAllButQuiet = left.join(' ') === again.words.join(' ');
+    expect(isAllButQuiet, () => `${quoted(words.join(' '))} became ${quoted(again.words.join(' '))}`);
+    const [key = ''] = request.keys;
+    const wanted = metaKey(words);
+    expect(key === wanted, () => `the key of ${quoted(words.join(' '))} is ${quoted(key)}, not ${quoted(wanted)}`);
+    return;
+  }
   const isPrefix = again.words.every((word, i) => word === words[i]) && words.length - again.words.length <= 1;
   expect(isPrefix, () => `${quoted(words.join(' '))} became ${quoted(again.words.join(' '))}`);
   const keys = keysOf(words);
   const isSame = keys.length === request.keys.length && keys.every((key, i) => key === request.keys[i]);
   expect(isSame, () => `the keys of ${quoted(words.join(' '))} are ${quoted(request.keys.join(' '))}`);
+}
+
+const META = /^m[gsdae]$/;
+
+/** The bytes that its key stands for; of one that stands for none, those that it has. */
+function metaKey(words: readonly string[]): string {
+  const [name, key = ''] = words;
+  if (!words.slice(name === 'ms' ? 3 : 2).some(word => word.startsWith('b'))) return key;
+  const isBase64 = key.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(key);
+  return isBase64 ? Buffer.from(key, 'base64').toString('latin1') : key;
 }
 
 function keysOf(words: readonly string[]): readonly string[] {

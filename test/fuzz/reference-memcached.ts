@@ -21,7 +21,7 @@ const ERROR: ReferenceRequest = { kind: 'error' };
 const LONGEST_LINE = 2049;
 const LONGEST_GET_LINE = 4 * 1024 * 1024;
 const COMMANDS =
-  /^(?:gets?|gats?|set|add|replace|append|prepend|cas|incr|decr|touch|delete|flush_all|verbosity|stats|version|quit|shutdown)$/;
+  /^(?:gets?|gats?|set|add|replace|append|prepend|cas|incr|decr|touch|delete|flush_all|verbosity|stats|version|quit|shutdown|m[gsdane])$/;
 const STORAGE: ReadonlySet<string> = new Set(['set', 'add', 'replace', 'append', 'prepend', 'cas']);
 
 /** Reads the request that begins at `from`. What the client speaks is told by the first byte of `text`. */
@@ -66,6 +66,10 @@ function readBinary(text: string, from: number, maxRequestBytes: number): Refere
 /** Length of the data block that a storage command's line announces; null when it is none, or not a good one. */
 function dataLength(words: readonly string[], line: string): number | null {
   const [name = '', key = '', flags = '', exptime = '', bytes = '', unique = ''] = words;
+  if (name === 'ms') {
+    const isGood = key.length <= 250 && /^\d+$/.test(flags) && Number(flags) <= 2 ** 31 - 3 && words.length <= 19;
+    return isGood && !line.includes('\0') ? Number(flags) : null;
+  }
   const least = name === 'cas' ? 6 : 5;
   if (!STORAGE.has(name) || words.length < least || words.length > least + 1) return null;
   if (key.length > 250 || line.includes('\0')) return null;
@@ -75,7 +79,7 @@ function dataLength(words: readonly string[], line: string): number | null {
   return Number(bytes);
 }
 
-export type ReplyKind = 'line' | 'stored' | 'values' | 'stats';
+export type ReplyKind = 'line' | 'stored' | 'values' | 'stats' | 'version' | 'meta' | 'meta stored';
 
 export type ReferenceReply =
   | { readonly kind: 'reply'; readonly end: number; readonly isError: boolean }
@@ -89,6 +93,7 @@ const LONGEST_REPLY_LINE = 4096;
 const STORED_LINE = /^(?:STORED|NOT_STORED|EXISTS|NOT_FOUND)$/;
 const WORD_LINE = /^(?:DELETED|TOUCHED|OK|RESET|VERSION .*|\d[\d ]*)$/s;
 const REFUSED_LINE = /^(?:ERROR|CLIENT_ERROR bad command line format)/;
+const META_LINE = /^(?:HD|EN|NF|NS|EX|ME)(?: .*)?$/s;
 const LOST_LINE = 'SERVER_ERROR out of memory writing get response';
 
 /** Reads the reply that begins at `from` to a request of this kind. */
@@ -105,12 +110,22 @@ export function readReply(text: string, from: number, kind: ReplyKind): Referenc
     if (line === LOST_LINE) return MALFORMED;
     if (/^(?:SERVER_ERROR|CLIENT_ERROR|ERROR)/.test(line)) {
       // A storage command that is well-formed is never refused.
-      if (kind === 'stored' && REFUSED_LINE.test(line)) return MALFORMED;
+      if (/stored/.test(kind) && REFUSED_LINE.test(line)) return MALFORMED;
       return { kind: 'reply', end: at, isError: true };
     }
     const done: ReferenceReply = { kind: 'reply', end: at, isError: false };
     if (kind === 'stored') return STORED_LINE.test(line) ? done : MALFORMED;
     if (kind === 'line') return STORED_LINE.test(line) || WORD_LINE.test(line) ? done : MALFORMED;
+    if (kind === 'version') return WORD_LINE.test(line) ? done : MALFORMED;
+    if (kind.startsWith('meta')) {
+      if (META_LINE.test(line)) return done;
+      const bytes = kind === 'meta' ? /^VA (\d{1,10})(?: .*)?$/s.exec(line)?.[1] : undefined;
+      if (bytes === undefined) return MALFORMED;
+      at += Number(bytes) + 2;
+      const dataEnd = text.slice(at - 2, at);
+      if (dataEnd !== '\r\n') return '\r\n'.startsWith(dataEnd) ? CUT : MALFORMED;
+      return { kind: 'reply', end: at, isError: false };
+    }
     if (line === 'END') return done;
     if (kind === 'stats') {
       if (/^(?:STAT|ITEM|PREFIX) /.test(line)) continue;

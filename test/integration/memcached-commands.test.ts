@@ -42,6 +42,12 @@ const CONVERSATIONS: Readonly<Record<string, string>> = {
     'set f 0 0 1\r\n1\r\nflush_all\r\nget f\r\nflush_all 0\r\nflush_all noreply\r\nflush_all x\r\nflush_all 1000\r\n',
   stats: 'stats reset\r\nstats detail off\r\nstats nosuch\r\nstats cachedump 99 1\r\n',
   shutdown: 'shutdown\r\nshutdown now\r\n',
+  ms: 'ms k 5 F7\r\nhello\r\nms k 2 q\r\nab\r\nms k 1 C1 q k\r\nx\r\nms YSBiDQo= 3 b q\r\nb64\r\nms n 1 MR q O1\r\nx\r\nget k\r\n',
+  mg: 'mg k s v f k O1\r\nmg k v q\r\nmg none v q\r\nmg none k v\r\nmg YSBiDQo= b v k\r\nmg viv N30 v q\r\nmg k z\r\nmn\r\n',
+  md: 'md none q\r\nmd none\r\nmd k C1 q\r\nmd k q\r\nmd YSBiDQo= b k\r\nget k\r\nmn\r\n',
+  ma: 'ma none q\r\nma num N0 J5 v\r\nma num q\r\nma num D10 v k O1\r\nma num MD D99 v\r\nget num\r\nmn\r\n',
+  me: 'me none\r\nme\r\nme bm9uZQ== b\r\n',
+  mn: 'mn\r\nmn x\r\n',
   version: 'version\r\nversion now\r\n  version noreply\nversions\r\n',
 };
 const TESTED_APART = ['quit'];

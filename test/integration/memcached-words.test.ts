@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
 import { INCOMPLETE, MALFORMED, ROUTE_LOCAL } from '../../src/protocol/protocol.ts';
+import { META_CONVERSATIONS } from '../support/memcached-meta-conversations.ts';
 import { type MemcachedServer, startMemcached } from '../support/memcached-server.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RequestFeed, OPTIONS as UNIT_OPTIONS } from '../unit/protocol/memcached/request-feed.ts';
+import { transformed } from '../unit/protocol/memcached/transformed.ts';
 
 /** More than the servers' item size, so that they are asked. */
 const OPTIONS = { ...UNIT_OPTIONS, maxRequestBytes: 4 << 20 };
@@ -67,7 +69,8 @@ async function askThroughParser(sent: string, cuts: readonly number[] = [], opti
         seen = arrived.length;
         return end === INCOMPLETE ? -1 : end;
       });
-      if (!request.isNoreply) text += reply.toString('latin1');
+      if (request.transform !== null) text += transformed(request.transform, reply, [Math.min(1, reply.length)]);
+      else if (!request.isNoreply) text += reply.toString('latin1');
     }
     assert.equal(client.unread().toString('latin1'), '', 'the server sent more replies than there were requests');
     return text;
@@ -282,6 +285,7 @@ const CONVERSATIONS: readonly string[] = [
   'lru_crawler\r\n',
   'extstore\r\n',
   'misbehave\r\n',
+  ...META_CONVERSATIONS,
   `${'x'.repeat(2040)}\r\n`,
   `version ${'x'.repeat(2000)}\r\n`,
 ];
@@ -318,8 +322,6 @@ const BAD_FORMAT = 'CLIENT_ERROR bad command line format\r\n';
 
 /** Where we differ on purpose: what is sent, memcached's answer, ours, and why. */
 const DIFFERENCES: readonly (readonly [sent: string, theirs: string, ours: string, why: string])[] = [
-  ['mn\r\n', 'MN\r\n', ERROR, 'meta commands come later'],
-  ['mg a\r\n', 'EN\r\n', ERROR, 'meta commands come later'],
   ['bget a\r\n', 'END\r\n', ERROR, 'an undocumented get that is dropped in later versions'],
   ['cache_memlimit 64\r\n', 'OK\r\n', ERROR, 'server administration is not for clients of a pool'],
   ['slabs automove 1\r\n', 'OK\r\n', ERROR, 'server administration is not for clients of a pool'],

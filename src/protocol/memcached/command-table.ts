@@ -1,7 +1,6 @@
-// The commands of memcached's text protocol, and how many arguments memcached 1.6.18 takes after the command's name.
-// A command it answers and we do not (meta commands, bget, watch, lru_crawler, …) is missing here and gets `ERROR`, as
-// an unknown one does. The meta commands belong into this table too: a kind of their own, and ME/HD/VA/EN replies in
-// reply-scanner.ts.
+// The commands of memcached's text protocol and its meta commands, and how many arguments memcached 1.6.18 takes after the
+// command's name. A command it answers and we do not (bget, watch, lru_crawler, …) is missing here and gets `ERROR`, as an
+// unknown one does.
 
 import { FLAG_READS, FLAG_RESENDABLE, FLAG_WRITES } from '../protocol.ts';
 
@@ -19,6 +18,13 @@ export const KIND_STATS = 7;
 export const KIND_VERSION = 8;
 export const KIND_QUIT = 9;
 export const KIND_SHUTDOWN = 10;
+export const KIND_META_GET = 11;
+/** A header line and a data block, whose length is the second word. */
+export const KIND_META_STORE = 12;
+export const KIND_META_DELETE = 13;
+export const KIND_META_ARITHMETIC = 14;
+export const KIND_META_NOOP = 15;
+export const KIND_META_DEBUG = 16;
 
 export interface MemcachedCommand {
   readonly name: string;
@@ -43,8 +49,13 @@ function effectsOf(kind: number): number {
     case KIND_STATS:
     case KIND_VERSION:
       return FLAG_READS | FLAG_RESENDABLE;
+    case KIND_META_DEBUG:
+      return FLAG_READS | FLAG_RESENDABLE;
     case KIND_GAT:
       return FLAG_READS | FLAG_WRITES | FLAG_RESENDABLE;
+    // mg may create an item or set its time.
+    case KIND_META_GET:
+    case KIND_META_ARITHMETIC:
     case KIND_NUMBER:
       return FLAG_READS | FLAG_WRITES;
     default:
@@ -73,6 +84,12 @@ export const COMMANDS: readonly MemcachedCommand[] = [
   define('version', KIND_VERSION, 0, UNBOUNDED),
   define('quit', KIND_QUIT, 0, UNBOUNDED),
   define('shutdown', KIND_SHUTDOWN, 0, UNBOUNDED),
+  define('mg', KIND_META_GET, 1, UNBOUNDED),
+  define('ms', KIND_META_STORE, 1, UNBOUNDED),
+  define('md', KIND_META_DELETE, 1, UNBOUNDED),
+  define('ma', KIND_META_ARITHMETIC, 1, UNBOUNDED),
+  define('mn', KIND_META_NOOP, 0, UNBOUNDED),
+  define('me', KIND_META_DEBUG, 0, UNBOUNDED),
 ];
 
 const LONGEST_NAME_BYTES = Math.max(...COMMANDS.map(command => command.name.length));

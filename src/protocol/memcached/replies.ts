@@ -14,6 +14,11 @@ export const BAD_EXPTIME: Buffer = line('CLIENT_ERROR invalid exptime argument')
 export const SHUTDOWN_DISABLED: Buffer = line('ERROR: shutdown not enabled');
 export const OBJECT_TOO_LARGE: Buffer = line('SERVER_ERROR object too large for cache');
 export const END: Buffer = line('END');
+export const MN: Buffer = line('MN');
+export const DUPLICATE_FLAG: Buffer = line('CLIENT_ERROR duplicate flag');
+export const INVALID_OR_DUPLICATE_FLAG: Buffer = line('CLIENT_ERROR invalid or duplicate flag');
+export const TOO_MANY_FLAGS_GET: Buffer = line('CLIENT_ERROR options flags are too long');
+export const TOO_MANY_FLAGS: Buffer = line('CLIENT_ERROR options flags too long');
 
 /** memcached closes without a word. */
 export const LINE_TOO_LONG_REPLY: Buffer = line('CLIENT_ERROR line too long');

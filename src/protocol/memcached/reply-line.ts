@@ -18,9 +18,14 @@ export const LINE_REFUSED = 7;
  * not sent yet: which request this line belongs to cannot be known.
  */
 export const LINE_LOST = 8;
+/** The answer to a meta command, of one line: HD, EN, NS, NF, EX, ME, with or without flags. */
+export const LINE_META = 9;
+/** The same, and a value follows. */
+export const LINE_META_VALUE = 10;
 
 const LF = 10;
 const CR = 13;
+const SPACE = 32;
 
 const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
 const END = ascii('END');
@@ -59,6 +64,10 @@ function is(buf: Buffer, start: number, end: number, word: Buffer): boolean {
 export function replyLineKind(buf: Buffer, start: number, end: number): number {
   if (start === end) return LINE_UNKNOWN;
   const first = buf[start]!;
+  if (end - start === 2 || buf[start + 2] === SPACE) {
+    const meta = metaLineKind(first, buf[start + 1]!);
+    if (meta !== LINE_UNKNOWN) return meta;
+  }
   switch (first) {
     case 0x53: // S
       if (is(buf, start, end, STORED)) return LINE_STORED;
@@ -94,6 +103,23 @@ export function replyLineKind(buf: Buffer, start: number, end: number): number {
   }
 }
 
+/** What a line is that begins with a word of these two letters. */
+function metaLineKind(first: number, second: number): number {
+  switch ((first << 8) | second) {
+    case 0x4844: // HD
+    case 0x454e: // EN
+    case 0x4e53: // NS
+    case 0x4e46: // NF
+    case 0x4558: // EX
+    case 0x4d45: // ME
+      return LINE_META;
+    case 0x5641: // VA
+      return LINE_META_VALUE;
+    default:
+      return LINE_UNKNOWN;
+  }
+}
+
 /** An answer to incr or decr: digits; decr of old versions pads with spaces. */
 function isNumber(buf: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
@@ -120,6 +146,16 @@ export function valueDataBytes(buf: Buffer, start: number, end: number): number 
   while (at < end && isDigit(buf[at]!)) bytes = bytes * 10 + (buf[at++]! - 0x30);
   if (at === bytesStart || at - bytesStart > MAX_LENGTH_DIGITS) return -1;
   return at === end || buf[at] === 0x20 ? bytes : -1;
+}
+
+/** Number of data bytes after the line `VA <bytes> <flags>`, or -1 when it is not of that form. */
+export function metaValueDataBytes(buf: Buffer, start: number, end: number): number {
+  const bytesStart = start + 'VA '.length;
+  let at = bytesStart;
+  let bytes = 0;
+  while (at < end && isDigit(buf[at]!)) bytes = bytes * 10 + (buf[at++]! - 0x30);
+  if (at === bytesStart || at - bytesStart > MAX_LENGTH_DIGITS) return -1;
+  return at === end || buf[at] === SPACE ? bytes : -1;
 }
 
 /**

@@ -3,11 +3,14 @@ import {
   LINE_END,
   LINE_ERROR,
   LINE_LOST,
+  LINE_META,
+  LINE_META_VALUE,
   LINE_REFUSED,
   LINE_STAT,
   LINE_STORED,
   LINE_VALUE,
   LINE_WORD,
+  metaValueDataBytes,
   replyLineKind,
   valueDataBytes,
   wholeValueBlockEnd,
@@ -21,6 +24,13 @@ export const REPLY_STORED = 1;
 export const REPLY_VALUES = 2;
 /** STAT lines, then END; or one line. */
 export const REPLY_STATS = 3;
+/** The answer to `version`, which says what the server understands. */
+export const REPLY_VERSION = 4;
+// From here on, answers to what servers before META_VERSION do not understand.
+/** The answer to a meta command: one line, and after VA a value. */
+export const REPLY_META = 5;
+/** The answer to `ms`: one line. */
+export const REPLY_META_STORED = 6;
 
 /** Longest line of a reply; the longest real ones are STAT lines with addresses or file names. */
 const MAX_REPLY_LINE_BYTES = 4096;
@@ -50,6 +60,8 @@ const IN_DATA_LF = 3;
  */
 export class MemcachedReplyScanner implements ReplyScanner {
   isError = false;
+  /** Known from the server's version, once it has said it. */
+  highestReplyKind: number = REPLY_META_STORED;
   readonly isOutOfService = false;
   private kind: number = REPLY_LINE;
   private state = IN_LINE;
@@ -117,6 +129,7 @@ export class MemcachedReplyScanner implements ReplyScanner {
           break;
         default:
           if (buf[at++] !== LF) return MALFORMED;
+          if (this.kind === REPLY_META) return at;
           this.state = IN_LINE;
           break;
       }
@@ -156,7 +169,9 @@ export class MemcachedReplyScanner implements ReplyScanner {
     const line = replyLineKind(buf, start, textEnd);
     if (line === LINE_ERROR || line === LINE_REFUSED) {
       this.isError = true;
-      return line === LINE_REFUSED && this.kind === REPLY_STORED ? MALFORMED : DONE;
+      if (this.kind === REPLY_VERSION) this.highestReplyKind = REPLY_VERSION;
+      const hasData = this.kind === REPLY_STORED || this.kind === REPLY_META_STORED;
+      return line === LINE_REFUSED && hasData ? MALFORMED : DONE;
     }
     if (line === LINE_LOST) return MALFORMED;
     switch (this.kind) {
@@ -167,6 +182,15 @@ export class MemcachedReplyScanner implements ReplyScanner {
         if (this.dataLeft < 0) return MALFORMED;
         this.state = IN_DATA;
         return GOES_ON;
+      case REPLY_META:
+        if (line === LINE_META) return DONE;
+        if (line !== LINE_META_VALUE) return MALFORMED;
+        this.dataLeft = metaValueDataBytes(buf, start, textEnd);
+        if (this.dataLeft < 0) return MALFORMED;
+        this.state = IN_DATA;
+        return GOES_ON;
+      case REPLY_META_STORED:
+        return line === LINE_META ? DONE : MALFORMED;
       case REPLY_STORED:
         return line === LINE_STORED ? DONE : MALFORMED;
       case REPLY_STATS:
@@ -176,6 +200,9 @@ export class MemcachedReplyScanner implements ReplyScanner {
           return this.linesBytes > MAX_STATS_REPLY_BYTES ? MALFORMED : GOES_ON;
         }
         return line === LINE_WORD && this.linesBytes === 0 ? DONE : MALFORMED;
+      case REPLY_VERSION:
+        this.highestReplyKind = speaksMeta(buf.toString('latin1', start, textEnd)) ? REPLY_META_STORED : REPLY_VERSION;
+        return line === LINE_WORD ? DONE : MALFORMED;
       default:
         return line === LINE_WORD || line === LINE_STORED ? DONE : MALFORMED;
     }
@@ -184,3 +211,20 @@ export class MemcachedReplyScanner implements ReplyScanner {
 
 const DONE = 1;
 const GOES_ON = 0;
+
+/**
+ * The first version whose meta commands are those of today. What came before it in 1.6 reads `ms` in another way, and what
+ * belongs to a value as commands.
+ */
+export const META_VERSION: readonly number[] = [1, 6, 12];
+
+/** Whether the server that answers `line` to `version` has meta commands: `VERSION 1.6.18`, perhaps with more behind it. */
+function speaksMeta(line: string): boolean {
+  const match = /^VERSION (\d+)\.(\d+)\.(\d+)/.exec(line);
+  if (match === null) return false;
+  for (let i = 0; i < META_VERSION.length; i++) {
+    const difference = Number(match[i + 1]) - META_VERSION[i]!;
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}

@@ -1,5 +1,5 @@
 import { type Framer, INCOMPLETE } from '../protocol.ts';
-import { BINARY_HEADER_BYTES } from './binary-protocol.ts';
+import { BINARY_HEADER_BYTES } from './binary/binary-header.ts';
 import { beginsLongLine, getLineLimit, MAX_LINE_BYTES, RequestLine } from './request-line.ts';
 import { type MemcachedSession, WIRE_BINARY } from './session.ts';
 import { storageDataBytes } from './storage-header.ts';

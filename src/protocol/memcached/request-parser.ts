@@ -1,26 +1,28 @@
 import { takeBlock } from '../../memory/block.ts';
 import { addressOf, copyBytes } from '../../system/copy.ts';
 import {
-  type Coalescer,
   type Fragment,
   INCOMPLETE,
   type ParserOptions,
-  type ReplyTransform,
   type RequestParser,
-  ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_KEY,
-  ROUTE_LOCAL,
   ROUTE_SPLIT,
-  type Route,
   type Session,
 } from '../protocol.ts';
-import { BINARY_HEADER_BYTES, BINARY_MAGIC, binaryBodyBytes, binaryReply, isBinaryQuit } from './binary-protocol.ts';
+import {
+  BINARY_HEADER_BYTES,
+  BINARY_MAGIC,
+  binaryBodyBytes,
+  binaryReply,
+  isBinaryQuit,
+} from './binary/binary-header.ts';
 import {
   KIND_DELETE,
   KIND_FLUSH,
   KIND_GAT,
   KIND_GET,
+  KIND_META_GET,
   KIND_NUMBER,
   KIND_QUIT,
   KIND_SHUTDOWN,
@@ -30,6 +32,8 @@ import {
   KIND_VERSION,
 } from './command-table.ts';
 import { firstLineCoalescer } from './first-line-coalescer.ts';
+import { MetaRequests } from './meta/meta-requests.ts';
+import { ParsedRequest } from './parsed-request.ts';
 import {
   BAD_DATA_CHUNK,
   BAD_DELETE,
@@ -44,7 +48,7 @@ import {
   SHUTDOWN_DISABLED,
 } from './replies.ts';
 import { REPLY_LINE, REPLY_STATS, REPLY_STORED, REPLY_VALUES } from './reply-scanner.ts';
-import { beginsLongLine, endsInHttp, getLineLimit, MAX_KEY_BYTES, RequestLine } from './request-line.ts';
+import { beginsLongLine, endsInHttp, getLineLimit, MAX_KEY_BYTES } from './request-line.ts';
 import { type MemcachedSession, WIRE_BINARY, WIRE_TEXT, WIRE_UNDECIDED } from './session.ts';
 import { statsCoalescerFor } from './stats-command.ts';
 import { isExptime, storageDataBytes } from './storage-header.ts';
@@ -61,43 +65,22 @@ const ZERO = 48;
  * noreply: memcached is silent to such a request whatever happens, but only where it gets as far as recognising the
  * word, and later versions are less silent. So the word is cut out, and the reply that then surely comes is dropped.
  */
-export class MemcachedRequestParser implements RequestParser {
-  route: Route = ROUTE_LOCAL;
-  command = '';
-  flags = 0;
-  replyKind: number = REPLY_LINE;
-  readonly transform: ReplyTransform | null = null;
-  keyCount = 0;
-  cutStart = 0;
-  cutEnd = 0;
-  isNoreply = false;
-  reply: Buffer = NO_REPLY;
-  closesClient = false;
-  coalescer: Coalescer = firstLineCoalescer;
-  readonly rewritten: Buffer | null = null;
-  private readonly line = new RequestLine();
+export class MemcachedRequestParser extends ParsedRequest implements RequestParser {
   private readonly maxRequestBytes: number;
   private readonly maxGetLineBytes: number;
 
+  private readonly meta: MetaRequests;
+
   constructor(options: ParserOptions) {
+    super();
+    this.meta = new MetaRequests(options.maxRequestBytes);
     this.maxRequestBytes = options.maxRequestBytes;
     this.maxGetLineBytes = getLineLimit(options.maxRequestBytes);
   }
 
-  get keyStarts(): Int32Array {
-    return this.line.argStarts;
-  }
-
-  get keyEnds(): Int32Array {
-    return this.line.argEnds;
-  }
-
   parse(session: Session, buf: Buffer, start: number, end: number): number {
     if (start === end) return INCOMPLETE;
-    this.keyCount = 0;
-    this.cutStart = this.cutEnd = 0;
-    this.isNoreply = false;
-    this.closesClient = false;
+    this.reset();
     const client = session as MemcachedSession;
     if (client.wire === WIRE_UNDECIDED) client.wire = buf[start] === BINARY_MAGIC ? WIRE_BINARY : WIRE_TEXT;
     if (client.wire === WIRE_BINARY) return this.parseBinary(buf, start, end);
@@ -120,6 +103,7 @@ export class MemcachedRequestParser implements RequestParser {
       return this.answer(ERROR, next);
     }
     if (command.kind === KIND_STORE) return this.parseStore(buf, start, next, end);
+    if (command.kind >= KIND_META_GET) return this.meta.parse(this, buf, start, next, end);
     if (line.hasNul) return this.answer(BAD_FORMAT, next);
 
     switch (command.kind) {
@@ -267,33 +251,5 @@ export class MemcachedRequestParser implements RequestParser {
     this.cutEnd = line.argEnds[line.argCount - 1]!;
     // A word that ends in a CR would lose it to the bare LF behind the cut: the space between them stays.
     if (buf[this.cutStart - 1] === CR && buf[this.cutEnd] === LF) this.cutStart++;
-  }
-
-  private forward(route: Route, replyKind: number, next: number): number {
-    this.route = route;
-    this.replyKind = replyKind;
-    this.reply = NO_REPLY;
-    return next;
-  }
-
-  private forwardToAll(replyKind: number, coalescer: Coalescer, next: number): number {
-    this.coalescer = coalescer;
-    return this.forward(ROUTE_ALL, replyKind, next);
-  }
-
-  private answer(reply: Buffer, next: number): number {
-    this.route = ROUTE_LOCAL;
-    this.reply = reply;
-    return next;
-  }
-
-  private answerUnlessNoreply(reply: Buffer, next: number): number {
-    return this.answer(this.isNoreply ? NO_REPLY : reply, next);
-  }
-
-  /** As the last answer of the connection. */
-  private refuse(reply: Buffer, next: number): number {
-    this.closesClient = true;
-    return this.answer(reply, next);
   }
 }

@@ -1,4 +1,4 @@
-import { KIND_STORE } from './command-table.ts';
+import { KIND_META_STORE, KIND_STORE } from './command-table.ts';
 import { MAX_KEY_BYTES, type RequestLine } from './request-line.ts';
 
 /** Not a storage command, or not its number of words: no data block follows. */
@@ -20,6 +20,11 @@ const ARG_CAS = 4;
 /** `cas` has one argument more than the others. */
 const CAS_MIN_ARGS = 5;
 
+/** The meta flag for them. */
+const CLIENT_FLAGS = 0x46;
+/** As many as memcached 1.6.18 takes. */
+export const MAX_META_STORE_FLAGS = 16;
+
 const ZERO = 48;
 const NINE = 57;
 const MINUS = 45;
@@ -31,7 +36,9 @@ const MINUS = 45;
  */
 export function storageDataBytes(line: RequestLine, buf: Buffer): number {
   const command = line.command;
-  if (command === null || command.kind !== KIND_STORE) return NOT_STORAGE;
+  if (command === null) return NOT_STORAGE;
+  if (command.kind === KIND_META_STORE) return metaDataBytes(line, buf);
+  if (command.kind !== KIND_STORE) return NOT_STORAGE;
   const { argStarts, argEnds } = line;
   if (line.argCount < command.minArgs || line.argCount > command.maxArgs) return NOT_STORAGE;
   if (line.hasNul || argEnds[0]! - argStarts[0]! > MAX_KEY_BYTES) return BAD_HEADER;
@@ -40,6 +47,27 @@ export function storageDataBytes(line: RequestLine, buf: Buffer): number {
   if (command.minArgs === CAS_MIN_ARGS && !isCasUnique(buf, argStarts[ARG_CAS]!, argEnds[ARG_CAS]!)) return BAD_HEADER;
   const bytes = decimal(buf, argStarts[ARG_BYTES]!, argEnds[ARG_BYTES]!, MAX_DATA_BYTES);
   return bytes < 0 ? BAD_HEADER : bytes;
+}
+
+/**
+ * As `storageDataBytes`, of `ms <key> <bytes> <flags>`. Of the flags memcached refuses too many before it reads the data, and
+ * others after it.
+ */
+export function metaDataBytes(line: RequestLine, buf: Buffer): number {
+  const { argStarts, argEnds, argCount } = line;
+  if (argCount < 2 || argCount - 2 > MAX_META_STORE_FLAGS || line.hasNul) return BAD_HEADER;
+  if (argEnds[0]! - argStarts[0]! > MAX_KEY_BYTES) return BAD_HEADER;
+  const bytes = decimal(buf, argStarts[1]!, argEnds[1]!, MAX_DATA_BYTES);
+  return bytes < 0 ? BAD_HEADER : bytes;
+}
+
+/** Client flags that are no number of 32 bits: memcached reads the data, and answers as to a header that it did not understand. */
+export function hasBadClientFlags(line: RequestLine, buf: Buffer): boolean {
+  for (let i = 2; i < line.argCount; i++) {
+    const start = line.argStarts[i]!;
+    if (buf[start] === CLIENT_FLAGS && decimal(buf, start + 1, line.argEnds[i]!, MAX_FLAGS) < 0) return true;
+  }
+  return false;
 }
 
 /** The number of decimal digits `buf[start, end)`, or -1 when it is none or above `max` (at most 2^32). */

@@ -60,6 +60,7 @@ const END_LF = 7;
 
 export class RedisReplyScanner implements ReplyScanner {
   isError = false;
+  readonly highestReplyKind = Number.MAX_SAFE_INTEGER;
   private state = TYPE;
   /** Type byte of the value being read. */
   private type = 0;

@@ -5,6 +5,7 @@
 //
 // It takes what Redis takes and refuses what Redis refuses, in its words (networking.c, server.c); like Redis it does not
 // look at the two bytes after a payload. One request at a time: all fields are overwritten by the next.
+import type { Block } from '../../memory/block.ts';
 import {
   type Coalescer,
   type Fragment,
@@ -63,7 +64,10 @@ export class RedisRequestParser implements RequestParser {
   reply: Buffer = EMPTY;
   closesClient = false;
   coalescer: Coalescer = coalescerFor('same');
+  readonly keyBuf: Buffer | null = null;
   rewritten: Buffer | null = null;
+  rewrittenEnd = 0;
+  readonly rewrittenBlock: Block | null = null;
   private readonly args = new RequestArgs();
   private readonly keys = new KeyRanges();
   private found: Command = COMMANDS[0]!;
@@ -277,6 +281,7 @@ export class RedisRequestParser implements RequestParser {
     this.dispatch(session, rewritten);
     if (this.closesClient && this.reply === EMPTY) return end;
     this.rewritten = rewritten;
+    this.rewrittenEnd = rewritten.length;
     return newline + 1;
   }
 

@@ -33,7 +33,7 @@ export class Split {
   start(origin: RequestOrigin, parser: RequestParser, access: Access, bytes: RequestBytes): void {
     const { pool, backendOfPart, members } = this;
     const { keyCount, keyStarts, keyEnds } = parser;
-    const { buf } = bytes;
+    const buf = parser.keyBuf ?? bytes.buf;
     if (this.partOfBackend.length < pool.backends.length) this.makeRoom(pool.backends.length);
     const { partOfBackend, memberCounts } = this;
     const owners = this.owners.take(keyCount);

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memcachedProtocol } from '../../../../src/protocol/memcached/memcached.ts';
+import {
+  REPLY_META,
+  REPLY_META_STORED,
+  REPLY_VALUES,
+  REPLY_VERSION,
+} from '../../../../src/protocol/memcached/reply-scanner.ts';
 import { FAILURE_REASONS } from '../../../../src/request/failure.ts';
 
 test('every failure is one SERVER_ERROR line, the same bytes each time', () => {
@@ -12,6 +18,49 @@ test('every failure is one SERVER_ERROR line, the same bytes each time', () => {
   assert.equal(memcachedProtocol.failureReply('timed_out').toString(), 'SERVER_ERROR Connection timed out\r\n');
 });
 
-test('nothing is said to a server on connect', () => {
-  assert.deepEqual(memcachedProtocol.handshake({ password: 'p', db: 1, variant: 0 }), []);
+const said = (password: string | null): string[] =>
+  memcachedProtocol.handshake({ password, db: 0, variant: 0 }).map(({ bytes }) => bytes.toString('latin1'));
+
+test('a server is asked for its version on connect, after the password', () => {
+  assert.deepEqual(said(null), ['version\r\n']);
+  assert.deepEqual(said('user:pass:word'), ['set ringmaster 0 0 14\r\nuser pass:word\r\n', 'version\r\n']);
 });
+
+test('what a server answers on connect is right, or says why not', () => {
+  const [password, version] = memcachedProtocol.handshake({ password: 'user:pass', db: 0, variant: 0 });
+  const check = (reply: string) => version!.check(Buffer.from(reply));
+  for (const reply of ['VERSION 1.6.18\r\n', 'VERSION 1.4.5\r\n', 'VERSION x\r\n', 'ERROR\r\n']) {
+    assert.equal(check(reply), null, reply);
+  }
+  for (const reply of ['ERROR Too many open connections\r\n', 'CLIENT_ERROR unauthenticated\r\n', 'OK\r\n']) {
+    assert.match(check(reply) ?? '', /^answered "/, reply);
+  }
+  assert.equal(version!.failure(Buffer.from('CLIENT_ERROR unauthenticated\r\n')), 'server_auth');
+  assert.equal(version!.failure(Buffer.from('SERVER_ERROR busy\r\n')), 'server_garbage');
+  assert.equal(password!.check(Buffer.from('STORED\r\n')), null);
+  assert.match(password!.check(Buffer.from('CLIENT_ERROR unauthenticated\r\n')) ?? '', /to the password/);
+  assert.equal(password!.failure(Buffer.from('ERROR\r\n')), 'server_auth');
+});
+
+for (const [version, isNew] of [
+  ['1.6.18', true],
+  ['1.6.12', true],
+  ['1.6.11', false],
+  ['1.6.9_3', false],
+  ['1.5.22', false],
+  ['1.10.0', true],
+  ['2.0.0', true],
+  ['1.6', false],
+  ['unknown', false],
+] as const) {
+  test(`a server of version ${version} ${isNew ? 'gets' : 'gets no'} meta commands`, () => {
+    const scanner = memcachedProtocol.createReplyScanner();
+    assert.ok(scanner.highestReplyKind >= REPLY_META_STORED, 'not known yet');
+    const reply = Buffer.from(`VERSION ${version}\r\n`);
+    scanner.begin(REPLY_VERSION);
+    assert.equal(scanner.scan(reply, 0, reply.length), reply.length);
+    assert.equal(scanner.highestReplyKind >= REPLY_META_STORED, isNew);
+    assert.equal(scanner.highestReplyKind >= REPLY_META, isNew);
+    assert.ok(scanner.highestReplyKind >= REPLY_VALUES);
+  });
+}

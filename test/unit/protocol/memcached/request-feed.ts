@@ -2,7 +2,7 @@
 // answer says is to be skipped. For tests of the parser and the framer together.
 import assert from 'node:assert/strict';
 import { memcachedProtocol } from '../../../../src/protocol/memcached/memcached.ts';
-import { INCOMPLETE, type ParserOptions, ROUTE_LOCAL } from '../../../../src/protocol/protocol.ts';
+import { INCOMPLETE, type ParserOptions, type ReplyTransform, ROUTE_LOCAL } from '../../../../src/protocol/protocol.ts';
 
 export const OPTIONS: ParserOptions = {
   poolName: 'alpha',
@@ -20,6 +20,7 @@ export interface ReadRequest {
   /** What goes to the server: the request without what is cut. Empty when it is answered by the proxy. */
   readonly forwarded: string;
   readonly isNoreply: boolean;
+  readonly transform: ReplyTransform | null;
   /** ROUTE_LOCAL only. */
   readonly reply: string;
   readonly closesClient: boolean;
@@ -89,8 +90,11 @@ export class RequestFeed {
     if (!isLocal) assert.ok(next <= end, 'only local answers may end later');
     this.skip = Math.max(0, next - end);
     const keys: string[] = [];
+    const sent = parser.rewritten ?? buf;
+    const sentStart = parser.rewritten === null ? start : 0;
+    const sentEnd = parser.rewritten === null ? next : parser.rewrittenEnd;
     for (let i = 0; i < parser.keyCount; i++) {
-      keys.push(buf.toString('latin1', parser.keyStarts[i]!, parser.keyEnds[i]!));
+      keys.push((parser.keyBuf ?? sent).toString('latin1', parser.keyStarts[i]!, parser.keyEnds[i]!));
     }
     const { cutStart, cutEnd } = parser;
     this.requests.push({
@@ -101,9 +105,10 @@ export class RequestFeed {
       forwarded: isLocal
         ? ''
         : cutStart === cutEnd
-          ? buf.toString('latin1', start, next)
-          : buf.toString('latin1', start, cutStart) + buf.toString('latin1', cutEnd, next),
+          ? sent.toString('latin1', sentStart, sentEnd)
+          : sent.toString('latin1', sentStart, cutStart) + sent.toString('latin1', cutEnd, sentEnd),
       isNoreply: parser.isNoreply,
+      transform: isLocal ? null : parser.transform,
       reply: isLocal ? parser.reply.toString('latin1') : '',
       closesClient: parser.closesClient,
     });

@@ -21,7 +21,17 @@ import { atEverySplit, OPTIONS, type ReadRequest, RequestFeed, readRequests } fr
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 
 function forwarded(route: number, command: string, replyKind: number, keys: string[], text: string): ReadRequest {
-  return { route, command, replyKind, keys, forwarded: text, isNoreply: false, reply: '', closesClient: false };
+  return {
+    route,
+    command,
+    replyKind,
+    keys,
+    forwarded: text,
+    isNoreply: false,
+    transform: null,
+    reply: '',
+    closesClient: false,
+  };
 }
 const one = (command: string, replyKind: number, key: string, text: string): ReadRequest =>
   forwarded(ROUTE_KEY, command, replyKind, [key], text);
@@ -124,8 +134,8 @@ const LOCAL: readonly (readonly [string, string, string, noreply?: boolean])[] =
   ['\r\r\n', 'ERROR\r\n', 'unknown'],
   ['bogus a b\r\n', 'ERROR\r\n', 'unknown'],
   ['GET a\r\n', 'ERROR\r\n', 'unknown'],
-  ['mg a v\r\n', 'ERROR\r\n', 'unknown'],
-  ['mn\r\n', 'ERROR\r\n', 'unknown'],
+  ['mx a v\r\n', 'ERROR\r\n', 'unknown'],
+  ['mn\r\n', 'MN\r\n', 'mn'],
   ['GET / http/1.1\r\n', 'ERROR\r\n', 'unknown'],
   ['GET / HTTP\r\n', 'ERROR\r\n', 'unknown'],
   ['GET HTTP/1.1 /\r\n', 'ERROR\r\n', 'unknown'],

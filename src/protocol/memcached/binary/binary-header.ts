@@ -3,7 +3,7 @@
 //
 //   header   0 magic  1 opcode  2–3 key bytes  4 extras bytes  5 data type  6–7 status of a response
 //            8–11 body bytes  12–15 opaque, which the response repeats  16–23 cas
-import { NO_REPLY } from './replies.ts';
+import { NO_REPLY } from '../replies.ts';
 
 /** First byte of a request. */
 export const BINARY_MAGIC = 0x80;

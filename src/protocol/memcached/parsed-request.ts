@@ -1,0 +1,116 @@
+import type { Block } from '../../memory/block.ts';
+import {
+  type Coalescer,
+  type ReplyTransform,
+  ROUTE_ALL,
+  ROUTE_ANY,
+  ROUTE_KEY,
+  ROUTE_LOCAL,
+  type Route,
+} from '../protocol.ts';
+import { firstLineCoalescer } from './first-line-coalescer.ts';
+import { NO_REPLY } from './replies.ts';
+import { REPLY_LINE } from './reply-scanner.ts';
+import { RequestLine } from './request-line.ts';
+
+/**
+ * What is known of the request last parsed, whatever its dialect: the fields that the proxy reads, and the words for what is
+ * to become of the request. `next` is the position after it.
+ */
+export class ParsedRequest {
+  route: Route = ROUTE_LOCAL;
+  command = '';
+  flags = 0;
+  replyKind: number = REPLY_LINE;
+  transform: ReplyTransform | null = null;
+  keyCount = 0;
+  keyBuf: Buffer | null = null;
+  cutStart = 0;
+  cutEnd = 0;
+  isNoreply = false;
+  reply: Buffer = NO_REPLY;
+  closesClient = false;
+  coalescer: Coalescer = firstLineCoalescer;
+  rewritten: Buffer | null = null;
+  rewrittenEnd = 0;
+  rewrittenBlock: Block | null = null;
+  /** Of text: its words. The keys of a request of any dialect are its arguments. */
+  readonly line = new RequestLine();
+
+  get keyStarts(): Int32Array {
+    return this.line.argStarts;
+  }
+
+  get keyEnds(): Int32Array {
+    return this.line.argEnds;
+  }
+
+  /** A request begins. */
+  reset(): void {
+    this.keyCount = 0;
+    this.cutStart = this.cutEnd = 0;
+    this.isNoreply = false;
+    this.closesClient = false;
+    this.transform = null;
+    this.keyBuf = null;
+    if (this.rewritten !== null) this.forgetRewritten();
+  }
+
+  /** Sends `block.bytes[0, length)` in place of the request; the block is let go with the next request. */
+  rewrite(block: Block, length: number): void {
+    this.rewritten = block.bytes;
+    this.rewrittenEnd = length;
+    this.rewrittenBlock = block;
+  }
+
+  /** The key `buf[start, end)`, where it is not to be read from what is sent. */
+  setKey(buf: Buffer, start: number, end: number): void {
+    const { line } = this;
+    this.keyBuf = buf;
+    this.keyCount = 1;
+    line.argStarts[0] = start;
+    line.argEnds[0] = end;
+  }
+
+  forward(route: Route, replyKind: number, next: number): number {
+    this.route = route;
+    this.replyKind = replyKind;
+    this.reply = NO_REPLY;
+    return next;
+  }
+
+  forwardToKey(replyKind: number, next: number): number {
+    return this.forward(ROUTE_KEY, replyKind, next);
+  }
+
+  forwardToAny(replyKind: number, next: number): number {
+    return this.forward(ROUTE_ANY, replyKind, next);
+  }
+
+  forwardToAll(replyKind: number, coalescer: Coalescer, next: number): number {
+    this.coalescer = coalescer;
+    return this.forward(ROUTE_ALL, replyKind, next);
+  }
+
+  answer(reply: Buffer, next: number): number {
+    this.route = ROUTE_LOCAL;
+    this.reply = reply;
+    return next;
+  }
+
+  answerUnlessNoreply(reply: Buffer, next: number): number {
+    return this.answer(this.isNoreply ? NO_REPLY : reply, next);
+  }
+
+  /** As the last answer of the connection. */
+  refuse(reply: Buffer, next: number): number {
+    this.closesClient = true;
+    return this.answer(reply, next);
+  }
+
+  private forgetRewritten(): void {
+    this.rewritten = null;
+    this.rewrittenBlock?.release();
+    this.rewrittenBlock = null;
+  }
+}

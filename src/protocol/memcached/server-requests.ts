@@ -1,0 +1,46 @@
+// What Ringmaster itself asks of a memcached server: who it is when a connection opens, after the password where there is
+// one; and the same again to see that it is well.
+import type { ControlRequest, HandshakeOptions } from '../protocol.ts';
+import { REPLY_STORED, REPLY_VERSION } from './reply-scanner.ts';
+
+const QUOTED_BYTES = 80;
+const VERSION_REPLY = /^VERSION .*\r\n$/s;
+
+function said(reply: Buffer): string {
+  return JSON.stringify(reply.toString('latin1', 0, QUOTED_BYTES).trimEnd());
+}
+
+/** The scanner takes from the reply which requests the server understands. */
+const VERSION: ControlRequest = {
+  bytes: Buffer.from('version\r\n', 'latin1'),
+  replyKind: REPLY_VERSION,
+  check(reply) {
+    const text = reply.toString('latin1');
+    // Other proxies may not know the command, and serve gets and sets all the same.
+    return VERSION_REPLY.test(text) || text === 'ERROR\r\n' ? null : `answered ${said(reply)} to version`;
+  },
+  failure: reply => (reply.toString('latin1').startsWith('CLIENT_ERROR unauth') ? 'server_auth' : 'server_garbage'),
+};
+
+export const PROBE: ControlRequest = {
+  bytes: VERSION.bytes,
+  replyKind: REPLY_VERSION,
+  check: reply => (VERSION_REPLY.test(reply.toString('latin1')) ? null : `answered ${said(reply)} to version`),
+  failure: VERSION.failure,
+};
+
+/** memcached's authentication over text (`-Y`): the first request is a `set`, of any key, whose value is user and password. */
+function authentication(userAndPassword: string): ControlRequest {
+  const value = userAndPassword.replace(':', ' ');
+  const length = Buffer.byteLength(value);
+  return {
+    bytes: Buffer.from(`set ringmaster 0 0 ${length}\r\n${value}\r\n`),
+    replyKind: REPLY_STORED,
+    check: reply => (reply.toString('latin1') === 'STORED\r\n' ? null : `answered ${said(reply)} to the password`),
+    failure: () => 'server_auth',
+  };
+}
+
+export function handshakeRequests({ password }: HandshakeOptions): readonly ControlRequest[] {
+  return password === null ? [VERSION] : [authentication(password), VERSION];
+}
