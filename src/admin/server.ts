@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../system/log.ts';
 import { isLoopback, mayChange, mayRead, type Refusal } from './access.ts';
+import { ConnectionBook, KEPT } from './connection-book.ts';
 import { joinRunning } from './join-running.ts';
 import { closeServer, type HostPort, listenOn } from './listen.ts';
 import type { ReadinessReport } from './readiness.ts';
@@ -43,8 +44,11 @@ interface Answer {
 type Page = () => Answer | Promise<Answer>;
 
 const CLIENT_TIMEOUT_MS = 10_000;
-/** Connections over it are closed unheard. */
 const MAX_CONNECTIONS = 64;
+const MAX_CONNECTIONS_OF_ADDRESS = 48;
+/** Who has not sent a request yet goes first when there are too many, then who does not take its answer. */
+const SILENT = 0;
+const ANSWERED = 1;
 const MAX_HEADER_BYTES = 8192;
 const MAX_CHECK_INTERVAL_MS = 1000;
 
@@ -62,8 +66,8 @@ POST /-/restart-workers   replace the workers one by one
 `;
 
 /**
- * The admin HTTP server: one request a connection. Clients that stall are cut off, so that they hold neither the server
- * nor each other.
+ * The admin HTTP server: one request a connection. Clients that stall are cut off, or make room for others, so that they
+ * hold neither the server nor each other.
  */
 export class AdminServer {
   private readonly options: AdminServerOptions;
@@ -71,6 +75,7 @@ export class AdminServer {
   private readonly clientTimeoutMs: number;
   private readonly pages: ReadonlyMap<string, Page>;
   private readonly servers = new Set<Server>();
+  private readonly book = new ConnectionBook(MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ADDRESS);
   private listener: AdminListener | null = null;
 
   constructor(options: AdminServerOptions) {
@@ -111,7 +116,7 @@ export class AdminServer {
       },
       (request, response) => this.serve(request, response, isLocal),
     );
-    server.maxConnections = MAX_CONNECTIONS;
+    server.on('connection', socket => this.book.enter(socket, SILENT));
     server.maxRequestsPerSocket = 1;
     const actual = await listenOn(server, address, 'admin server');
     isLocal = isLoopback(actual.host);
@@ -140,7 +145,9 @@ export class AdminServer {
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse, isLocal: boolean): Promise<void> {
+    this.book.rank(request.socket, KEPT);
     const { status, type, body, headers } = await this.answer(request, isLocal);
+    this.book.rank(request.socket, ANSWERED);
     // What a client does with its answer must not take long; how long the answer takes is our own affair.
     const deadline = setTimeout(() => request.socket.destroy(), this.clientTimeoutMs);
     response.once('close', () => clearTimeout(deadline));

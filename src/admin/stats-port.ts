@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { BACKEND_FIELDS, POOL_FIELDS, type PoolSnapshot, type StatField } from '../figures/statistics.ts';
 import type { Log } from '../system/log.ts';
+import { ConnectionBook } from './connection-book.ts';
 import { joinRunning } from './join-running.ts';
 import { closeServer, type HostPort, listenOn } from './listen.ts';
 import type { Totals } from './totals.ts';
@@ -18,14 +19,17 @@ export interface StatsPortOptions {
 }
 
 const CLIENT_TIMEOUT_MS = 5000;
-/** Connections over it are closed without a line. */
 const MAX_CONNECTIONS = 128;
+const MAX_CONNECTIONS_OF_ADDRESS = 96;
+/** Who has its line and does not close goes first when there are too many, then who has waited longest for it. */
+const ANSWERED = 0;
+const WAITING = 1;
 
 /** twemproxy's statistics port: who connects gets one line of JSON, then the connection closes. Nothing is read. */
 export class StatsPort {
   private readonly server: Server;
   private readonly options: StatsPortOptions;
-  private readonly sockets = new Set<Socket>();
+  private readonly book = new ConnectionBook(MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ADDRESS);
   private readonly startedAtMs = performance.now();
   private readonly line: () => Promise<string>;
 
@@ -37,7 +41,6 @@ export class StatsPort {
     });
     // Half-open: a client may send FIN first and still gets its line.
     this.server = createServer({ allowHalfOpen: true }, socket => this.serve(socket));
-    this.server.maxConnections = MAX_CONNECTIONS;
   }
 
   /** Resolves with the actual address; rejects with an Error whose message is the sentence to show. */
@@ -50,22 +53,20 @@ export class StatsPort {
   /** Stops listening and cuts off who is connected. */
   async close(): Promise<void> {
     const closed = closeServer(this.server);
-    for (const socket of this.sockets) socket.destroy();
+    this.book.destroyAll();
     await closed;
   }
 
   private async serve(socket: Socket): Promise<void> {
     const deadline = setTimeout(() => socket.destroy(), this.options.clientTimeoutMs ?? CLIENT_TIMEOUT_MS);
-    this.sockets.add(socket);
-    socket.once('close', () => {
-      clearTimeout(deadline);
-      this.sockets.delete(socket);
-    });
+    socket.once('close', () => clearTimeout(deadline));
     socket.on('error', () => socket.destroy());
+    this.book.enter(socket, WAITING);
     // Bytes left unread would turn our close into a reset, which takes the line from the client's hands.
     socket.resume();
     try {
       socket.end(await this.line());
+      this.book.rank(socket, ANSWERED);
     } catch (error) {
       this.options.log.error({ err: error }, 'statistics port failed');
       socket.destroy();

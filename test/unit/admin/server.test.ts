@@ -284,14 +284,25 @@ test('a connection serves one request, however many are sent on it', async t => 
   assert.equal(answered, 1);
 });
 
-test('connections over the limit are closed, and the next is served when there is room', async t => {
-  const { port, ask } = await start(t);
-  const clients = await Promise.all(Array.from({ length: 64 }, () => RawClient.connect(port)));
-  const over = await RawClient.connect(port);
-  await within(over.closed, { what: 'the end of the connection over the limit' });
-  clients[0]!.send(get('/healthz'));
-  await clients[0]!.readToEnd();
+test('over the limit the oldest that has sent no request makes room; who is being answered stays', async t => {
+  const scrape = Promise.withResolvers<string>();
+  const asked = Promise.withResolvers<void>();
+  const render = () => {
+    asked.resolve();
+    return scrape.promise;
+  };
+  const { port, ask } = await start(t, { metrics: { contentType: 'text/plain', render } });
+  const scraper = await RawClient.connect(port);
+  scraper.send(get('/metrics'));
+  await asked.promise;
+  const clients: RawClient[] = [];
+  while (clients.length < 48) clients.push(await RawClient.connect(port));
+  await within(clients[0]!.closed, { what: 'the end of the oldest silent connection' });
+  clients[1]!.send(get('/healthz'));
+  assert.match((await clients[1]!.readToEnd()).toString(), /^HTTP\/1.1 200 /);
   assert.equal((await ask(get('/healthz'))).status, 200);
+  scrape.resolve('up 1\n');
+  assert.match((await scraper.readToEnd()).toString(), /up 1\n$/);
   for (const client of clients) client.destroy();
 });
 
