@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { chmodSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, statSync, unlinkSync } from 'node:fs';
 import net, { connect } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { ListenAddress } from '../config/address.ts';
@@ -21,6 +21,8 @@ export interface BoundHandle {
   /** Fills in `address` and `port`; returns 0 or a negative errno, also one that `bind` kept for later. */
   getsockname?(out: { address?: string; port?: number }): number;
   close(): void;
+  /** No longer keeps this process from its end. */
+  unref?(): void;
 }
 
 const UV_TCP_REUSEPORT = 2;
@@ -42,6 +44,14 @@ export interface PoolSockets {
   readonly handles: readonly BoundHandle[];
   readonly address: ListenAddress;
   readonly place: ListenPlace;
+  /** The file of a unix socket; null for TCP. */
+  readonly file: FileId | null;
+}
+
+/** Tells a file from another at the same path. */
+interface FileId {
+  readonly dev: number;
+  readonly ino: number;
 }
 
 /** A listen address with its host name looked up: what tells two spellings of one address from two addresses. */
@@ -74,7 +84,8 @@ export async function bindPool(
 ): Promise<PoolSockets> {
   if ('path' in place) {
     const handle = await bindUnix(name, place.path, 'path' in listen ? listen.mode : null);
-    return { handles: new Array<BoundHandle>(slots).fill(handle), address: listen, place };
+    const { dev, ino } = lstatSync(place.path);
+    return { handles: new Array<BoundHandle>(slots).fill(handle), address: listen, place, file: { dev, ino } };
   }
   const { ip, family } = place;
   let { port } = place;
@@ -87,7 +98,7 @@ export async function bindPool(
   const bound = { ip, family, port };
   const handles = bindMore(name, bound, slots);
   const address = 'path' in listen ? listen : { host: listen.host, port };
-  return { handles, address, place: bound };
+  return { handles, address, place: bound, file: null };
 }
 
 /** The same sockets for another number of worker slots; `handles` that are new are bound, those that go stay open. */
@@ -146,7 +157,7 @@ async function bindUnix(pool: string, path: string, mode: number | null): Promis
   return handle;
 }
 
-/** Whether somebody accepts connections on the unix socket. */
+/** Whether somebody may serve the unix socket: only where nobody listens is it refused. */
 function isServed(path: string): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connect({ path, timeout: UNIX_CHECK_MS });
@@ -156,12 +167,24 @@ function isServed(path: string): Promise<boolean> {
     };
     socket.on('connect', () => done(true));
     socket.on('timeout', () => done(true));
-    socket.on('error', () => done(false));
+    // EAGAIN: its queue is full.
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => done(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
   });
 }
 
+/**
+ * Closes the handle of a unix socket, and with it, as libuv does, the file at its path. Where another daemon has put its own
+ * there meanwhile the handle stays open: nobody can reach it any more.
+ */
+export function closeUnix(handle: BoundHandle, path: string, file: FileId): void {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  const isOurs = there === undefined || (there.dev === file.dev && there.ino === file.ino);
+  if (isOurs) handle.close();
+  else handle.unref?.();
+}
+
 /** Removes the file of a unix socket; another kind of file is not ours to remove. */
-export function removeIfSocket(path: string): void {
+function removeIfSocket(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path);
 }
 

@@ -14,7 +14,7 @@ import { Ejections, type Trouble } from './ejections.ts';
 import { IncompleteError, RefusedError, StartError } from './errors.ts';
 import { HealthChecks } from './health-checks.ts';
 import { type AdminPlan, Monitoring } from './monitoring.ts';
-import { removePidFile, writePidFile } from './pid-file.ts';
+import { PidFile } from './pid-file.ts';
 import { ReportRounds } from './report-rounds.ts';
 import { type SocketPlan, SocketTable } from './socket-table.ts';
 import { Watchdog } from './watchdog.ts';
@@ -85,6 +85,7 @@ export class Master implements WorkerSlotHost {
   private readonly quotas = new ConnectionQuotas();
   private readonly health: HealthChecks;
   private readonly ejections: Ejections;
+  private pidFile: PidFile | null = null;
   private isStarted = false;
   /** What changes the workers, one after the other. */
   private changing: Promise<unknown> = Promise.resolve();
@@ -137,6 +138,8 @@ export class Master implements WorkerSlotHost {
    */
   async start(): Promise<boolean> {
     try {
+      // Whether it can be written is known before anybody is served.
+      if (this.options.pidFile !== null) this.pidFile = new PidFile(this.options.pidFile);
       const slots = slotCount(this.config);
       this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
       const { admin } = this.config;
@@ -147,7 +150,7 @@ export class Master implements WorkerSlotHost {
         if (this.slots.length === 0) this.release();
         return false;
       }
-      if (this.options.pidFile !== null) writePidFile(this.options.pidFile);
+      this.pidFile?.write();
     } catch (error) {
       this.isStopping = true;
       for (const slot of this.slots) slot.kill();
@@ -470,7 +473,8 @@ export class Master implements WorkerSlotHost {
     this.watchdog.stop();
     this.sockets.close();
     this.monitoring.close();
-    if (this.options.pidFile !== null && this.isStarted) removePidFile(this.options.pidFile);
+    this.pidFile?.release();
+    this.pidFile = null;
   }
 }
 

@@ -5,10 +5,10 @@ import type { PoolConfig } from '../config/config.ts';
 import {
   type BoundHandle,
   bindPool,
+  closeUnix,
   type ListenPlace,
   type PoolSockets,
   placeOf,
-  removeIfSocket,
   resizePool,
 } from './listen-sockets.ts';
 
@@ -128,17 +128,16 @@ function isSameAddress(a: ListenAddress, b: ListenAddress): boolean {
   return 'path' in a && 'path' in b ? a.path === b.path : isDeepStrictEqual(a, b);
 }
 
-/** Closes the handles of `entries` that are not in `kept`; the file of a unix socket goes with them. */
+/** Closes the handles of `entries` that are not in `kept`; the file of a unix socket goes with them if it is ours. */
 function closeAllBut(entries: ReadonlyMap<string, Entry>, kept: ReadonlyMap<string, Entry>): void {
   const keptHandles = new Set([...kept.values()].flatMap(({ sockets }) => sockets.handles));
   for (const { sockets } of entries.values()) {
-    let isClosed = false;
-    for (const handle of new Set(sockets.handles)) {
+    const { handles, place, file } = sockets;
+    for (const handle of new Set(handles)) {
       if (keptHandles.has(handle)) continue;
-      handle.close();
       keptHandles.add(handle);
-      isClosed = true;
+      if ('path' in place && file !== null) closeUnix(handle, place.path, file);
+      else handle.close();
     }
-    if (isClosed && 'path' in sockets.place) removeIfSocket(sockets.place.path);
   }
 }
