@@ -13,7 +13,7 @@ import {
 import { SettingError } from '../settings/setting-error.ts';
 import type { Problems } from './problems.ts';
 import { closestName } from './suggestions.ts';
-import { joinPath, type YamlEntry, type YamlMap, type YamlScalar } from './yaml-tree.ts';
+import { joinPath, type YamlEntry, type YamlMap, type YamlNode, type YamlScalar } from './yaml-tree.ts';
 
 /** A map of the file read by a table of settings. What could not be read is missing from `fields`, and is a problem. */
 export interface ReadFields<T> {
@@ -87,21 +87,30 @@ function readScalar(
   problems: Problems,
 ): unknown {
   const kind = kindIn(setting, form);
-  if (value.kind !== 'scalar') {
-    problems.add(value.offset, path, `must be a single value, not a ${value.kind}: ${kind.takes}`);
+  const list = kind.isList ? listText(value) : null;
+  if (value.kind !== 'scalar' && list === null) {
+    const what = kind.isList ? 'a list of single values' : 'a single value';
+    problems.add(value.offset, path, `must be ${what}, not a ${value.kind}: ${kind.takes}`);
     return undefined;
   }
-  if (value.text === '' && (value.isPlain || form === 'twemproxy')) {
+  const text = value.kind === 'scalar' ? value.text : list!;
+  if (text === '' && (value.kind !== 'scalar' || value.isPlain || form === 'twemproxy')) {
     problems.add(value.offset, path, `is empty; write ${kind.takes}, or leave the key out`);
     return undefined;
   }
   try {
-    return kind.read(value.text);
+    return kind.read(text);
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
     problems.add(value.offset, path, error.message);
     return undefined;
   }
+}
+
+/** The items with commas between them; null: it is no list of single values. */
+function listText(value: YamlNode): string | null {
+  if (value.kind !== 'list' || !value.items.every(item => item.kind === 'scalar')) return null;
+  return value.items.map(item => (item as YamlScalar).text).join(', ');
 }
 
 function isNull({ value }: YamlEntry): boolean {

@@ -13,6 +13,8 @@ export interface Kind<T> {
   readonly json: object;
   /** Never shown: not in messages, and elsewhere `<redacted>`. */
   readonly isSecret?: true;
+  /** Several values: a list of the file is read as its items with commas between them. */
+  readonly isList?: true;
   /** Any characters at all: a person reads it in quotes. */
   readonly isQuoted?: true;
 }
@@ -35,6 +37,17 @@ export function oneOf<T extends string>(what: string, names: readonly T[], takes
     return name;
   };
   return { takes, read, write: String, json: { enum: names } };
+}
+
+/** At least one of `kind`, as a list or on one line with commas between them. */
+export function listOf<T>(kind: Kind<T>, takes: string): Kind<readonly T[]> {
+  return {
+    takes,
+    read: text => text.split(',').map(item => kind.read(item.trim())),
+    write: values => values.map(value => kind.write(value)).join(', '),
+    json: { anyOf: [{ type: 'array', minItems: 1, items: kind.json }, { type: 'string' }] },
+    isList: true,
+  };
 }
 
 /** twemproxy's words for it, and only those. */

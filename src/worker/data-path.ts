@@ -257,7 +257,13 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
     parser: {
       version: VERSION,
       password: config.redisAuth,
-      rules: { hasOneServer: config.servers.length === 1, db: config.redisDb },
+      rules: {
+        hasOneServer: config.servers.length === 1,
+        db: config.redisDb,
+        keylessScripts: config.keylessScripts,
+        deniedCommands: config.deniedCommands ?? [],
+        declaredCommands: config.declaredCommands ?? [],
+      },
     },
     limits: {
       maxRequestBytes: config.maxRequestBytes,

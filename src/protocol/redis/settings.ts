@@ -1,5 +1,51 @@
-import { count, oneOf, password } from '../../settings/kinds.ts';
+import { count, type Kind, listOf, oneOf, password, text } from '../../settings/kinds.ts';
 import type { SettingTable } from '../../settings/setting.ts';
+import { SettingError } from '../../settings/setting-error.ts';
+
+/** As protocol.ts has it. */
+interface DeclaredCommand {
+  readonly name: string;
+  readonly firstKey: number;
+  readonly lastKey: number;
+  readonly keyStep: number;
+  readonly isWrite: boolean;
+}
+
+const NAME = /^[a-z0-9_.-]{1,32}([| ][a-z0-9_.-]{1,32})?$/i;
+const DECLARED = /^(\S+) +(\d{1,3}) +(-?\d{1,3}) +(\d{1,3}) +(read|write)$/i;
+
+/** `flushdb`, or `config|set` or `config set` for a subcommand; in lower case, with `|`. */
+function commandName(): Kind<string> {
+  return text('the name of a command', read => {
+    if (!NAME.test(read)) throw new SettingError(`is no name of a command: ${JSON.stringify(read)}`);
+    return read.toLowerCase().replace(' ', '|');
+  });
+}
+
+/** `name first last step read|write`. */
+function declaredCommand(): Kind<DeclaredCommand> {
+  const read = (line: string): DeclaredCommand => {
+    const [, name, first, last, step, effect] = DECLARED.exec(line) ?? [];
+    const command = {
+      name: String(name).toLowerCase(),
+      firstKey: Number(first),
+      lastKey: Number(last),
+      keyStep: Number(step),
+      isWrite: effect?.toLowerCase() === 'write',
+    };
+    const isOrdered = command.lastKey < 0 || command.lastKey >= command.firstKey;
+    if (effect === undefined || !NAME.test(command.name) || command.name.includes('|')) {
+      throw new SettingError(`must be such as "my.mset 1 -1 2 write", not ${JSON.stringify(line)}`);
+    }
+    if (command.firstKey < 1 || command.keyStep < 1 || !isOrdered) {
+      throw new SettingError(`places of keys are 1 or more, the last not before the first: ${JSON.stringify(line)}`);
+    }
+    return command;
+  };
+  const write = ({ name, firstKey, lastKey, keyStep, isWrite }: DeclaredCommand): string =>
+    `${name} ${firstKey} ${lastKey} ${keyStep} ${isWrite ? 'write' : 'read'}`;
+  return text('name, first key, last key, step, read or write', read, write);
+}
 
 /** What only pools of this protocol have, beside what all pools have. */
 export const REDIS_SETTINGS = {
@@ -29,6 +75,37 @@ export const REDIS_SETTINGS = {
     about:
       'What becomes of a multi-key Redis command that cannot be split when its keys live on different servers: ' +
       "an error that says so, or (twemproxy's way, with wrong answers) all of it to the first key's server.",
+    applies: 'live',
+  },
+  /** Where EVAL and its like run that name no key, in pools of several servers. */
+  keylessScripts: {
+    key: 'keyless_scripts',
+    kind: oneOf<'error' | 'any' | 'all'>('place', ['error', 'any', 'all']),
+    default: 'error',
+    isHarmlessElsewhere: true,
+    about:
+      'Where a script or function without keys runs in a Redis pool of several servers: nowhere, with an error that says so; ' +
+      'on any of them (for what computes and leaves nothing behind); or on all, and the first one’s reply is the answer.',
+    applies: 'live',
+  },
+  deniedCommands: {
+    key: 'deny_commands',
+    kind: listOf(commandName(), 'list of commands'),
+    default: null,
+    unset: 'none',
+    about:
+      'Redis commands that clients of this pool may not use, such as `[flushdb, keys, config|get]`; a container (`script`) ' +
+      'stands for all its subcommands.',
+    applies: 'live',
+  },
+  declaredCommands: {
+    key: 'commands',
+    kind: listOf(declaredCommand(), 'list of `name first last step read` or `… write`'),
+    default: null,
+    unset: 'none',
+    about:
+      'Commands that Ringmaster does not know, of modules for instance: the name, the places of the first and the last key ' +
+      '(negative: from the end) and the step between keys, the name being 0, and whether it writes: `[my.mset 1 -1 2 write]`.',
     applies: 'live',
   },
 } as const satisfies SettingTable;

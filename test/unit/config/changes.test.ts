@@ -112,7 +112,7 @@ function changeAll(table: SettingTable, values: object): object {
   const changed = { ...values } as Record<string, unknown>;
   for (const [field, setting] of Object.entries(table)) {
     if ('settings' in setting) changed[field] = changeAll(setting.settings, changed[field] as object);
-    else if ('kind' in setting) changed[field] = { host: 'another', port: 1 };
+    else if ('kind' in setting) changed[field] = setting.kind.isList ? [] : { host: 'another', port: 1 };
   }
   return changed;
 }

@@ -36,6 +36,11 @@ pools:
     server_failure_limit: 3
     health_check: { interval: 2s, timeout: 500ms, failures: 4, successes: 5 }
     cross_server: first_key
+    keyless_scripts: all
+    deny_commands: [FLUSHDB, config|set, script load]
+    commands:
+      - My.MSet 1 -1 2 write
+      - my.get 1 1 1 read
     max_request_bytes: 1mb
     max_pipeline: 10
     client_buffer: 256kb
@@ -86,6 +91,12 @@ test('every key of the native form arrives in the configuration', () => {
         serverFailureLimit: 3,
         healthCheck: { intervalMs: 2000, timeoutMs: 500, failures: 4, successes: 5 },
         crossServer: 'first_key',
+        keylessScripts: 'all',
+        deniedCommands: ['flushdb', 'config|set', 'script|load'],
+        declaredCommands: [
+          { name: 'my.mset', firstKey: 1, lastKey: -1, keyStep: 2, isWrite: true },
+          { name: 'my.get', firstKey: 1, lastKey: 1, keyStep: 1, isWrite: false },
+        ],
         maxRequestBytes: 1_048_576,
         maxPipeline: 10,
         clientBufferBytes: 262_144,
@@ -147,6 +158,9 @@ test('what is left out has its default', () => {
         serverFailureLimit: 2,
         healthCheck: null,
         crossServer: 'error',
+        keylessScripts: 'error',
+        deniedCommands: null,
+        declaredCommands: null,
         maxRequestBytes: 513 * 2 ** 20,
         maxPipeline: 4096,
         clientBufferBytes: 2 ** 20,
@@ -219,6 +233,7 @@ const WRONG_IN_POOL: readonly [line: string, problem: string][] = [
     '6:24: pools.p.max_request_bytes: 1025mb is too large; at most 1gb, because places in a request are 32-bit numbers',
   ],
   ['health_check: { interval: 25h }', '6:31: pools.p.health_check.interval: 25h is too long; at most 86400000ms'],
+  ['deny_commands: 5 x y', '6:20: pools.p.deny_commands: is no name of a command: "5 x y"', { protocol: 'redis' }],
   ['redis_db: 1', '6:15: pools.p.redis_db: only for Redis, and this pool speaks memcached; leave it out'],
   ['redis_auth: geheim', '6:17: pools.p.redis_auth: only for Redis, and this pool speaks memcached; leave it out'],
   ['sever_connections: 1', '6:5: pools.p.sever_connections: unknown key; did you mean "server_connections"?'],
