@@ -82,7 +82,6 @@ export const REDIS_SETTINGS = {
     key: 'keyless_scripts',
     kind: oneOf<'error' | 'any' | 'all'>('place', ['error', 'any', 'all']),
     default: 'error',
-    isHarmlessElsewhere: true,
     about:
       'Where a script or function without keys runs in a Redis pool of several servers: nowhere, with an error that says so; ' +
       'on any of them (for what computes and leaves nothing behind); or on all, and the first one’s reply is the answer.',

@@ -233,7 +233,6 @@ const WRONG_IN_POOL: readonly [line: string, problem: string][] = [
     '6:24: pools.p.max_request_bytes: 1025mb is too large; at most 1gb, because places in a request are 32-bit numbers',
   ],
   ['health_check: { interval: 25h }', '6:31: pools.p.health_check.interval: 25h is too long; at most 86400000ms'],
-  ['deny_commands: 5 x y', '6:20: pools.p.deny_commands: is no name of a command: "5 x y"', { protocol: 'redis' }],
   ['redis_db: 1', '6:15: pools.p.redis_db: only for Redis, and this pool speaks memcached; leave it out'],
   ['redis_auth: geheim', '6:17: pools.p.redis_auth: only for Redis, and this pool speaks memcached; leave it out'],
   ['sever_connections: 1', '6:5: pools.p.sever_connections: unknown key; did you mean "server_connections"?'],
