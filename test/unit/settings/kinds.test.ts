@@ -45,6 +45,7 @@ const SAMPLES = [
   'error',
   'first_key',
   'debug',
+  'my.mset 1 -1 2 write, my.get 1 1 1 read',
 ];
 
 describe('what a setting writes, it reads as the same value', () => {
