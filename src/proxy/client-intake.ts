@@ -204,7 +204,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       this.isChangingVariant = false;
     }
     const { maxPipeline, bufferBytes } = this.host.limits;
-    return replies.length >= maxPipeline || replies.unsentBytes + replies.pendingBytes >= bufferBytes;
+    if (replies.length >= maxPipeline || replies.unsentBytes + replies.pendingBytes >= bufferBytes) return true;
+    return replies.isAwaitingEnough;
   }
 
   private pause(): void {

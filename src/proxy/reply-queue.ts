@@ -26,6 +26,13 @@ const STREAM_THRESHOLD_BYTES = 64 * 1024;
 const PENDING_BYTES = 256;
 /** What each part of one that was split costs here; the fragment itself counts at the server it went to. */
 const PART_BYTES = 32;
+/** So many replies a client may await whatever their size, … */
+const AWAITED_MIN = 4;
+/** … and so many while nobody knows how large they are; twice as many as came since, after that. */
+const AWAITED_UNKNOWN = 64;
+/** From this size on a reply says that those before it say little about the next ones. */
+const LARGE_REPLY_BYTES = 64 * 1024;
+const EXPECTED_MAX_BYTES = 1 << 30;
 
 /*
  * The requests of one client that are not answered, in its order, and the replies that came too early for it:
@@ -51,6 +58,12 @@ export class ReplyQueue implements RequestOrigin {
   pendingBytes = 0;
   /** Of all pending requests that were split, the fragments. */
   private pendingParts = 0;
+  /** What the next reply is likely to have: as much as the last one, or less, step by step. */
+  private expectedBytes = 0;
+  /** Of the reply that is passed on before it is complete. */
+  private streamedBytes = 0;
+  /** Requests answered since the last large reply. */
+  private answered = 0;
   /** Bytes of replies that are not in the outbox yet because it is not their turn. */
   heldBytes = 0;
 
@@ -75,6 +88,17 @@ export class ReplyQueue implements RequestOrigin {
   /** Replies that the kernel has not taken, those included that wait for their turn. */
   get unsentBytes(): number {
     return this.outbox.unsentBytes + this.heldBytes;
+  }
+
+  /**
+   * It awaits as much as it may, by the size of its last replies: others share the server connections, and whatever stands in
+   * their queues stands before what they ask.
+   */
+  get isAwaitingEnough(): boolean {
+    const { length } = this.pending;
+    if (length < AWAITED_MIN) return false;
+    if (length * this.expectedBytes >= this.host.limits.bufferBytes) return true;
+    return length >= AWAITED_UNKNOWN && length >= 2 * this.answered;
   }
 
   /** What is kept here and in the outbox. */
@@ -129,6 +153,7 @@ export class ReplyQueue implements RequestOrigin {
       return;
     }
     if (request.isStreaming && !isLast) {
+      this.streamedBytes += end - start;
       this.outbox.append(buf, start, end, block);
       this.host.stats.responseBytes += end - start;
       this.checkOutputLimit(end - start);
@@ -140,6 +165,7 @@ export class ReplyQueue implements RequestOrigin {
       this.settle(request, isHead);
     } else if (isHead && request.heldBytes >= STREAM_THRESHOLD_BYTES) {
       request.isStreaming = true;
+      this.streamedBytes = request.heldBytes;
       this.host.stats.responseBytes += request.heldBytes;
       this.heldBytes -= request.heldBytes;
       request.releaseTo(this.outbox);
@@ -191,6 +217,7 @@ export class ReplyQueue implements RequestOrigin {
 
   private shift(head: Request): void {
     this.pending.shift();
+    this.answered++;
     this.pendingBytes -= head.originBytes;
     this.pendingParts -= head.part;
     this.heldBytes -= head.heldBytes;
@@ -223,7 +250,19 @@ export class ReplyQueue implements RequestOrigin {
     const { stats } = this.host;
     stats.responses++;
     stats.responseBytes += bytes;
+    this.learnSize(bytes + this.streamedBytes);
     this.checkOutputLimit(bytes);
+  }
+
+  private learnSize(bytes: number): void {
+    const { expectedBytes } = this;
+    this.streamedBytes = 0;
+    if (bytes < expectedBytes) {
+      this.expectedBytes = expectedBytes - ((expectedBytes - bytes) >> 3);
+      return;
+    }
+    this.expectedBytes = bytes < EXPECTED_MAX_BYTES ? bytes : EXPECTED_MAX_BYTES;
+    if (bytes >= LARGE_REPLY_BYTES) this.answered = 0;
   }
 
   /** `bytes` of a reply came. */

@@ -231,11 +231,11 @@ describe('a client that is ahead of its replies', () => {
 
   test('is cut off, once, when the replies that wait for their turn grow over client_output_limit', async t => {
     const { far, backend, arrived, stats, frontend } = await single(t, { outputLimitBytes: 64 * 1024 });
-    far.send(Array.from({ length: 200 }, (_, i) => get(`0${i}`)).join(''));
-    await arrived(200);
+    far.send(Array.from({ length: 60 }, (_, i) => get(`0${i}`)).join(''));
+    await arrived(60);
     const [, ...later] = backend.sent;
     // The first is not answered, so nothing may leave.
-    for (const sent of later) sent.reply(bulk('v'.repeat(1000)));
+    for (const sent of later) sent.reply(bulk('v'.repeat(2000)));
     await waitFor(() => frontend.gone.length === 1, { what: 'the end of the client' });
     assert.equal(stats.outputLimitCloses, 1);
     assert.equal(frontend.log.lines.filter(line => /cut off/.test(line)).length, 1);
@@ -258,10 +258,10 @@ describe('a client that is ahead of its replies', () => {
   test('that stops reading is not read from, and cut off at client_output_limit', async t => {
     const { far, backend, arrived, stats, socket } = await single(t, { outputLimitBytes: 1 << 20 });
     far.pause();
-    far.send(Array.from({ length: 100 }, () => get('0a')).join(''));
-    await arrived(100);
+    far.send(Array.from({ length: 60 }, () => get('0a')).join(''));
+    await arrived(60);
     let replied = 0;
-    const value = bulk('v'.repeat(100_000));
+    const value = bulk('v'.repeat(250_000));
     while (stats.outputLimitCloses === 0) {
       backend.take().reply(value);
       replied += value.length;
@@ -271,6 +271,54 @@ describe('a client that is ahead of its replies', () => {
     assert.ok(replied < 16 << 20, `${replied} bytes until it was cut off`);
     far.resume();
     await within(far.closed, { what: 'the end of the client' });
+  });
+});
+
+describe('a client that asks for much', () => {
+  /** Answers what is there, over and over, until `count` requests were; the most that were awaited at once, from the first on. */
+  async function answerAll(backend: { sent: SentRequest[]; take(): SentRequest }, count: number, value: string) {
+    const most: number[] = [];
+    for (let answered = 0; answered < count; ) {
+      await waitFor(() => backend.sent.length > 0, { what: `request ${answered}`, everyMs: 0 });
+      await setImmediate();
+      most.push(backend.sent.length);
+      for (let i = backend.sent.length; i > 0; i--, answered++) backend.take().reply(value);
+    }
+    return most;
+  }
+
+  test('awaits few replies before it is known how large they are, and soon as many as max_pipeline', async t => {
+    const { far, backend } = await single(t, { maxPipeline: 1000 });
+    const count = 5000;
+    far.send(get('0a').repeat(count));
+    const [first, ...more] = await answerAll(backend, count, bulk('v'));
+    assert.equal(first, 64);
+    assert.ok(more.every(most => most <= 1000));
+    assert.ok(Math.max(...more) === 1000, `${more}`);
+    assert.equal((await far.readUntil(count * bulk('v').length)).length, count * bulk('v').length);
+  });
+
+  test('awaits as many large replies as fill client_buffer, or four', async t => {
+    const { far, backend } = await single(t, { bufferBytes: 1 << 20 });
+    for (const [size, limit] of [
+      [100_000, 11],
+      [1_000_000, 4],
+    ] as const) {
+      const value = bulk('v'.repeat(size));
+      const count = 60;
+      const [, reading] = await Promise.all([
+        far.readUntil(count * value.length),
+        (async () => {
+          far.send(get('0a').repeat(count));
+          return answerAll(backend, count, value);
+        })(),
+      ]);
+      // The first ones were asked for before a reply of this size was seen.
+      assert.ok(
+        reading.slice(1).every(most => most <= limit),
+        `${reading} at a time, of ${size} bytes`,
+      );
+    }
   });
 });
 
