@@ -1,4 +1,5 @@
 import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
+import { lookupName } from './name-lookup.ts';
 import { NetSocket } from './net-socket.ts';
 import { type BoundHandle, PolledListener } from './polled-listener.ts';
 import { PolledSocket } from './polled-socket.ts';
@@ -97,6 +98,7 @@ export function connectSocket(address: NetConnectOpts, listener: ConnectListener
     if (isOver) return;
     socket = connect({
       ...address,
+      lookup: lookupName,
       allowHalfOpen: true,
       noDelay: true,
       keepAlive: true,

@@ -1,13 +1,14 @@
+import type { BackendStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
-import type { Turn } from '../loop/turn.ts';
 import type { Block } from '../memory/block.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { ControlRequest, ReplyScanner } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
-import type { Log } from '../system/log.ts';
-import type { BackendOptions } from './backend-options.ts';
+import { DOWN_SILENCE_MAX_MS } from './backend-options.ts';
+import type { ConnectionHost } from './connection-host.ts';
+import { Reconnects } from './reconnects.ts';
 import { ReplyStream, type ReplyStreamOwner, STREAM_ENDED, STREAM_READ, STREAM_UNASKED } from './reply-stream.ts';
 import { type LinkUser, ServerLink } from './server-link.ts';
 
@@ -22,8 +23,7 @@ import { type LinkUser, ServerLink } from './server-link.ts';
  *                              down ── back-off with jitter, then a new link ──▶ …
  *
  * Requests that arrive while it connects for the first time wait; while it is down they fail at once, also during
- * the attempts, because a server that is down may take long to say so. Replies come in the order of the requests:
- * the head of `inflight` owns whatever is read next.
+ * the attempts, because a server that is down may take long to say so.
  */
 const IDLE = 0;
 const CONNECTING = 1;
@@ -33,23 +33,24 @@ const CLOSED = 4;
 
 /** What a request costs beside its bytes while it is inflight, whether its client is still there or not. */
 const INFLIGHT_BYTES = 256;
-const RECONNECT_MIN_MS = 50;
-const RECONNECT_MAX_MS = 1000;
+/** So soon after it was made a connection is closed that the server has no room for. */
+const GREETING_MAX_MS = 1000;
+/** A reply that is so many timeouts late holds up all behind it. */
+const CLOGGED_TIMEOUTS = 2;
 
-/** The backend, as its connections know it. */
-export interface ConnectionOwner extends ReplyStreamOwner {
-  readonly name: string;
-  readonly options: BackendOptions;
-  readonly clock: Clock;
-  readonly turn: Turn;
-  readonly log: Log;
-  failed(reason: FailureReason): void;
+/** The backend, as its shared connections know it. */
+export interface ConnectionOwner extends ConnectionHost {
   probeSucceeded(): void;
   probeFailed(reason: FailureReason): void;
   connectionRetired(connection: BackendConnection): void;
 }
 
-export class BackendConnection implements LinkUser, MemoryHolder {
+export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwner {
+  /** Of the backend: what was sent on a connection of an earlier one is answered before anything leaves on this. */
+  readonly generation: number;
+  readonly variant: number;
+  readonly stats: BackendStats;
+  readonly clock: Clock;
   private readonly backend: ConnectionOwner;
   private readonly handshake: readonly ControlRequest[];
   private readonly scanner: ReplyScanner;
@@ -58,17 +59,56 @@ export class BackendConnection implements LinkUser, MemoryHolder {
   private readonly stream: ReplyStream;
   /** While down: why, for the requests that fail at once. */
   private downReason: FailureReason = 'connection_refused';
-  private attempts = 0;
-  private reconnectTimer: NodeJS.Timeout | null = null;
+  private readonly reconnects = new Reconnects(() => this.open());
   private isProbing = false;
   private isRetiring = false;
+  isHeld: boolean;
+  /** The link would be ready, were it not held. */
+  private isLinkReady = false;
+  /** The server has answered on this link with something else than an error. */
+  private hasServed = false;
+  private hasErred = false;
+  private readyAtMs = 0;
+  /** It accepts connections to say that it serves none: the next one has to answer a probe first. */
+  private needsProof = false;
 
-  /** `handshake`: what to say first, each time it connects. */
-  constructor(backend: ConnectionOwner, handshake: readonly ControlRequest[]) {
+  /** `isHeld`: nothing leaves before `release`. */
+  constructor(backend: ConnectionOwner, variant: number, generation: number, isHeld: boolean) {
+    const { protocol, password, db } = backend.options;
     this.backend = backend;
-    this.handshake = handshake;
-    this.scanner = backend.options.protocol.createReplyScanner();
-    this.stream = new ReplyStream(backend, this.scanner);
+    this.stats = backend.stats;
+    this.clock = backend.clock;
+    this.variant = variant;
+    this.generation = generation;
+    this.isHeld = isHeld;
+    this.handshake = protocol.handshake({ password, db, variant });
+    this.scanner = protocol.createReplyScanner();
+    this.stream = new ReplyStream(this, this.scanner);
+  }
+
+  /** What was sent on earlier connections is answered. */
+  release(): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    if (this.isLinkReady) this.ready();
+  }
+
+  answered(scanner: ReplyScanner): void {
+    const { isError } = scanner;
+    if (isError) this.hasErred = true;
+    else if (!this.hasServed) this.served();
+    this.backend.answered(isError, this.hasServed);
+    if (isError && scanner.isOutOfService) this.backend.outOfService();
+  }
+
+  fail(request: Request, reason: FailureReason): void {
+    this.backend.fail(request, reason);
+  }
+
+  private served(): void {
+    this.hasServed = true;
+    this.needsProof = false;
+    this.reconnects.succeeded();
   }
 
   get isConnected(): boolean {
@@ -80,19 +120,13 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     return this.state === DOWN ? this.downReason : null;
   }
 
-  /** Requests that wait for the connection. */
-  get queuedRequests(): number {
-    return this.state === READY ? 0 : this.stream.length;
-  }
-
-  /** Requests sent that await their reply. */
-  get inflightRequests(): number {
-    return this.state === READY ? this.stream.length : 0;
-  }
-
-  /** Bytes of all requests that are not answered yet. */
-  get unansweredBytes(): number {
-    return this.stream.inflightBytes;
+  /** Adds what is queued here to the gauges. */
+  measure(stats: BackendStats): void {
+    const { length, inflightBytes } = this.stream;
+    if (this.state === READY) stats.outQueue += length;
+    else stats.inQueue += length;
+    stats.inQueueBytes += this.unsentBytes;
+    stats.outQueueBytes += inflightBytes;
   }
 
   /** Requests that the server has not taken, and what each costs beside its bytes until it is answered. */
@@ -100,7 +134,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     return this.unsentBytes + this.stream.length * INFLIGHT_BYTES;
   }
 
-  get unsentBytes(): number {
+  private get unsentBytes(): number {
     return this.link === null ? 0 : this.link.outbox.unsentBytes;
   }
 
@@ -109,6 +143,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     if (this.state === IDLE) this.open();
     const { link } = this;
     if (link === null || this.state === DOWN || this.state === CLOSED) {
+      this.reconnects.wanted();
       this.backend.fail(request, this.state === CLOSED ? 'no_backend' : this.downReason);
       return;
     }
@@ -117,13 +152,13 @@ export class BackendConnection implements LinkUser, MemoryHolder {
       return;
     }
     const { outbox } = link;
-    const { options, stats, clock } = this.backend;
+    const { options, stats } = this.backend;
     if (this.stream.length >= options.maxInflight || outbox.unsentBytes >= options.outputLimitBytes) {
       this.backend.fail(request, 'overloaded');
       return;
     }
     const { sizeBytes } = bytes;
-    this.stream.expect(request, sizeBytes, clock.nowMs);
+    this.stream.expect(request, sizeBytes, this.clock.nowMs);
     stats.requests++;
     stats.requestBytes += sizeBytes;
     bytes.appendTo(outbox);
@@ -147,23 +182,48 @@ export class BackendConnection implements LinkUser, MemoryHolder {
    * the connection; one that goes on answering is not, though it is late.
    */
   checkDeadline(nowMs: number): void {
-    const { options, stats, log, name } = this.backend;
-    if (this.state !== READY) this.link?.checkDeadline(nowMs);
     if (this.state === READY) {
-      const { timeoutMs } = options;
-      if (timeoutMs <= 0) return;
-      if (this.stream.silentMs(nowMs) < timeoutMs) {
-        stats.serverTimedout += this.stream.failOverdue(nowMs, timeoutMs);
-        return;
-      }
-    } else {
-      const timeoutMs = options.queueTimeoutMs > 0 ? options.queueTimeoutMs : options.timeoutMs;
-      if (timeoutMs <= 0 || this.stream.silentMs(nowMs) < timeoutMs) return;
+      this.checkReplies(nowMs);
+      return;
     }
-    stats.serverTimedout++;
-    log.warn({ server: name, overdue: this.stream.awaited }, 'server timed out');
-    if (this.state === READY) this.lose('timed_out', IDLE);
-    else this.attemptFailed('timed_out');
+    this.link?.checkDeadline(nowMs);
+    const { queueTimeoutMs, timeoutMs } = this.backend.options;
+    const waitMs = queueTimeoutMs > 0 ? queueTimeoutMs : timeoutMs;
+    if (waitMs <= 0 || this.stream.silentMs(nowMs) < waitMs) return;
+    this.sayOverdue();
+    this.attemptFailed('timed_out');
+  }
+
+  private checkReplies(nowMs: number): void {
+    const { stream } = this;
+    const { options, markedDownAtMs, stats } = this.backend;
+    const { timeoutMs } = options;
+    if (markedDownAtMs > 0 && stream.unheardMs(nowMs, markedDownAtMs) >= DOWN_SILENCE_MAX_MS) this.lose('host_down');
+    else if (timeoutMs <= 0) return;
+    else if (stream.silentMs(nowMs) >= timeoutMs) {
+      this.sayOverdue();
+      this.lose('timed_out');
+    } else {
+      stats.serverTimedout += stream.failOverdue(nowMs, timeoutMs);
+      if (stream.headAgeMs(nowMs) >= timeoutMs * CLOGGED_TIMEOUTS) this.unclog();
+    }
+  }
+
+  private sayOverdue(): void {
+    this.stats.serverTimedout++;
+    this.backend.log.warn({ server: this.backend.name, overdue: this.stream.awaited }, 'server timed out');
+  }
+
+  /** Replies that nobody waits for any more are in the way of all others. The server is not to blame. */
+  private unclog(): void {
+    const { log, name } = this.backend;
+    log.warn(
+      { server: name, awaited: this.stream.awaited },
+      'server connection replaced: late replies held up all others',
+    );
+    this.drop(IDLE);
+    this.stream.end('timed_out');
+    this.closeIfRetired();
   }
 
   /** Fails what waits and refuses what comes. */
@@ -195,6 +255,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     this.drop(DOWN);
     this.downReason = reason;
     this.stream.end(reason);
+    this.closeIfRetired();
   }
 
   /** Ends `suspend`: the next request opens the connection. */
@@ -206,7 +267,7 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     const { options, stats } = this.backend;
     if (this.state !== DOWN) this.state = CONNECTING;
     stats.reconnects++;
-    const controls = this.isProbing ? [...this.handshake, options.protocol.probe] : this.handshake;
+    const controls = this.isProbing || this.needsProof ? [...this.handshake, options.protocol.probe] : this.handshake;
     this.link = new ServerLink(options, controls, this.scanner, this.backend, this);
   }
 
@@ -226,25 +287,36 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     // Once, and not at every attempt to come back.
     if (complaint !== null && this.state !== DOWN)
       log.error({ server: name, complaint }, 'server refused the handshake');
-    this.attemptFailed(reason ?? 'connection_reset');
+    const isRefusal = reason === 'connection_refused' && !(this.link as ServerLink).isConnected;
+    // To the probe that it has to answer it has said again that it has no room.
+    if (this.needsProof && complaint !== null) this.attemptFailed('connection_refused');
+    else this.attemptFailed(reason ?? 'connection_reset', isRefusal);
   }
 
   onLinkReady(): void {
-    const nowMs = this.backend.clock.turnMs();
+    this.isLinkReady = true;
+    if (!this.isHeld) this.ready();
+  }
+
+  private ready(): void {
+    const link = this.link as ServerLink;
+    const nowMs = this.clock.turnMs();
     const wasDown = this.state === DOWN;
     this.state = READY;
-    this.attempts = 0;
     if (this.stream.awaitsAbove(this.scanner.highestReplyKind)) {
       this.backend.log.error({ server: this.backend.name }, 'server is too old for what clients ask of it');
-      this.lose('server_version', IDLE);
+      this.lose('server_version');
       return;
     }
+    this.readyAtMs = nowMs;
+    if (this.needsProof || this.isProbing) this.served();
     if (wasDown || this.isProbing) this.backend.log.info({ server: this.backend.name }, 'server is back');
     if (this.isProbing) {
       this.isProbing = false;
       this.backend.probeSucceeded();
     }
-    this.stream.open((this.link as ServerLink).outbox, nowMs);
+    this.stream.open(link.outbox, nowMs);
+    link.release();
   }
 
   onLinkWritten(): void {
@@ -253,15 +325,19 @@ export class BackendConnection implements LinkUser, MemoryHolder {
 
   onLinkRead(buf: Buffer, length: number, block: Block | null): void {
     const { backend } = this;
-    const result = this.stream.read(buf, length, block, backend.clock.turnMs());
+    const result = this.stream.read(buf, length, block, this.clock.turnMs());
     if (result === STREAM_READ) {
       if (this.isRetiring) this.closeIfRetired();
       return;
     }
     if (result === STREAM_ENDED) return;
+    if (result === STREAM_UNASKED && this.turnsAway) {
+      this.turnedAway();
+      return;
+    }
     if (result === STREAM_UNASKED) backend.log.warn({ server: backend.name }, 'server spoke unasked');
     else backend.log.error({ server: backend.name }, 'server answered something that is not its protocol');
-    this.lose('server_garbage', IDLE);
+    this.lose('server_garbage');
   }
 
   private closeIfRetired(): void {
@@ -274,22 +350,35 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     const { stats } = this.backend;
     if (reason === null) stats.serverEof++;
     else stats.serverErr++;
-    if (this.stream.length === 0) this.drop(IDLE);
-    else this.lose(reason ?? 'connection_reset', IDLE, true);
+    const isSoon = this.clock.turnMs() - this.readyAtMs < GREETING_MAX_MS;
+    if (this.turnsAway && this.hasErred && isSoon) this.turnedAway();
+    else if (this.stream.length === 0) this.drop(IDLE);
+    else this.lose(reason ?? 'connection_reset', true);
     this.closeIfRetired();
   }
 
+  /** All it has said yet are errors, if anything: perhaps that it has no room for us. */
+  private get turnsAway(): boolean {
+    return !this.hasServed && !this.isRetiring;
+  }
+
+  /** It accepts connections only to say that it has no room for them: that is no connection. */
+  private turnedAway(): void {
+    this.needsProof = true;
+    this.attemptFailed('connection_refused');
+  }
+
   /** An open connection is of no use any more: it goes, and all that waits for it fails. */
-  private lose(reason: FailureReason, next: typeof IDLE | typeof DOWN, isCounted = false): void {
+  private lose(reason: FailureReason, isCounted = false): void {
     if (!isCounted && reason !== 'timed_out') this.backend.stats.serverErr++;
-    this.drop(next);
+    this.drop(IDLE);
     this.stream.end(reason);
     if (this.isRetiring) this.closeIfRetired();
     else this.backend.failed(reason);
   }
 
   /** An attempt to connect came to nothing: down, and another one later. */
-  private attemptFailed(reason: FailureReason): void {
+  private attemptFailed(reason: FailureReason, isCheap = false): void {
     const wasProbing = this.isProbing;
     if (this.state !== DOWN) this.backend.log.warn({ server: this.backend.name, reason }, 'server is down');
     this.drop(DOWN);
@@ -303,21 +392,13 @@ export class BackendConnection implements LinkUser, MemoryHolder {
       this.backend.probeFailed(reason);
       return;
     }
-    this.scheduleReconnect();
+    this.reconnects.failed(isCheap);
     this.backend.failed(reason);
-  }
-
-  private scheduleReconnect(): void {
-    const ceilingMs = Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(this.attempts++, 10));
-    // Half fixed, half random: workers that lost a server together don't come back together.
-    this.reconnectTimer = setTimeout(() => this.open(), ceilingMs / 2 + (Math.random() * ceilingMs) / 2);
-    this.reconnectTimer.unref();
   }
 
   /** Lets go of the link without a word to anybody. */
   private drop(next: number): void {
-    if (this.reconnectTimer !== null) clearTimeout(this.reconnectTimer);
-    this.reconnectTimer = null;
+    this.reconnects.stop();
     const { link } = this;
     if (link !== null) {
       if (link.isConnected) this.backend.stats.serverConnections--;
@@ -326,6 +407,9 @@ export class BackendConnection implements LinkUser, MemoryHolder {
     }
     this.stream.forgetConnection();
     this.isProbing = false;
+    this.isLinkReady = false;
+    this.hasServed = false;
+    this.hasErred = false;
     this.state = next;
   }
 }

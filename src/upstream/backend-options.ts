@@ -25,3 +25,6 @@ export interface BackendOptions {
   /** Time out of the ring before the server is probed. */
   readonly retryTimeoutMs: number;
 }
+
+/** A server that health checks found down, and that says nothing for so long, is waited for no longer: there may be no timeout. */
+export const DOWN_SILENCE_MAX_MS = 5000;

@@ -3,14 +3,14 @@ import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import { FlapPenalty } from '../placement/flap-penalty.ts';
-import type { ReplyScanner } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
-import { BackendConnection, type ConnectionOwner } from './backend-connection.ts';
+import type { BackendConnection, ConnectionOwner } from './backend-connection.ts';
 import type { BackendAddress, BackendOptions } from './backend-options.ts';
 import type { PrivateConnection } from './private-connection.ts';
 import { PrivateConnections, type PrivateConnectionWaiter } from './private-connections.ts';
+import { SharedConnections } from './shared-connections.ts';
 
 /** What a backend needs of its worker. */
 export interface BackendHost {
@@ -32,6 +32,11 @@ const PROBE_PAUSE_MIN_MS = 50;
 /** A server that keeps toggling is out for no longer than this before it is probed, or for its retry timeout. */
 const TOGGLING_PAUSE_MAX_MS = 5 * 60_000;
 
+/** Connections to a server that is out of service are made anew no more often. */
+const RENEW_PAUSE_MS = 1000;
+/** A server that has been in service for so long is well again. */
+const RENEWALS_FORGOTTEN_MS = 5000;
+
 /** One server of a pool: its connections, its health, its statistics. */
 export class Backend implements ConnectionOwner {
   readonly name: string;
@@ -44,21 +49,21 @@ export class Backend implements ConnectionOwner {
   readonly log: Log;
   /** Out of the ring because requests failed: the master's verdict, or ours where it says nothing. */
   isEjected = false;
-  /** Out of the ring because the master says that it is down. */
-  isMarkedDown = false;
+  /** Out of the ring because the master says that it is down: since then, on the worker's clock; 0: it does not. */
+  markedDownAtMs = 0;
   private readonly host: BackendHost;
-  /** By `Session.variant`. Each opens with the first request of a client that it serves. */
-  private readonly connections: readonly BackendConnection[][];
+  private readonly connections: SharedConnections;
   private readonly privates: PrivateConnections;
   private failuresInARow = 0;
   /** Nobody decided for us: we have to probe it ourselves. */
   private isEjectedAlone = false;
   private verdictTimer: NodeJS.Timeout | null = null;
+  /** When connections were last replaced because the server was out of service, and how often in a row. */
+  private renewedAtMs = Number.NEGATIVE_INFINITY;
+  private renewals = 0;
   private readonly penalty = new FlapPenalty();
   private retryTimer: NodeJS.Timeout | null = null;
   private retireTimer: NodeJS.Timeout | null = null;
-  /** Connections that still answer what is inflight on them. */
-  private readonly retiring = new Set<BackendConnection>();
   private onRetired: () => void = () => {};
 
   /** `stats` may be those of a backend of the same name that this one takes the place of. */
@@ -70,28 +75,27 @@ export class Backend implements ConnectionOwner {
     this.clock = host.clock;
     this.turn = host.turn;
     this.log = host.log;
-    this.connections = Array.from({ length: options.protocol.variants }, () => []);
     this.privates = new PrivateConnections(this, () => this.closeIfRetired());
-    this.setConnections(options.connections);
+    this.connections = new SharedConnections(this);
   }
 
   /** In the ring. */
   get isLive(): boolean {
-    return !this.isEjected && !this.isMarkedDown;
+    return !this.isEjected && this.markedDownAtMs === 0;
   }
 
   /**
-   * Takes over the master's verdict: `why` the server is down, or null when it is up. What is inflight goes on. True
-   * when that is a change; the ring is the caller's to build anew.
+   * Takes over the master's verdict: `why` the server is down, or null when it is up. What is inflight goes on, as long as
+   * the server says anything. True when that is a change; the ring is the caller's to build anew.
    */
   markDown(why: string | null): boolean {
     const isDown = why !== null;
-    if (isDown === this.isMarkedDown) return false;
-    this.isMarkedDown = isDown;
+    if (isDown === this.markedDownAtMs > 0) return false;
+    this.markedDownAtMs = isDown ? this.clock.refresh() : 0;
     this.stats.isMarkedDown = isDown ? 1 : 0;
     this.log.debug({ server: this.name, why }, isDown ? 'server marked down' : 'server marked up');
     // Connections that wait before they try again need wait no longer.
-    if (!isDown && !this.isEjected) this.resumeConnections();
+    if (!isDown && !this.isEjected) this.connections.resume();
     return true;
   }
 
@@ -131,7 +135,7 @@ export class Backend implements ConnectionOwner {
   /** Takes over other limits and times; connections stay. */
   reconfigure(options: BackendOptions): void {
     this.options = options;
-    this.setConnections(options.connections);
+    this.connections.setCount(options.connections);
     if (options.autoEject) return;
     this.stopWaiting();
     if (!this.isEjected) return;
@@ -147,38 +151,30 @@ export class Backend implements ConnectionOwner {
     // The figures live on under this name, in the backend that takes its place.
     this.stats.isEjected = 0;
     this.stats.isMarkedDown = 0;
-    this.setConnections(0);
+    this.connections.setCount(0);
     this.privates.retire();
-    if (this.retiring.size > 0 || this.privates.countInUse > 0)
+    if (this.connections.isRetiring || this.privates.countInUse > 0)
       this.retireTimer = setTimeout(() => this.close(), withinMs);
     else this.close();
   }
 
-  /** A connection that was to retire is closed. */
   connectionRetired(connection: BackendConnection): void {
-    this.retiring.delete(connection);
+    this.connections.retired(connection);
     this.closeIfRetired();
   }
 
   private closeIfRetired(): void {
-    if (this.retiring.size > 0 || this.privates.countInUse > 0) return;
-    if (this.connections.every(set => set.length === 0)) this.close();
+    if (this.connections.isEmpty && this.privates.countInUse === 0) this.close();
   }
 
-  /**
-   * The connection that serves a client. A client keeps to one of them, whatever their number, so that its requests
-   * reach the server in its order.
-   */
+  /** The shared connection that serves a client. */
   connectionFor(clientId: number, variant: number): BackendConnection {
-    const connections = this.connections[variant] as BackendConnection[];
-    return (
-      connections.length === 1 ? connections[0] : connections[clientId % connections.length]
-    ) as BackendConnection;
+    return this.connections.of(clientId, variant);
   }
 
   /** Gives `waiter` a connection of its own, now or later, or refuses it: at once while the server is down. */
   acquirePrivate(waiter: PrivateConnectionWaiter): void {
-    const whyDown = this.connections[waiter.variant]?.[0]?.whyDown ?? null;
+    const whyDown = this.connections.whyDown(waiter.variant);
     if (whyDown === null) this.privates.acquire(waiter);
     else waiter.onRefused(whyDown);
   }
@@ -195,12 +191,11 @@ export class Backend implements ConnectionOwner {
 
   /** Opens the connections that most clients need, ahead of the first request. */
   preconnect(): void {
-    for (const connection of this.connections[0] as BackendConnection[]) connection.preconnect();
+    this.connections.preconnect();
   }
 
   checkDeadlines(nowMs: number): void {
-    for (const set of this.connections) for (const connection of set) connection.checkDeadline(nowMs);
-    for (const connection of this.retiring) connection.checkDeadline(nowMs);
+    this.connections.checkDeadlines(nowMs);
     this.privates.checkDeadlines(nowMs);
   }
 
@@ -209,9 +204,7 @@ export class Backend implements ConnectionOwner {
     this.stopWaiting();
     if (this.retireTimer !== null) clearTimeout(this.retireTimer);
     this.retireTimer = null;
-    for (const connection of this.connections.flat()) connection.close();
-    for (const connection of this.retiring) connection.close();
-    this.retiring.clear();
+    this.connections.close();
     this.privates.close();
     const { onRetired } = this;
     this.onRetired = () => {};
@@ -219,8 +212,7 @@ export class Backend implements ConnectionOwner {
   }
 
   readonly eachHolder: HolderWalk = visit => {
-    for (const connections of this.connections) for (const connection of connections) visit(connection);
-    for (const connection of this.retiring) visit(connection);
+    this.connections.eachHolder(visit);
     this.privates.eachHolder(visit);
   };
 
@@ -228,16 +220,7 @@ export class Backend implements ConnectionOwner {
   snapshot(): BackendStats {
     const { stats } = this;
     this.privates.measure();
-    stats.inQueue = 0;
-    stats.inQueueBytes = 0;
-    stats.outQueue = 0;
-    stats.outQueueBytes = 0;
-    for (const connection of this.connections.flat()) {
-      stats.inQueue += connection.queuedRequests;
-      stats.inQueueBytes += connection.unsentBytes;
-      stats.outQueue += connection.inflightRequests;
-      stats.outQueueBytes += connection.unansweredBytes;
-    }
+    this.connections.measure(stats);
     return stats;
   }
 
@@ -248,10 +231,26 @@ export class Backend implements ConnectionOwner {
   }
 
   /** A whole reply arrived. */
-  answered({ isError }: ReplyScanner): void {
-    this.failuresInARow = 0;
+  answered(isErrorReply: boolean, isWell: boolean): void {
+    if (isWell) this.failuresInARow = 0;
     this.stats.responses++;
-    if (isError) this.stats.errorReplies++;
+    if (isErrorReply) this.stats.errorReplies++;
+  }
+
+  /**
+   * The server says that it serves nobody for now, or no writes: another one may stand behind its name or address by now,
+   * so connections are made anew, once a second at most. Where that is of no use again and again, it has failed.
+   */
+  outOfService(): void {
+    const { autoEject, failureLimit, connections } = this.options;
+    const sinceMs = this.clock.nowMs - this.renewedAtMs;
+    if (sinceMs < RENEW_PAUSE_MS) return;
+    this.renewedAtMs = this.clock.nowMs;
+    this.renewals = sinceMs < RENEWALS_FORGOTTEN_MS ? this.renewals + 1 : 0;
+    if (this.renewals === 0) this.log.warn({ server: this.name }, 'server is out of service: connecting anew');
+    this.connections.replace(connections);
+    this.privates.renew();
+    if (autoEject && !this.isEjected && this.renewals >= failureLimit) this.tellTrouble('host_down', this.renewals);
   }
 
   /** A connection was lost with requests on it, or could not be made. */
@@ -260,8 +259,13 @@ export class Backend implements ConnectionOwner {
     // The server is well: it does not speak what some clients want, and goes on to serve the others.
     if (reason === 'server_version') return;
     if (!autoEject || this.isEjected || ++this.failuresInARow < failureLimit) return;
+    this.tellTrouble(reason, this.failuresInARow);
+  }
+
+  /** Asks for a verdict on this server. */
+  private tellTrouble(reason: FailureReason, failures: number): void {
     if (this.verdictTimer !== null) return;
-    if (!this.host.onTrouble(this.name, reason, this.failuresInARow)) {
+    if (!this.host.onTrouble(this.name, reason, failures)) {
       this.ejectAlone(reason);
       return;
     }
@@ -270,10 +274,15 @@ export class Backend implements ConnectionOwner {
     this.verdictTimer = timer.unref();
   }
 
+  /** In a row, of the kind of which there are more. */
+  private get failures(): number {
+    return Math.max(this.failuresInARow, this.renewals);
+  }
+
   private missVerdict(timer: NodeJS.Timeout, reason: FailureReason): void {
     if (this.verdictTimer !== timer) return;
     this.stopWaiting();
-    if (this.failuresInARow >= this.options.failureLimit) this.ejectAlone(reason);
+    if (this.failures >= this.options.failureLimit) this.ejectAlone(reason);
   }
 
   private stopWaiting(): void {
@@ -282,7 +291,7 @@ export class Backend implements ConnectionOwner {
   }
 
   private ejectAlone(reason: FailureReason): void {
-    const { failuresInARow: failures } = this;
+    const { failures } = this;
     this.host.onEjection();
     this.eject(reason);
     this.isEjectedAlone = true;
@@ -297,7 +306,7 @@ export class Backend implements ConnectionOwner {
     this.isEjected = true;
     this.stats.isEjected = 1;
     this.stats.serverEjectedAtUs = Date.now() * 1000;
-    for (const connection of this.connections.flat()) connection.suspend(reason);
+    this.connections.suspend(reason);
     this.privates.cutAll(reason);
   }
 
@@ -315,31 +324,16 @@ export class Backend implements ConnectionOwner {
     this.isEjected = false;
     this.isEjectedAlone = false;
     this.failuresInARow = 0;
+    this.renewals = 0;
     this.stats.isEjected = 0;
     this.penalty.cameBack(this.clock.nowMs);
     // The other connections were suspended with this one.
-    this.resumeConnections();
-  }
-
-  private resumeConnections(): void {
-    for (const connection of this.connections.flat()) if (!connection.isConnected) connection.resume();
+    this.connections.resume();
   }
 
   probeFailed(reason: FailureReason): void {
     this.log.debug({ server: this.name, reason }, 'ejected server does not answer yet');
     this.probeAfter(this.pauseMs(1));
-  }
-
-  /** `count` of each variant. */
-  private setConnections(count: number): void {
-    const { protocol, password, db } = this.options;
-    for (const [variant, connections] of this.connections.entries()) {
-      const handshake = protocol.handshake({ password, db, variant });
-      while (connections.length < count) connections.push(new BackendConnection(this, handshake));
-    }
-    const surplus = this.connections.flatMap(connections => connections.splice(count));
-    for (const connection of surplus) this.retiring.add(connection);
-    for (const connection of surplus) connection.retire();
   }
 
   private stopRetrying(): void {
@@ -353,7 +347,7 @@ export class Backend implements ConnectionOwner {
   }
 
   private probeAfter(pauseMs: number): void {
-    this.retryTimer = setTimeout(() => this.connections[0]?.[0]?.probe(), pauseMs);
+    this.retryTimer = setTimeout(() => this.connections.first?.probe(), pauseMs);
     this.retryTimer.unref();
   }
 }

@@ -1,13 +1,13 @@
+import type { BackendStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
-import type { Turn } from '../loop/turn.ts';
 import type { Block } from '../memory/block.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
-import type { ControlRequest } from '../protocol/protocol.ts';
+import type { ControlRequest, ReplyScanner } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
-import type { Log } from '../system/log.ts';
-import type { BackendOptions } from './backend-options.ts';
+import { DOWN_SILENCE_MAX_MS } from './backend-options.ts';
+import type { ConnectionHost } from './connection-host.ts';
 import {
   type PushSink,
   ReplyStream,
@@ -17,17 +17,6 @@ import {
   STREAM_UNASKED,
 } from './reply-stream.ts';
 import { type LinkUser, ServerLink } from './server-link.ts';
-
-/** The backend, as its private connections know it. */
-export interface PrivateConnectionHost extends ReplyStreamOwner {
-  readonly name: string;
-  readonly options: BackendOptions;
-  readonly clock: Clock;
-  readonly turn: Turn;
-  readonly log: Log;
-  /** A connection was lost with requests on it, or could not be made: the server may be ill. */
-  failed(reason: FailureReason): void;
-}
 
 /** Whose a private connection is for now. */
 export interface PrivateConnectionUser {
@@ -43,14 +32,18 @@ export interface PrivateConnectionUser {
  *
  * Requests that come before it is ready wait. Its user is told when it goes, and gives it back or closes it.
  */
-export class PrivateConnection implements LinkUser, MemoryHolder {
+export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwner {
   /** `Session.variant` of those it can serve. */
   readonly variant: number;
   /** Null: nobody has it. */
   user: PrivateConnectionUser | null = null;
   /** Since when nobody has it, on the worker's clock. */
   idleSinceMs = 0;
-  private readonly host: PrivateConnectionHost;
+  /** It leads to a server that is out of service: nobody else gets it. */
+  isOutdated = false;
+  readonly stats: BackendStats;
+  readonly clock: Clock;
+  private readonly host: ConnectionHost;
   private readonly stream: ReplyStream;
   private readonly link: ServerLink;
   private readonly onGone: (connection: PrivateConnection) => void;
@@ -59,7 +52,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder {
 
   /** Begins to connect. `onGone` is called once, before the user hears of it; `pushes` takes what answers no request. */
   constructor(
-    host: PrivateConnectionHost,
+    host: ConnectionHost,
     variant: number,
     onGone: (connection: PrivateConnection) => void,
     pushes: PushSink | null = null,
@@ -67,13 +60,25 @@ export class PrivateConnection implements LinkUser, MemoryHolder {
     const { options, stats } = host;
     const { protocol, password, db } = options;
     this.host = host;
+    this.stats = stats;
+    this.clock = host.clock;
     this.variant = variant;
     this.onGone = onGone;
     const scanner = protocol.createReplyScanner();
     const handshake: readonly ControlRequest[] = protocol.handshake({ password, db, variant });
-    this.stream = new ReplyStream(host, scanner, pushes);
+    this.stream = new ReplyStream(this, scanner, pushes);
     stats.reconnects++;
     this.link = new ServerLink(options, handshake, scanner, host, this);
+  }
+
+  answered(scanner: ReplyScanner): void {
+    const { isError } = scanner;
+    this.host.answered(isError, !isError);
+    if (isError && scanner.isOutOfService) this.host.outOfService();
+  }
+
+  fail(request: Request, reason: FailureReason): void {
+    this.host.fail(request, reason);
   }
 
   /** Requests that are not answered yet. */
@@ -81,9 +86,11 @@ export class PrivateConnection implements LinkUser, MemoryHolder {
     return this.stream.length;
   }
 
-  /** It is ready, and owes nobody a reply. */
+  /** It is ready for another user, and owes nobody a reply. */
   get isQuiet(): boolean {
-    return this.isReady && !this.isGone && this.stream.length === 0 && this.link.outbox.unsentBytes === 0;
+    return (
+      this.isReady && !this.isGone && !this.isOutdated && this.stream.length === 0 && this.link.outbox.unsentBytes === 0
+    );
   }
 
   get memoryBytes(): number {
@@ -132,8 +139,10 @@ export class PrivateConnection implements LinkUser, MemoryHolder {
 
   /** Fails what is overdue, and with it the connection: its user can't know what the server has done. */
   checkDeadline(nowMs: number): void {
-    const { options, stats } = this.host;
+    const { options, stats, markedDownAtMs } = this.host;
     this.link.checkDeadline(nowMs);
+    if (markedDownAtMs > 0 && this.stream.unheardMs(nowMs, markedDownAtMs) >= DOWN_SILENCE_MAX_MS)
+      this.end('host_down');
     const isWaiting = !this.isReady && options.queueTimeoutMs > 0;
     const timeoutMs = isWaiting ? options.queueTimeoutMs : options.timeoutMs;
     if (timeoutMs <= 0 || this.isGone) return;
@@ -161,6 +170,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder {
   onLinkReady(): void {
     this.isReady = true;
     this.stream.open(this.link.outbox, this.host.clock.turnMs());
+    this.link.release();
   }
 
   onLinkTimedOut(): void {

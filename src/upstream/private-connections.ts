@@ -1,6 +1,7 @@
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
-import { PrivateConnection, type PrivateConnectionHost, type PrivateConnectionUser } from './private-connection.ts';
+import type { ConnectionHost } from './connection-host.ts';
+import { PrivateConnection, type PrivateConnectionUser } from './private-connection.ts';
 
 /** Who wants a private connection. Called once, by one of the two, perhaps before `acquire` returns. */
 export interface PrivateConnectionWaiter extends PrivateConnectionUser {
@@ -28,7 +29,7 @@ interface Waiting {
  *                └── release: clean, and nobody waits ◀───┴── release, or the end of one: the next who waits
  */
 export class PrivateConnections {
-  private readonly host: PrivateConnectionHost;
+  private readonly host: ConnectionHost;
   private readonly inUse = new Set<PrivateConnection>();
   /** The one given back last is used first, so that the others grow old. */
   private readonly idle: PrivateConnection[] = [];
@@ -39,7 +40,7 @@ export class PrivateConnections {
   private readonly onEmpty: () => void;
 
   /** `onEmpty`: called after `retire`, when the last one in use is gone. */
-  constructor(host: PrivateConnectionHost, onEmpty: () => void) {
+  constructor(host: ConnectionHost, onEmpty: () => void) {
     this.host = host;
     this.onEmpty = onEmpty;
   }
@@ -104,6 +105,12 @@ export class PrivateConnections {
     for (const connection of [...this.idle]) connection.close();
     for (const connection of [...this.inUse]) connection.cut(reason);
     for (const { waiter } of waiting) this.refuse(waiter, reason);
+  }
+
+  /** The name may stand for another server by now: those that are free go, the others once they are given back. */
+  renew(): void {
+    for (const connection of [...this.idle]) connection.close();
+    for (const connection of this.inUse) connection.isOutdated = true;
   }
 
   /** Refuses whoever waits or comes; those in use go on until their users have done with them. */

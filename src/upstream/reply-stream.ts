@@ -169,6 +169,17 @@ export class ReplyStream {
     return nowMs - Math.max(this.heardAtMs, head.startedAtMs + head.extraMs);
   }
 
+  /** For so long nothing has come since `sinceMs`, though a reply was awaited. */
+  unheardMs(nowMs: number, sinceMs: number): number {
+    return this.inflight.length === 0 ? 0 : nowMs - Math.max(this.heardAtMs, sinceMs);
+  }
+
+  /** For so long the reply that is next has been due. */
+  headAgeMs(nowMs: number): number {
+    const head = this.inflight.peek();
+    return head === undefined || head.extraMs < 0 ? 0 : nowMs - head.startedAtMs - head.extraMs;
+  }
+
   /** No reply will come any more: fails all that is awaited. */
   end(reason: FailureReason): void {
     const { inflight, overdue } = this;

@@ -11,7 +11,7 @@ import type { BackendAddress } from './backend-options.ts';
 /** Who uses a link. Hears nothing of it any more once it has closed it. */
 export interface LinkUser {
   onLinkConnected(): void;
-  /** The handshake is done: what the outbox has is on its way. */
+  /** The handshake is done: `release` lets out what the outbox has. */
   onLinkReady(): void;
   /** Neither connection nor handshake within the time for it. */
   onLinkTimedOut(): void;
@@ -81,6 +81,11 @@ export class ServerLink implements SocketReader, OutboxOwner {
     return this.socket !== null;
   }
 
+  /** Lets out what has waited, once the link is ready. */
+  release(): void {
+    if (!this.isClosed) this.outbox.open(this.socket as StreamSocket);
+  }
+
   /** Tells the user when it takes too long to be ready. */
   checkDeadline(nowMs: number): void {
     if (this.isReady || this.isClosed || nowMs - this.startedAtMs < this.connectTimeoutMs) return;
@@ -143,7 +148,6 @@ export class ServerLink implements SocketReader, OutboxOwner {
     }
     this.isReady = true;
     this.user.onLinkReady();
-    if (!this.isClosed) this.outbox.open(this.socket as StreamSocket);
   }
 
   private readControl(buf: Buffer, length: number): void {

@@ -91,6 +91,11 @@ export class BackendUnderTest implements BackendHost {
     });
   }
 
+  /** So many turns of the event loop: what was to happen at once has happened. */
+  async turns(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) await new Promise(resolve => setImmediate(resolve));
+  }
+
   /** Sends GET key for a client. */
   get(key: string, clientId = 1): Answer {
     return this.send(encodeCommand('GET', key), clientId);

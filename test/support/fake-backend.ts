@@ -35,6 +35,8 @@ export interface FakeBackend {
   readonly connections: readonly FakeConnection[];
   /** May be replaced at any time; it takes effect with the next chunk. */
   handler: Handler;
+  /** What it does with a connection it has just accepted. */
+  greeting: (socket: Socket) => void;
   /** All requests cut by `answering`, over all connections. */
   requests(): Buffer[];
   /** Resolves once `count` requests have been cut in all. */
@@ -58,6 +60,7 @@ export async function startFakeBackend(handler: Handler, target: number | string
       turn: Promise.resolve(),
     };
     connections.push(connection);
+    backend.greeting(socket);
     socket.on('data', (bytes: Buffer) => {
       connection.chunks.push(bytes);
       backend.handler(connection, bytes);
@@ -73,6 +76,7 @@ export async function startFakeBackend(handler: Handler, target: number | string
     port: typeof target === 'number' ? (server.address() as AddressInfo).port : 0,
     connections,
     handler,
+    greeting: () => {},
     requests: () => connections.flatMap(connection => connection.requests),
     async untilRequests(count, timeoutMs) {
       const isThere = () => backend.requests().length >= count;

@@ -1,0 +1,129 @@
+import type { BackendStats } from '../figures/statistics.ts';
+import type { HolderWalk } from '../memory/memory-ceiling.ts';
+import type { FailureReason } from '../request/failure.ts';
+import { BackendConnection, type ConnectionOwner } from './backend-connection.ts';
+
+/**
+ * The connections of one backend that all clients of a worker share: for each `Session.variant` as many as the pool has
+ * `server_connections`. Each opens with the first request of a client that it serves.
+ *
+ * They come in generations. A client may be served by another connection than before when they are made anew, so what was
+ * sent on the old ones is answered before anything leaves on the new ones: nobody's requests overtake each other.
+ *
+ *   connections, generation n ─ replace ─▶ retiring: answer what is inflight, then close
+ *                                            └─ the last one of a variant is closed: generation n + 1 is released
+ */
+export class SharedConnections {
+  private readonly owner: ConnectionOwner;
+  private readonly byVariant: readonly BackendConnection[][];
+  private readonly retiring = new Set<BackendConnection>();
+  private generation = 0;
+
+  constructor(owner: ConnectionOwner) {
+    this.owner = owner;
+    const { protocol, connections } = owner.options;
+    this.byVariant = Array.from({ length: protocol.variants }, () => []);
+    this.replace(connections);
+  }
+
+  /** Some still answer what is inflight on them. */
+  get isRetiring(): boolean {
+    return this.retiring.size > 0;
+  }
+
+  /** All are retired. */
+  get isEmpty(): boolean {
+    return this.retiring.size === 0 && this.byVariant.every(set => set.length === 0);
+  }
+
+  /** The one that probes use; null when all are retired. */
+  get first(): BackendConnection | null {
+    return this.byVariant[0]?.[0] ?? null;
+  }
+
+  /** The connection that serves a client: always the same, whatever their number, so that its requests keep their order. */
+  of(clientId: number, variant: number): BackendConnection {
+    const connections = this.byVariant[variant] as BackendConnection[];
+    return (
+      connections.length === 1 ? connections[0] : connections[clientId % connections.length]
+    ) as BackendConnection;
+  }
+
+  /** Why requests of this variant fail at once; null: they don't. */
+  whyDown(variant: number): FailureReason | null {
+    return this.byVariant[variant]?.[0]?.whyDown ?? null;
+  }
+
+  /** From now on `count` of each variant. */
+  setCount(count: number): void {
+    if (this.byVariant.some(set => set.length !== count)) this.replace(count);
+  }
+
+  /** Makes them all anew, `count` of each variant. */
+  replace(count: number): void {
+    const old = this.byVariant.flat();
+    this.generation++;
+    for (const [variant, set] of this.byVariant.entries()) {
+      set.length = 0;
+      while (set.length < count) set.push(new BackendConnection(this.owner, variant, this.generation, true));
+    }
+    for (const connection of old) this.retiring.add(connection);
+    for (const connection of old) connection.retire();
+    this.releaseHeld();
+  }
+
+  /** It was to retire, and is closed. */
+  retired(connection: BackendConnection): void {
+    this.retiring.delete(connection);
+    this.releaseHeld();
+  }
+
+  /** Opens those that most clients need, ahead of the first request. */
+  preconnect(): void {
+    for (const connection of this.byVariant[0] as BackendConnection[]) connection.preconnect();
+  }
+
+  checkDeadlines(nowMs: number): void {
+    for (const set of this.byVariant) for (const connection of set) connection.checkDeadline(nowMs);
+    for (const connection of this.retiring) connection.checkDeadline(nowMs);
+  }
+
+  /** Refuses requests on all of them. */
+  suspend(reason: FailureReason): void {
+    for (const connection of [...this.byVariant.flat(), ...this.retiring]) connection.suspend(reason);
+  }
+
+  /** Ends `suspend`, and the wait of those that are down. */
+  resume(): void {
+    for (const connection of this.byVariant.flat()) if (!connection.isConnected) connection.resume();
+  }
+
+  close(): void {
+    for (const connection of this.byVariant.flat()) connection.close();
+    for (const connection of this.retiring) connection.close();
+    this.retiring.clear();
+  }
+
+  readonly eachHolder: HolderWalk = visit => {
+    for (const set of this.byVariant) for (const connection of set) visit(connection);
+    for (const connection of this.retiring) visit(connection);
+  };
+
+  /** Brings the gauges of the backend's figures up to date. */
+  measure(stats: BackendStats): void {
+    stats.inQueue = 0;
+    stats.inQueueBytes = 0;
+    stats.outQueue = 0;
+    stats.outQueueBytes = 0;
+    for (const connection of this.byVariant.flat()) connection.measure(stats);
+  }
+
+  private releaseHeld(): void {
+    const retiring = [...this.retiring];
+    for (const connection of [...retiring, ...this.byVariant.flat()]) {
+      if (!connection.isHeld) continue;
+      const { variant, generation } = connection;
+      if (!retiring.some(old => old.variant === variant && old.generation < generation)) connection.release();
+    }
+  }
+}
