@@ -182,10 +182,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
    * the connection; one that goes on answering is not, though it is late.
    */
   checkDeadline(nowMs: number): void {
-    if (this.state === READY) {
-      this.checkReplies(nowMs);
-      return;
-    }
+    if (this.state === READY) return this.checkReplies(nowMs);
     this.link?.checkDeadline(nowMs);
     const { queueTimeoutMs, timeoutMs } = this.backend.options;
     const waitMs = queueTimeoutMs > 0 ? queueTimeoutMs : timeoutMs;
@@ -331,10 +328,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
       return;
     }
     if (result === STREAM_ENDED) return;
-    if (result === STREAM_UNASKED && this.turnsAway) {
-      this.turnedAway();
-      return;
-    }
+    if (result === STREAM_UNASKED && this.turnsAway) return this.turnedAway();
     if (result === STREAM_UNASKED) backend.log.warn({ server: backend.name }, 'server spoke unasked');
     else backend.log.error({ server: backend.name }, 'server answered something that is not its protocol');
     this.lose('server_garbage');
