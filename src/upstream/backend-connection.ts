@@ -11,6 +11,7 @@ import type { ConnectionHost } from './connection-host.ts';
 import { Reconnects } from './reconnects.ts';
 import { ReplyStream, type ReplyStreamOwner, STREAM_ENDED, STREAM_READ, STREAM_UNASKED } from './reply-stream.ts';
 import { type LinkUser, ServerLink } from './server-link.ts';
+import { Welcome } from './welcome.ts';
 
 /*
  * One persistent connection to a server, shared by all clients of a worker.
@@ -33,8 +34,6 @@ const CLOSED = 4;
 
 /** What a request costs beside its bytes while it is inflight, whether its client is still there or not. */
 const INFLIGHT_BYTES = 256;
-/** So soon after it was made a connection is closed that the server has no room for. */
-const GREETING_MAX_MS = 1000;
 /** A reply that is so many timeouts late holds up all behind it. */
 const CLOGGED_TIMEOUTS = 2;
 
@@ -65,12 +64,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   isHeld: boolean;
   /** The link would be ready, were it not held. */
   private isLinkReady = false;
-  /** The server has answered on this link with something else than an error. */
-  private hasServed = false;
-  private hasErred = false;
-  private readyAtMs = 0;
-  /** It accepts connections to say that it serves none: the next one has to answer a probe first. */
-  private needsProof = false;
+  private readonly welcome = new Welcome();
 
   /** `isHeld`: nothing leaves before `release`. */
   constructor(backend: ConnectionOwner, variant: number, generation: number, isHeld: boolean) {
@@ -95,24 +89,14 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
 
   answered(scanner: ReplyScanner): void {
     const { isError } = scanner;
-    if (isError) this.hasErred = true;
-    else if (!this.hasServed) this.served();
-    this.backend.answered(isError, this.hasServed);
+    if (!isError && !this.welcome.hasServed) this.reconnects.succeeded();
+    this.welcome.answered(isError);
+    this.backend.answered(isError, this.welcome.hasServed);
     if (isError && scanner.isOutOfService) this.backend.outOfService();
   }
 
   fail(request: Request, reason: FailureReason): void {
     this.backend.fail(request, reason);
-  }
-
-  private served(): void {
-    this.hasServed = true;
-    this.needsProof = false;
-    this.reconnects.succeeded();
-  }
-
-  get isConnected(): boolean {
-    return this.state === READY;
   }
 
   /** Why requests fail at once; null: they don't. */
@@ -182,7 +166,10 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
    * the connection; one that goes on answering is not, though it is late.
    */
   checkDeadline(nowMs: number): void {
-    if (this.state === READY) return this.checkReplies(nowMs);
+    if (this.state === READY) {
+      this.checkReplies(nowMs);
+      return;
+    }
     this.link?.checkDeadline(nowMs);
     const { queueTimeoutMs, timeoutMs } = this.backend.options;
     const waitMs = queueTimeoutMs > 0 ? queueTimeoutMs : timeoutMs;
@@ -264,7 +251,8 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     const { options, stats } = this.backend;
     if (this.state !== DOWN) this.state = CONNECTING;
     stats.reconnects++;
-    const controls = this.isProbing || this.needsProof ? [...this.handshake, options.protocol.probe] : this.handshake;
+    const controls =
+      this.isProbing || this.welcome.needsProof ? [...this.handshake, options.protocol.probe] : this.handshake;
     this.link = new ServerLink(options, controls, this.scanner, this.backend, this);
   }
 
@@ -286,7 +274,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
       log.error({ server: name, complaint }, 'server refused the handshake');
     const isRefusal = reason === 'connection_refused' && !(this.link as ServerLink).isConnected;
     // To the probe that it has to answer it has said again that it has no room.
-    if (this.needsProof && complaint !== null) this.attemptFailed('connection_refused');
+    if (this.welcome.needsProof && complaint !== null) this.attemptFailed('connection_refused');
     else this.attemptFailed(reason ?? 'connection_reset', isRefusal);
   }
 
@@ -305,13 +293,13 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
       this.lose('server_version');
       return;
     }
-    this.readyAtMs = nowMs;
-    if (this.needsProof || this.isProbing) this.served();
+    this.welcome.begin(nowMs, this.isProbing || this.welcome.needsProof);
     if (wasDown || this.isProbing) this.backend.log.info({ server: this.backend.name }, 'server is back');
     if (this.isProbing) {
       this.isProbing = false;
       this.backend.probeSucceeded();
     }
+    if (this.welcome.hasServed) this.reconnects.succeeded();
     this.stream.open(link.outbox, nowMs);
     link.release();
   }
@@ -328,8 +316,12 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
       return;
     }
     if (result === STREAM_ENDED) return;
-    if (result === STREAM_UNASKED && this.turnsAway) return this.turnedAway();
-    if (result === STREAM_UNASKED) backend.log.warn({ server: backend.name }, 'server spoke unasked');
+    const isUnasked = result === STREAM_UNASKED;
+    if (isUnasked && !this.welcome.hasServed) {
+      this.turnedAway();
+      return;
+    }
+    if (isUnasked) backend.log.warn({ server: backend.name }, 'server spoke unasked');
     else backend.log.error({ server: backend.name }, 'server answered something that is not its protocol');
     this.lose('server_garbage');
   }
@@ -344,21 +336,15 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     const { stats } = this.backend;
     if (reason === null) stats.serverEof++;
     else stats.serverErr++;
-    const isSoon = this.clock.turnMs() - this.readyAtMs < GREETING_MAX_MS;
-    if (this.turnsAway && this.hasErred && isSoon) this.turnedAway();
+    if (this.welcome.isRefusedBy(this.clock.turnMs())) this.turnedAway();
     else if (this.stream.length === 0) this.drop(IDLE);
     else this.lose(reason ?? 'connection_reset', true);
     this.closeIfRetired();
   }
 
-  /** All it has said yet are errors, if anything: perhaps that it has no room for us. */
-  private get turnsAway(): boolean {
-    return !this.hasServed && !this.isRetiring;
-  }
-
   /** It accepts connections only to say that it has no room for them: that is no connection. */
   private turnedAway(): void {
-    this.needsProof = true;
+    this.welcome.needsProof = true;
     this.attemptFailed('connection_refused');
   }
 
@@ -402,8 +388,6 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     this.stream.forgetConnection();
     this.isProbing = false;
     this.isLinkReady = false;
-    this.hasServed = false;
-    this.hasErred = false;
     this.state = next;
   }
 }
