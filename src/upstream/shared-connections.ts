@@ -95,7 +95,7 @@ export class SharedConnections {
 
   /** Ends `suspend`, and the wait of those that are down. */
   resume(): void {
-    for (const connection of this.byVariant.flat()) if (!connection.isConnected) connection.resume();
+    for (const connection of this.byVariant.flat()) connection.resume();
   }
 
   close(): void {
