@@ -16,6 +16,9 @@ const MAX_SERVER_CONNECTIONS = 1024;
 const MIN_HEALTH_INTERVAL_MS = 50;
 /** A timer runs 24.8 days at most, and a tenth of the interval comes on top. */
 const MAX_HEALTH_INTERVAL_MS = 24 * 3_600_000;
+/** Bounds of the kernel, in whole seconds. */
+const MIN_KEEPALIVE_MS = 1000;
+const MAX_KEEPALIVE_MS = 32_767_000;
 const MAX_HEALTH_COUNT = 1000;
 const MIN_REQUEST_BYTES = 1024;
 /**
@@ -118,7 +121,8 @@ export const POOL_SETTINGS = {
   timeoutMs: {
     key: 'timeout',
     kind: durationOrNone(),
-    default: 'none',
+    default: '5s',
+    twemproxyDefault: 'none',
     twemproxy: milliseconds(),
     about: 'How long a server may take to answer a request, counted from when it is queued. Overdue requests fail.',
     applies: 'live',
@@ -167,9 +171,20 @@ export const POOL_SETTINGS = {
   tcpKeepalive: {
     key: 'tcpkeepalive',
     kind: flag(),
-    default: 'false',
+    default: 'true',
+    twemproxyDefault: 'false',
     twemproxy: { ...flag(), takes: 'true or false' },
-    about: 'TCP keep-alive on client connections.',
+    about: 'TCP keep-alive on client connections; those to servers always have it.',
+    applies: 'new-connections',
+  },
+  /** Of connections of clients, when `tcpKeepalive`, and of those to servers. */
+  keepaliveIdleMs: {
+    key: 'keepalive_idle',
+    kind: duration(MIN_KEEPALIVE_MS, MAX_KEEPALIVE_MS),
+    default: '60s',
+    about:
+      'Silence after which a TCP connection is probed, so that firewalls keep it and a peer that vanished is found: after ' +
+      'three probes, a sixth of this time apart.',
     applies: 'new-connections',
   },
   preconnect: {

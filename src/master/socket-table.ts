@@ -120,7 +120,8 @@ function listensAnew(before: PoolConfig, after: PoolConfig): boolean {
     before.name !== after.name ||
     before.protocol !== after.protocol ||
     before.backlog !== after.backlog ||
-    before.tcpKeepalive !== after.tcpKeepalive
+    before.tcpKeepalive !== after.tcpKeepalive ||
+    before.keepaliveIdleMs !== after.keepaliveIdleMs
   );
 }
 

@@ -30,7 +30,8 @@ export interface FrontendOptions {
   readonly idleTimeoutMs: number;
   /** See `Router`. */
   readonly sendsToFirstKey: boolean;
-  readonly tcpKeepalive: boolean;
+  /** Silence after which TCP connections of clients are probed; 0: never. */
+  readonly keepaliveIdleMs: number;
   readonly backlog: number;
 }
 
@@ -140,11 +141,11 @@ export class Frontend implements ClientOwner {
 
   /** Accepts clients on a bound handle, and on no other any more; resolves when it listens. */
   async listen(handle: ListenHandle): Promise<void> {
-    const { tcpKeepalive, backlog } = this.options;
+    const { keepaliveIdleMs, backlog } = this.options;
     const before = this.listener;
     this.listener = await listenOn(
       handle,
-      { tcpKeepalive, backlog },
+      { keepaliveIdleMs, backlog },
       socket => this.enter(socket),
       error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'),
     );

@@ -1,4 +1,5 @@
 import { getSystemErrorName } from 'node:util';
+import { keepAlive } from './keepalive.ts';
 import { PolledSocket } from './polled-socket.ts';
 import { type PollTarget, thePoller } from './poller.ts';
 import {
@@ -9,11 +10,8 @@ import {
   ENFILE,
   EPOLLIN,
   IPPROTO_TCP,
-  SO_KEEPALIVE,
-  SOL_SOCKET,
   type SocketCalls,
   socketCalls,
-  TCP_KEEPIDLE,
   TCP_NODELAY,
 } from './socket-calls.ts';
 
@@ -44,7 +42,7 @@ export class PolledListener implements PollTarget {
   /** Throws an Error with a `code` when the system refuses. */
   constructor(
     handle: BoundHandle,
-    options: { readonly backlog: number; readonly keepaliveDelaySeconds: number | null },
+    options: { readonly backlog: number; readonly keepaliveIdleMs: number },
     accept: (socket: PolledSocket) => void,
     onError: (error: Error) => void,
   ) {
@@ -54,10 +52,7 @@ export class PolledListener implements PollTarget {
     this.onError = onError;
     // Accepted sockets inherit these (Linux): system calls less for each client. Unix sockets refuse them.
     calls.setOption(this.fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (options.keepaliveDelaySeconds !== null) {
-      calls.setOption(this.fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-      calls.setOption(this.fd, IPPROTO_TCP, TCP_KEEPIDLE, options.keepaliveDelaySeconds);
-    }
+    if (options.keepaliveIdleMs > 0) keepAlive(calls, this.fd, options.keepaliveIdleMs);
     const listened = calls.listen(this.fd, options.backlog);
     if (listened < 0) throw systemError(listened, 'listen');
     const watched = thePoller().watch(this, EPOLLIN);

@@ -1,4 +1,5 @@
 import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
+import { keepAlive } from './keepalive.ts';
 import { lookupName } from './name-lookup.ts';
 import { NetSocket } from './net-socket.ts';
 import { type BoundHandle, PolledListener } from './polled-listener.ts';
@@ -10,7 +11,8 @@ import type { StreamSocket } from './stream-socket.ts';
 export type ListenHandle = object;
 
 export interface ListenerOptions {
-  readonly tcpKeepalive: boolean;
+  /** Silence after which TCP connections are probed, to find peers that vanished; 0: never. */
+  readonly keepaliveIdleMs: number;
   readonly backlog: number;
 }
 
@@ -31,9 +33,6 @@ export interface ConnectListener {
   onRefused(errorCode: string): void;
 }
 
-/** Probes of a silent TCP connection begin after so long; they find a peer that vanished. */
-const KEEPALIVE_DELAY_MS = 60_000;
-
 /** Whether sockets are polled; else they are node's. */
 export const arePolled = socketCalls !== null;
 
@@ -48,16 +47,14 @@ export async function listenOn(
   onError: (error: Error) => void,
 ): Promise<Listener> {
   if (arePolled) {
-    const { backlog, tcpKeepalive } = options;
-    const keepaliveDelaySeconds = tcpKeepalive ? KEEPALIVE_DELAY_MS / 1000 : null;
-    return new PolledListener(handle as BoundHandle, { backlog, keepaliveDelaySeconds }, accept, onError);
+    return new PolledListener(handle as BoundHandle, options, accept, onError);
   }
   const server = createServer(
     {
       allowHalfOpen: true,
       noDelay: true,
-      keepAlive: options.tcpKeepalive,
-      keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
+      keepAlive: options.keepaliveIdleMs > 0,
+      keepAliveInitialDelay: options.keepaliveIdleMs,
     },
     socket => accept(new NetSocket(socket)),
   );
@@ -88,8 +85,14 @@ function listening(server: Server, handle: ListenHandle, backlog: number): Promi
   });
 }
 
-/** Connects to a host, trying its addresses in turn, or to the path of a unix socket. */
-export function connectSocket(address: NetConnectOpts, listener: ConnectListener): ConnectAttempt {
+/**
+ * Connects to a host, trying its addresses in turn, or to the path of a unix socket. `keepaliveIdleMs` as for a listener.
+ */
+export function connectSocket(
+  address: NetConnectOpts,
+  keepaliveIdleMs: number,
+  listener: ConnectListener,
+): ConnectAttempt {
   let socket: Socket | null = null;
   let errorCode = 'EIO';
   let isOver = false;
@@ -101,8 +104,8 @@ export function connectSocket(address: NetConnectOpts, listener: ConnectListener
       lookup: lookupName,
       allowHalfOpen: true,
       noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
+      keepAlive: keepaliveIdleMs > 0,
+      keepAliveInitialDelay: keepaliveIdleMs,
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       errorCode = error.code ?? errorCode;
@@ -110,7 +113,11 @@ export function connectSocket(address: NetConnectOpts, listener: ConnectListener
     socket.once('connect', () => {
       if (isOver) return;
       isOver = true;
-      listener.onConnected(streamSocket(socket as Socket));
+      const stream = streamSocket(socket as Socket);
+      if (keepaliveIdleMs > 0 && socketCalls !== null && stream instanceof PolledSocket) {
+        keepAlive(socketCalls, BigInt(stream.descriptor), keepaliveIdleMs);
+      }
+      listener.onConnected(stream);
     });
     socket.once('close', () => {
       if (isOver) return;

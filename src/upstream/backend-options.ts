@@ -17,6 +17,8 @@ export interface BackendOptions {
   /** How long a request may wait for the connection; 0: as long as `timeoutMs`. */
   readonly queueTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  /** Silence after which a TCP connection is probed. */
+  readonly keepaliveIdleMs: number;
   readonly maxInflight: number;
   readonly outputLimitBytes: number;
   readonly autoEject: boolean;

@@ -6,7 +6,7 @@ import { type FailureReason, failureFromErrno } from '../request/failure.ts';
 import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
 import { type ConnectAttempt, connectSocket } from '../socket/sockets.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
-import type { BackendAddress } from './backend-options.ts';
+import type { BackendOptions } from './backend-options.ts';
 
 /** Who uses a link. Hears nothing of it any more once it has closed it. */
 export interface LinkUser {
@@ -31,6 +31,8 @@ const CONTROL_REPLY_MAX_BYTES = 64 * 1024;
 const OWN_BLOCK_MIN_BYTES = 32 * 1024;
 const OWN_BLOCK_MAX_BYTES = 256 * 1024;
 const NO_BYTES = Buffer.alloc(0);
+
+type LinkOptions = Pick<BackendOptions, 'address' | 'connectTimeoutMs' | 'keepaliveIdleMs'>;
 
 /**
  * One socket to a server, from the attempt to connect to its end:
@@ -59,7 +61,7 @@ export class ServerLink implements SocketReader, OutboxOwner {
 
   /** `connectTimeoutMs` is for the handshake, too. */
   constructor(
-    { address, connectTimeoutMs }: { readonly address: BackendAddress; readonly connectTimeoutMs: number },
+    { address, connectTimeoutMs, keepaliveIdleMs }: LinkOptions,
     controls: readonly ControlRequest[],
     scanner: ReplyScanner,
     { turn, clock }: { readonly turn: Turn; readonly clock: Clock },
@@ -69,7 +71,7 @@ export class ServerLink implements SocketReader, OutboxOwner {
     this.scanner = scanner;
     this.user = user;
     this.outbox = new Outbox(null, turn, this, true);
-    this.attempt = connectSocket(address, {
+    this.attempt = connectSocket(address, keepaliveIdleMs, {
       onConnected: socket => this.connected(socket),
       onRefused: errorCode => this.fail(failureFromErrno(errorCode), null),
     });

@@ -242,6 +242,7 @@ function poolOptions(config: PoolConfig): PoolOptions {
       timeoutMs: config.timeoutMs,
       queueTimeoutMs: config.queueTimeoutMs,
       connectTimeoutMs: config.connectTimeoutMs,
+      keepaliveIdleMs: config.keepaliveIdleMs,
       maxInflight: config.maxInflight,
       outputLimitBytes: config.serverOutputLimitBytes,
       autoEject: config.autoEjectHosts,
@@ -274,7 +275,7 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
     maxClients: config.clientConnections,
     idleTimeoutMs: config.clientIdleTimeoutMs,
     sendsToFirstKey: config.crossServer === 'first_key',
-    tcpKeepalive: config.tcpKeepalive,
+    keepaliveIdleMs: config.tcpKeepalive ? config.keepaliveIdleMs : 0,
     backlog: config.backlog,
   };
 }

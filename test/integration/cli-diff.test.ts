@@ -33,6 +33,7 @@ pools:
     redis_auth: new-secret
     distribution: modula
     timeout: 400ms
+    tcpkeepalive: false
     servers:
       - 10.0.0.1:6379:1 one
       - 10.0.0.2:6379:1 two
@@ -41,6 +42,8 @@ pools:
     listen: 127.0.0.1:22122
     protocol: memcached
     hash: fnv1a_64
+    timeout: none
+    tcpkeepalive: false
     servers:
       - 10.0.0.1:11211
       - 10.0.0.2:11211

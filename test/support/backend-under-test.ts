@@ -73,6 +73,7 @@ export class BackendUnderTest implements BackendHost {
         timeoutMs: 0,
         queueTimeoutMs: 0,
         connectTimeoutMs: 5000,
+        keepaliveIdleMs: 60_000,
         maxInflight: 1 << 20,
         outputLimitBytes: 1 << 30,
         autoEject: false,

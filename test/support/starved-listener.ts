@@ -7,7 +7,7 @@ import { bindLocal } from './bind-local.ts';
 const { handle, port } = await bindLocal();
 await listenOn(
   handle,
-  { tcpKeepalive: false, backlog: 128 },
+  { keepaliveIdleMs: 0, backlog: 128 },
   () => console.log('accepted'),
   error => console.log((error as NodeJS.ErrnoException).code),
 );

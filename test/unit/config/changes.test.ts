@@ -32,7 +32,7 @@ test('nothing is different', () => {
 test('pools and servers are told by name', () => {
   const changes = configChanges(
     config({ p: pool(1), gone: pool(2) }),
-    config({ p: pool(1, { servers: ['a:1:3', 'c:1'], timeout: '1s', tcpkeepalive: 'true' }), more: pool(3) }),
+    config({ p: pool(1, { servers: ['a:1:3', 'c:1'], timeout: '1s', tcpkeepalive: 'false' }), more: pool(3) }),
   );
   assert.deepEqual([changes.added, changes.removed], [['more'], ['gone']]);
   assert.deepEqual(changes.changed, [

@@ -27,6 +27,7 @@ pools:
     backlog: 1024
     client_connections: 10
     tcpkeepalive: true
+    keepalive_idle: 20s
     redis_auth: 0123
     redis_db: 2
     preconnect: true
@@ -82,6 +83,7 @@ test('every key of the native form arrives in the configuration', () => {
         backlog: 1024,
         clientConnections: 10,
         tcpKeepalive: true,
+        keepaliveIdleMs: 20_000,
         redisAuth: '0123',
         redisDb: 2,
         preconnect: true,
@@ -142,13 +144,14 @@ test('what is left out has its default', () => {
         hash: 'murmur',
         hashTag: null,
         distribution: 'ketama',
-        timeoutMs: 0,
+        timeoutMs: 5000,
         connectTimeoutMs: 5000,
         queueTimeoutMs: 0,
         clientIdleTimeoutMs: 0,
         backlog: 512,
         clientConnections: 0,
-        tcpKeepalive: false,
+        tcpKeepalive: true,
+        keepaliveIdleMs: 60_000,
         redisAuth: null,
         redisDb: 0,
         preconnect: false,

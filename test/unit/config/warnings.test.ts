@@ -25,7 +25,7 @@ const CASES: readonly [lines: string, path: string, servers?: string, protocol?:
   ['hash_tag: "##"', 'pools.p.hash_tag'],
   ['hash_tag: "{}"\ndistribution: random', 'pools.p.hash_tag'],
   ['timeout: 1s\nauto_eject_hosts: true', 'pools.p.auto_eject_hosts', '[h:1]'],
-  ['auto_eject_hosts: true', 'pools.p.auto_eject_hosts'],
+  ['auto_eject_hosts: true\ntimeout: none', 'pools.p.auto_eject_hosts'],
   ['timeout: 1s\nauto_eject_hosts: true\ndistribution: modula', 'pools.p.auto_eject_hosts'],
   ['server_retry_timeout: 5s', 'pools.p.server_retry_timeout'],
   ['health_check: {}', 'pools.p.health_check', '[h:1]'],

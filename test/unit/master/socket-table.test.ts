@@ -32,7 +32,7 @@ for (const [what, first, second, handed] of [
   ['the same', '', '', []],
   ['another timeout', '', 'timeout: 1s', []],
   ['another backlog', '', 'backlog: 7', ['p0']],
-  ['other keep-alives', '', 'tcpkeepalive: true', ['p0']],
+  ['other keep-alives', '', 'tcpkeepalive: false', ['p0']],
   ['another protocol', '', 'protocol: memcached', ['p0']],
 ] as const) {
   test(`${what}: ${handed.length === 0 ? 'workers go on listening as they do' : 'workers listen anew, on the same socket'}`, async t => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { type Listener, listenOn } from '../../../src/socket/sockets.ts';
+import { connectSocket, type Listener, listenOn } from '../../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
 import { bindLocal } from '../../support/bind-local.ts';
 import { Child } from '../../support/child.ts';
@@ -12,6 +12,9 @@ const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
 
 /** An integer option of a socket, as the kernel has it (Linux). */
 function optionOf(socket: StreamSocket, level: number, name: number): number {
@@ -26,13 +29,13 @@ function optionOf(socket: StreamSocket, level: number, name: number): number {
 
 async function listening(
   t: TestContext,
-  tcpKeepalive: boolean,
+  keepaliveIdleMs: number,
 ): Promise<{ port: number; accepted: StreamSocket[]; listener: Listener }> {
   const { handle, port } = await bindLocal();
   const accepted: StreamSocket[] = [];
   const listener = await listenOn(
     handle,
-    { tcpKeepalive, backlog: 128 },
+    { keepaliveIdleMs, backlog: 128 },
     socket => accepted.push(socket),
     error => assert.fail(error),
   );
@@ -43,9 +46,9 @@ async function listening(
   return { port, accepted, listener };
 }
 
-for (const tcpKeepalive of [true, false]) {
-  test(`clients are accepted without Nagle's delay, and ${tcpKeepalive ? 'with' : 'without'} keepalive`, async t => {
-    const { port, accepted } = await listening(t, tcpKeepalive);
+for (const keepaliveIdleMs of [30_000, 0]) {
+  test(`clients are accepted without Nagle's delay, and ${keepaliveIdleMs > 0 ? 'with' : 'without'} keepalive`, async t => {
+    const { port, accepted } = await listening(t, keepaliveIdleMs);
     const clients = Array.from({ length: 20 }, () => connect(port, '127.0.0.1'));
     t.after(() => {
       for (const client of clients) client.destroy();
@@ -53,13 +56,27 @@ for (const tcpKeepalive of [true, false]) {
     await waitFor(() => accepted.length === clients.length, { what: 'all clients' });
     for (const socket of accepted) {
       assert.notEqual(optionOf(socket, IPPROTO_TCP, TCP_NODELAY), 0);
-      assert.equal(optionOf(socket, SOL_SOCKET, SO_KEEPALIVE) !== 0, tcpKeepalive);
+      assert.equal(optionOf(socket, SOL_SOCKET, SO_KEEPALIVE) !== 0, keepaliveIdleMs > 0);
+      if (keepaliveIdleMs === 0) continue;
+      const times = [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT].map(option => optionOf(socket, IPPROTO_TCP, option));
+      assert.deepEqual(times, [30, 5, 3]);
     }
   });
 }
 
+test('a connection that is made is probed as soon as it is told to be', async t => {
+  const { port } = await listening(t, 0);
+  const socket = await new Promise<StreamSocket>((onConnected, reject) => {
+    connectSocket({ host: '127.0.0.1', port }, 30_000, { onConnected, onRefused: reject });
+  });
+  t.after(() => socket.destroy());
+  assert.notEqual(optionOf(socket, SOL_SOCKET, SO_KEEPALIVE), 0);
+  const times = [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT].map(option => optionOf(socket, IPPROTO_TCP, option));
+  assert.deepEqual(times, [30, 5, 3]);
+});
+
 test('a listener that is closed accepts nobody, on none of its descriptors', async t => {
-  const { port, accepted, listener } = await listening(t, false);
+  const { port, accepted, listener } = await listening(t, 0);
   listener.close();
   const client = connect(port, '127.0.0.1');
   const error = await new Promise<NodeJS.ErrnoException>(resolve => client.once('error', resolve));
