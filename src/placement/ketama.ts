@@ -1,8 +1,5 @@
-import { md5Words } from '../hash/md5.ts';
-import { liveInNameOrder, MAX_RING_SERVERS, type RingServer } from './ring-server.ts';
-
-const POINTS_PER_SERVER = 160;
-const POINTS_PER_DIGEST = 4;
+import { KetamaPoints } from './ketama-points.ts';
+import type { RingServer } from './ring-server.ts';
 
 /** Bounds the guide at 1 Mi entries; up to there it has at least one entry per point. */
 const MAX_GUIDE_BITS = 20;
@@ -13,9 +10,7 @@ const MAX_FINER_BITS = 16;
 /**
  * The continuum: points on the circle of u32 hashes, each owned by a server. A hash belongs to the first point at or
  * after it, past the last one to the first.
- *
- * Built as twemproxy's `nc_ketama.c` does, rounding to float32 at every step: in float64 keys would move (at 25, 47, 50
- * and 100 servers, among others).
+ * Where the points lie: ketama-points.ts.
  */
 export class KetamaRing {
   readonly distribution = 'ketama';
@@ -29,17 +24,12 @@ export class KetamaRing {
   private readonly soleOwners: Int32Array;
   private readonly guideShift: number;
 
-  constructor(servers: readonly RingServer[], live?: readonly boolean[]) {
-    const ordered = liveInNameOrder(servers, live);
-    const sorted = sortedPoints(servers, ordered);
-    this.points = new Uint32Array(sorted.length);
-    this.owners = new Uint32Array(sorted.length);
-    for (let i = 0; i < sorted.length; i++) {
-      const packed = sorted[i]!;
-      this.points[i] = Math.floor(packed / MAX_RING_SERVERS);
-      this.owners[i] = ordered[packed % MAX_RING_SERVERS]!;
-    }
-    const pointBits = Math.min(MAX_GUIDE_BITS, Math.max(1, Math.ceil(Math.log2(sorted.length))));
+  /** `kept`: the points that `servers` may have; what is live of them is taken from there. */
+  constructor(servers: readonly RingServer[], live?: readonly boolean[], kept = new KetamaPoints(servers)) {
+    const { points, owners } = kept.live(live);
+    this.points = points;
+    this.owners = owners;
+    const pointBits = Math.min(MAX_GUIDE_BITS, Math.max(1, Math.ceil(Math.log2(points.length))));
     const guideBits = Math.max(pointBits, Math.min(pointBits + FINER_BITS, MAX_FINER_BITS));
     this.guideShift = 32 - guideBits;
     this.guide = guideTo(this.points, guideBits);
@@ -60,28 +50,6 @@ export class KetamaRing {
     while (i < points.length && points[i]! < hash) i++;
     return i < points.length ? i : points.length === 0 ? -1 : 0;
   }
-}
-
-/**
- * All points of the live servers as `value × MAX_RING_SERVERS + rank`, ascending; `rank` is the owner's place in
- * `ordered`. Equal values so end up in name order, as a stable sort by value leaves them; 48 bits are exact in a double.
- */
-function sortedPoints(servers: readonly RingServer[], ordered: Uint32Array): Float64Array {
-  let totalWeight = 0;
-  for (const index of ordered) totalWeight += servers[index]!.weight;
-  const digests = Array.from(ordered, index => digestCount(servers[index]!.weight, totalWeight, ordered.length));
-  const points = new Float64Array(digests.reduce((sum, count) => sum + count, 0) * POINTS_PER_DIGEST);
-  const words = new Uint32Array(POINTS_PER_DIGEST);
-  let n = 0;
-  for (let rank = 0; rank < ordered.length; rank++) {
-    const { name } = servers[ordered[rank]!]!;
-    for (let j = 0; j < digests[rank]!; j++) {
-      const text = Buffer.from(`${name}-${j}`);
-      md5Words(text, 0, text.length, words);
-      for (const word of words) points[n++] = word * MAX_RING_SERVERS + rank;
-    }
-  }
-  return points.sort();
 }
 
 /**
@@ -107,11 +75,4 @@ function soleOwners(guide: Uint32Array, owners: Uint32Array): Int32Array {
     if (first === guide[prefix + 1] && first < owners.length) sole[prefix] = owners[first]!;
   }
   return sole;
-}
-
-/** How many digests, of four points each, a server of that weight puts on the ring. */
-function digestCount(weight: number, totalWeight: number, nLive: number): number {
-  const f = Math.fround;
-  const share = f(f(weight) / f(totalWeight));
-  return Math.floor(f(f(f(f(share * POINTS_PER_SERVER) / POINTS_PER_DIGEST) * nLive) + 1e-10));
 }

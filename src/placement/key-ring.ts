@@ -1,5 +1,6 @@
 import { type HashFunction, type HashName, hashFunction } from '../hash/hash.ts';
 import { HashTag } from '../hash/hash-tag.ts';
+import { KetamaPoints } from './ketama-points.ts';
 import type { Placement } from './placement.ts';
 import { buildRing, type Distribution, type Ring } from './ring.ts';
 import type { RingServer } from './ring-server.ts';
@@ -26,15 +27,40 @@ export class KeyRing implements Placement {
   /** A pool of one server and a random one have no use for the hash; twemproxy takes 0 there. */
   private readonly skipsHash: boolean;
   private readonly distribution: Distribution;
+  /** So that a change of what is live costs no hashing and sorting. */
+  private readonly points: KetamaPoints;
+  private readonly options: KeyRingOptions;
 
-  /** Starts with all servers live. Throws a RangeError for weights that no ring can have. */
-  constructor(options: KeyRingOptions) {
+  /** All servers are live in `ring`. */
+  private isWhole = true;
+
+  /**
+   * Starts with all servers live. Throws a RangeError for weights that no ring can have. `known`: another ring, perhaps of the
+   * same options; then nothing is computed again.
+   */
+  constructor(options: KeyRingOptions, known: KeyRing | null = null) {
     this.servers = options.servers;
     this.distribution = options.distribution;
     this.hash = hashFunction(options.hash);
     this.tag = options.hashTag === null ? null : new HashTag(options.hashTag[0], options.hashTag[1]);
     this.skipsHash = options.servers.length === 1 || options.distribution === 'random';
-    this.ring = buildRing(options.distribution, options.servers);
+    this.options = options;
+    const same = known?.isOf(options) === true ? known : null;
+    this.points = same?.points ?? new KetamaPoints(options.servers);
+    this.ring = same?.isWhole ? same.ring : buildRing(options.distribution, options.servers, undefined, this.points);
+  }
+
+  /** Whether a ring of these options is the same, but for what is live. */
+  isOf({ hash, hashTag, distribution, servers }: KeyRingOptions): boolean {
+    const own = this.options;
+    return (
+      own.hash === hash &&
+      own.distribution === distribution &&
+      own.hashTag?.[0] === hashTag?.[0] &&
+      own.hashTag?.[1] === hashTag?.[1] &&
+      own.servers.length === servers.length &&
+      servers.every(({ name, weight }, i) => own.servers[i]?.name === name && own.servers[i]?.weight === weight)
+    );
   }
 
   /** Index into `servers` of the server for the key `buf[start, end)`; -1 when none is live. */
@@ -53,6 +79,9 @@ export class KeyRing implements Placement {
 
   /** Rebuilds the ring over the servers whose entry is true; one entry per server. Not for the hot path. */
   setLive(live: readonly boolean[]): void {
-    this.ring = buildRing(this.distribution, this.servers, live);
+    const isWhole = live.every(isLive => isLive);
+    if (isWhole && this.isWhole && live.length === this.servers.length) return;
+    this.isWhole = isWhole;
+    this.ring = buildRing(this.distribution, this.servers, live, this.points);
   }
 }

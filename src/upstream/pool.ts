@@ -21,10 +21,16 @@ export interface PoolPlan {
   readonly placement: Placement;
 }
 
-/** Checks and builds the placement of a pool to be. Throws a RangeError for weights that no ring can have. */
-export function planPool(options: PoolOptions): PoolPlan {
+/**
+ * Checks and builds the placement of a pool to be. `known`: the placement of a pool that it may be like; what is the same is
+ * not computed again. Throws a RangeError for weights that no ring can have.
+ */
+export function planPool(options: PoolOptions, known: Placement | null = null): PoolPlan {
   const servers = options.backends.map(({ name, weight }) => ({ name, weight }));
-  return { options, placement: new KeyRing({ ...options.ring, servers }) };
+  return {
+    options,
+    placement: new KeyRing({ ...options.ring, servers }, known instanceof KeyRing ? known : null),
+  };
 }
 
 /** A server that this worker can't use: so many requests to it have failed in a row, the last for `reason`. */
@@ -61,7 +67,7 @@ export class Pool implements BackendHost {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  private placement: Placement;
+  placement: Placement;
   /** Left the pool, and finish what is inflight. */
   private readonly retiring = new Set<Backend>();
   private readonly stopTicking: () => void;

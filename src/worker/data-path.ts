@@ -41,9 +41,13 @@ export interface DataPathPlan {
   readonly pools: ReadonlyMap<string, PoolPlan>;
 }
 
-/** Builds what `DataPath.apply` needs. Throws a RangeError for weights that no ring can have. */
-export function planDataPath(config: Config): DataPathPlan {
-  return { config, pools: new Map(config.pools.map(pool => [pool.name, planPool(poolOptions(pool))])) };
+/**
+ * Builds what `DataPath.apply` needs; rings that are as in `now` are not computed again. Throws a RangeError for weights that
+ * no ring can have.
+ */
+export function planDataPath(config: Config, now: DataPath | null): DataPathPlan {
+  const plan = (pool: PoolConfig) => planPool(poolOptions(pool), now?.placementOf(pool.name));
+  return { config, pools: new Map(config.pools.map(pool => [pool.name, plan(pool)])) };
 }
 
 /** How a worker reaches the master's count of clients; see proxy/admission.ts. */
@@ -87,6 +91,11 @@ export class DataPath {
     const { memory, room } = this;
     this.frontendHost = { systemCalls, memory, room, nextClientId: () => ++this.clients, ...master };
     this.master = master;
+  }
+
+  /** Null: there is no such pool. */
+  placementOf(pool: string): Pool['placement'] | null {
+    return this.lanes.get(pool)?.pool.placement ?? null;
   }
 
   /** The master's answer to `askForPlaces`. */

@@ -168,7 +168,7 @@ class WorkerRole {
 
   private prepare(id: number, config: Config): void {
     try {
-      this.prepared = { id, plan: planDataPath(config) };
+      this.prepared = { id, plan: planDataPath(config, this.dataPath) };
       send({ type: 'prepared', id });
     } catch (error) {
       send({ type: 'refused', id, message: (error as Error).message });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hashFunction } from '../../../src/hash/hash.ts';
+import type { KetamaRing } from '../../../src/placement/ketama.ts';
 import { KeyRing, type KeyRingOptions } from '../../../src/placement/key-ring.ts';
 import { buildRing } from '../../../src/placement/ring.ts';
 import type { RingServer } from '../../../src/placement/ring-server.ts';
+import { SeededRandom, seedFrom } from '../../support/seeded-random.ts';
 
 const SERVERS: RingServer[] = Array.from({ length: 5 }, (_, i) => ({ name: `10.0.0.${i}:6379`, weight: 1 }));
 const BRACES = [0x7b, 0x7d] as const;
@@ -95,4 +97,48 @@ test('a list of the wrong length changes nothing but throws', () => {
   const { ring: before } = ring;
   assert.throws(() => ring.setLive([true]), RangeError);
   assert.equal(ring.ring, before);
+});
+
+test('whatever was live before, the ring is the one that is built of what is live, bit for bit', () => {
+  const seed = seedFrom('RING_SEED');
+  const random = new SeededRandom(seed);
+  for (const count of [1, 2, 7, 24, 25, 47, 101]) {
+    for (const weighted of [false, true]) {
+      const servers = Array.from({ length: count }, (_, i) => ({
+        name: `10.0.${i % 3}.${i}:6379`,
+        weight: weighted ? random.between(1, 50) : 1,
+      }));
+      const ring = keyRing({ servers });
+      for (let i = 0; i < 12; i++) {
+        const live = servers.map(() => random.chance(i % 2 === 0 ? 0.9 : 0.3));
+        ring.setLive(live);
+        const expected = buildRing('ketama', servers, live) as KetamaRing;
+        const got = ring.ring as KetamaRing;
+        assert.deepEqual(got.points, expected.points, `seed ${seed}`);
+        assert.deepEqual(got.owners, expected.owners);
+      }
+      ring.setLive(servers.map(() => true));
+      assert.deepEqual((ring.ring as KetamaRing).points, (buildRing('ketama', servers) as KetamaRing).points);
+    }
+  }
+});
+
+test('a ring of the same options is not computed again; of others it is', () => {
+  const ring = keyRing({ hashTag: BRACES });
+  const options = { hash: 'fnv1a_64', hashTag: BRACES, distribution: 'ketama', servers: [...SERVERS] } as const;
+  assert.equal(new KeyRing(options, ring).ring, ring.ring);
+  ring.setLive(SERVERS.map((_, i) => i > 0));
+  const again = new KeyRing(options, ring);
+  assert.deepEqual(again.ring, buildRing('ketama', SERVERS), 'all are live at first');
+  again.setLive(SERVERS.map(() => false));
+  assert.notEqual(pick(ring, 'key'), -1, 'what is live is its own');
+  for (const other of [
+    { hash: 'md5' },
+    { hashTag: null },
+    { distribution: 'modula' },
+    { servers: SERVERS.slice(1) },
+    { servers: SERVERS.map(server => ({ ...server, weight: server.weight + 1 })) },
+  ] as const) {
+    assert.equal(ring.isOf({ ...options, ...other }), false);
+  }
 });
