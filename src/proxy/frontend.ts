@@ -188,7 +188,10 @@ export class Frontend implements ClientOwner {
     if (!acceptsQueued) this.admission.close();
     if (this.clients.length === 0) return;
     const startedAtMs = this.clock.refresh();
-    this.drainTimer = setInterval(() => this.letGoOfQuiet(startedAtMs), DRAIN_LOOK_MS);
+    // By the time of the timer, after all that had come by then was read.
+    const look = () => void setImmediate(letGo, this.clock.refresh());
+    const letGo = (nowMs: number) => this.letGoOfQuiet(startedAtMs, nowMs);
+    this.drainTimer = setInterval(look, DRAIN_LOOK_MS);
     await gone;
   }
 
@@ -210,8 +213,7 @@ export class Frontend implements ClientOwner {
     this.idleTimer.unref();
   }
 
-  private letGoOfQuiet(startedAtMs: number): void {
-    const nowMs = this.clock.refresh();
+  private letGoOfQuiet(startedAtMs: number, nowMs: number): void {
     const isOver = nowMs - startedAtMs >= DRAIN_GRACE_MS;
     for (const client of this.clients) if (isOver || client.isQuiet(nowMs - QUIET_MS)) client.drain();
   }
