@@ -1,9 +1,9 @@
 // Programs beside the tests: an app's workers, which are killed, and apps of other languages.
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { Child, run } from '../../support/child.ts';
+import { Child } from '../../support/child.ts';
 
-export type Language = keyof typeof INTERPRETERS;
+type Language = keyof typeof INTERPRETERS;
 
 // Debian's by their paths: another one that is first on the PATH does not see Debian's libraries.
 const INTERPRETERS = {
@@ -14,25 +14,42 @@ const INTERPRETERS = {
 } as const;
 
 const APPS = path.join(import.meta.dirname, '..');
+const RUN_TIMEOUT_MS = 50_000;
 
-/** Starts an interpreter with these arguments in test/apps/`directory`; killed with the test, if it has not ended. */
+/** Starts an interpreter with these arguments in test/apps/`directory`; killed with the test, with all it has started. */
 export function startProgram(
   t: Pick<TestContext, 'after'>,
   language: Language,
   directory: string,
   args: readonly string[],
+  variables: NodeJS.ProcessEnv = {},
 ): Child {
-  const child = new Child(INTERPRETERS[language], args, { cwd: path.join(APPS, directory), env: environment() });
-  t.after(() => child.kill());
+  const cwd = path.join(APPS, directory);
+  const child = new Child(INTERPRETERS[language], args, { cwd, env: { ...environment(), ...variables } });
+  t.after(async () => {
+    killGroup(child.pid);
+    await child.exit();
+  });
   return child;
 }
 
-/** Runs a program to its end and returns the JSON that it printed. Rejects with its output when it exits with an error. */
-export async function runProgram(language: Language, directory: string, args: readonly string[]): Promise<unknown> {
-  const result = await run(INTERPRETERS[language], args, { cwd: path.join(APPS, directory), env: environment() });
-  if (result.code !== 0)
-    throw new Error(`${args.join(' ')} ended with ${result.code}\n${result.stdout}\n${result.stderr}`);
-  return JSON.parse(result.stdout) as unknown;
+/** Runs a program that checks by itself until it ends; rejects with its output unless that is with 0. */
+export async function runProgram(...start: Parameters<typeof startProgram>): Promise<void> {
+  const child = startProgram(...start);
+  child.stdin.end();
+  // Workers that it has started hold its output open: they end with the test.
+  await child.until(() => child.exited !== null, 'its end', RUN_TIMEOUT_MS);
+  const { code, signal } = child.exited!;
+  if (code !== 0) throw new Error(`${start[3].join(' ')} ended with ${signal ?? code}\n${child.diagnosis()}`);
+}
+
+// The group is there as long as one process of it is, and nobody else gets its number meanwhile.
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
 }
 
 // A test file runs with the runner's own variables, which would make a Node program believe it is a test too.
