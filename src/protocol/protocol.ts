@@ -14,7 +14,7 @@ export interface Protocol {
   /** One per pool and worker, shared by its clients: it keeps nothing from one `parse` to the next. */
   createParser(options: ParserOptions): RequestParser;
   /** One per client: what the protocol remembers of it (authenticated, its name, …). */
-  createSession(id: number): Session;
+  createSession(id: number, ends?: ConnectionEnds): Session;
   /** One per client, made when its first request in pieces arrives. `session` is that client's, if limits depend on it. */
   createFramer(options: ParserOptions, session?: Session): Framer;
   /** One per backend connection. */
@@ -85,6 +85,15 @@ export interface ControlRequest {
   check(reply: Buffer): string | null;
   /** Why requests fail when `check` finds something wrong with the reply. */
   failure(reply: Buffer): FailureReason;
+}
+
+/** The two ends of a client's connection, found out when they are asked for. */
+export interface ConnectionEnds {
+  /** The client's, `10.1.2.3:4711`; of a unix socket, words. */
+  readonly peer: string;
+  /** Ours, `10.1.2.4:22121` or a path; empty when it is not known. */
+  readonly local: string;
+  readonly descriptor: number;
 }
 
 /** Per-client state of a protocol. `id` is unique in the worker. */

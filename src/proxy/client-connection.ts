@@ -40,7 +40,7 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
   constructor(id: number, socket: StreamSocket, host: ClientOwner) {
     this.socket = socket;
     this.host = host;
-    const session = host.protocol.createSession(id);
+    const session = host.protocol.createSession(id, socket);
     this.outbox = new Outbox(socket, host.turn, this);
     this.replies = new ReplyQueue(session, host, socket, this.outbox, this);
     this.intake = new ClientIntake(session, host, socket, this.outbox, this.replies, this);

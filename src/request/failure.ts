@@ -13,6 +13,9 @@ export type FailureReason =
   | 'no_backend'
   | 'overloaded'
   | 'server_auth'
+  | 'server_noauth'
+  | 'server_wrongpass'
+  | 'server_noperm'
   | 'server_version'
   | 'server_garbage';
 
@@ -27,6 +30,9 @@ export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
   no_backend: 'Connection refused',
   overloaded: 'server overloaded: too many requests are waiting for it',
   server_auth: 'server refused the proxy: authentication or SELECT failed',
+  server_noauth: 'server refused the proxy: authentication required',
+  server_wrongpass: 'server refused the proxy: wrong password or user',
+  server_noperm: 'server refused the proxy: its user lacks a permission',
   server_version: 'server does not speak the version of the protocol that this client has chosen',
   server_garbage: 'server answered something that is not its protocol',
 };

@@ -40,7 +40,12 @@ export class NetSocket implements StreamSocket {
 
   get peer(): string {
     const { remoteAddress, remotePort } = this.socket;
-    return remoteAddress === undefined ? UNNAMED_PEER : `${remoteAddress}:${remotePort}`;
+    return remoteAddress === undefined ? UNNAMED_PEER : endText(remoteAddress, remotePort);
+  }
+
+  get local(): string {
+    const { localAddress, localPort } = this.socket;
+    return localAddress === undefined ? '' : endText(localAddress, localPort);
   }
 
   get unsentBytes(): number {
@@ -103,4 +108,8 @@ export class NetSocket implements StreamSocket {
     this.socket.write(NO_BYTES, this.onWritten);
     return false;
   }
+}
+
+function endText(address: string, port: number | undefined): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

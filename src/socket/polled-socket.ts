@@ -23,8 +23,11 @@ import { type SocketReader, type StreamSocket, UNNAMED_PEER } from './stream-soc
 const READ_AT_ONCE_BYTES = 256 * 1024;
 const READABLE = EPOLLIN | EPOLLRDHUP;
 const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
+/** sockaddr_storage. */
+const ADDRESS_BYTES = 128;
 
 /** Nobody makes a polled socket where they are missing. */
 const calls = socketCalls as SocketCalls;
@@ -59,8 +62,14 @@ export class PolledSocket implements StreamSocket, PollTarget {
   }
 
   get peer(): string {
-    const name = Buffer.alloc(128);
-    return (this.isDestroyed || calls.peerName(this.fd, name) < 0 ? null : addressText(name)) ?? UNNAMED_PEER;
+    const name = Buffer.alloc(ADDRESS_BYTES);
+    const isKnown = !this.isDestroyed && calls.peerName(this.fd, name) >= 0;
+    return (isKnown ? addressText(name) : '') || UNNAMED_PEER;
+  }
+
+  get local(): string {
+    const name = Buffer.alloc(ADDRESS_BYTES);
+    return !this.isDestroyed && calls.localName(this.fd, name) >= 0 ? addressText(name) : '';
   }
 
   get unsentBytes(): number {
@@ -268,11 +277,12 @@ function rest(pieces: readonly Buffer[], first: number, sent: number): Buffer[] 
 }
 
 /** A sockaddr as `address:port`; null when it has none. */
-function addressText(name: Buffer): string | null {
+function addressText(name: Buffer): string {
   const family = new Uint16Array(name.buffer, name.byteOffset, 1)[0];
   const port = name.readUInt16BE(2);
   if (family === AF_INET) return `${name.subarray(4, 8).join('.')}:${port}`;
-  if (family !== AF_INET6) return null;
+  if (family === AF_UNIX) return name.toString('utf8', 2, name.indexOf(0, 2));
+  if (family !== AF_INET6) return '';
   const groups = Array.from({ length: 8 }, (_, i) => name.readUInt16BE(8 + 2 * i).toString(16));
-  return `${new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address}:${port}`;
+  return `[${new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address}]:${port}`;
 }

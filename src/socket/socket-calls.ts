@@ -20,6 +20,7 @@ export interface SocketCalls {
   setOption(descriptor: bigint, level: number, option: number, value: number): CallResult;
   /** Writes a sockaddr into `address`; empty when there is none. */
   peerName(descriptor: bigint, address: Buffer): CallResult;
+  localName(descriptor: bigint, address: Buffer): CallResult;
   /** Sends our FIN. */
   shutdown(descriptor: bigint): CallResult;
   close(descriptor: bigint): CallResult;
@@ -110,6 +111,7 @@ function loadSocketCalls(): SocketCalls | null {
     const listen = bind('listen', 2);
     const setsockopt = bind('setsockopt', 5);
     const getpeername = bind('getpeername', 3);
+    const getsockname = bind('getsockname', 3);
     const shutdown = bind('shutdown', 2);
     const close = bind('close', 1);
     const fcntl = bind('fcntl', 3);
@@ -154,6 +156,11 @@ function loadSocketCalls(): SocketCalls | null {
       peerName: (descriptor, address) => {
         number.view[0] = address.length;
         const result = getpeername(descriptor, addressOf(address), number.address);
+        return result < 0 ? failed() : (number.view[0] as number);
+      },
+      localName: (descriptor, address) => {
+        number.view[0] = address.length;
+        const result = getsockname(descriptor, addressOf(address), number.address);
         return result < 0 ? failed() : (number.view[0] as number);
       },
       shutdown: descriptor => (shutdown(descriptor, SHUT_WR) < 0 ? failed() : 0),

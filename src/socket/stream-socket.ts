@@ -29,6 +29,8 @@ export interface StreamSocket {
   readonly descriptor: number;
   /** Who is at the other end, for logs: `10.1.2.3:4711`. */
   readonly peer: string;
+  /** Our end of it, `10.1.2.3:22121` or the path of a unix socket; empty when that is not known. */
+  readonly local: string;
   /** What the kernel has not taken of the last write. Not for the hot path. */
   readonly unsentBytes: number;
   /** Called once, after `SocketReader.onClosed`; also when nobody reads. */

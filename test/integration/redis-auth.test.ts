@@ -65,7 +65,7 @@ test('a password that the server refuses: a clear error to clients, one clear li
   });
   const client = await daemon.client('pool');
   await client.command('AUTH', PASSWORD);
-  const refused = new RespError('ERR server refused the proxy: authentication or SELECT failed');
+  const refused = new RespError('WRONGPASS server refused the proxy: wrong password or user');
   assert.deepEqual(await client.command('GET', 'a'), refused);
   assert.deepEqual(await client.command('GET', 'b'), refused);
   await waitFor(async () => (await daemon.metric('ringmaster_server_connects_total')) >= 3, { what: 'more attempts' });
@@ -79,6 +79,20 @@ test('a password that the server refuses: a clear error to clients, one clear li
   await server.command('CONFIG', 'SET', 'requirepass', PASSWORD);
   await waitFor(async () => (await client.command('SET', 'a', '1')) === 'OK', { what: 'the server to let us in' });
   client.destroy();
+});
+
+test("a password that the pool does not have: the server's own code comes first, in both versions", async t => {
+  const server = await startRedis({ requirepass: 'another' });
+  t.after(() => server.kill());
+  const daemon = await startDaemon(t, { pool: { protocol: 'redis', servers: [server.port] } });
+  for (const version of [2, 3]) {
+    const client = await daemon.client('pool');
+    await client.command('HELLO', version);
+    const refused = await client.command('GET', 'a');
+    assert.ok(refused instanceof RespError);
+    assert.match(refused.text, /^NOAUTH /, `version ${version}`);
+    client.destroy();
+  }
 });
 
 test('a database that the server does not have, and a password that it does not want', async t => {

@@ -4,10 +4,13 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type ParserOptions, type RequestParser, ROUTE_LOCAL, type Session } from '../../src/protocol/protocol.ts';
 import { type Command, KEYS_NONE } from '../../src/protocol/redis/command.ts';
+import { COMMAND_ROWS, type KeySpecRow } from '../../src/protocol/redis/command-data.ts';
 import { describe } from '../../src/protocol/redis/command-description.ts';
+import { rowsOfReply } from '../../src/protocol/redis/command-reply.ts';
 import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { encodeReply } from '../../src/protocol/redis/resp.ts';
+import { COMMANDS_REQUEST } from '../../src/protocol/redis/server-requests.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { encodeCommand, parseReply, RespError, type RespValue, replyEnd } from '../support/resp-reader.ts';
@@ -92,6 +95,27 @@ test("the command table is COMMAND's", async () => {
   found.sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1));
   const ours = COMMANDS.filter(command => !isYounger(command)).map(command => describe(command, []));
   assert.deepEqual(parseReply(encodeReply(ours)), found);
+});
+
+test('what is learned from COMMAND is what the table has, in both versions', async () => {
+  const base = COMMAND_ROWS.filter(row => row[9] === 'base').map(row => row.slice(0, 9));
+  for (const version of [2, 3]) {
+    const client = await RawClient.connect(open.port);
+    await client.command('HELLO', version);
+    client.send(COMMANDS_REQUEST);
+    const rows = rowsOfReply(await client.readReply())!.map(row => row.slice(0, 9));
+    client.destroy();
+    rows.sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1));
+    assert.equal(rows.length, base.length);
+    for (const [i, row] of rows.entries()) {
+      // Notes are for people; what has none of its own is told by first, last and step.
+      const specs = (base[i]![7] as KeySpecRow[]).map(([flags, begin, find]) => {
+        const isKnown = begin !== null && find !== null;
+        return isKnown ? [flags, begin, find] : [flags, null, null];
+      });
+      assert.deepEqual(row, [...base[i]!.slice(0, 7), specs, base[i]![8]]);
+    }
+  }
 });
 
 test('too few and too many arguments are refused in the same words, for every command', async () => {

@@ -11,7 +11,7 @@ import { REDIS_VARIANTS } from './traits.ts';
 export const redisProtocol: Protocol = {
   name: 'redis',
   createParser: options => new RedisRequestParser(options),
-  createSession: id => new RedisSession(id),
+  createSession: (id, ends) => new RedisSession(id, ends),
   createFramer: (options, session?: Session) => new RedisFramer(options, session as RedisSession | undefined),
   createReplyScanner: () => new RedisReplyScanner(),
   failureReply,

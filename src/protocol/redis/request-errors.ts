@@ -23,8 +23,15 @@ export const CROSS_SERVER = errorReply(
 export const PATTERN_TOO_LONG = errorReply(`ERR Patterns cannot be longer than ${MAX_GLOB_LENGTH} bytes.`);
 const LOCAL_LIMITS = `cannot have more than ${MAX_LOCAL_ARGUMENTS} arguments or ${MAX_LOCAL_BYTES} bytes`;
 
+/** A server that refused us said so with a code that clients act on. */
+const FAILURE_CODES: Readonly<Partial<Record<FailureReason, string>>> = {
+  server_noauth: 'NOAUTH',
+  server_wrongpass: 'WRONGPASS',
+  server_noperm: 'NOPERM',
+};
+
 const FAILURES: ReadonlyMap<FailureReason, Buffer> = new Map(
-  FAILURE_REASONS.map(reason => [reason, errorReply(`ERR ${FAILURE_TEXT[reason]}`)]),
+  FAILURE_REASONS.map(reason => [reason, errorReply(`${FAILURE_CODES[reason] ?? 'ERR'} ${FAILURE_TEXT[reason]}`)]),
 );
 
 /** What the client of a failed request reads. */

@@ -25,6 +25,7 @@ import {
 import { coalescerFor } from './coalescers.ts';
 import type { Command } from './command.ts';
 import { REFUSED_BLOCK, refusalText } from './command-policy.ts';
+import { rowsOfReply } from './command-reply.ts';
 import { KEYLESS_REFUSAL, PoolCommands } from './command-rules.ts';
 import { COMMANDS, UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { buildFragment } from './fragment.ts';
@@ -95,6 +96,16 @@ export class RedisRequestParser implements RequestParser {
 
   get keyEnds(): Int32Array {
     return this.keys.ends;
+  }
+
+  /**
+   * Takes over what a server says of its commands: its reply to COMMANDS_REQUEST. False: it is no such reply, and nothing was
+   * learned. Takes some milliseconds, so once per server and not per connection.
+   */
+  learn(reply: Buffer): boolean {
+    const rows = rowsOfReply(reply);
+    if (rows !== null) this.commands.learn(rows);
+    return rows !== null;
   }
 
   parse(session: Session, buf: Buffer, start: number, end: number): number {

@@ -5,7 +5,12 @@ import { encodeRequest, MINUS, PERCENT } from './resp.ts';
 import { RESP3_VARIANT } from './session.ts';
 
 const MAX_QUOTED_BYTES = 120;
-const NO_AUTH = '-NOAUTH';
+/** Codes by which a server refuses a client, and why requests fail then. */
+const REFUSALS: Readonly<Record<string, FailureReason>> = {
+  NOAUTH: 'server_noauth',
+  WRONGPASS: 'server_wrongpass',
+  NOPERM: 'server_noperm',
+};
 
 class OkRequest implements ControlRequest {
   readonly bytes: Buffer;
@@ -24,8 +29,8 @@ class OkRequest implements ControlRequest {
     return complaint(this.name, reply);
   }
 
-  failure(): FailureReason {
-    return 'server_auth';
+  failure(reply: Buffer): FailureReason {
+    return refusalOf(reply) ?? 'server_auth';
   }
 }
 
@@ -34,8 +39,13 @@ const HELLO_3: ControlRequest = {
   bytes: encodeRequest('HELLO', '3'),
   replyKind: 0,
   check: reply => (reply[0] === PERCENT ? null : complaint('HELLO 3', reply)),
-  failure: reply => (reply.toString('latin1', 0, NO_AUTH.length) === NO_AUTH ? 'server_auth' : 'server_version'),
+  failure: reply => refusalOf(reply) ?? 'server_version',
 };
+
+function refusalOf(reply: Buffer): FailureReason | undefined {
+  const code = /^-([A-Z]+) /.exec(reply.toString('latin1', 0, MAX_QUOTED_BYTES))?.[1];
+  return code === undefined ? undefined : REFUSALS[code];
+}
 
 function complaint(name: string, reply: Buffer): string {
   const said = reply.toString('latin1', 0, MAX_QUOTED_BYTES).trim();
@@ -52,3 +62,6 @@ export function handshakeRequests(options: HandshakeOptions): readonly ControlRe
 }
 
 export const PROBE: ControlRequest = new OkRequest('PING', [], '+PONG\r\n');
+
+/** Its reply is for `RedisRequestParser.learn`. */
+export const COMMANDS_REQUEST: Buffer = encodeRequest('COMMAND');

@@ -1,8 +1,10 @@
-import type { Session } from '../protocol.ts';
+import type { ConnectionEnds, Session } from '../protocol.ts';
 import type { RespVersion } from './resp.ts';
 
 export const RESP2_VARIANT = 0;
 export const RESP3_VARIANT = 1;
+
+const NO_ENDS: ConnectionEnds = { peer: '', local: '', descriptor: -1 };
 
 /** What Ringmaster remembers of one Redis client. */
 export class RedisSession implements Session {
@@ -17,9 +19,19 @@ export class RedisSession implements Session {
   libName = '';
   libVersion = '';
   readonly connectedAtMs = Date.now();
+  private readonly ends: ConnectionEnds;
 
-  constructor(id: number) {
+  constructor(id: number, ends: ConnectionEnds = NO_ENDS) {
     this.id = id;
+    this.ends = ends;
+  }
+
+  /** CLIENT LIST's `addr`, `laddr` and `fd`; both ends of a unix socket are its path, with port 0, as in Redis. */
+  get addresses(): string {
+    const { peer, local, descriptor } = this.ends;
+    const isTcp = !peer.startsWith('/') && /:\d+$/.test(peer);
+    const path = `${local === '' ? '?' : local}:0`;
+    return isTcp ? `addr=${peer} laddr=${local} fd=${descriptor}` : `addr=${path} laddr=${path} fd=${descriptor}`;
   }
 
   get keptBytes(): number {

@@ -15,6 +15,7 @@ import { waitFor } from '../../support/wait-for.ts';
 class FakeSocket implements StreamSocket {
   readonly descriptor = -1;
   readonly peer = 'nobody';
+  readonly local = '';
   readonly unsentBytes = 0;
   closeListener = null;
   writes: string[] = [];

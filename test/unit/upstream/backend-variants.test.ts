@@ -88,7 +88,7 @@ test('once the server knows it, its clients are served', async t => {
 
 test('a server that wants a password says so to HELLO too', async t => {
   const { get } = await pair(t, server('-NOAUTH HELLO must be called with the client already authenticated\r\n'));
-  assert.equal(await get('a', 1).settled(), 'server_auth');
+  assert.equal(await get('a', 1).settled(), 'server_noauth');
 });
 
 test('what is overdue on one kind fails there and leaves the other alone', async t => {
