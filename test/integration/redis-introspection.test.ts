@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
+import { run } from '../support/child.ts';
 import { startRedisPool } from '../support/pool-under-test.ts';
 import { encodeCommand, parseReply, type RespValue } from '../support/resp-reader.ts';
 
@@ -54,6 +55,19 @@ test('a container has the fields of a server, and of its subcommands those that 
   const fields = docs[1]!.map(value => (Buffer.isBuffer(value) ? value.toString() : value));
   const subcommands = fields[fields.indexOf('subcommands') + 1] as RespValue[];
   assert.deepEqual(subcommands.filter((_, i) => i % 2 === 0).map(String), ['config|get', 'config|help']);
+});
+
+test('help of redis-cli says what it says of a server', async t => {
+  const pool = await startRedisPool(t);
+  const help = async (port: number): Promise<string> => {
+    const input = 'help get\nhelp config get\nhelp xadd\nhelp @geo\n';
+    const { stdout, stderr } = await run('redis-cli', ['-p', String(port)], { input });
+    assert.equal(stderr, '');
+    return stdout;
+  };
+  const ours = await help(pool.port);
+  assert.match(ours, /summary:\S* Get the value of a key/);
+  assert.equal(ours, await help(pool.servers[0]!.port));
 });
 
 test('COMMAND, COUNT, LIST and DOCS agree', async t => {

@@ -28,11 +28,31 @@ const OTHER_DATABASE = 'the pool is one database of its servers (redis_db)';
 const KEYLESS = 'without keys it could run on any server of the pool; the setting keyless_scripts says where it may';
 /** Commands that a pool knows beside the table; servers with more have the rest refused. */
 const MAX_ADDED_COMMANDS = 2000;
+/** Names that servers may say they have. */
+const MAX_KNOWN_NAMES = 4000;
+/** Tables that are kept for the next pool of the same rules; a reload makes a parser for each pool. */
+const MAX_SHARED_TABLES = 64;
+
+interface RuleTables {
+  readonly refusals: readonly (Buffer | null)[];
+  readonly routes: readonly Route[];
+}
+
+const shared = new Map<string, RuleTables>();
+
+function sharedTables(rules: string, make: () => RuleTables): RuleTables {
+  let tables = shared.get(rules);
+  if (tables !== undefined) return tables;
+  tables = make();
+  if (shared.size === MAX_SHARED_TABLES) shared.clear();
+  shared.set(rules, tables);
+  return tables;
+}
 
 export class PoolCommands {
-  /** By `Command.id`. */
-  readonly routes: Route[];
-  readonly refusals: (Buffer | null)[];
+  /** By `Command.id`; pools of the same rules share them until one learns more. */
+  routes: readonly Route[];
+  refusals: readonly (Buffer | null)[];
   /** ROUTE_LOCAL: refused. */
   readonly keylessRoute: Route;
   /** Changes with what COMMAND has to say. */
@@ -48,8 +68,10 @@ export class PoolCommands {
     this.rules = { ...DEFAULTS, ...rules };
     this.denied = new Set(this.rules.deniedCommands.map(name => name.toLowerCase().replace(' ', '|')));
     this.keylessRoute = this.rules.hasOneServer ? ROUTE_ANY : KEYLESS_ROUTES[this.rules.keylessScripts];
-    this.refusals = COMMANDS.map(command => this.refusalOf(command));
-    this.routes = COMMANDS.map(command => this.routeOf(command));
+    const { hasOneServer, db, deniedCommands } = this.rules;
+    const { refusals, routes } = sharedTables(`${hasOneServer} ${db !== 0} ${deniedCommands}`, () => this.tables());
+    this.refusals = refusals;
+    this.routes = routes;
     this.add(this.rules.declaredCommands.map(rowOf), 'declared');
   }
 
@@ -69,7 +91,7 @@ export class PoolCommands {
    */
   learn(rows: readonly CommandRow[]): void {
     this.onServers ??= new Set();
-    for (const [name] of rows) this.onServers.add(name);
+    for (const [name] of rows) if (this.onServers.size < MAX_KNOWN_NAMES) this.onServers.add(name);
     this.revision++;
     this.add(rows, 'learned');
   }
@@ -103,8 +125,13 @@ export class PoolCommands {
     return this.onServers === null ? command.origin === 'base' : this.onServers.has(command.name);
   }
 
-  private routeOf(command: Command): Route {
-    if (this.refusals[command.id] !== null) return ROUTE_LOCAL;
+  private tables(): RuleTables {
+    const refusals = COMMANDS.map(command => this.refusalOf(command));
+    return { refusals, routes: COMMANDS.map(command => this.routeOf(command, refusals[command.id]!)) };
+  }
+
+  private routeOf(command: Command, refusal: Buffer | null): Route {
+    if (refusal !== null) return ROUTE_LOCAL;
     if (command.refusal === null) return command.route;
     // Refused elsewhere, served by the one server.
     return command.keys === KEYS_NONE ? ROUTE_ANY : ROUTE_SAME_SERVER;
@@ -115,17 +142,21 @@ export class PoolCommands {
   }
 
   private add(rows: readonly CommandRow[], origin: Origin): void {
-    const before = this.added.size;
+    const refusals = [...this.refusals];
+    const routes = [...this.routes];
     for (const row of rows) {
       const name = row[0];
       if (KNOWN_NAMES.has(name) || this.added.has(name) || !isAddable(name)) continue;
       if (this.added.size === MAX_ADDED_COMMANDS) break;
-      const command = new Command(this.refusals.length, row, origin);
+      const command = new Command(refusals.length, row, origin);
+      const refusal = this.refusalOf(command);
       this.added.set(name, command);
-      this.refusals.push(this.refusalOf(command));
-      this.routes.push(this.routeOf(command));
+      refusals.push(refusal);
+      routes.push(this.routeOf(command, refusal));
     }
-    if (this.added.size === before) return;
+    if (refusals.length === this.refusals.length) return;
+    this.refusals = refusals;
+    this.routes = routes;
     joinContainers([...this.added.values()]);
     this.addedIndex = new CommandIndex(this.addedTops);
   }

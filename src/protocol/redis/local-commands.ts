@@ -7,7 +7,6 @@ import type { Command } from './command.ts';
 import { CommandIntrospection } from './command-introspection.ts';
 import { getKeys, getKeysAndFlags } from './command-keys.ts';
 import type { PoolCommands } from './command-rules.ts';
-import { COMMANDS } from './command-table.ts';
 import { configReply } from './config-get.ts';
 import { infoReply } from './info.ts';
 import type { RequestArgs } from './request-args.ts';
@@ -23,17 +22,16 @@ const RESET = simpleReply('RESET');
 const PING_ARITY = errorReply("ERR wrong number of arguments for 'ping' command");
 
 export class LocalCommands {
-  /** By `Command.id`. */
-  private readonly handlers: readonly (Handler | undefined)[];
+  /** By `Command.name`. */
+  private readonly handlers: Readonly<Record<string, Handler>>;
 
   constructor(options: ParserOptions, commands: PoolCommands) {
-    const byName = handlersOf(options, commands);
-    this.handlers = COMMANDS.map(command => byName[command.name]);
+    this.handlers = handlersOf(options, commands);
   }
 
   /** The reply to a request whose arity is right; its route is ROUTE_LOCAL. */
   answer(command: Command, args: RequestArgs, session: RedisSession): Buffer {
-    return this.handlers[command.id]!(args, session);
+    return this.handlers[command.name]!(args, session);
   }
 }
 

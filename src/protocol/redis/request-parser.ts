@@ -73,14 +73,12 @@ export class RedisRequestParser implements RequestParser {
   private readonly keys = new KeyRanges();
   private found: Command = COMMANDS[0]!;
   private readonly commands: PoolCommands;
-  private readonly routes: readonly Route[];
   private readonly local: LocalCommands;
   private readonly maxRequestBytes: number;
   private readonly hasPassword: boolean;
 
   constructor(options: ParserOptions) {
     this.commands = new PoolCommands(options.rules);
-    this.routes = this.commands.routes;
     this.local = new LocalCommands(options, this.commands);
     this.maxRequestBytes = options.maxRequestBytes;
     this.hasPassword = options.password !== null;
@@ -188,7 +186,7 @@ export class RedisRequestParser implements RequestParser {
     this.command = command.name;
     this.flags = command.effects;
     const arity = command.acceptedArity;
-    const route = this.routes[command.id]!;
+    const route = this.commands.routes[command.id]!;
     if (arity > 0 ? args.count !== arity : args.count < -arity) this.answer(command.name, command.wrongArity);
     else if (this.hasPassword && !session.isAuthenticated && !command.isAllowedBeforeAuth) {
       this.answer(command.name, errors.NOT_AUTHENTICATED);

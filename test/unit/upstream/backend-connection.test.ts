@@ -225,8 +225,8 @@ describe('a server that says what it should not', () => {
 
   test('a refused handshake is down with that reason, said once with the words of the server', async t => {
     const { proxy, server } = await pair(t, right(replacedBy('-WRONGPASS no\r\n')), { password: 'secret' });
-    assert.equal(await proxy.get('a').settled(), 'server_auth');
-    assert.equal(proxy.get('b').failure, 'server_auth');
+    assert.equal(await proxy.get('a').settled(), 'server_wrongpass');
+    assert.equal(proxy.get('b').failure, 'server_wrongpass');
     await waitFor(() => server.connections.length >= 3, { what: 'further attempts' });
     assert.equal(proxy.log.lines.filter(line => line.startsWith('error')).length, 1);
   });
