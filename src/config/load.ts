@@ -3,6 +3,7 @@ import { LineCounter } from 'yaml';
 import { sizeText } from '../settings/durations-and-sizes.ts';
 import type { Config } from './config.ts';
 import { crossCheck } from './cross-checks.ts';
+import { deepFreeze } from './deep-freeze.ts';
 import { ConfigError } from './errors.ts';
 import { readNativeForm } from './native.ts';
 import { Places } from './places.ts';
@@ -129,12 +130,4 @@ function readFailure(error: NodeJS.ErrnoException): string {
 
 function wholeFileError(file: string, message: string): ConfigError {
   return new ConfigError([{ file, line: 0, column: 0, path: '', message }]);
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const inner of Object.values(value)) deepFreeze(inner);
-    Object.freeze(value);
-  }
-  return value;
 }

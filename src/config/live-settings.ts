@@ -1,0 +1,200 @@
+import { LineCounter } from 'yaml';
+import { type Applies, defaultOf, isGroup, isScalar, type ScalarSetting } from '../settings/setting.ts';
+import { SettingError } from '../settings/setting-error.ts';
+import type { Config } from './config.ts';
+import { crossCheck } from './cross-checks.ts';
+import { deepFreeze } from './deep-freeze.ts';
+import type { ConfigDraft } from './pool-draft.ts';
+import { POOL_SETTINGS } from './pool-settings.ts';
+import { Problems } from './problems.ts';
+import { type SettingAddress, settingAddress, settingAddresses } from './setting-address.ts';
+import { shownValue } from './setting-paths.ts';
+import { poolPath } from './warnings.ts';
+
+/*
+ * Settings of a configuration that is in use, by name: what they are, and the configuration with one of them changed, which
+ * is checked as a file is. Nothing here applies anything: whoever serves by the result does.
+ */
+
+/** A setting as it is now, in the words of our own form. */
+export interface SettingState {
+  readonly path: string;
+  /** A secret is redacted. */
+  readonly value: string;
+  /** What it would be if nobody said; null: the file must say. */
+  readonly default: string | null;
+  readonly isDefault: boolean;
+  readonly applies: Applies;
+  readonly takes: string;
+  readonly about: string;
+}
+
+/** The settings whose path is like `pattern`, in which `*` stands for any characters: `red.*`, `*.timeout`. */
+export function settingStates(config: Config, pattern: string): SettingState[] {
+  const isLike = matcher(pattern);
+  return settingAddresses(config)
+    .filter(({ path }) => isLike(path))
+    .map(address => stateOf(config, address));
+}
+
+function stateOf(config: Config, address: SettingAddress): SettingState {
+  const { path, setting } = address;
+  const value = valueAt(config, address);
+  const usual = defaultOf(setting, config.form);
+  const written = shown(address, value);
+  const writtenUsual = usual === undefined ? null : shownValue(setting, usual);
+  return {
+    path,
+    value: written,
+    default: writtenUsual,
+    isDefault: written === writtenUsual,
+    applies: isScalar(setting) ? setting.applies : 'live',
+    takes: isScalar(setting) ? setting.kind.takes : setting.takes,
+    about: setting.about,
+  };
+}
+
+/** A configuration with one setting changed. */
+export interface ChangedSetting {
+  /** The name of the setting in full. */
+  readonly path: string;
+  /** As a person reads them; a secret is redacted on both sides. */
+  readonly old: string;
+  readonly new: string;
+  readonly applies: Applies;
+  /** Frozen. The same object as before when the value is the same. */
+  readonly config: Config;
+}
+
+/**
+ * `config` with the setting `path` as `text` says, in the words of our own form (`300ms`, `off`); checked alone and against
+ * all others, as in a file. An optional group is set to `{}` (its defaults) or `off`.
+ * @throws SettingError which says what would be right
+ */
+export function withSetting(config: Config, path: string, text: string): ChangedSetting {
+  const address = settingAddress(config, path);
+  return changed(config, address, read(address, text));
+}
+
+/**
+ * `config` with the default of the setting `path`.
+ * @throws SettingError when it has none, or with it the settings contradict each other
+ */
+export function withDefault(config: Config, path: string): ChangedSetting {
+  const address = settingAddress(config, path);
+  const usual = defaultOf(address.setting, config.form);
+  if (usual === undefined) throw new SettingError(`${address.path}: has no default; set it to another value`);
+  return changed(config, address, usual);
+}
+
+function read(address: SettingAddress, text: string): unknown {
+  const { path, setting, isServerAddress } = address;
+  if (isGroup(setting)) {
+    if (text === setting.unset) return null;
+    if (text === '{}') return defaultOf({ ...setting, default: '{}' }, 'native');
+    throw new SettingError(`${path}: must be {} or ${setting.unset}; its members are set by themselves`);
+  }
+  const { kind } = setting as ScalarSetting;
+  if (text === '') throw new SettingError(`${path}: is empty; give ${kind.takes}`);
+  try {
+    const value = kind.read(text);
+    return isServerAddress ? (value as { address: unknown }).address : value;
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error;
+    throw new SettingError(`${path}: ${error.message}`);
+  }
+}
+
+function changed(config: Config, address: SettingAddress, value: unknown): ChangedSetting {
+  const { path, setting } = address;
+  const old = valueAt(config, address);
+  const applies = isScalar(setting) ? setting.applies : 'live';
+  const change = { path, old: shown(address, old), new: shown(address, value), applies };
+  if (JSON.stringify(old) === JSON.stringify(value)) return { ...change, config };
+  const next = settled(withValue(config, address.fields, value, POOL_GROUP_DEFAULTS) as Config, address);
+  const problems = new Problems('', new LineCounter());
+  crossCheck(draftOf(next), problems);
+  const [problem] = problems.list();
+  if (problem !== undefined) throw new SettingError(`${problem.path}: ${problem.message}`);
+  return { ...change, config: deepFreeze(next) };
+}
+
+/** Who sets a pool's hash has chosen it. */
+function settled(config: Config, { fields, setting }: SettingAddress): Config {
+  if (setting !== POOL_SETTINGS.hash) return config;
+  const { name } = config.pools[fields[1] as number]!;
+  return { ...config, withoutHash: config.withoutHash.filter(each => each !== name) };
+}
+
+/** What stands in for a group that is not there when a member of it is set. */
+const POOL_GROUP_DEFAULTS: Readonly<Record<string, unknown>> = Object.fromEntries(
+  Object.entries(POOL_SETTINGS).flatMap(([field, setting]) =>
+    isGroup(setting) ? [[field, defaultOf({ ...setting, default: '{}' }, 'native')]] : [],
+  ),
+);
+
+/** A copy of `node` with the value at the end of `fields`; what is beside the way is shared. */
+function withValue(
+  node: unknown,
+  [field, ...rest]: readonly (string | number)[],
+  value: unknown,
+  absent: Readonly<Record<string, unknown>>,
+): unknown {
+  if (field === undefined) return value;
+  const inner = (node as Record<string | number, unknown>)[field];
+  const next = withValue(rest.length > 0 ? (inner ?? absent[field]) : inner, rest, value, absent);
+  return Array.isArray(node) ? node.with(field as number, next) : { ...(node as object), [field]: next };
+}
+
+/** undefined: of a member of a group that is not there. */
+function valueAt(config: Config, { fields }: SettingAddress): unknown {
+  let value: unknown = config;
+  for (const field of fields) value = (value as Record<string | number, unknown> | null)?.[field];
+  return value;
+}
+
+function shown({ setting, isServerAddress }: SettingAddress, value: unknown): string {
+  if (value === undefined) return 'unset';
+  return shownValue(setting, isServerAddress ? { address: value } : value);
+}
+
+/** As if a file had said all that is not as usual. */
+function draftOf(config: Config): ConfigDraft {
+  return {
+    top: config,
+    adminOffset: -1,
+    pools: config.pools.map(pool => {
+      const path = poolPath(config, pool);
+      const given = Object.entries(POOL_SETTINGS).filter(([field, setting]) => {
+        const value = (pool as unknown as Record<string, unknown>)[field];
+        return JSON.stringify(value) !== JSON.stringify(defaultOf(setting, config.form));
+      });
+      return {
+        name: pool.name,
+        path,
+        keyOffset: -1,
+        fields: pool,
+        offsets: new Map(given.map(([, { key }]) => [key, -1])),
+        servers: pool.servers.map((server, i) => ({ path: `${path}.servers[${i}]`, offset: -1, server })),
+      };
+    }),
+  };
+}
+
+/** In time that grows with the length of the text times that of the pattern at most. */
+function matcher(pattern: string): (text: string) => boolean {
+  const parts = pattern.split('*');
+  const [first, last] = [parts[0]!, parts.at(-1)!];
+  if (parts.length === 1) return text => text === pattern;
+  return text => {
+    if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length) return false;
+    let at = first.length;
+    const end = text.length - last.length;
+    for (const part of parts.slice(1, -1)) {
+      const found = text.indexOf(part, at);
+      if (found < 0 || found + part.length > end) return false;
+      at = found + part.length;
+    }
+    return true;
+  };
+}

@@ -1,0 +1,70 @@
+import { isGroup, isScalar, type Setting, type SettingTable } from '../settings/setting.ts';
+import { SettingError } from '../settings/setting-error.ts';
+import type { Config, PoolConfig } from './config.ts';
+import { DAEMON_SETTINGS } from './daemon-settings.ts';
+import { POOL_SETTINGS } from './pool-settings.ts';
+import { SERVER_SETTINGS } from './server-settings.ts';
+import { closestName } from './suggestions.ts';
+
+/** One setting of a configuration. */
+export interface SettingAddress {
+  /** As `get` and `set` write it: `workers`, `log.level`, `red.timeout`, `red.servers.cache-b.weight`. */
+  readonly path: string;
+  readonly setting: Setting;
+  /** The way to its value in `Config`. */
+  readonly fields: readonly (string | number)[];
+  /** Of a server's `address`, whose kind has more than the value. */
+  readonly isServerAddress: boolean;
+}
+
+/** What of a server can be set while it is there; its name is what makes it that server. */
+const SETTABLE_OF_SERVER: SettingTable = { address: SERVER_SETTINGS.address, weight: SERVER_SETTINGS.weight };
+
+/** All settings of a configuration: the daemon's, then each pool's and its servers', in the order of the file. */
+export function settingAddresses(config: Config): SettingAddress[] {
+  return [...addressesIn(DAEMON_SETTINGS, config, '', []), ...config.pools.flatMap(poolAddresses)];
+}
+
+function poolAddresses(pool: PoolConfig, i: number): SettingAddress[] {
+  const servers = pool.servers.flatMap((server, j) => {
+    const path = `${pool.name}.servers.${server.name}.`;
+    return addressesIn(SETTABLE_OF_SERVER, server, path, ['pools', i, 'servers', j]).map(address => ({
+      ...address,
+      isServerAddress: address.setting === SERVER_SETTINGS.address,
+    }));
+  });
+  return [...addressesIn(POOL_SETTINGS, pool, `${pool.name}.`, ['pools', i]), ...servers];
+}
+
+/** A group that can be left out is an address, too; its members are also where it is not there. */
+function addressesIn(
+  table: SettingTable,
+  values: object | null,
+  prefix: string,
+  before: readonly (string | number)[],
+): SettingAddress[] {
+  return Object.entries(table).flatMap(([field, setting]): SettingAddress[] => {
+    const own = { path: prefix + setting.key, setting, fields: [...before, field], isServerAddress: false };
+    if (isScalar(setting)) return [own];
+    if (!isGroup(setting)) return [];
+    const inner = ((values ?? {}) as Record<string, object | null>)[field] ?? null;
+    const members = addressesIn(setting.settings, inner, `${own.path}.`, own.fields);
+    return setting.default === null ? [own, ...members] : members;
+  });
+}
+
+/**
+ * The setting that is called `path`. `pools.red.timeout`, as in messages about the file, is `red.timeout`.
+ * @throws SettingError when there is none
+ */
+export function settingAddress(config: Config, path: string): SettingAddress {
+  const addresses = settingAddresses(config);
+  const found =
+    addresses.find(address => address.path === path) ??
+    addresses.find(address => address.fields[0] === 'pools' && `pools.${address.path}` === path);
+  if (found !== undefined) return found;
+  const paths = addresses.map(address => address.path);
+  const meant = closestName(path, paths);
+  const advice = meant === null ? 'names are such as log.level or POOL.timeout' : `did you mean "${meant}"?`;
+  throw new SettingError(`there is no setting ${JSON.stringify(path)}; ${advice}`);
+}
