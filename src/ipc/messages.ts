@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
 import type { ProcessSnapshot } from '../figures/statistics.ts';
 import type { LogLevel } from '../system/log.ts';
 
@@ -22,7 +22,12 @@ export type ToWorker =
   | { readonly type: 'start'; readonly slot: number; readonly config: Config; readonly level: LogLevel }
   /** Comes with the bound socket of this worker slot for a pool; used by the next `switch`. */
   | { readonly type: 'socket'; readonly pool: string }
-  /** Build what this configuration needs, and say `prepared` or `refused`. */
+  /**
+   * Pools of the configuration that a `prepare` with this id will complete: a large one comes in parts, so that no message
+   * keeps clients waiting. Build what they need, and say `took` or `refused`.
+   */
+  | { readonly type: 'pools'; readonly id: number; readonly pools: readonly PoolConfig[] }
+  /** Build what this configuration needs, with the pools that came before, and say `prepared` or `refused`. */
   | { readonly type: 'prepare'; readonly id: number; readonly config: Config }
   /** Serve by what was prepared; say `switched` once all listeners accept. */
   | { readonly type: 'switch'; readonly id: number }
@@ -42,6 +47,7 @@ export type ToWorker =
   | { readonly type: 'log'; readonly level: LogLevel; readonly file: string | null; readonly reopen: boolean };
 
 export type ToMaster =
+  | { readonly type: 'took'; readonly id: number }
   | { readonly type: 'prepared'; readonly id: number }
   | { readonly type: 'refused'; readonly id: number; readonly message: string }
   | { readonly type: 'switched'; readonly id: number }
@@ -96,6 +102,7 @@ const orNull =
 const TO_WORKER: Shapes<ToWorker> = {
   start: { slot: isCount, config: isData, level: isText },
   socket: { pool: isText },
+  pools: { id: isCount, pools: isData },
   prepare: { id: isCount, config: isData },
   switch: { id: isCount },
   abandon: { id: isCount },
@@ -108,6 +115,7 @@ const TO_WORKER: Shapes<ToWorker> = {
 };
 
 const TO_MASTER: Shapes<ToMaster> = {
+  took: { id: isCount },
   prepared: { id: isCount },
   refused: { id: isCount, message: isText },
   switched: { id: isCount },

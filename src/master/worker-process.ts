@@ -1,5 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
-import type { Config } from '../config/config.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
 import { readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
@@ -9,6 +9,12 @@ import type { Watched } from './watchdog.ts';
 
 /** A worker that says nothing for so long when it is asked something hangs. */
 const ANSWER_WITHIN_MS = 3000;
+/** What it gets more for each server when it is to switch: it goes through all of them, and serves its clients meanwhile. */
+const SWITCH_MS_PER_SERVER = 0.1;
+/** A worker that was just started has so long for its first answers. */
+const FIRST_ANSWER_WITHIN_MS = 60_000;
+/** Servers in one message of a configuration: some 90 KB, which take a worker 2 ms to read. */
+const SERVERS_PER_PART = 1000;
 
 /** A configuration with the number by which master and workers speak of it. */
 export interface Generation {
@@ -63,6 +69,8 @@ export class WorkerProcess implements Watched {
   /** The question that waits for its answer. */
   private question: { readonly id: number; readonly settle: (answer: Answer) => void } | null = null;
   private preparedId = 0;
+  /** Of what it has prepared. */
+  private servers = 0;
 
   /** Forks a worker, hands it its configuration and its sockets. */
   constructor(
@@ -85,6 +93,7 @@ export class WorkerProcess implements Watched {
       // The system refused another process: then there is no 'exit' either.
       if (this.pid !== undefined) return;
       this.failure = `it could not be started: ${error.message}`;
+      this.settle({ kind: 'gone' });
       events.onExit(this, null, null);
     });
     worker.on('exit', (code, signal) => {
@@ -92,9 +101,18 @@ export class WorkerProcess implements Watched {
       this.settle({ kind: 'gone' });
       events.onExit(this, code, signal);
     });
-    this.send({ type: 'start', slot, config, level });
-    this.sendPrepare({ id, config }, sockets);
-    this.send({ type: 'switch', id });
+    this.send({ type: 'start', slot, config: { ...config, pools: [] }, level });
+    void this.begin({ id, config }, sockets);
+  }
+
+  /** Hands it its first configuration. What comes of that is seen from its messages and its end. */
+  private async begin(generation: Generation, sockets: Sockets): Promise<void> {
+    const answer = await this.hand(generation, sockets, FIRST_ANSWER_WITHIN_MS);
+    if (answer.kind === 'refused' && this.failure === null) {
+      this.failure = answer.message;
+      this.kill();
+    }
+    if (answer.kind === 'done') this.send({ type: 'switch', id: generation.id });
   }
 
   get livedMs(): number {
@@ -108,16 +126,18 @@ export class WorkerProcess implements Watched {
   /** Has it get ready for a generation. A worker that does not serve yet is not asked: it is `gone`. */
   async prepare(generation: Generation, sockets: Sockets): Promise<Answer> {
     if (!this.isServing) return { kind: 'gone' };
-    const answer = this.ask(generation.id);
-    this.sendPrepare(generation, sockets);
-    if ((await answer).kind === 'done') this.preparedId = generation.id;
+    const answer = await this.hand(generation, sockets, ANSWER_WITHIN_MS);
+    if (answer.kind === 'done') {
+      this.preparedId = generation.id;
+      this.servers = serversOf(generation.config.pools);
+    }
     return answer;
   }
 
   /** Has it serve by what it prepared. One that did not prepare that is `gone`. */
   async switch(id: number): Promise<Answer> {
     if (this.preparedId !== id) return { kind: 'gone' };
-    const answer = this.ask(id);
+    const answer = this.ask(id, ANSWER_WITHIN_MS + this.servers * SWITCH_MS_PER_SERVER);
     this.send({ type: 'switch', id });
     return answer;
   }
@@ -161,6 +181,7 @@ export class WorkerProcess implements Watched {
 
   private receive(message: ToMaster): void {
     switch (message.type) {
+      case 'took':
       case 'prepared':
         this.settle({ kind: 'done' }, message.id);
         return;
@@ -199,15 +220,26 @@ export class WorkerProcess implements Watched {
     }
   }
 
-  private sendPrepare({ id, config }: Generation, sockets: Sockets): void {
+  /** Sends it a configuration, part by part, each when it has built what the one before needs. */
+  private async hand({ id, config }: Generation, sockets: Sockets, withinMs: number): Promise<Answer> {
     for (const [pool, handle] of sockets) this.send({ type: 'socket', pool }, handle);
-    this.send({ type: 'prepare', id, config });
+    const parts = partsOf(config.pools);
+    const last = parts.pop() ?? [];
+    for (const pools of parts) {
+      const took = this.ask(id, withinMs);
+      this.send({ type: 'pools', id, pools });
+      const answer = await took;
+      if (answer.kind !== 'done') return answer;
+    }
+    const prepared = this.ask(id, withinMs);
+    this.send({ type: 'prepare', id, config: { ...config, pools: last } });
+    return prepared;
   }
 
-  private ask(id: number): Promise<Answer> {
+  private ask(id: number, withinMs: number): Promise<Answer> {
     return new Promise(resolve => {
       // Answers that came while this process was busy are read first.
-      const timer = setTimeout(() => setImmediate(() => this.settle({ kind: 'hangs' }, id)), ANSWER_WITHIN_MS);
+      const timer = setTimeout(() => setImmediate(() => this.settle({ kind: 'hangs' }, id)), withinMs);
       this.question = {
         id,
         settle: answer => {
@@ -225,4 +257,22 @@ export class WorkerProcess implements Watched {
     this.question = null;
     question.settle(answer);
   }
+}
+
+function serversOf(pools: readonly PoolConfig[]): number {
+  return pools.reduce((sum, { servers }) => sum + servers.length, 0);
+}
+
+function partsOf(pools: readonly PoolConfig[]): (readonly PoolConfig[])[] {
+  const parts: PoolConfig[][] = [];
+  let servers = SERVERS_PER_PART;
+  for (const pool of pools) {
+    if (servers >= SERVERS_PER_PART) {
+      parts.push([]);
+      servers = 0;
+    }
+    parts.at(-1)!.push(pool);
+    servers += pool.servers.length + 1;
+  }
+  return parts;
 }

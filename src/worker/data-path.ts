@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients } from '../config/open-files.ts';
@@ -15,14 +16,14 @@ import type { Log } from '../system/log.ts';
 import { openFilesLimit } from '../system/open-files-limit.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import { VERSION } from '../system/version.ts';
-import { Pool, type PoolOptions, type PoolPlan, type PoolTrouble, planPool } from '../upstream/pool.ts';
+import { Pool, type PoolPlan, type PoolTrouble } from '../upstream/pool.ts';
+import type { DataPathPlan } from './data-path-plan.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
+import { Slices } from './slices.ts';
 
 /** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
 const TICK_MIN_MS = 5;
 const TICK_MAX_MS = 100;
-/** Connections to each server that clients of a worker may have to themselves at once. */
-const PRIVATE_CONNECTIONS = 256;
 /** Let in however few open files there are. */
 const CLIENTS_MIN = 16;
 /** Memory that nobody has needed for so long goes back to the system. */
@@ -33,21 +34,6 @@ interface Lane {
   readonly config: PoolConfig;
   readonly pool: Pool;
   readonly frontend: Frontend;
-}
-
-/** The next configuration with everything done that can be refused. */
-export interface DataPathPlan {
-  readonly config: Config;
-  readonly pools: ReadonlyMap<string, PoolPlan>;
-}
-
-/**
- * Builds what `DataPath.apply` needs; rings that are as in `now` are not computed again. Throws a RangeError for weights that
- * no ring can have.
- */
-export function planDataPath(config: Config, now: DataPath | null): DataPathPlan {
-  const plan = (pool: PoolConfig) => planPool(poolOptions(pool), now?.placementOf(pool.name));
-  return { config, pools: new Map(config.pools.map(pool => [pool.name, plan(pool)])) };
 }
 
 /** How a worker reaches the master's count of clients; see proxy/admission.ts. */
@@ -66,6 +52,8 @@ export class DataPath {
   private readonly log: Log;
   private readonly master: MasterLink;
   private readonly lanes = new Map<string, Lane>();
+  /** The last `apply`. */
+  private applying: Promise<void> = Promise.resolve();
   /** Pools that are gone from the configuration and finish what they have. */
   private readonly retiring = new Set<Promise<number>>();
   /** Of these pools and those of `lanes`. */
@@ -123,7 +111,17 @@ export class DataPath {
    * do the servers that stay in it; a pool that is gone, or speaks another protocol, answers what is pending and closes.
    * New bound handles come by pool: a pool without one goes on listening where it does. Resolves when all listen.
    */
-  async apply(plan: DataPathPlan, handles: ReadonlyMap<string, ListenHandle>): Promise<void> {
+  apply(plan: DataPathPlan, handles: ReadonlyMap<string, ListenHandle>): Promise<void> {
+    this.applying = this.applyInSlices(plan, handles);
+    return this.applying;
+  }
+
+  /** Whether the pool is served by just this configuration already. */
+  servesAsIs(pool: PoolConfig): boolean {
+    return isDeepStrictEqual(this.lanes.get(pool.name)?.config, pool);
+  }
+
+  private async applyInSlices(plan: DataPathPlan, handles: ReadonlyMap<string, ListenHandle>): Promise<void> {
     const { config } = plan;
     const before = new Map(this.lanes);
     const pairs = pairPools(
@@ -132,15 +130,23 @@ export class DataPath {
     );
     this.memory.setLimit(memoryLimitBytes(config));
     this.room.limit = Math.max(CLIENTS_MIN, this.openFilesLimit - filesBesideClients(config));
-    this.lanes.clear();
+    const slices = new Slices();
     for (const next of config.pools) {
       const old = pairs.get(next.name)?.name;
       const lane = old === undefined ? undefined : before.get(old);
       const staysLane = lane?.config.protocol === next.protocol;
       if (staysLane) before.delete(lane.config.name);
-      this.applyPool(next, plan.pools.get(next.name) as PoolPlan, staysLane ? lane : undefined, config);
+      const poolPlan = plan.pools.get(next.name);
+      if (poolPlan !== undefined) {
+        if (staysLane && lane.config.name !== next.name) this.lanes.delete(lane.config.name);
+        this.lanes.set(next.name, this.applyPool(next, poolPlan, staysLane ? lane : undefined, config));
+      }
+      await slices.next();
     }
-    for (const lane of before.values()) this.retire(lane, config);
+    for (const [name, lane] of before) {
+      if (this.lanes.get(name) === lane) this.lanes.delete(name);
+      this.retire(lane, config);
+    }
     this.startClock(config);
     await Promise.all([...handles].map(([pool, handle]) => this.listen(pool, handle)));
   }
@@ -161,24 +167,27 @@ export class DataPath {
     this.tickPeriodMs = periodMs;
   }
 
-  private applyPool(next: PoolConfig, plan: PoolPlan, lane: Lane | undefined, config: Config): void {
+  private applyPool(next: PoolConfig, plan: PoolPlan, lane: Lane | undefined, config: Config): Lane {
     if (lane !== undefined) {
       lane.pool.name = next.name;
-      this.lanes.set(next.name, { ...lane, config: next });
       lane.pool.apply(plan, config.shutdownTimeoutMs);
       if (lane.config.name !== next.name) lane.frontend.admission.reset();
       lane.frontend.reconfigure(frontendOptions(next));
-    } else {
-      const pool = new Pool(next.name, plan, {
-        ...{ clock: this.clock, turn: this.turn, log: this.log },
-        tellTrouble: trouble => this.master.tellTrouble(trouble),
-      });
-      const frontend = new Frontend(pool, frontendOptions(next), this.frontendHost);
-      this.lanes.set(next.name, { config: next, pool, frontend });
-      this.frontends.set(pool, frontend);
     }
-    this.lanes.get(next.name)?.pool.markOut(this.out.get(next.name) ?? []);
-    if (next.preconnect) this.lanes.get(next.name)?.pool.preconnect();
+    const applied = lane === undefined ? this.newLane(next, plan) : { ...lane, config: next };
+    applied.pool.markOut(this.out.get(next.name) ?? []);
+    if (next.preconnect) applied.pool.preconnect();
+    return applied;
+  }
+
+  private newLane(config: PoolConfig, plan: PoolPlan): Lane {
+    const pool = new Pool(config.name, plan, {
+      ...{ clock: this.clock, turn: this.turn, log: this.log },
+      tellTrouble: trouble => this.master.tellTrouble(trouble),
+    });
+    const frontend = new Frontend(pool, frontendOptions(config), this.frontendHost);
+    this.frontends.set(pool, frontend);
+    return { config, pool, frontend };
   }
 
   private retire(lane: Lane, { shutdownTimeoutMs }: Config): void {
@@ -194,6 +203,7 @@ export class DataPath {
 
   /** Stops accepting, answers what is pending, closes; cuts off after `timeoutMs`. Returns the clients cut off. */
   async drain(timeoutMs: number): Promise<number> {
+    await this.applying.catch(() => {});
     const cut = await Promise.all([
       ...this.retiring,
       ...[...this.lanes.values()].map(lane => drainLane(lane, timeoutMs, true)),
@@ -229,36 +239,6 @@ async function drainLane({ pool, frontend }: Lane, timeoutMs: number, acceptsQue
   const cut = frontend.destroyClients();
   pool.close();
   return cut;
-}
-
-function poolOptions(config: PoolConfig): PoolOptions {
-  const tag = config.hashTag === null ? null : Buffer.from(config.hashTag);
-  return {
-    ring: {
-      hash: config.hash,
-      hashTag: tag === null ? null : [tag[0] as number, tag[1] as number],
-      distribution: config.distribution,
-    },
-    backends: config.servers.map(server => ({
-      name: server.name,
-      weight: server.weight,
-      address: server.address,
-      protocol: PROTOCOLS[config.protocol],
-      password: config.redisAuth,
-      db: config.redisDb,
-      connections: config.serverConnections,
-      privateConnections: PRIVATE_CONNECTIONS,
-      timeoutMs: config.timeoutMs,
-      queueTimeoutMs: config.queueTimeoutMs,
-      connectTimeoutMs: config.connectTimeoutMs,
-      keepaliveIdleMs: config.keepaliveIdleMs,
-      maxInflight: config.maxInflight,
-      outputLimitBytes: config.serverOutputLimitBytes,
-      autoEject: config.autoEjectHosts,
-      failureLimit: config.serverFailureLimit,
-      retryTimeoutMs: config.serverRetryTimeoutMs,
-    })),
-  };
 }
 
 function frontendOptions(config: PoolConfig): FrontendOptions {

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster';
 import { cpus, setPriority } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import type { Config } from '../config/config.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
 import type { ProcessSnapshot } from '../figures/statistics.ts';
 import { readToWorker, type ToMaster } from '../ipc/messages.ts';
 import { heapMemory, residentBytes } from '../memory/process-memory.ts';
@@ -9,7 +9,8 @@ import { arePolled, type ListenHandle } from '../socket/sockets.ts';
 import type { LogConfig, LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog } from '../system/logger.ts';
 import { loadSystemCalls, type SystemCalls } from '../system/system-calls.ts';
-import { DataPath, type DataPathPlan, planDataPath } from './data-path.ts';
+import { DataPath } from './data-path.ts';
+import { type DataPathPlan, DataPathPlanner } from './data-path-plan.ts';
 import { Reporter } from './reporter.ts';
 
 const REPORT_PERIOD_MS = 1000;
@@ -38,7 +39,9 @@ class WorkerRole {
   private logFile: string | null = null;
   /** The next configuration: the sockets that came for it, and what was made of it. */
   private sockets = new Map<string, ListenHandle>();
+  private planning: { readonly id: number; readonly planner: DataPathPlanner } | null = null;
   private prepared: { readonly id: number; readonly plan: DataPathPlan } | null = null;
+  private preparing: Promise<void> = Promise.resolve();
   private isDraining = false;
   private readonly reporter = new Reporter({
     series: () => this.dataPath?.series() ?? [],
@@ -57,13 +60,17 @@ class WorkerRole {
         if (handle === undefined) throw new Error(`no socket came for pool ${message.pool}`);
         this.sockets.set(message.pool, handle);
         return;
+      case 'pools':
+        void this.take(message.id, message.pools);
+        return;
       case 'prepare':
-        this.prepare(message.id, message.config);
+        void this.prepare(message.id, message.config);
         return;
       case 'switch':
         void this.switch(message.id);
         return;
       case 'abandon':
+        this.planning = null;
         this.prepared = null;
         for (const socket of this.sockets.values()) (socket as { close(): void }).close();
         this.sockets.clear();
@@ -166,17 +173,42 @@ class WorkerRole {
     }
   }
 
-  private prepare(id: number, config: Config): void {
+  private async take(id: number, pools: readonly PoolConfig[]): Promise<void> {
     try {
-      this.prepared = { id, plan: planDataPath(config, this.dataPath) };
+      await this.plannerOf(id).add(pools);
+      send({ type: 'took', id });
+    } catch (error) {
+      send({ type: 'refused', id, message: (error as Error).message });
+    }
+  }
+
+  private async prepare(id: number, config: Config): Promise<void> {
+    try {
+      const planner = this.plannerOf(id);
+      this.preparing = planner.finish(config).then(plan => {
+        // It may have been told to forget it.
+        if (this.planning?.planner === planner) this.prepared = { id, plan };
+      });
+      await this.preparing;
       send({ type: 'prepared', id });
     } catch (error) {
       send({ type: 'refused', id, message: (error as Error).message });
     }
   }
 
+  private plannerOf(id: number): DataPathPlanner {
+    if (this.planning?.id !== id) {
+      const planner = new DataPathPlanner(this.dataPath);
+      this.planning = { id, planner };
+    }
+    return this.planning.planner;
+  }
+
   private async switch(id: number): Promise<void> {
+    // A worker that starts is told to switch before it has prepared.
+    await this.preparing.catch(() => {});
     const { prepared, sockets } = this;
+    this.planning = null;
     this.prepared = null;
     this.sockets = new Map();
     try {

@@ -25,7 +25,13 @@ test('a worker that the system does not start is gone, with the reason: nobody w
     onLeaving: unexpected,
     onExit: worker => exited.resolve(worker),
   };
-  const worker = new WorkerProcess(0, { id: 1, config: {} as Config }, 'info', [], events);
+  const worker = new WorkerProcess(
+    0,
+    { id: 1, config: { pools: [] as readonly unknown[] } as Config },
+    'info',
+    [],
+    events,
+  );
   assert.equal(await within(exited.promise, { what: 'onExit' }), worker);
   assert.match(String(worker.failure), /^it could not be started: spawn .* ENOENT$/);
 });
