@@ -238,7 +238,10 @@ export interface ReplyScanner {
   beginPush(): void;
 }
 
-/** Merges the replies of one request's fragments into the reply to the whole. */
+/**
+ * Merges the replies of one request's fragments into the reply to the whole. One that is the request's transform as well
+ * writes what the client reads.
+ */
 export interface Coalescer {
   /**
    * `parts[p]` is the complete reply of fragment p. For ROUTE_SPLIT, `owners[i]` is the part that key i was sent
@@ -246,6 +249,11 @@ export interface Coalescer {
    * A part that is an error makes the whole an error.
    */
   merge(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): void;
+  /**
+   * What stands for the reply of a fragment that failed, where the others are of use all the same: bytes that are never
+   * written to again. Without it one failure fails the whole.
+   */
+  failedPart?(reason: FailureReason): Buffer;
 }
 
 /** Takes what a transform makes. */

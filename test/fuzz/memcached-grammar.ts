@@ -46,25 +46,70 @@ export const MEMCACHED_TOKENS = tokens(
 
 /** One to five requests. */
 export function memcachedRequests(random: SeededRandom): Buffer {
-  if (random.chance(0.05)) return binaryRequests(random);
+  if (random.chance(0.35)) return binaryRequests(random);
   let text = '';
   for (let i = random.pick([1, 1, 2, 3, 5]); i > 0; i--) text += request(random);
   return Buffer.from(text, 'latin1');
 }
 
+const OPCODES = [
+  0, 9, 12, 13, 13, 1, 2, 3, 17, 18, 19, 4, 20, 5, 6, 21, 14, 15, 25, 28, 29, 36, 8, 24, 16, 11, 27, 10, 32, 33,
+];
+const BINARY_KEYS = [
+  'a',
+  'b',
+  'key',
+  'a b',
+  '\r\n',
+  'flush_all\r\n',
+  '\0',
+  'x'.repeat(186),
+  'x '.repeat(94),
+  'x'.repeat(250),
+  'x'.repeat(251),
+];
+
 /** Of the binary protocol, and now and then something else behind them. */
 function binaryRequests(random: SeededRandom): Buffer {
-  const requests = Array.from({ length: random.between(1, 4) }, () => {
-    const header = Buffer.alloc(24);
-    header[0] = 0x80;
-    header[1] = random.pick([0x00, 0x01, 0x07, 0x0a, 0x17, 0x20, 0xff]);
-    const bodyBytes = random.pick([0, 0, 1, 24, 1000, 1001]);
-    header.writeUInt32BE(random.chance(0.95) ? bodyBytes : 0xffff_ffff, 8);
-    header.write(random.pick(['abcd', '\0\0\0\x01', '\r\n\x80\x80']), 12, 'latin1');
-    return Buffer.concat([header, Buffer.alloc(bodyBytes, '\x80\r\n', 'latin1')]);
-  });
-  if (random.chance(0.2)) requests.push(Buffer.from(request(random), 'latin1'));
+  const requests = Array.from({ length: random.between(1, 6) }, () => binaryRequest(random));
+  if (random.chance(0.1)) requests.push(Buffer.from(request(random), 'latin1'));
   return Buffer.concat(requests);
+}
+
+function binaryRequest(random: SeededRandom): Buffer {
+  const opcode = random.chance(0.95) ? random.pick(OPCODES) : random.between(0, 255);
+  const isQuit = random.chance(0.02);
+  const hasKey = ![8, 24, 16, 11, 27, 10, 32].includes(opcode) !== random.chance(0.03);
+  const key = hasKey ? random.pick(random.chance(0.8) ? BINARY_KEYS.slice(0, 3) : BINARY_KEYS) : '';
+  const stores = [1, 2, 3, 17, 18, 19].includes(opcode);
+  const counts = [5, 6, 21].includes(opcode);
+  const touches = [28, 29, 36, 27].includes(opcode);
+  const extrasBytes = random.chance(0.97)
+    ? stores
+      ? 8
+      : counts
+        ? 20
+        : touches
+          ? 4
+          : 0
+    : random.pick([0, 2, 4, 8, 20]);
+  const extras = Buffer.alloc(extrasBytes, random.pick(['\0', '\x01', '\xff']), 'latin1');
+  const hasValue = (stores || [14, 15, 25, 33].includes(opcode)) !== random.chance(0.02);
+  const value = hasValue
+    ? random.chance(0.98)
+      ? random.pick(DATA)
+      : 'v'.repeat(random.pick([900, 1000, 1020, 1500]))
+    : '';
+  const header = Buffer.alloc(24);
+  header[0] = 0x80;
+  header[1] = isQuit ? random.pick([7, 23]) : opcode;
+  header.writeUInt16BE(key.length, 2);
+  header[4] = extrasBytes;
+  const bodyBytes = extrasBytes + key.length + value.length;
+  header.writeUInt32BE(random.chance(0.97) ? bodyBytes : random.pick([0, bodyBytes + 1, 1001, 0xffff_ffff]), 8);
+  header.write(random.pick(['abcd', '\0\0\0\x01', '\r\n\x80\x80']), 12, 'latin1');
+  if (random.chance(0.1)) header.fill(random.pick([1, 0xff]), 16, 24);
+  return Buffer.concat([header, extras, Buffer.from(key + value, 'latin1')]);
 }
 
 function request(random: SeededRandom): string {

@@ -10,11 +10,21 @@ export type ReferenceRequest =
       /** May be after the end of the text where data is too large to be kept. */
       readonly end: number;
     }
-  /** Of the binary protocol: the response to it. `closes`: the connection, after it. */
-  | { readonly kind: 'binary'; readonly reply: string; readonly closes: boolean; readonly end: number }
+  /** Of the binary protocol; see `BinaryFate`. */
+  | {
+      readonly kind: 'binary';
+      readonly fate: BinaryFate;
+      readonly opcode: number;
+      readonly key: string;
+      readonly value: string;
+      readonly end: number;
+    }
   | { readonly kind: 'incomplete' }
   /** The connection closes. */
   | { readonly kind: 'error' };
+
+/** Taken; answered with an error; answered with one as the last of the connection; nothing is answered, and it closes. */
+export type BinaryFate = 'good' | 'refused' | 'last' | 'closed';
 
 const INCOMPLETE: ReferenceRequest = { kind: 'incomplete' };
 const ERROR: ReferenceRequest = { kind: 'error' };
@@ -48,19 +58,57 @@ export function readRequest(text: string, from: number, maxRequestBytes: number)
   return { kind: 'request', words, data: text.slice(end, dataEnd), end: dataEnd };
 }
 
+/** By opcode: lengths that extras may have, whether there must be (1), may be (0), must not be (-1) a key, and a value. */
+const SHAPES: readonly (readonly [
+  opcodes: readonly number[],
+  extras: readonly number[],
+  key: number,
+  hasValue: boolean,
+])[] = [
+  [[0x00, 0x09, 0x0c, 0x0d, 0x04, 0x14], [0], 1, false],
+  [[0x1c, 0x1d, 0x1e, 0x23, 0x24], [4], 1, false],
+  [[0x01, 0x02, 0x03, 0x11, 0x12, 0x13], [8], 1, true],
+  [[0x0e, 0x0f, 0x19, 0x1a, 0x21, 0x22], [0], 1, true],
+  [[0x05, 0x06, 0x15, 0x16], [20], 1, false],
+  [[0x08, 0x18], [0, 4], -1, false],
+  [[0x1b], [4], -1, false],
+  [[0x10], [0], 0, false],
+  [[0x07, 0x0a, 0x0b, 0x17, 0x20], [0], -1, false],
+];
+
 function readBinary(text: string, from: number, maxRequestBytes: number): ReferenceRequest {
-  if (text[from] !== '\x80') return { kind: 'binary', reply: '', closes: true, end: text.length };
+  const frame = (
+    fate: BinaryFate,
+    end: number,
+    fields: { opcode: number; key?: string; value?: string },
+  ): ReferenceRequest => ({
+    kind: 'binary',
+    key: '',
+    value: '',
+    ...fields,
+    fate,
+    end,
+  });
+  if (text[from] !== '\x80') return frame('closed', text.length, { opcode: 0 });
   const header = Buffer.from(text.slice(from, from + 24), 'latin1');
   if (header.length < 24) return INCOMPLETE;
-  const length = 24 + header.readUInt32BE(8);
-  const opcode = text[from + 1];
-  const opaque = text.slice(from + 12, from + 16);
-  const isQuit = opcode === '\x07' || opcode === '\x17';
-  const status = isQuit ? '\0' : '\x81';
-  const body = isQuit ? '' : 'the binary protocol is not supported: use the text protocol';
-  const response = `\x81${opcode}${'\0'.repeat(5)}${status}\0\0\0${String.fromCharCode(body.length)}${opaque}`;
-  const reply = opcode === '\x17' ? '' : `${response}${'\0'.repeat(8)}${body}`;
-  return { kind: 'binary', reply, closes: isQuit || length > maxRequestBytes, end: from + length };
+  const bodyBytes = header.readUInt32BE(8);
+  const keyBytes = header.readUInt16BE(2);
+  const extrasBytes = header[4]!;
+  const opcode = header[1]!;
+  const end = from + 24 + bodyBytes;
+  const shape = SHAPES.find(([opcodes]) => opcodes.includes(opcode));
+  if (keyBytes + extrasBytes > bodyBytes) return frame('last', text.length, { opcode });
+  if (shape === undefined) return frame('refused', end, { opcode });
+  const [, extras, key, hasValue] = shape;
+  const isKeyRight = key === 1 ? keyBytes > 0 : key === 0 || keyBytes === 0;
+  const isRight = extras.includes(extrasBytes) && isKeyRight && keyBytes <= 250;
+  if (!isRight || (!hasValue && bodyBytes > keyBytes + extrasBytes)) return frame('last', text.length, { opcode });
+  if (24 + bodyBytes > maxRequestBytes) return frame('refused', end, { opcode });
+  if (end > text.length) return INCOMPLETE;
+  const keyStart = from + 24 + extrasBytes;
+  const keyEnd = keyStart + keyBytes;
+  return frame('good', end, { opcode, key: text.slice(keyStart, keyEnd), value: text.slice(keyEnd, end) });
 }
 
 /** Length of the data block that a storage command's line announces; null when it is none, or not a good one. */

@@ -1,5 +1,6 @@
 import { type Framer, INCOMPLETE } from '../protocol.ts';
-import { BINARY_HEADER_BYTES } from './binary/binary-header.ts';
+import { FRAME_GOOD, frameKind } from './binary/binary-frame.ts';
+import { BINARY_HEADER_BYTES, bodyBytesOf } from './binary/binary-header.ts';
 import { beginsLongLine, getLineLimit, MAX_LINE_BYTES, RequestLine } from './request-line.ts';
 import { type MemcachedSession, WIRE_BINARY } from './session.ts';
 import { storageDataBytes } from './storage-header.ts';
@@ -9,7 +10,7 @@ const LF = 10;
 const IN_LINE = 0;
 /** In a get line that is longer than other lines may be. */
 const IN_LONG_LINE = 1;
-/** In a data block, or in a binary header: so many bytes, whatever they are. */
+/** In a data block, or in a binary body: so many bytes, whatever they are. */
 const IN_DATA = 2;
 
 /** Used within one call only, so all framers of the process share it. */
@@ -17,8 +18,8 @@ const line = new RequestLine();
 
 /**
  * Finds the end of a request that arrives in pieces. A line is looked at whole: in place when one piece has all of
- * it, else gathered in `head`, as far as lines may go; of longer ones (get) only the newline is looked for. A binary
- * request ends for it with its header: the body is skipped.
+ * it, else gathered in `head`, as far as lines may go; of longer ones (get) only the newline is looked for. So is the
+ * header of a binary request.
  */
 export class MemcachedFramer implements Framer {
   private readonly maxRequestBytes: number;
@@ -51,11 +52,7 @@ export class MemcachedFramer implements Framer {
     if (start === end) return INCOMPLETE;
     if (this.state === IN_DATA) return this.scanData(start, end);
     if (this.state === IN_LONG_LINE) return this.scanLongLine(buf, start, end);
-    if (this.lineBytes === 0 && this.session !== null && this.session.wire === WIRE_BINARY) {
-      this.state = IN_DATA;
-      this.dataLeft = BINARY_HEADER_BYTES;
-      return this.scanData(start, end);
-    }
+    if (this.session !== null && this.session.wire === WIRE_BINARY) return this.scanHeader(buf, start, end);
 
     const room = MAX_LINE_BYTES - this.lineBytes;
     const stop = end - start > room ? start + room : end;
@@ -84,6 +81,20 @@ export class MemcachedFramer implements Framer {
     this.state = IN_DATA;
     this.dataLeft = dataBytes + 2;
     return this.scanData(lineEnd, end);
+  }
+
+  /** Of a binary request. Where it is none, the request ends with it. */
+  private scanHeader(buf: Buffer, start: number, end: number): number {
+    const headerEnd = start + BINARY_HEADER_BYTES - this.lineBytes;
+    const isWhole = this.lineBytes === 0 && headerEnd <= end;
+    if (!isWhole) this.gather(buf, start, Math.min(headerEnd, end));
+    if (headerEnd > end) return INCOMPLETE;
+    const header = isWhole ? buf : this.head!;
+    const headerStart = isWhole ? start : 0;
+    if (frameKind(header, headerStart, this.maxRequestBytes) !== FRAME_GOOD) return headerEnd;
+    this.state = IN_DATA;
+    this.dataLeft = bodyBytesOf(header, headerStart);
+    return this.scanData(headerEnd, end);
   }
 
   private scanLongLine(buf: Buffer, start: number, end: number): number {

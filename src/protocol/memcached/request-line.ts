@@ -137,6 +137,14 @@ export class RequestLine {
     return at === NOREPLY.length;
   }
 
+  /** Makes argument `index` the bytes `[start, end)`; those before it are there. */
+  setArg(index: number, start: number, end: number): void {
+    if (index >= this.argStarts.length) this.grow();
+    this.argStarts[index] = start;
+    this.argEnds[index] = end;
+    this.argCount = index + 1;
+  }
+
   /** Bounded by the line's length; always true. */
   private grow(): boolean {
     const size = this.argStarts.length * 2;

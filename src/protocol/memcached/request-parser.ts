@@ -10,13 +10,8 @@ import {
   ROUTE_SPLIT,
   type Session,
 } from '../protocol.ts';
-import {
-  BINARY_HEADER_BYTES,
-  BINARY_MAGIC,
-  binaryBodyBytes,
-  binaryReply,
-  isBinaryQuit,
-} from './binary/binary-header.ts';
+import { BINARY_MAGIC } from './binary/binary-header.ts';
+import { BinaryRequests } from './binary/binary-requests.ts';
 import {
   KIND_DELETE,
   KIND_FLUSH,
@@ -31,6 +26,7 @@ import {
   KIND_VERBOSITY,
   KIND_VERSION,
 } from './command-table.ts';
+import { Credentials } from './credentials.ts';
 import { firstLineCoalescer } from './first-line-coalescer.ts';
 import { MetaRequests } from './meta/meta-requests.ts';
 import { ParsedRequest } from './parsed-request.ts';
@@ -70,10 +66,14 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
   private readonly maxGetLineBytes: number;
 
   private readonly meta: MetaRequests;
+  private readonly binary: BinaryRequests;
+  private readonly credentials: Credentials | null;
 
   constructor(options: ParserOptions) {
     super();
+    this.credentials = options.password === null ? null : new Credentials(options.password);
     this.meta = new MetaRequests(options.maxRequestBytes);
+    this.binary = new BinaryRequests(options.maxRequestBytes, this.credentials);
     this.maxRequestBytes = options.maxRequestBytes;
     this.maxGetLineBytes = getLineLimit(options.maxRequestBytes);
   }
@@ -83,7 +83,7 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     this.reset();
     const client = session as MemcachedSession;
     if (client.wire === WIRE_UNDECIDED) client.wire = buf[start] === BINARY_MAGIC ? WIRE_BINARY : WIRE_TEXT;
-    if (client.wire === WIRE_BINARY) return this.parseBinary(buf, start, end);
+    if (client.wire === WIRE_BINARY) return this.binary.parse(this, client, buf, start, end);
 
     const line = this.line;
     const next = line.read(buf, start, end, this.maxGetLineBytes);
@@ -161,17 +161,6 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     out[at++] = CR;
     out[at] = LF;
     return { block, length: size };
-  }
-
-  /** Answers every request by itself: a client that is closed on may go on waiting for what else it has asked. */
-  private parseBinary(buf: Buffer, start: number, end: number): number {
-    this.command = 'unknown';
-    if (buf[start] !== BINARY_MAGIC) return this.refuse(NO_REPLY, end);
-    if (end - start < BINARY_HEADER_BYTES) return INCOMPLETE;
-    const reply = binaryReply(buf, start);
-    const next = start + BINARY_HEADER_BYTES + binaryBodyBytes(buf, start);
-    if (next - start > this.maxRequestBytes) return this.refuse(reply, end);
-    return isBinaryQuit(buf, start) ? this.refuse(reply, next) : this.answer(reply, next);
   }
 
   private parseStore(buf: Buffer, start: number, lineEnd: number, end: number): number {

@@ -11,6 +11,8 @@ export class MemcachedSession implements Session {
   readonly keptBytes: number = 0;
   /** The connection's first byte decides, as in memcached: in text, a later line may begin with any byte. */
   wire: number = WIRE_UNDECIDED;
+  /** It has given the pool's user and password, where there are any. */
+  isAuthenticated = false;
 
   constructor(id: number) {
     this.id = id;

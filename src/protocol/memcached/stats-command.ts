@@ -16,7 +16,17 @@ const SUBCOMMANDS: ReadonlyMap<string, Coalescer> = new Map([
   ['detail', linesCoalescer],
 ]);
 
+/** More words must follow, or what comes is no list of statistics. */
+const MULTI_WORD: ReadonlySet<string> = new Set(['cachedump', 'detail']);
+
 const LONGEST_SUBCOMMAND_BYTES = Math.max(...Array.from(SUBCOMMANDS.keys(), name => name.length));
+
+/** As `statsCoalescerFor`, of a binary request: `name` is all that follows `stats `. */
+export function statsCoalescerNamed(name: string): Coalescer | null {
+  if (name === '') return statsCoalescer;
+  if (name === 'detail on' || name === 'detail off') return linesCoalescer;
+  return MULTI_WORD.has(name) ? null : (SUBCOMMANDS.get(name) ?? null);
+}
 
 /** How to merge the replies to this stats line, or null when it is refused. */
 export function statsCoalescerFor(line: RequestLine, buf: Buffer): Coalescer | null {

@@ -74,13 +74,15 @@ export class CoalescedReply implements ReplySink, ReplySource {
 
   onFailure(fragment: Request, reason: FailureReason): void {
     fragment.dropHeld();
-    this.failure ??= reason;
+    const words = this.coalescer.failedPart?.(reason);
+    if (words === undefined) this.failure ??= reason;
+    else this.parts[fragment.part] = words;
     this.partDone();
   }
 
   writeReply(out: ReplyOut): void {
-    const { transform } = this;
-    if (transform === null) {
+    const { transform, coalescer } = this;
+    if (transform === null || Object.is(transform, coalescer)) {
       this.merge(out);
       return;
     }

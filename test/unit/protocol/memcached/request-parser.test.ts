@@ -258,66 +258,6 @@ function binary(opcode: number, opaque: string, body = '', announced = body.leng
   return header.toString('latin1') + body;
 }
 
-const REFUSAL = 'the binary protocol is not supported: use the text protocol';
-const refusal = (opcode: string, opaque: string): string =>
-  `\x81${opcode}${'\0'.repeat(4)}\0\x81\0\0\0\x3b${opaque}${'\0'.repeat(8)}${REFUSAL}`;
-
-test('answers each binary request in binary, with its opcode and opaque, and skips its body', () => {
-  assert.equal(REFUSAL.length, 0x3b);
-  const text = binary(0, '\x01\xff\x80\n', '\x80key\r\n') + binary(0xfe, 'abcd') + binary(1, '1234', 'x'.repeat(100));
-  const want = [refusal('\0', '\x01\xff\x80\n'), refusal('\xfe', 'abcd'), refusal('\x01', '1234')];
-  atEverySplit(bytes(text), (cuts, how) => {
-    const requests = readRequests(bytes(text), cuts);
-    assert.deepEqual(
-      requests.map(({ route, command, reply, closesClient }) => ({ route, command, reply, closesClient })),
-      want.map(reply => ({ route: ROUTE_LOCAL, command: 'unknown', reply, closesClient: false })),
-      how,
-    );
-  });
-});
-
-/** How a binary connection ends: what it last sends, and the last reply. */
-const BINARY_ENDINGS: readonly (readonly [string, string, string])[] = [
-  ['quit', binary(7, 'abcd'), `\x81\x07${'\0'.repeat(10)}abcd${'\0'.repeat(8)}`],
-  ['a quiet quit', binary(0x17, 'abcd'), ''],
-  ['a line of text', 'get a\r\n', ''],
-  ['a body over the limit', binary(1, 'abcd', 'v', OPTIONS.maxRequestBytes - 23), refusal('\x01', 'abcd')],
-  ['the longest body', binary(1, 'abcd', 'v', 0xffff_ffff), refusal('\x01', 'abcd')],
-];
-
-for (const [name, last, reply] of BINARY_ENDINGS) {
-  test(`${name} ends a binary connection`, () => {
-    const text = binary(0, 'abcd', 'key') + last;
-    atEverySplit(bytes(text), (cuts, how) => {
-      const requests = readRequests(bytes(text), cuts);
-      const got = requests.map(request => [request.reply, request.closesClient]);
-      assert.deepEqual(
-        got,
-        [
-          [refusal('\0', 'abcd'), false],
-          [reply, true],
-        ],
-        how,
-      );
-    });
-  });
-}
-
-test('waits for a binary header, and for no byte behind it', () => {
-  const text = bytes(binary(1, 'abcd', '', OPTIONS.maxRequestBytes - 24));
-  const parser = memcachedProtocol.createParser(OPTIONS);
-  const session = memcachedProtocol.createSession(1);
-  const framer = memcachedProtocol.createFramer(OPTIONS, session);
-  for (let end = 1; end < 24; end++) {
-    assert.equal(parser.parse(session, text, 0, end), INCOMPLETE);
-    framer.reset();
-    assert.equal(framer.scan(text, 0, end), INCOMPLETE);
-    assert.equal(framer.missingBytes, 24 - end);
-  }
-  assert.equal(parser.parse(session, text, 0, 24), OPTIONS.maxRequestBytes);
-  assert.equal(parser.closesClient, false);
-});
-
 test('a line of text may begin with the byte that begins a binary request', () => {
   const text = `\r\n\x80abc\r\nset k x 0 4\r\n${binary(0, 'abcd')}\r\nshutdown\r\n`;
   atEverySplit(bytes(text), (cuts, how) => {

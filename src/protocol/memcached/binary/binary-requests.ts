@@ -1,0 +1,437 @@
+import { INCOMPLETE, ROUTE_KEY, ROUTE_SPLIT } from '../../protocol.ts';
+import { base64Length } from '../base64.ts';
+import { findCommand, type MemcachedCommand } from '../command-table.ts';
+import type { Credentials } from '../credentials.ts';
+import type { ParsedRequest } from '../parsed-request.ts';
+import { NO_REPLY } from '../replies.ts';
+import { REPLY_LINE, REPLY_META, REPLY_META_STORED, REPLY_STATS, REPLY_VALUES } from '../reply-scanner.ts';
+import type { MemcachedSession } from '../session.ts';
+import { statsCoalescerNamed } from '../stats-command.ts';
+import { AskedGets } from './asked-gets.ts';
+import { FRAME_BROKEN, FRAME_GOOD, FRAME_INVALID, FRAME_UNKNOWN, frameKind } from './binary-frame.ts';
+import {
+  BINARY_HEADER_BYTES,
+  BINARY_MAGIC,
+  bodyBytesOf,
+  errorResponse,
+  extrasBytesOf,
+  hasCas,
+  keyBytesOf,
+  opaqueOf,
+  opcodeOf,
+  response,
+  STATUS_AUTH_ERROR,
+  STATUS_INVALID,
+  STATUS_NOT_FOUND,
+  STATUS_OK,
+  STATUS_TOO_LARGE,
+  STATUS_UNKNOWN_COMMAND,
+} from './binary-header.ts';
+import { LineReply } from './line-reply.ts';
+import { MetaReply } from './meta-reply.ts';
+import {
+  findOpcode,
+  OP_ADD,
+  OP_APPEND,
+  OP_DECREMENT,
+  OP_DELETE,
+  OP_FLUSH,
+  OP_GAT,
+  OP_GET,
+  OP_INCREMENT,
+  OP_NOOP,
+  OP_PREPEND,
+  OP_QUIT,
+  OP_REPLACE,
+  OP_SASL_AUTH,
+  OP_SASL_LIST,
+  OP_SASL_STEP,
+  OP_STAT,
+  OP_TOUCH,
+  OP_VERBOSITY,
+  OP_VERSION,
+  type Opcode,
+} from './opcodes.ts';
+import { fitsBase64, isTextKey, RequestText } from './request-text.ts';
+import { StatReply } from './stat-reply.ts';
+import { ValuesReply } from './values-reply.ts';
+
+/** Gets of a run, at most: their replies are held until all are there. */
+const MAX_RUN = 128;
+/** memcached's limit for a line that is not `get` or `gets`. */
+const MAX_LINE_BYTES = 2048;
+const SMALLEST_GET_BYTES = BINARY_HEADER_BYTES + 1;
+/** Longer times mean some day in a far future: text has 31 bits for them, and the others mean the past. */
+const MAX_EXPTIME = 0x7fffffff;
+/** INCREMENT and DECREMENT with this expiry time create nothing. */
+const CREATE_NOTHING = 0xffffffff;
+
+const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
+const GETS = ascii('gets');
+const GATS = ascii('gats ');
+const MG = ascii('mg ');
+const MS = ascii('ms ');
+const MD = ascii('md ');
+const MA = ascii('ma ');
+const BASE64 = ascii(' b');
+const WITH_CAS = ascii(' c');
+const WITH_ITEM = ascii(' f c v');
+const WITH_FLAGS = ascii(' f c');
+const CLIENT_FLAGS = ascii(' F');
+const EXPTIME = ascii(' T');
+const COMPARE_CAS = ascii(' C');
+const NUMBER = ascii(' v c D');
+const DECREMENTS = ascii(' MD');
+const CREATE_EXPTIME = ascii(' N');
+const INITIAL = ascii(' J');
+const FLUSH_ALL = ascii('flush_all');
+const VERBOSITY = ascii('verbosity ');
+const VERSION = ascii('version');
+const STATS = ascii('stats');
+const SPACE = 32;
+
+const GETS_COMMAND = findCommand(GETS, 0, GETS.length) as MemcachedCommand;
+const GATS_COMMAND = findCommand(GATS, 0, GATS.length - 1) as MemcachedCommand;
+
+/** ` M` and the mode, of what stores. */
+const MODES: ReadonlyMap<number, Buffer> = new Map([
+  [OP_ADD, ascii(' ME')],
+  [OP_REPLACE, ascii(' MR')],
+  [OP_APPEND, ascii(' MA')],
+  [OP_PREPEND, ascii(' MP')],
+]);
+
+/**
+ * Reads binary requests and makes of each a request of text or a meta command, which is all that servers get to see:
+ *
+ *   GET, GAT of keys without odd bytes, one or a run of them     gets k1 k2 …, gats <exptime> k1 k2 …
+ *   of other keys                                                mg <base64> b f c v
+ *   TOUCH · SET, ADD, REPLACE, APPEND, PREPEND                   mg … T · ms … M<mode> C<cas>
+ *   DELETE · INCREMENT, DECREMENT                                md · ma
+ *   FLUSH, VERBOSITY, STAT, VERSION                              flush_all, verbosity, stats, version
+ *   NOOP, QUIT, SASL                                             answered here, after all before them
+ *
+ * Nothing of a packet is copied to a line but keys without odd bytes: others travel as base64, and a value after its length.
+ */
+export class BinaryRequests {
+  private readonly maxRequestBytes: number;
+  private readonly credentials: Credentials | null;
+  private readonly text = new RequestText();
+
+  constructor(maxRequestBytes: number, credentials: Credentials | null) {
+    this.maxRequestBytes = maxRequestBytes;
+    this.credentials = credentials;
+  }
+
+  parse(out: ParsedRequest, session: MemcachedSession, buf: Buffer, start: number, end: number): number {
+    out.command = 'unknown';
+    if (buf[start] !== BINARY_MAGIC) return out.refuse(NO_REPLY, end);
+    if (end - start < BINARY_HEADER_BYTES) return INCOMPLETE;
+    const code = opcodeOf(buf, start);
+    const opaque = opaqueOf(buf, start);
+    const next = start + BINARY_HEADER_BYTES + bodyBytesOf(buf, start);
+    const kind = frameKind(buf, start, this.maxRequestBytes);
+    if (kind === FRAME_BROKEN) return out.refuse(errorResponse(code, opaque, STATUS_UNKNOWN_COMMAND), end);
+    if (kind === FRAME_UNKNOWN) return out.answer(errorResponse(code, opaque, STATUS_UNKNOWN_COMMAND), next);
+    const opcode = findOpcode(code) as Opcode;
+    out.command = opcode.name;
+    out.flags = opcode.effects;
+    if (kind === FRAME_INVALID) return out.refuse(errorResponse(code, opaque, STATUS_INVALID), end);
+    if (this.credentials !== null && !session.isAuthenticated && !isBeforePassword(opcode.kind)) {
+      return out.refuse(errorResponse(code, opaque, STATUS_AUTH_ERROR), end);
+    }
+    if (kind !== FRAME_GOOD) return out.answer(errorResponse(code, opaque, STATUS_TOO_LARGE), next);
+    if (next > end) return INCOMPLETE;
+    return this.take(out, session, opcode, buf, start, next, end);
+  }
+
+  private take(
+    out: ParsedRequest,
+    session: MemcachedSession,
+    opcode: Opcode,
+    buf: Buffer,
+    start: number,
+    next: number,
+    end: number,
+  ): number {
+    const code = opcodeOf(buf, start);
+    const opaque = opaqueOf(buf, start);
+    switch (opcode.kind) {
+      case OP_NOOP:
+        return out.answer(response(code, opaque, STATUS_OK), next);
+      case OP_QUIT:
+        return out.refuse(opcode.isQuiet ? NO_REPLY : response(code, opaque, STATUS_OK), next);
+      case OP_SASL_LIST:
+      case OP_SASL_AUTH:
+      case OP_SASL_STEP:
+        return out.answer(this.authenticate(session, opcode.kind, buf, start, next), next);
+      case OP_FLUSH:
+      case OP_VERBOSITY:
+      case OP_VERSION:
+        return this.takeLine(out, opcode, buf, start, next);
+      case OP_STAT:
+        return this.takeStat(out, buf, start, next);
+      case OP_GET:
+      case OP_GAT:
+        return this.takeGets(out, opcode, buf, start, next, end);
+      default:
+        return this.takeKeyed(out, opcode, buf, start, next);
+    }
+  }
+
+  private takeLine(out: ParsedRequest, opcode: Opcode, buf: Buffer, start: number, next: number): number {
+    const { text } = this;
+    const reply = new LineReply(opcodeOf(buf, start), opaqueOf(buf, start), opcode.isQuiet);
+    out.transform = reply;
+    text.begin(0);
+    if (opcode.kind === OP_VERSION) {
+      text.word(VERSION);
+    } else if (opcode.kind === OP_VERBOSITY) {
+      text.word(VERBOSITY);
+      text.number(buf.readUInt32BE(start + BINARY_HEADER_BYTES));
+    } else {
+      text.word(FLUSH_ALL);
+      if (extrasBytesOf(buf, start) > 0) {
+        text.byte(SPACE);
+        this.exptime(buf, start + BINARY_HEADER_BYTES);
+      }
+    }
+    text.lineEnd();
+    this.send(out);
+    if (opcode.kind === OP_VERSION) return out.forwardToAny(REPLY_LINE, next);
+    return out.forwardToAll(REPLY_LINE, reply, next);
+  }
+
+  private takeStat(out: ParsedRequest, buf: Buffer, start: number, next: number): number {
+    const { text } = this;
+    const code = opcodeOf(buf, start);
+    const opaque = opaqueOf(buf, start);
+    const name = buf.toString('latin1', start + BINARY_HEADER_BYTES, next);
+    const merged = statsCoalescerNamed(name);
+    if (merged === null) return out.answer(errorResponse(code, opaque, STATUS_NOT_FOUND), next);
+    const reply = new StatReply(code, opaque, merged);
+    out.transform = reply;
+    text.begin(name.length);
+    text.word(STATS);
+    if (name.length > 0) {
+      text.byte(SPACE);
+      text.copy(buf, start + BINARY_HEADER_BYTES, next);
+    }
+    text.lineEnd();
+    this.send(out);
+    return out.forwardToAll(REPLY_STATS, reply, next);
+  }
+
+  /** A get, and those that follow it in what has come: they go to each server as one. */
+  private takeGets(out: ParsedRequest, opcode: Opcode, buf: Buffer, start: number, next: number, end: number): number {
+    const keyStart = start + BINARY_HEADER_BYTES + extrasBytesOf(buf, start);
+    if (!isTextKey(buf, keyStart, next)) return this.takeKeyed(out, opcode, buf, start, next);
+    let count = 1;
+    let stop = next;
+    const limit = opcode.kind === OP_GET ? end - start : MAX_LINE_BYTES;
+    while (count < MAX_RUN && end - stop >= SMALLEST_GET_BYTES) {
+      const after = this.afterLikeGet(opcode.kind, buf, start, stop, end);
+      if (after < 0 || after - start > limit) break;
+      stop = after;
+      count++;
+    }
+    this.writeGets(out, opcode, buf, start, stop);
+    out.keyCount = count;
+    return out.forward(count === 1 ? ROUTE_KEY : ROUTE_SPLIT, REPLY_VALUES, stop);
+  }
+
+  /** Position after the get at `buf[start]`, if it is whole and can be sent along with the one at `first`; else -1. */
+  private afterLikeGet(kind: number, buf: Buffer, first: number, start: number, end: number): number {
+    if (buf[start] !== BINARY_MAGIC) return -1;
+    const opcode = findOpcode(opcodeOf(buf, start));
+    if (opcode === null || opcode.kind !== kind || frameKind(buf, start, this.maxRequestBytes) !== FRAME_GOOD)
+      return -1;
+    const next = start + BINARY_HEADER_BYTES + bodyBytesOf(buf, start);
+    if (next > end) return -1;
+    const extrasAt = start + BINARY_HEADER_BYTES;
+    if (kind === OP_GAT && buf.readUInt32BE(extrasAt) !== buf.readUInt32BE(first + BINARY_HEADER_BYTES)) return -1;
+    return isTextKey(buf, extrasAt + extrasBytesOf(buf, start), next) ? next : -1;
+  }
+
+  /** `gets` or `gats` of the gets `buf[start, end)`. */
+  private writeGets(out: ParsedRequest, { kind }: Opcode, buf: Buffer, start: number, end: number): void {
+    const { text } = this;
+    const { line } = out;
+    text.begin(end - start);
+    line.exptimeStart = line.exptimeEnd = 0;
+    if (kind === OP_GET) {
+      text.word(GETS);
+      line.command = GETS_COMMAND;
+    } else {
+      text.word(GATS);
+      line.exptimeStart = text.length;
+      this.exptime(buf, start + BINARY_HEADER_BYTES);
+      line.exptimeEnd = text.length;
+      line.command = GATS_COMMAND;
+    }
+    const asked = new AskedGets(end - start);
+    let count = 0;
+    for (let at = start; at < end; ) {
+      const opcode = findOpcode(opcodeOf(buf, at)) as Opcode;
+      const keyEnd = at + BINARY_HEADER_BYTES + bodyBytesOf(buf, at);
+      const keyStart = keyEnd - keyBytesOf(buf, at);
+      asked.add(opcodeOf(buf, at), opcode.isQuiet, opcode.returnsKey, opaqueOf(buf, at), buf, keyStart, keyEnd);
+      text.byte(SPACE);
+      line.setArg(count++, text.length, text.length + keyEnd - keyStart);
+      text.copy(buf, keyStart, keyEnd);
+      at = keyEnd;
+    }
+    text.lineEnd();
+    this.send(out);
+    const reply = new ValuesReply(asked);
+    out.transform = reply;
+    out.coalescer = reply;
+  }
+
+  /** What becomes a meta command: all that changes items, and gets of keys with odd bytes. */
+  private takeKeyed(out: ParsedRequest, opcode: Opcode, buf: Buffer, start: number, next: number): number {
+    const { text } = this;
+    const { kind } = opcode;
+    const code = opcodeOf(buf, start);
+    const extrasAt = start + BINARY_HEADER_BYTES;
+    const keyStart = extrasAt + extrasBytesOf(buf, start);
+    const keyEnd = keyStart + keyBytesOf(buf, start);
+    const isText = isTextKey(buf, keyStart, keyEnd);
+    if (!isText && !fitsBase64(keyEnd - keyStart)) {
+      return out.answer(errorResponse(code, opaqueOf(buf, start), STATUS_INVALID), next);
+    }
+    text.begin(base64Length(keyEnd - keyStart) + next - keyEnd);
+    text.word(nameOf(kind));
+    if (isText) text.copy(buf, keyStart, keyEnd);
+    else text.base64(buf, keyStart, keyEnd);
+    const isStored = opcode.hasValue;
+    if (isStored) {
+      text.byte(SPACE);
+      text.number(next - keyEnd);
+    }
+    if (!isText) text.word(BASE64);
+    switch (kind) {
+      case OP_GET:
+        text.word(WITH_ITEM);
+        break;
+      case OP_GAT:
+      case OP_TOUCH:
+        text.word(kind === OP_GAT ? WITH_ITEM : WITH_FLAGS);
+        text.word(EXPTIME);
+        this.exptime(buf, extrasAt);
+        break;
+      case OP_DELETE:
+        this.compareCas(buf, start);
+        break;
+      case OP_INCREMENT:
+      case OP_DECREMENT:
+        this.count(kind, buf, start);
+        break;
+      default:
+        this.store(kind, buf, start);
+    }
+    text.lineEnd();
+    if (isStored) {
+      text.copy(buf, keyEnd, next);
+      text.lineEnd();
+    }
+    this.send(out);
+    out.setKey(buf, keyStart, keyEnd);
+    const key = opcode.returnsKey ? Buffer.from(buf.subarray(keyStart, keyEnd)) : null;
+    out.transform = new MetaReply(code, opcode, opaqueOf(buf, start), key);
+    return out.forward(ROUTE_KEY, isStored ? REPLY_META_STORED : REPLY_META, next);
+  }
+
+  private store(kind: number, buf: Buffer, start: number): void {
+    const { text } = this;
+    const extrasAt = start + BINARY_HEADER_BYTES;
+    text.word(WITH_CAS);
+    if (extrasBytesOf(buf, start) > 0) {
+      const flags = buf.readUInt32BE(extrasAt);
+      if (flags !== 0) {
+        text.word(CLIENT_FLAGS);
+        text.number(flags);
+      }
+      if (buf.readUInt32BE(extrasAt + 4) !== 0) {
+        text.word(EXPTIME);
+        this.exptime(buf, extrasAt + 4);
+      }
+    }
+    const isCompared = this.compareCas(buf, start);
+    // With a cas, memcached takes SET, ADD and REPLACE for the same.
+    const mode = isCompared && (kind === OP_ADD || kind === OP_REPLACE) ? undefined : MODES.get(kind);
+    if (mode !== undefined) text.word(mode);
+  }
+
+  private count(kind: number, buf: Buffer, start: number): void {
+    const { text } = this;
+    const extrasAt = start + BINARY_HEADER_BYTES;
+    text.word(NUMBER);
+    text.number64(buf, extrasAt);
+    if (kind === OP_DECREMENT) text.word(DECREMENTS);
+    const exptimeAt = extrasAt + 16;
+    if (buf.readUInt32BE(exptimeAt) !== CREATE_NOTHING) {
+      text.word(INITIAL);
+      text.number64(buf, extrasAt + 8);
+      text.word(CREATE_EXPTIME);
+      this.exptime(buf, exptimeAt);
+    }
+    this.compareCas(buf, start);
+  }
+
+  private compareCas(buf: Buffer, start: number): boolean {
+    if (!hasCas(buf, start)) return false;
+    this.text.word(COMPARE_CAS);
+    this.text.number64(buf, start + 16);
+    return true;
+  }
+
+  private exptime(buf: Buffer, at: number): void {
+    this.text.number(Math.min(buf.readUInt32BE(at), MAX_EXPTIME));
+  }
+
+  private send(out: ParsedRequest): void {
+    const { text } = this;
+    out.rewrite(text.block!, text.length);
+    text.block = null;
+  }
+
+  /** The response to a request of SASL. */
+  private authenticate(session: MemcachedSession, kind: number, buf: Buffer, start: number, next: number): Buffer {
+    const { credentials } = this;
+    const code = opcodeOf(buf, start);
+    const opaque = opaqueOf(buf, start);
+    if (credentials === null) return errorResponse(code, opaque, STATUS_UNKNOWN_COMMAND);
+    if (kind === OP_SASL_LIST) return response(code, opaque, STATUS_OK, 'PLAIN');
+    const keyStart = start + BINARY_HEADER_BYTES;
+    const keyEnd = keyStart + keyBytesOf(buf, start);
+    const isPlain = kind === OP_SASL_AUTH && buf.toString('latin1', keyStart, keyEnd) === 'PLAIN';
+    if (!isPlain || !credentials.admitsPlain(buf.subarray(keyEnd, next))) {
+      session.isAuthenticated = false;
+      return errorResponse(code, opaque, STATUS_AUTH_ERROR);
+    }
+    session.isAuthenticated = true;
+    return response(code, opaque, STATUS_OK, 'Authenticated');
+  }
+}
+
+/** As memcached has it. */
+function isBeforePassword(kind: number): boolean {
+  return kind >= OP_SASL_LIST || kind === OP_VERSION || kind === OP_QUIT;
+}
+
+function nameOf(kind: number): Buffer {
+  switch (kind) {
+    case OP_GET:
+    case OP_GAT:
+    case OP_TOUCH:
+      return MG;
+    case OP_DELETE:
+      return MD;
+    case OP_INCREMENT:
+    case OP_DECREMENT:
+      return MA;
+    default:
+      return MS;
+  }
+}
