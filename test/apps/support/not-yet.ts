@@ -34,7 +34,7 @@ export const NOT_YET: Readonly<Record<string, Readonly<Record<string, Needs>>>> 
   },
   'cache-manager': {
     'what is set for a time goes away': 'transactions',
-    'clear clears': 'SCAN',
+    'clear clears': { 'three servers': 'SCAN over all servers' },
   },
   celery: {
     'tasks of before and after the worker started, retries, countdowns, control':
@@ -43,7 +43,7 @@ export const NOT_YET: Readonly<Record<string, Readonly<Record<string, Needs>>>> 
     'a chord: its body after its header': 'blocking commands, Pub/Sub, transactions',
   },
   'connect-redis': {
-    'clear ends all sessions and nothing else': 'SCAN',
+    'clear ends all sessions and nothing else': { 'three servers': 'SCAN over all servers' },
   },
   ioredis: {
     'multi and exec': 'transactions',
@@ -51,23 +51,23 @@ export const NOT_YET: Readonly<Record<string, Readonly<Record<string, Needs>>>> 
     'a transaction that was discarded has done nothing': 'transactions',
     'watch: another writer makes exec answer null': 'transactions',
     'twenty clients count by watch, multi and exec': 'transactions',
-    'scan stream finds every key': 'SCAN',
-    'keys, dbsize, flushdb': 'KEYS, FLUSHDB',
+    'scan stream finds every key': { 'three servers': 'SCAN over all servers' },
+    'keys, dbsize, flushdb': { 'three servers': 'KEYS and FLUSHDB over all servers' },
     'pub/sub: channels and patterns': 'Pub/Sub',
     'a blocking pop gets what is pushed later': 'blocking commands',
     'db: 1 is apart from db: 0': 'databases',
   },
   iovalkey: {
     'multi and exec, with a fault in the middle of it': 'transactions',
-    'scan stream finds every key': 'SCAN',
+    'scan stream finds every key': { 'three servers': 'SCAN over all servers' },
     'pub/sub': 'Pub/Sub',
     'a blocking pop gets what is pushed later': 'blocking commands',
     'db: 1 is apart from db: 0': 'databases',
   },
   keyv: {
     'many keys at once': 'transactions',
-    'clear empties its namespace and no other': 'SCAN',
-    'iterator gives every entry': 'SCAN',
+    'clear empties its namespace and no other': { 'three servers': 'SCAN over all servers' },
+    'iterator gives every entry': { 'three servers': 'SCAN over all servers' },
   },
   'node-redis': {
     'multi and exec, RESP3': 'transactions',
@@ -76,7 +76,7 @@ export const NOT_YET: Readonly<Record<string, Readonly<Record<string, Needs>>>> 
     'pub/sub: channels and patterns, RESP2': 'Pub/Sub',
     'a fault in a transaction rejects it and the rest was done': 'transactions',
     'watch: another writer makes exec throw WatchError': 'transactions',
-    'scan iterator finds every key': 'SCAN',
+    'scan iterator finds every key': { 'three servers': 'SCAN over all servers' },
     'a blocking pop gets what is pushed later': 'blocking commands',
     'streams: a blocking group reader gets what is added later': 'blocking commands',
     'database: 1 is apart from database: 0': 'databases',
@@ -89,7 +89,7 @@ export const NOT_YET: Readonly<Record<string, Readonly<Record<string, Needs>>>> 
   },
   phpredis: {
     'multi and exec': 'transactions',
-    'scan finds every key': 'SCAN',
+    'scan finds every key': { 'three servers': 'SCAN over all servers' },
     'a blocking pop': 'blocking commands',
   },
   'rate-limiter-flexible': {
@@ -101,7 +101,7 @@ export const NOT_YET: Readonly<Record<string, Readonly<Record<string, Needs>>>> 
     'a fault in a transaction is raised and the rest was done': 'transactions',
     'watch: ten threads count without loss': 'transactions',
     'pub/sub: channels and patterns': 'Pub/Sub',
-    'scan_iter finds every key': 'SCAN',
+    'scan_iter finds every key': { 'three servers': 'SCAN over all servers' },
     'a blocking pop gets what is pushed later': 'blocking commands',
     'db=1 is apart from db=0': 'databases',
   },
