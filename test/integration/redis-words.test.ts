@@ -8,6 +8,7 @@ import { COMMAND_ROWS, type KeySpecRow } from '../../src/protocol/redis/command-
 import { describe } from '../../src/protocol/redis/command-description.ts';
 import { rowsOfReply } from '../../src/protocol/redis/command-reply.ts';
 import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
+import { Glob } from '../../src/protocol/redis/glob.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { encodeReply } from '../../src/protocol/redis/resp.ts';
 import { COMMANDS_REQUEST } from '../../src/protocol/redis/server-requests.ts';
@@ -374,4 +375,25 @@ test('inline requests are split into words as Redis splits them', async t => {
     const bytes = raw(`${line}\r\n`);
     assert.equal(ringmasterSays(bytes), await serverSays(open, bytes), JSON.stringify(line));
   }
+});
+
+test('a glob matches what KEYS finds by it', async t => {
+  const seed = seedFrom('GLOB_SEED');
+  t.diagnostic(`GLOB_SEED=${seed} repeats this run`);
+  const random = new SeededRandom(seed);
+  const textOf = (parts: readonly string[], most: number): string =>
+    Array.from({ length: random.between(1, most) }, () => random.pick(parts)).join('');
+  const names = [...new Set(Array.from({ length: 60 }, () => textOf([...'abc-]^*?[\\'], 6)))];
+  const client = await RawClient.connect(open.port);
+  await client.command('FLUSHALL');
+  for (const name of names) await client.command('SET', name, '1');
+  for (let i = 0; i < 1000; i++) {
+    const pattern = textOf([...'abc-]^*?[\\', '[a-c]', '[^a]'], 8);
+    const found = new Set(((await client.command('KEYS', pattern)) as Buffer[]).map(String));
+    const glob = Glob.read(pattern)!;
+    for (const name of names)
+      assert.equal(glob.matches(name), found.has(name), `${pattern} ${name}, GLOB_SEED=${seed}`);
+  }
+  await client.command('FLUSHALL');
+  client.destroy();
 });

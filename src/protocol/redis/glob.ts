@@ -92,10 +92,11 @@ function rangesOf(pattern: string, from: number): [string, number] {
   let ranges = '';
   let at = from;
   for (; at < pattern.length && pattern[at] !== ']'; at++) {
-    if (pattern[at] === '\\' && at + 1 < pattern.length) at++;
+    const isEscaped = pattern[at] === '\\' && at + 1 < pattern.length;
+    if (isEscaped) at++;
     const low = pattern[at]!;
     let high = low;
-    if (pattern[at + 1] === '-' && at + 2 < pattern.length) {
+    if (!isEscaped && pattern[at + 1] === '-' && at + 2 < pattern.length) {
       high = pattern[at + 2]!;
       at += 2;
     }

@@ -56,23 +56,43 @@ function addKey(args: RequestArgs, index: number, keys: KeyRanges): void {
 function findStreams(command: Command, args: RequestArgs, keys: KeyRanges): number {
   const isOfGroup = command.name === 'xreadgroup';
   let isBlocking = false;
-  for (let at = 1; at < args.count; at++) {
+  for (let at = 1; at < args.count; ) {
     if (args.isWord(at, 'streams')) {
-      if (isBlocking) return KEYS_BLOCK;
       const rest = args.count - at - 1;
       for (let i = 1; i <= rest >> 1; i++) addKey(args, at + i, keys);
+      if (isBlocking) return KEYS_BLOCK;
       return rest > 0 && rest % 2 === 0 ? KEYS_FOUND : KEYS_UNCLEAR;
     }
-    if (args.isWord(at, 'block')) {
-      isBlocking = true;
-      at++;
-    } else if (args.isWord(at, 'count') || args.isWord(at, 'maxcount') || args.isWord(at, 'maxsize')) at++;
-    else if (args.isWord(at, 'group')) at += 2;
-    else if (args.isWord(at, 'claim') && isOfGroup) at++;
-    else if (!args.isWord(at, 'noack')) return KEYS_UNKNOWN;
+    const length = streamOptionLength(args, at, isOfGroup);
+    if (length === 0) return KEYS_UNKNOWN;
+    isBlocking ||= args.isWord(at, 'block');
+    at += length;
   }
   return isBlocking ? KEYS_BLOCK : KEYS_UNCLEAR;
 }
+
+/** Words of the option of XREAD or XREADGROUP at `at`, its own included; 0: it is not known. */
+function streamOptionLength(args: RequestArgs, at: number, isOfGroup: boolean): number {
+  if (args.isWord(at, 'noack')) return 1;
+  if (args.isWord(at, 'group')) return 3;
+  if (args.isWord(at, 'claim')) return isOfGroup ? 2 : 0;
+  return STREAM_OPTIONS.some(option => args.isWord(at, option)) ? 2 : 0;
+}
+
+/** Where the milliseconds of BLOCK stand in a request of XREAD or XREADGROUP that was understood; 0: it does not block. */
+export function blockOptionAt(args: RequestArgs): number {
+  let found = 0;
+  for (let at = 1; at < args.count && !args.isWord(at, 'streams'); ) {
+    const length = streamOptionLength(args, at, true);
+    if (length === 0) return found;
+    // The last one counts.
+    if (args.isWord(at, 'block')) found = at + 1;
+    at += length;
+  }
+  return found;
+}
+
+const STREAM_OPTIONS: readonly string[] = ['block', 'count', 'maxcount', 'maxsize'];
 
 /** `key [BY pattern] [LIMIT offset count] [GET pattern …] … [STORE destination]`; the last STORE counts. */
 function findSort(args: RequestArgs, keys: KeyRanges): number {

@@ -5,6 +5,8 @@
 //
 // It takes what Redis takes and refuses what Redis refuses, in its words (networking.c, server.c); like Redis it does not
 // look at the two bytes after a payload. One request at a time: all fields are overwritten by the next.
+
+import { createHash } from 'node:crypto';
 import type { Block } from '../../memory/block.ts';
 import {
   type Coalescer,
@@ -73,6 +75,8 @@ export class RedisRequestParser implements RequestParser {
   private readonly keys = new KeyRanges();
   private found: Command = COMMANDS[0]!;
   private readonly commands: PoolCommands;
+  /** Of the last reply to COMMAND that was learned from; empty: none was. */
+  private learnedDigest = '';
   private readonly local: LocalCommands;
   private readonly maxRequestBytes: number;
   private readonly hasPassword: boolean;
@@ -98,12 +102,16 @@ export class RedisRequestParser implements RequestParser {
 
   /**
    * Takes over what a server says of its commands: its reply to COMMANDS_REQUEST. False: it is no such reply, and nothing was
-   * learned. Takes some milliseconds, so once per server and not per connection.
+   * learned. Takes some milliseconds, but for a reply that is the same as the last: servers of one pool are mostly alike.
    */
   learn(reply: Buffer): boolean {
+    const digest = createHash('sha256').update(reply).digest('latin1');
+    if (digest === this.learnedDigest) return true;
     const rows = rowsOfReply(reply);
-    if (rows !== null) this.commands.learn(rows);
-    return rows !== null;
+    if (rows === null) return false;
+    this.learnedDigest = digest;
+    this.commands.learn(rows);
+    return true;
   }
 
   parse(session: Session, buf: Buffer, start: number, end: number): number {

@@ -1,0 +1,36 @@
+import type { Command } from './command.ts';
+import { BLOCKING_TIMEOUTS } from './command-families.ts';
+import { blockOptionAt } from './key-finder.ts';
+import type { RequestArgs } from './request-args.ts';
+
+/** The request does not wait on its server. */
+export const DOES_NOT_WAIT = -1;
+/** Longer texts are no number that a server takes. */
+const MAX_NUMBER_BYTES = 40;
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+
+/**
+ * How long the request may wait on its server, in milliseconds: 0 for ever, DOES_NOT_WAIT for one that does not, NaN where
+ * the server answers at once what is wrong with the number. As getTimeoutFromObjectOrReply in Redis's timeout.c: fractions
+ * round up. Not for hot paths.
+ */
+export function blockingTimeoutMs(command: Command, args: RequestArgs): number {
+  if (command.finder === 'streams') {
+    const at = blockOptionAt(args);
+    return at === 0 ? DOES_NOT_WAIT : numberAt(args, at, 1);
+  }
+  const timeout = BLOCKING_TIMEOUTS[command.name];
+  if (timeout === undefined) return DOES_NOT_WAIT;
+  return numberAt(args, timeout.at < 0 ? args.count + timeout.at : timeout.at, timeout.unitMs);
+}
+
+function numberAt(args: RequestArgs, at: number, unitMs: number): number {
+  if (at >= args.count || args.lengthOf(at) > MAX_NUMBER_BYTES) return Number.NaN;
+  if (unitMs === 1) {
+    const ms = args.integer(at);
+    return ms < 0 ? Number.NaN : ms;
+  }
+  const text = args.text(at);
+  const ms = NUMBER.test(text) ? Math.ceil(Number(text) * unitMs) : Number.NaN;
+  return ms < 0 || ms > Number.MAX_SAFE_INTEGER ? Number.NaN : ms;
+}
