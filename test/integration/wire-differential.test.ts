@@ -59,6 +59,10 @@ const REDIS_DIFFERENCES: readonly Difference[] = [
     says: 'A multi-key command that is not split',
     applies: o => !isNamed(o, SPLIT) && o.ours.startsWith('-ERR keys of this command are on different servers'),
   },
+  {
+    says: 'A script without keys',
+    applies: o => isClosed(o) && isNamed(o, ['eval']) && o.ours.includes(': without keys it could run on any server'),
+  },
   { says: '`EXISTS` with several keys', applies: o => isNamed(o, ['exists']) && isAsServer(o) },
   { says: '`ZDIFF`, `ZINTER`, `ZUNION`', applies: o => isNamed(o, KEY_COUNT_FIRST) && isAsServer(o) },
   { says: '`AUTH`', applies: o => isNamed(o, ['auth']) && isAsServer(o) },
