@@ -58,7 +58,10 @@ function addressesIn(
  * @throws SettingError when there is none
  */
 export function settingAddress(config: Config, path: string): SettingAddress {
-  const addresses = settingAddresses(config);
+  // Not all of them: a thousand pools of a hundred servers have a quarter of a million.
+  const isOf = ({ name }: PoolConfig) => path.startsWith(`${name}.`) || path.startsWith(`pools.${name}.`);
+  const ofPools = config.pools.flatMap((pool, i) => (isOf(pool) ? poolAddresses(pool, i) : []));
+  const addresses = [...addressesIn(DAEMON_SETTINGS, config, '', []), ...ofPools];
   const found =
     addresses.find(address => address.path === path) ??
     addresses.find(address => address.fields[0] === 'pools' && `pools.${address.path}` === path);
