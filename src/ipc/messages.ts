@@ -8,6 +8,12 @@ import type { LogLevel } from '../system/log.ts';
  * time to load a schema library.
  */
 
+/**
+ * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
+ * workers that it starts from then on are of another version, and must not guess.
+ */
+export const IPC_VERSION = 2;
+
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {
   readonly pool: string;
@@ -19,7 +25,13 @@ export interface OutServer {
 
 export type ToWorker =
   /** First message. `level`: an operator may have changed it since the configuration was read. */
-  | { readonly type: 'start'; readonly slot: number; readonly config: Config; readonly level: LogLevel }
+  | {
+      readonly type: 'start';
+      readonly version: number;
+      readonly slot: number;
+      readonly config: Config;
+      readonly level: LogLevel;
+    }
   /** Comes with the bound socket of this worker slot for a pool; used by the next `switch`. */
   | { readonly type: 'socket'; readonly pool: string }
   /**
@@ -100,7 +112,7 @@ const orNull =
     value === null || check(value);
 
 const TO_WORKER: Shapes<ToWorker> = {
-  start: { slot: isCount, config: isData, level: isText },
+  start: { version: isCount, slot: isCount, config: isData, level: isText },
   socket: { pool: isText },
   pools: { id: isCount, pools: isData },
   prepare: { id: isCount, config: isData },
@@ -145,6 +157,13 @@ function check(shapes: Readonly<Record<string, Readonly<Record<string, Check>>>>
   const { type } = fields;
   if (typeof type !== 'string' || !Object.hasOwn(shapes, type)) {
     throw new Error(`unknown IPC message: ${JSON.stringify(type)}`);
+  }
+  // Before its shape: that may be another, too.
+  if (type === 'start' && fields.version !== IPC_VERSION) {
+    throw new Error(
+      `the master speaks version ${JSON.stringify(fields.version)} of its language, this worker ${IPC_VERSION}: ` +
+        'the program was replaced while it ran; stop it and start it again',
+    );
   }
   const shape = shapes[type]!;
   for (const field of Object.keys(fields)) {

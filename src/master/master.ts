@@ -1,9 +1,6 @@
-import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { HostPort } from '../config/address.ts';
-import { type ConfigChanges, configChanges } from '../config/changes.ts';
+import { configChanges } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import { configWarnings } from '../config/warnings.ts';
 import type { OutServer } from '../ipc/messages.ts';
@@ -15,21 +12,16 @@ import { IncompleteError, RefusedError, StartError } from './errors.ts';
 import { HealthChecks } from './health-checks.ts';
 import { type AdminPlan, Monitoring } from './monitoring.ts';
 import { PidFile } from './pid-file.ts';
+import { elapsedMs, type ReloadResult, SERVING_WITHIN_MS, type WorkerDone } from './progress.ts';
 import { ReportRounds } from './report-rounds.ts';
+import { type RestartResult, RollingRestart } from './rolling-restart.ts';
 import { type SocketPlan, SocketTable } from './socket-table.ts';
 import { Watchdog } from './watchdog.ts';
 import type { Generation, Report, Sockets, WorkerProcess } from './worker-process.ts';
-import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
+import { setUpWorkers } from './worker-runtime.ts';
+import type { WorkerSlot, WorkerSlotHost } from './worker-slot.ts';
+import { WorkerSlots } from './worker-slots.ts';
 
-/**
- * V8 for a proxy that makes short-lived garbage and shares its cores with other workers: a young generation that a
- * burst does not overflow, and no helper threads (docs/decisions/v8-flags.md). Garbage is collected by hand where memory
- * is short (memory/memory-ceiling.ts). node:ffi is experimental, and says so.
- */
-const WORKER_FLAGS = ['--max-semi-space-size=64', '--single-threaded', '--expose-gc', '--no-warnings'];
-const COMPILE_CACHE = new URL('../../node_modules/.cache/ringmaster', import.meta.url);
-/** A reload or a restart is told to have failed when a worker does not serve after so long. */
-const SERVING_WITHIN_MS = 10_000;
 /** What the last worker gets on top of `shutdown_timeout` before it is killed: its slot should have done so. */
 const STOP_GRACE_MS = 2000;
 
@@ -39,27 +31,6 @@ export interface MasterOptions {
   readonly statsAddress: HostPort | null;
   /** Reads the configuration again. Throws a ConfigError. */
   readonly load: () => Config;
-}
-
-/** One worker of a reload or a restart, and when it served by what was asked for, from the beginning. */
-export interface WorkerDone {
-  readonly slot: number;
-  readonly pid: number | null;
-  readonly servedAfterMs: number;
-}
-
-export interface ReloadResult {
-  readonly changes: ConfigChanges;
-  /** What is probably not meant, and what could not be done though the configuration is in force. */
-  readonly warnings: readonly string[];
-  readonly workers: readonly WorkerDone[];
-  /** From the beginning until every worker served by it. */
-  readonly tookMs: number;
-}
-
-export interface RestartResult {
-  readonly workers: readonly (WorkerDone & { readonly oldPid: number; readonly clientsCut: number })[];
-  readonly tookMs: number;
 }
 
 /**
@@ -74,11 +45,7 @@ export class Master implements WorkerSlotHost {
   private readonly options: MasterOptions;
   private readonly logFile: ReopenableLog;
   private readonly sockets = new SocketTable();
-  private slots: WorkerSlot[] = [];
-  /** Slots that a reload took away, until they are empty. */
-  private readonly removedSlots = new Set<WorkerSlot>();
-  private restartsInRemovedSlots = 0;
-  private hangsInRemovedSlots = 0;
+  private readonly slots = new WorkerSlots(this);
   private readonly watchdog: Watchdog<WorkerProcess>;
   private readonly monitoring: Monitoring;
   private readonly rounds = new ReportRounds();
@@ -91,7 +58,7 @@ export class Master implements WorkerSlotHost {
   private changing: Promise<unknown> = Promise.resolve();
   /** The reload that has not begun: who asks for another meanwhile gets its answer. */
   private nextReload: Promise<ReloadResult> | null = null;
-  private isRestarting = false;
+  private readonly rollingRestart: RollingRestart;
   private isStopping = false;
   private clientsCut = 0;
   /** All workers serve, or none is to serve any more. */
@@ -110,18 +77,21 @@ export class Master implements WorkerSlotHost {
     this.ejections.setPools(config.pools);
     this.watchdog = new Watchdog({
       limitMs: () => this.config.workerTimeoutMs,
-      workers: () => this.allSlots().flatMap(slot => [...slot.processes()]),
-      onHang: worker =>
-        this.allSlots()
-          .find(slot => [...slot.processes()].includes(worker))
-          ?.onHang(worker),
+      workers: () => this.slots.processes(),
+      onHang: worker => this.slots.onHang(worker),
+    });
+    this.rollingRestart = new RollingRestart({
+      log: this.log,
+      slots: () => this.slots.current,
+      inTurn: change => this.inTurn(change),
+      refuseUnlessRunning: () => this.refuseUnlessRunning(),
     });
     this.monitoring = new Monitoring(config, {
       log: this.log,
       fresh: () => this.fresh(),
-      workers: () => this.slots.map(slot => slot.state()),
-      restarts: () => this.allSlots().reduce((sum, slot) => sum + slot.restarts, this.restartsInRemovedSlots),
-      hangs: () => this.allSlots().reduce((sum, slot) => sum + slot.hangs, this.hangsInRemovedSlots),
+      workers: () => this.slots.current.map(slot => slot.state()),
+      restarts: () => this.slots.restarts(),
+      hangs: () => this.slots.hangs(),
       health: () => this.health.figures(),
       unwrittenLogLines: () => this.logFile.unwritten(),
       config: () => this.config,
@@ -147,20 +117,20 @@ export class Master implements WorkerSlotHost {
       if (!this.isStopping) await this.startWorkers(slots);
       if (this.isStopping) {
         // What was opened after `stop` had closed all there was.
-        if (this.slots.length === 0) this.release();
+        if (this.slots.current.length === 0) this.release();
         return false;
       }
       this.pidFile?.write();
     } catch (error) {
       this.isStopping = true;
-      for (const slot of this.slots) slot.kill();
+      for (const slot of this.slots.current) slot.kill();
       this.release();
       throw new StartError((error as Error).message);
     }
     this.isStarted = true;
     this.health.setPools(this.config.pools);
     this.log.info(
-      { pools: this.sockets.addresses(), workers: this.slots.length, ...this.monitoring.addresses },
+      { pools: this.sockets.addresses(), workers: this.slots.current.length, ...this.monitoring.addresses },
       'ringmaster is ready',
     );
     return true;
@@ -176,11 +146,11 @@ export class Master implements WorkerSlotHost {
     const allGone = new Promise<void>(resolve => {
       this.onAllGone = resolve;
     });
-    for (const slot of this.slots) slot.drain();
+    for (const slot of this.slots.current) slot.drain();
     this.onStartEnded();
     this.sockets.close();
-    const timer = setTimeout(() => this.killRemaining(), this.config.shutdownTimeoutMs + STOP_GRACE_MS);
-    if (this.allSlots().some(slot => !slot.isEmpty)) await allGone;
+    const timer = setTimeout(() => this.slots.killRemaining(this.log), this.config.shutdownTimeoutMs + STOP_GRACE_MS);
+    if (!this.slots.areEmpty) await allGone;
     clearTimeout(timer);
     this.release();
     this.log.info({ clientsCut: this.clientsCut }, 'ringmaster is done');
@@ -213,20 +183,19 @@ export class Master implements WorkerSlotHost {
     const { id } = this.current();
 
     const count = slotCount(config);
-    const removed = this.slots.slice(count);
-    this.slots = this.slots.slice(0, count);
-    const switched = this.slots.map(slot => slot.switch(id));
+    const removed = this.slots.shrinkTo(count);
+    const switched = this.slots.current.map(slot => slot.switch(id));
     // Behind `switch`: the verdicts name pools and servers of the new configuration.
     this.tellHealth();
-    while (this.slots.length < count) this.addSlot();
-    for (const slot of removed) this.removeSlot(slot);
+    this.slots.growTo(count);
+    for (const slot of removed) this.slots.drainRemoved(slot);
     await Promise.all(switched);
     // Till here the workers listened on them.
     closeObsolete();
-    const workers = await Promise.all(this.slots.map(slot => this.served(slot, id, startedAtMs)));
+    const workers = await Promise.all(this.slots.current.map(slot => this.served(slot, id, startedAtMs)));
     closeOldAdmin();
 
-    const late = workers.flatMap((worker, i) => (worker === null ? [this.slots[i]!.state()] : []));
+    const late = workers.flatMap((worker, i) => (worker === null ? [this.slots.current[i]!.state()] : []));
     if (late.length > 0) {
       const which = late.map(
         ({ slot, state, why }) => `worker slot ${slot} is ${state}${why === null ? '' : `: ${why}`}`,
@@ -251,7 +220,7 @@ export class Master implements WorkerSlotHost {
       await this.prepareWorkers(generation, plan);
       this.refuseUnlessRunning();
     } catch (error) {
-      for (const slot of this.slots) slot.send({ type: 'abandon', id: generation.id });
+      for (const slot of this.slots.current) slot.send({ type: 'abandon', id: generation.id });
       this.sockets.abandon(plan);
       admin?.abandon();
       if (config.log.file !== file) this.openLog(file);
@@ -271,7 +240,7 @@ export class Master implements WorkerSlotHost {
   }
 
   private async prepareWorkers(generation: Generation, plan: SocketPlan): Promise<void> {
-    const { slots } = this;
+    const slots = this.slots.current;
     const answers = await Promise.all(
       slots.map(slot => slot.prepare(generation, this.sockets.handles(slot.index, plan))),
     );
@@ -289,43 +258,9 @@ export class Master implements WorkerSlotHost {
     return { slot: slot.index, pid: slot.pid, servedAfterMs: elapsedMs(startedAtMs) };
   }
 
-  /**
-   * Replaces the workers one by one, each by a successor that serves before it leaves. Rejects with a RefusedError
-   * while that runs already, with an IncompleteError when a successor does not come up: then the rest is left as it is.
-   */
-  async restartWorkers(by: string): Promise<RestartResult> {
-    this.refuseUnlessRunning();
-    if (this.isRestarting) throw new RefusedError('the workers are being restarted already');
-    this.isRestarting = true;
-    try {
-      return await this.restartOneByOne(by);
-    } catch (error) {
-      this.log.error({ by, reason: (error as Error).message }, 'not all workers were replaced');
-      throw error;
-    } finally {
-      this.isRestarting = false;
-    }
-  }
-
-  private async restartOneByOne(by: string): Promise<RestartResult> {
-    const startedAtMs = performance.now();
-    const workers: RestartResult['workers'][number][] = [];
-    for (const slot of this.slots) {
-      // A reload may come in between, and take the slot away.
-      const old = await this.inTurn(() => {
-        this.refuseUnlessRunning();
-        return slot.replace(SERVING_WITHIN_MS).catch(error => {
-          throw new IncompleteError((error as Error).message);
-        });
-      });
-      if (old === null) continue;
-      const done = { slot: slot.index, pid: slot.pid, servedAfterMs: elapsedMs(startedAtMs) };
-      await slot.untilLeft(old);
-      workers.push({ ...done, oldPid: old.pid ?? 0, clientsCut: old.clientsCut });
-    }
-    const tookMs = elapsedMs(startedAtMs);
-    this.log.info({ by, workers, tookMs }, 'all workers were replaced');
-    return { workers, tookMs };
+  /** See `RollingRestart.run`. */
+  restartWorkers(by: string): Promise<RestartResult> {
+    return this.rollingRestart.run(by);
   }
 
   /** Runs `change` when those before it are done. */
@@ -373,12 +308,11 @@ export class Master implements WorkerSlotHost {
 
   private tellLog(reopen: boolean): void {
     const message = { type: 'log', level: this.logLevel(), file: this.config.log.file, reopen } as const;
-    for (const slot of this.allSlots()) slot.send(message);
+    this.slots.broadcast(message);
   }
 
   private tellHealth(): void {
-    const out = this.out();
-    for (const slot of this.allSlots()) slot.send({ type: 'health', out });
+    this.slots.broadcast({ type: 'health', out: this.out() });
   }
 
   out(): readonly OutServer[] {
@@ -394,7 +328,7 @@ export class Master implements WorkerSlotHost {
   }
 
   onServing(): void {
-    if (this.slots.every(each => each.isServing)) this.onStartEnded();
+    if (this.slots.current.every(each => each.isServing)) this.onStartEnded();
   }
 
   onTrouble(trouble: Trouble): void {
@@ -417,56 +351,25 @@ export class Master implements WorkerSlotHost {
     if (!this.isStarted && !this.isStopping)
       this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));
     this.clientsCut += worker.clientsCut;
-    for (const slot of this.removedSlots) {
-      if (!slot.isEmpty) continue;
-      this.removedSlots.delete(slot);
-      this.restartsInRemovedSlots += slot.restarts;
-      this.hangsInRemovedSlots += slot.hangs;
-    }
-    if (this.allSlots().every(slot => slot.isEmpty)) this.onAllGone();
+    this.slots.forgetEmpty();
+    if (this.slots.areEmpty) this.onAllGone();
   }
 
   /** Asks all workers for their figures; resolves when they came, or soon with what there is. */
   private fresh(): Promise<void> {
-    const serving = this.slots.filter(slot => slot.isServing);
+    const serving = this.slots.current.filter(slot => slot.isServing);
     return this.rounds.ask(serving.map(slot => ({ index: slot.index, ask: id => slot.send({ type: 'report', id }) })));
   }
 
   private async startWorkers(count: number): Promise<void> {
-    const entry = new URL(`../worker/worker-main${extname(import.meta.filename)}`, import.meta.url);
-    cluster.setupPrimary({ exec: fileURLToPath(entry), args: [], execArgv: WORKER_FLAGS });
-    // Run from the sources, a worker would strip types for 100 ms before it can take another's place.
-    if (extname(import.meta.filename) === '.ts') process.env.NODE_COMPILE_CACHE ??= fileURLToPath(COMPILE_CACHE);
+    setUpWorkers();
     const ended = new Promise<void>((resolve, reject) => {
       this.onStartEnded = resolve;
       this.onStartFailed = reject;
     });
-    while (this.slots.length < count) this.addSlot();
+    this.slots.growTo(count);
     this.watchdog.start();
     await ended;
-  }
-
-  private addSlot(): void {
-    const slot = new WorkerSlot(this.slots.length, this);
-    this.slots.push(slot);
-    slot.start();
-  }
-
-  private removeSlot(slot: WorkerSlot): void {
-    this.removedSlots.add(slot);
-    slot.drain();
-  }
-
-  private allSlots(): WorkerSlot[] {
-    return [...this.slots, ...this.removedSlots];
-  }
-
-  private killRemaining(): void {
-    for (const slot of this.allSlots()) {
-      if (slot.isEmpty) continue;
-      this.log.warn({ slot: slot.index }, 'worker did not end within shutdown_timeout: killed');
-      slot.kill();
-    }
   }
 
   private release(): void {
@@ -485,10 +388,6 @@ function slotCount({ workers }: Config): number {
 /** Workers have no business with the admin server's secret. */
 function forWorkers(config: Config): Config {
   return { ...config, adminToken: null };
-}
-
-function elapsedMs(sinceMs: number): number {
-  return Math.round(performance.now() - sinceMs);
 }
 
 function refuse(error: Error): never {

@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Config, PoolConfig } from '../config/config.ts';
-import { readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
+import { IPC_VERSION, readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
 import type { Trouble } from './ejections.ts';
@@ -101,7 +101,7 @@ export class WorkerProcess implements Watched {
       this.settle({ kind: 'gone' });
       events.onExit(this, code, signal);
     });
-    this.send({ type: 'start', slot, config: { ...config, pools: [] }, level });
+    this.send({ type: 'start', version: IPC_VERSION, slot, config: { ...config, pools: [] }, level });
     void this.begin({ id, config }, sockets);
   }
 

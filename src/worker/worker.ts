@@ -112,8 +112,9 @@ class WorkerRole {
     const isEarly = this.log === null;
     this.log ??= createLog({ level: 'info', file: null }, 'worker');
     this.log.log.fatal({ err: error }, 'uncaught error in a worker');
-    if (isEarly || this.isDraining) process.exit(1);
-    this.leave(`an uncaught error: ${error.message}`);
+    if (isEarly) send({ type: 'failed', message: error.message }, () => process.exit(1));
+    else if (this.isDraining) process.exit(1);
+    else this.leave(`an uncaught error: ${error.message}`);
   }
 
   warned(warning: Error): void {

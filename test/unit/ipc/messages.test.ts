@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { readToMaster, readToWorker } from '../../../src/ipc/messages.ts';
+import { IPC_VERSION, readToMaster, readToWorker } from '../../../src/ipc/messages.ts';
 
 describe('an IPC message', () => {
   for (const message of [
@@ -11,6 +11,14 @@ describe('an IPC message', () => {
   ]) {
     test(`${message.type} to a worker is taken as it is`, () => assert.equal(readToWorker(message), message));
   }
+
+  test('of a master of another version is refused with that reason, whatever else it has', () => {
+    for (const version of [IPC_VERSION + 1, undefined]) {
+      assert.throws(() => readToWorker({ type: 'start', version, something: 'new' }), {
+        message: `the master speaks version ${version} of its language, this worker ${IPC_VERSION}: the program was replaced while it ran; stop it and start it again`,
+      });
+    }
+  });
 
   test('to the master is taken as it is', () => {
     const message = { type: 'report', id: null, process: null, figures: '' };
