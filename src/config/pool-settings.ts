@@ -12,6 +12,7 @@ import { type BareIpv6, parseListenAddress } from './addresses.ts';
  */
 
 const MAX_SERVER_CONNECTIONS = 1024;
+const MAX_PRIVATE_CONNECTIONS = 65_536;
 /** The master asks all servers itself: not more often than this. */
 const MIN_HEALTH_INTERVAL_MS = 50;
 /** A timer runs 24.8 days at most, and a tenth of the interval comes on top. */
@@ -210,6 +211,16 @@ export const POOL_SETTINGS = {
     default: '1',
     twemproxy: count(1, undefined, 'a number'),
     about: 'Connections to each server, for each worker; in Redis pools as many again for clients that speak RESP3.',
+    applies: 'live',
+  },
+  /** Per server and worker, beside `serverConnections`. */
+  privateConnections: {
+    key: 'private_connections',
+    kind: count(1, MAX_PRIVATE_CONNECTIONS),
+    default: '256',
+    about:
+      'Connections to each server, for each worker, that clients may have to themselves at once, for what can’t be shared. ' +
+      'More clients wait, for `queue_timeout` at most.',
     applies: 'live',
   },
   /** How long an ejected server stays out of the ring before it is probed. */

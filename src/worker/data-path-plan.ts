@@ -3,9 +3,6 @@ import { PROTOCOLS } from '../protocol/protocols.ts';
 import { type Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
 import { Slices } from './slices.ts';
 
-/** Connections to each server that clients of a worker may have to themselves at once. */
-const PRIVATE_CONNECTIONS = 256;
-
 /** The next configuration with everything done that can be refused. */
 export interface DataPathPlan {
   readonly config: Config;
@@ -65,7 +62,7 @@ function poolOptions(config: PoolConfig): PoolOptions {
       password: config.redisAuth,
       db: config.redisDb,
       connections: config.serverConnections,
-      privateConnections: PRIVATE_CONNECTIONS,
+      privateConnections: config.privateConnections,
       timeoutMs: config.timeoutMs,
       queueTimeoutMs: config.queueTimeoutMs,
       connectTimeoutMs: config.connectTimeoutMs,
