@@ -72,7 +72,9 @@ export async function startRingmaster(options: RingmasterOptions): Promise<Ringm
   const [program, ...rest] = [...command, process.execPath, ...args] as [string, ...string[]];
   const child = new Child(program, rest, { env: childEnvironment(options.env) });
   try {
-    await child.until(() => existsSync(pidFile), 'the pid file', options.startTimeoutMs ?? 20_000);
+    // It is there for a moment before its text is.
+    const isWritten = () => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '';
+    await child.until(isWritten, 'the pid file', options.startTimeoutMs ?? 20_000);
   } catch (error) {
     await child.kill();
     throw error;
