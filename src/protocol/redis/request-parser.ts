@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import type { Block } from '../../memory/block.ts';
 import {
   type Coalescer,
+  FLAG_BLOCKS,
   type Fragment,
   INCOMPLETE,
   type ParserOptions,
@@ -243,6 +244,8 @@ export class RedisRequestParser implements RequestParser {
     this.found = command;
     this.route = route;
     const result = findKeys(command, this.args, keys);
+    // XREAD and XREADGROUP wait only with BLOCK.
+    if (command.finder === 'streams' && result !== KEYS_BLOCK) this.flags &= ~FLAG_BLOCKS;
     if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
     if (result >= KEYS_BLOCK) this.refuseKeys(command, result);
     else if (command.isChoosingDatabase && this.commands.copyRefusal !== null) this.refuseOtherDatabase(command);
