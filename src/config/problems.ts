@@ -45,7 +45,7 @@ export class Problems {
 
 /** Where a quote is not closed, other settings end up inside a value, and so in what is said about it. */
 function withoutSecrets(message: string): string {
-  return message.replace(/((?:redis_auth|admin_token)\W*:).*/s, '$1 …');
+  return message.replace(/((?:redis_auth|memcached_auth|admin_token)\W*:).*/s, '$1 …');
 }
 
 /** Control characters that came from the file, as escapes: a message is one line, and not for the terminal to act on. */

@@ -3,6 +3,7 @@ import type { HealthFigures } from '../admin/metrics.ts';
 import { CANNOT_ASK, type ProbeTarget, probe } from '../admin/probe.ts';
 import { pairPools } from '../config/changes.ts';
 import type { HealthCheckConfig, PoolConfig, ServerConfig } from '../config/config.ts';
+import { poolPassword } from '../config/pool-password.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import type { Log } from '../system/log.ts';
 import { ServerHealth } from './server-health.ts';
@@ -97,7 +98,7 @@ class ServerCheck {
 
   configure(pool: PoolConfig, server: ServerConfig, rules: HealthCheckConfig): void {
     this.names = { pool: pool.name, server: server.name };
-    const target = { protocol: pool.protocol, address: server.address, password: pool.redisAuth };
+    const target = { protocol: pool.protocol, address: server.address, password: poolPassword(pool) };
     const isSameTarget = isDeepStrictEqual(target, this.target);
     if (isSameTarget && isDeepStrictEqual(rules, this.rules)) return;
     if (!isSameTarget) this.health = new ServerHealth();

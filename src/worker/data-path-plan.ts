@@ -1,4 +1,5 @@
 import type { Config, PoolConfig } from '../config/config.ts';
+import { poolPassword } from '../config/pool-password.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { type Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
 import { Slices } from './slices.ts';
@@ -59,7 +60,7 @@ function poolOptions(config: PoolConfig): PoolOptions {
       weight: server.weight,
       address: server.address,
       protocol: PROTOCOLS[config.protocol],
-      password: config.redisAuth,
+      password: poolPassword(config),
       db: config.redisDb,
       connections: config.serverConnections,
       privateConnections: config.privateConnections,

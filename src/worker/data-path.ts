@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients } from '../config/open-files.ts';
+import { poolPassword } from '../config/pool-password.ts';
 import { CommandSeries, PoolSeries, type Series, ServerSeries } from '../figures/series.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import { Clock } from '../loop/clock.ts';
@@ -246,7 +247,7 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
     protocol: PROTOCOLS[config.protocol],
     parser: {
       version: VERSION,
-      password: config.redisAuth,
+      password: poolPassword(config),
       rules: {
         hasOneServer: config.servers.length === 1,
         db: config.redisDb,

@@ -42,6 +42,9 @@ import {
   OBJECT_TOO_LARGE,
   REQUEST_TOO_LARGE,
   SHUTDOWN_DISABLED,
+  STORED,
+  UNAUTHENTICATED,
+  WRONG_PASSWORD,
 } from './replies.ts';
 import { REPLY_LINE, REPLY_STATS, REPLY_STORED, REPLY_VALUES } from './reply-scanner.ts';
 import { beginsLongLine, endsInHttp, getLineLimit, MAX_KEY_BYTES } from './request-line.ts';
@@ -53,6 +56,8 @@ import { ValuesCoalescer } from './values-coalescer.ts';
 const CR = 13;
 const LF = 10;
 const ZERO = 48;
+/** Longer values are no user and password. */
+const MAX_CREDENTIALS_BYTES = 1024;
 
 /**
  * Reads memcached text requests. What it forwards is always a line that every memcached answers with exactly one
@@ -91,9 +96,13 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     if (next - start > this.maxRequestBytes) return this.refuse(REQUEST_TOO_LARGE, end);
     if (next < 0) return this.refuse(beginsLongLine(buf, start, end) ? REQUEST_TOO_LARGE : LINE_TOO_LONG_REPLY, end);
     const command = line.command;
+    if (this.credentials !== null && !client.isAuthenticated && command !== null) {
+      return this.authenticate(client, this.credentials, buf, next, end);
+    }
     if (command === null) {
       this.command = 'unknown';
-      return endsInHttp(buf, start, next) ? this.refuse(NO_REPLY, end) : this.answer(ERROR, next);
+      if (endsInHttp(buf, start, next)) return this.refuse(NO_REPLY, end);
+      return this.answer(this.credentials === null || client.isAuthenticated ? ERROR : UNAUTHENTICATED, next);
     }
     this.command = command.name;
     this.flags = command.effects;
@@ -161,6 +170,27 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     out[at++] = CR;
     out[at] = LF;
     return { block, length: size };
+  }
+
+  /** As memcached's `-Y` has it: the first request is a `set` of any key whose value is user and password. */
+  private authenticate(
+    client: MemcachedSession,
+    credentials: Credentials,
+    buf: Buffer,
+    lineEnd: number,
+    end: number,
+  ): number {
+    const { line } = this;
+    const command = line.command!;
+    this.command = command.name;
+    const dataBytes = storageDataBytes(line, buf);
+    if (dataBytes < 0) return this.answer(UNAUTHENTICATED, lineEnd);
+    const next = lineEnd + dataBytes + 2;
+    if (command.name !== 'set' || dataBytes > MAX_CREDENTIALS_BYTES) return this.answer(UNAUTHENTICATED, next);
+    if (next > end) return INCOMPLETE;
+    if (buf[next - 2] !== CR || buf[next - 1] !== LF) return this.answer(BAD_DATA_CHUNK, next);
+    client.isAuthenticated = credentials.admits(buf.subarray(lineEnd, next - 2));
+    return this.answer(client.isAuthenticated ? STORED : WRONG_PASSWORD, next);
   }
 
   private parseStore(buf: Buffer, start: number, lineEnd: number, end: number): number {

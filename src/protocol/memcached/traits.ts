@@ -8,11 +8,20 @@ const VERSION: Question = {
   refusal: /^ERROR Too many open connections/,
 };
 
+const REFUSAL_TO_US = /^(ERROR Too many open connections|CLIENT_ERROR unauthenticated)/;
+
 export const memcachedTraits = {
   title: 'memcached',
   settings: MEMCACHED_SETTINGS,
   variants: 1,
   variantsNote: '',
   twemproxyRedis: false,
-  questions: () => [VERSION],
+  questions(password) {
+    if (password === undefined) return [VERSION];
+    if (password === null) return [{ ...VERSION, refusal: REFUSAL_TO_US }];
+    const value = Buffer.from(password.replace(':', ' ')).toString('latin1');
+    const bytes = `set ringmaster 0 0 ${value.length}\r\n${value}\r\n`;
+    const answer = /^(STORED|ERROR|CLIENT_ERROR|SERVER_ERROR)/;
+    return [{ bytes, name: 'set with the password', answer, refusal: /^(?!STORED)/ }, VERSION];
+  },
 } as const satisfies ProtocolTraits;
