@@ -38,8 +38,8 @@ if (strays.length > 0) run.fail(`no such apps on the list of those that do not w
 const phase = { name: 'app', files, concurrency: 1, timeoutMs: TIMEOUT_MS };
 const code = await run.run([phase], BUDGET_MS, ['--test-force-exit']);
 
-const listed = Object.entries(NOT_YET).flatMap(([app, tests]) =>
-  Object.entries(tests).map(([behaviour, needs]) => {
+const listed = files.map(appOf).flatMap(app =>
+  Object.entries(NOT_YET[app] ?? {}).map(([behaviour, needs]) => {
     const each = typeof needs === 'string' ? [needs] : Object.entries(needs).map(([pool, what]) => `${what} (${pool})`);
     return `${app}: ${behaviour} – needs ${each.join(', ')}`;
   }),
