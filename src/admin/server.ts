@@ -13,8 +13,10 @@ export interface AdminServerOptions {
   readonly fresh: () => Promise<void>;
   /** The running configuration, without secrets. */
   readonly config: () => object;
+  /** Pages of the API, by path; they may show what a web page should not see. */
+  readonly api: ReadonlyMap<string, JsonPage>;
   /** What a POST to each of these paths does; it does not reject. */
-  readonly control: ReadonlyMap<string, () => Promise<ControlAnswer>>;
+  readonly control: ReadonlyMap<string, () => Promise<JsonAnswer>>;
   /** What such a POST must carry; null: nothing, on loopback. */
   readonly token: () => string | null;
   readonly log: Log;
@@ -22,7 +24,10 @@ export interface AdminServerOptions {
   readonly clientTimeoutMs?: number;
 }
 
-export interface ControlAnswer {
+/** A page that answers in JSON, by the query of its address. */
+export type JsonPage = (query: URLSearchParams) => Promise<JsonAnswer>;
+
+export interface JsonAnswer {
   readonly status: number;
   /** For JSON. */
   readonly body: object;
@@ -61,6 +66,12 @@ GET  /metrics             figures for Prometheus
 GET  /healthz             200 while the master lives
 GET  /readyz              200 when every pool has a listening worker and a reachable server, else 503; the body says why
 GET  /config              the configuration in force, without passwords
+GET  /api/v1/latency      how long requests take, by pool and server
+GET  /api/v1/commands     which commands are asked, and how long they take
+GET  /api/v1/slowlog      the slowest requests
+GET  /api/v1/hotkeys      the keys that are asked for most
+GET  /api/v1/bigkeys      the largest values, and the requests of most keys
+GET  /api/v1/clients      the clients that ask most
 POST /-/reload            read the configuration file again and serve by it
 POST /-/restart-workers   replace the workers one by one
 `;
@@ -173,6 +184,8 @@ export class AdminServer {
         const { status, body } = await act();
         return json(status, body);
       }
+      const ofApi = this.options.api.get(path);
+      if (ofApi !== undefined) return await this.answerApi(ofApi, path, { method, url, headers }, isLocal);
       const page = this.pages.get(path);
       if (page === undefined) return text(404, `Not found. There is: ${this.paths().join(' ')}\n`);
       if (method !== 'GET' && method !== 'HEAD') return notAllowed('GET, HEAD');
@@ -184,6 +197,19 @@ export class AdminServer {
     }
   }
 
+  private async answerApi(
+    page: JsonPage,
+    path: string,
+    { method, url = '', headers }: Pick<IncomingMessage, 'method' | 'url' | 'headers'>,
+    isLocal: boolean,
+  ): Promise<Answer> {
+    if (method !== 'GET' && method !== 'HEAD') return notAllowed('GET, HEAD');
+    const refusal = mayRead(headers, isLocal);
+    if (refusal !== null) return this.refuse(path, refusal);
+    const { status, body } = await page(new URLSearchParams(url.slice(path.length)));
+    return json(status, body);
+  }
+
   private refuse(path: string, { status, message }: Refusal): Answer {
     this.log.warn({ path, status, reason: message }, 'admin request refused');
     const answer = json(status, { result: 'refused', error: message });
@@ -191,7 +217,7 @@ export class AdminServer {
   }
 
   private paths(): string[] {
-    return [...this.pages.keys(), ...this.options.control.keys()];
+    return [...this.pages.keys(), ...this.options.api.keys(), ...this.options.control.keys()];
   }
 }
 

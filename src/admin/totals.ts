@@ -119,6 +119,11 @@ export class Totals {
     return kind === 'server' ? entry?.server(name) : entry?.command(name);
   }
 
+  /** In twemproxy's order. */
+  poolNames(): string[] {
+    return this.entries.map(({ name }) => name);
+  }
+
   /** Pools, and the servers of each, in twemproxy's order. */
   pools(): PoolSnapshot[] {
     return this.entries.map(entry => entry.total());
@@ -174,7 +179,7 @@ class WorkerSink implements ReportSink {
 }
 
 /** A worker that names more commands in a pool makes no sense. */
-const COMMANDS_MAX = 1000;
+const COMMANDS_MAX = 5000;
 
 class PoolEntry {
   readonly name: string;

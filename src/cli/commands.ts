@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { checkFile } from './check.ts';
 import { askReload, askRestart, type ControlOptions, type ControlOutcome } from './control.ts';
 import { diffFiles } from './diff.ts';
 import type { SizedKey } from './key-spread.ts';
 import { print } from './print.ts';
 import { poolsOf, routeKeys } from './route.ts';
+import { SHOWN, show } from './show.ts';
 import { sizedKeys, spreadText } from './spread.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -60,6 +61,8 @@ export function addCommands(program: Command): void {
       await print(diffFiles(oldFile, newFile, flags.json));
     });
 
+  for (const shown of SHOWN) addShown(program, shown);
+
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);
   addControl(program, 'restart-workers', 'have the running daemon replace its workers one by one', askRestart);
 }
@@ -71,6 +74,37 @@ interface RouteFlags {
   readonly json: boolean;
   readonly spread?: string;
   readonly sizes: boolean;
+}
+
+function addShown(program: Command, shown: (typeof SHOWN)[number]): void {
+  program
+    .command(shown.name)
+    .allowExcessArguments(false)
+    .description(`${shown.about}; a running daemon is asked at its admin address`)
+    .addOption(new Option('-c, --conf-file <file>', "its configuration file (default: the daemon's)"))
+    .option('--admin <host:port>', "its admin address (default: the file's)")
+    .option('--pool <name>', 'in this pool only (default: in all)')
+    .option('-n, --count <number>', 'entries of each list', parseEntries, 20)
+    .option('--json', 'for programs', false)
+    .action(async (_flags: object, command: Command) => {
+      const own = command.opts<{ confFile?: string; admin?: string; pool?: string; count: number; json: boolean }>();
+      const { text, exitCode } = await show(shown, {
+        // Also `ringmaster -c FILE slowlog`.
+        confFile: own.confFile ?? command.optsWithGlobals<{ confFile: string }>().confFile,
+        admin: own.admin ?? null,
+        pool: own.pool ?? null,
+        count: own.count,
+        asJson: own.json,
+      });
+      await print(text);
+      process.exitCode = exitCode;
+    });
+}
+
+function parseEntries(text: string): number {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > 1000) throw new InvalidArgumentError('From 1 to 1000.');
+  return count;
 }
 
 function addControl(

@@ -62,14 +62,28 @@ export function askRestart(options: ControlOptions): Promise<ControlOutcome> {
 
 async function ask(action: Action, options: ControlOptions): Promise<ControlOutcome> {
   if (options.pidFile !== null) return signal(action, options.pidFile, options.asJson);
-  // With --admin, a file that can't be read, or has another daemon's token, must not be in the way.
-  const config = options.admin === null ? adminSettings(options.confFile) : null;
-  const address = config === null ? parseAdmin(options.admin as string) : adminOf(config, options.confFile);
-  const token = options.tokenFile === null ? (config?.adminToken ?? null) : readToken(options.tokenFile);
-  const { status, body } = await post(address, action.path, token);
+  const { address, token } = daemonOf(options.confFile, options.admin, options.tokenFile);
+  const { status, body } = await askDaemon('POST', address, action.path, token);
   const answer = parseAnswer(body, address);
   const exitCode = status === 200 ? 0 : 1;
   return { text: options.asJson ? body : action.text(answer), exitCode };
+}
+
+/**
+ * Where a daemon is asked, and its token, if there is one: as the command line says, or else its file. Throws a UsageError or
+ * ConfigError.
+ */
+export function daemonOf(
+  confFile: string,
+  admin: string | null,
+  tokenFile: string | null,
+): { readonly address: HostPort; readonly token: string | null } {
+  // With --admin, a file that can't be read, or has another daemon's token, must not be in the way.
+  const config = admin === null ? adminSettings(confFile) : null;
+  return {
+    address: config === null ? parseAdmin(admin as string) : adminOf(config, confFile),
+    token: tokenFile === null ? (config?.adminToken ?? null) : readToken(tokenFile),
+  };
 }
 
 function signal({ signal: name, signalText }: Action, pidFile: string, asJson: boolean): ControlOutcome {
@@ -155,8 +169,9 @@ function readFile(file: string): string {
   }
 }
 
-/** No time limit: a restart takes as long as the clients of the workers take. */
-function post(
+/** No time limit: a restart takes as long as the clients of the workers take. Rejects with a UsageError. */
+export function askDaemon(
+  method: 'GET' | 'POST',
   address: HostPort,
   path: string,
   token: string | null,
@@ -169,7 +184,7 @@ function post(
       const hint = 'is the daemon running, and is this its admin address?';
       reject(new UsageError(`no answer from ${addressText(address)}: ${why}; ${hint}`));
     };
-    const asked = request({ host, port: address.port, path, method: 'POST', headers, agent: false });
+    const asked = request({ host, port: address.port, path, method, headers, agent: false });
     asked.on('error', fail);
     asked.on('response', (response: IncomingMessage) => {
       let body = '';

@@ -44,6 +44,7 @@ export class PoolStats {
   turnedAway = 0;
   idleCloses = 0;
   memorySheds = 0;
+  slowRequests = 0;
 }
 
 /** Of one backend in one worker. */
@@ -212,6 +213,13 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     statsName: null,
     metric: 'ringmaster_pool_memory_sheds_total',
     help: 'clients cut off because they held most when their worker came to max_memory',
+  },
+  {
+    field: 'slowRequests',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_slow_requests_total',
+    help: 'requests that took slowlog_threshold or longer',
   },
 ];
 

@@ -1,5 +1,7 @@
 import type { Config, PoolConfig } from '../config/config.ts';
+import type { SlowLogEntry, SlowRequest } from '../figures/slow-request.ts';
 import type { ProcessSnapshot } from '../figures/statistics.ts';
+import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { LogLevel } from '../system/log.ts';
 
 /*
@@ -55,6 +57,15 @@ export type ToWorker =
   | { readonly type: 'recall'; readonly pool: string }
   /** The servers that are out of the ring; all others are in it. */
   | { readonly type: 'health'; readonly out: readonly OutServer[] }
+  /** New entries of a pool's slow log, from all workers; `isWhole`: it has no others. */
+  | {
+      readonly type: 'slowlog';
+      readonly pool: string;
+      readonly entries: readonly SlowLogEntry[];
+      readonly isWhole: boolean;
+    }
+  /** Send an `insight` with this id. */
+  | { readonly type: 'insight'; readonly id: number }
   /** Log to this file, or standard error, from this level on; `reopen` the file even if it is the same. */
   | { readonly type: 'log'; readonly level: LogLevel; readonly file: string | null; readonly reopen: boolean };
 
@@ -81,6 +92,12 @@ export type ToMaster =
     }
   /** Last message of a worker that drained: how many clients it had to cut off. */
   | { readonly type: 'drained'; readonly clientsCut: number }
+  /** Requests that were slow. */
+  | { readonly type: 'slow'; readonly requests: readonly SlowRequest[] }
+  /** A client has emptied the slow log of its pool. */
+  | { readonly type: 'clearSlowlog'; readonly pool: string }
+  /** What was seen of the pools' traffic lately: the answer to `insight`. */
+  | { readonly type: 'insight'; readonly id: number; readonly pools: readonly TrafficInsight[] }
   /**
    * A part of a report (ipc/report-format.ts, in base64); the last one has the figures of the process. `id`: of the `report`
    * it answers; null: of its own accord. Binary messages are no faster than base64 in JSON, which takes 30 µs for 20 KB.
@@ -103,6 +120,7 @@ const isText: Check = value => typeof value === 'string';
 const isFlag: Check = value => typeof value === 'boolean';
 /** Plain data that was checked before it was sent. */
 const isData: Check = value => typeof value === 'object' && value !== null;
+const isList: Check = value => Array.isArray(value) && value.every(isData);
 const isOutServers: Check = value =>
   Array.isArray(value) &&
   value.every(each => isText(each?.pool) && isText(each.server) && isText(each.why) && isFlag(each.isEjected));
@@ -123,6 +141,8 @@ const TO_WORKER: Shapes<ToWorker> = {
   grant: { pool: isText, count: isCount, isForced: isFlag },
   recall: { pool: isText },
   health: { out: isOutServers },
+  slowlog: { pool: isText, entries: isList, isWhole: isFlag },
+  insight: { id: isCount },
   log: { level: isText, file: orNull(isText), reopen: isFlag },
 };
 
@@ -137,6 +157,9 @@ const TO_MASTER: Shapes<ToMaster> = {
   giveBack: { pool: isText, count: isCount, isAnswer: isFlag },
   trouble: { pool: isText, server: isText, reason: isText, failures: isCount },
   drained: { clientsCut: isCount },
+  slow: { requests: isList },
+  clearSlowlog: { pool: isText },
+  insight: { id: isCount, pools: isList },
   report: { id: orNull(isCount), process: orNull(isData), figures: isText },
 };
 

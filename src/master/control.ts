@@ -1,4 +1,4 @@
-import type { ControlAnswer } from '../admin/server.ts';
+import type { JsonAnswer } from '../admin/server.ts';
 import { ConfigError, formatProblem } from '../config/errors.ts';
 import type { Log } from '../system/log.ts';
 import { IncompleteError, RefusedError } from './errors.ts';
@@ -11,8 +11,8 @@ export interface Control {
 }
 
 /** The same by path, with answers in JSON and a status that says whose fault it is. */
-export function controlAnswers(control: Control, log: Log): ReadonlyMap<string, () => Promise<ControlAnswer>> {
-  const answer = async (did: string, run: () => Promise<object>): Promise<ControlAnswer> => {
+export function controlAnswers(control: Control, log: Log): ReadonlyMap<string, () => Promise<JsonAnswer>> {
+  const answer = async (did: string, run: () => Promise<object>): Promise<JsonAnswer> => {
     try {
       return { status: 200, body: { result: did, ...(await run()) } };
     } catch (error) {
@@ -25,7 +25,7 @@ export function controlAnswers(control: Control, log: Log): ReadonlyMap<string, 
   ]);
 }
 
-function failure(error: Error, log: Log): ControlAnswer {
+function failure(error: Error, log: Log): JsonAnswer {
   if (error instanceof ConfigError) {
     const problems = error.problems.map(problem => ({ ...problem, text: formatProblem(problem) }));
     return { status: 400, body: { result: 'refused', error: 'the configuration cannot be used', problems } };

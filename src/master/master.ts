@@ -3,6 +3,8 @@ import type { HostPort } from '../config/address.ts';
 import { configChanges } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import { configWarnings } from '../config/warnings.ts';
+import type { SlowLogEntry } from '../figures/slow-request.ts';
+import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import type { LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog } from '../system/logger.ts';
@@ -15,9 +17,10 @@ import { PidFile } from './pid-file.ts';
 import { elapsedMs, type ReloadResult, SERVING_WITHIN_MS, type WorkerDone } from './progress.ts';
 import { ReportRounds } from './report-rounds.ts';
 import { type RestartResult, RollingRestart } from './rolling-restart.ts';
+import { SlowLogs } from './slow-logs.ts';
 import { type SocketPlan, SocketTable } from './socket-table.ts';
 import { Watchdog } from './watchdog.ts';
-import type { Generation, Report, Sockets, WorkerProcess } from './worker-process.ts';
+import type { Generation, Report, SeenMessage, Sockets, WorkerProcess } from './worker-process.ts';
 import { setUpWorkers } from './worker-runtime.ts';
 import type { WorkerSlot, WorkerSlotHost } from './worker-slot.ts';
 import { WorkerSlots } from './worker-slots.ts';
@@ -49,6 +52,10 @@ export class Master implements WorkerSlotHost {
   private readonly watchdog: Watchdog<WorkerProcess>;
   private readonly monitoring: Monitoring;
   private readonly rounds = new ReportRounds();
+  private readonly insightRounds = new ReportRounds();
+  private readonly slowLogs: SlowLogs;
+  /** What each living worker said last of its traffic, by its id. */
+  private readonly seen = new Map<number, readonly TrafficInsight[]>();
   private readonly quotas = new ConnectionQuotas();
   private readonly health: HealthChecks;
   private readonly ejections: Ejections;
@@ -86,6 +93,9 @@ export class Master implements WorkerSlotHost {
       inTurn: change => this.inTurn(change),
       refuseUnlessRunning: () => this.refuseUnlessRunning(),
     });
+    this.slowLogs = new SlowLogs(config.pools, (pool, entries, isWhole) => {
+      this.slots.broadcast({ type: 'slowlog', pool, entries, isWhole });
+    });
     this.monitoring = new Monitoring(config, {
       log: this.log,
       fresh: () => this.fresh(),
@@ -94,6 +104,8 @@ export class Master implements WorkerSlotHost {
       hangs: () => this.slots.hangs(),
       health: () => this.health.figures(),
       unwrittenLogLines: () => this.logFile.unwritten(),
+      insights: () => this.insights(),
+      slowlog: (pool, count) => this.slowLogs.newest(pool, count),
       config: () => this.config,
       control: {
         reload: () => this.reload('admin'),
@@ -187,6 +199,7 @@ export class Master implements WorkerSlotHost {
     const switched = this.slots.current.map(slot => slot.switch(id));
     // Behind `switch`: the verdicts name pools and servers of the new configuration.
     this.tellHealth();
+    this.tellSlowLogs();
     this.slots.growTo(count);
     for (const slot of removed) this.slots.drainRemoved(slot);
     await Promise.all(switched);
@@ -230,6 +243,7 @@ export class Master implements WorkerSlotHost {
     this.generation = generation.id;
     this.config = config;
     this.quotas.setPools(config.pools);
+    this.slowLogs.setPools(config.pools);
     this.health.setPools(config.pools);
     this.ejections.setPools(config.pools);
     const { closeObsolete, problems } = this.sockets.adopt(plan);
@@ -344,7 +358,35 @@ export class Master implements WorkerSlotHost {
     if (id !== null) this.rounds.arrived(id, worker.slot);
   }
 
+  onSeen(worker: WorkerProcess, message: SeenMessage): void {
+    switch (message.type) {
+      case 'slow':
+        this.slowLogs.add(worker.slot, message.requests);
+        return;
+      case 'clearSlowlog':
+        this.slowLogs.clear(message.pool);
+        return;
+      case 'insight':
+        this.seen.set(worker.id, message.pools);
+        this.insightRounds.arrived(message.id, worker.slot);
+        return;
+    }
+  }
+
+  /** Pools may have other names and lengths now. */
+  private tellSlowLogs(): void {
+    for (const [pool, entries] of this.slowLogs.all()) {
+      this.slots.broadcast({ type: 'slowlog', pool, entries, isWhole: true });
+    }
+  }
+
+  slowlogs(): ReadonlyMap<string, readonly SlowLogEntry[]> {
+    return this.slowLogs.all();
+  }
+
   onGone(worker: WorkerProcess): void {
+    this.seen.delete(worker.id);
+    this.insightRounds.gone(worker.slot);
     this.quotas.retire(worker);
     this.monitoring.totals.retire(worker.id);
     this.rounds.gone(worker.slot);
@@ -359,6 +401,14 @@ export class Master implements WorkerSlotHost {
   private fresh(): Promise<void> {
     const serving = this.slots.current.filter(slot => slot.isServing);
     return this.rounds.ask(serving.map(slot => ({ index: slot.index, ask: id => slot.send({ type: 'report', id }) })));
+  }
+
+  private async insights(): Promise<readonly TrafficInsight[]> {
+    const serving = this.slots.current.filter(slot => slot.isServing);
+    await this.insightRounds.ask(
+      serving.map(slot => ({ index: slot.index, ask: id => slot.send({ type: 'insight', id }) })),
+    );
+    return [...this.seen.values()].flat();
   }
 
   private async startWorkers(count: number): Promise<void> {

@@ -1,11 +1,15 @@
+import { joinRunning } from '../admin/join-running.ts';
 import { type HealthFigures, Metrics } from '../admin/metrics.ts';
 import { Readiness } from '../admin/readiness.ts';
 import { AdminServer } from '../admin/server.ts';
 import { StatsPort } from '../admin/stats-port.ts';
 import { Totals } from '../admin/totals.ts';
+import { trafficPages } from '../admin/traffic-pages.ts';
 import type { HostPort } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import { redactConfig } from '../config/redact.ts';
+import type { SlowLogEntry } from '../figures/slow-request.ts';
+import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { Log } from '../system/log.ts';
 import type { UnwrittenLines } from '../system/logger.ts';
 import { VERSION } from '../system/version.ts';
@@ -33,6 +37,10 @@ export interface MonitoringSource {
   health(): readonly HealthFigures[];
   /** Of the master's own log. */
   unwrittenLogLines(): UnwrittenLines;
+  /** What the workers have seen of the traffic lately; they are asked. */
+  insights(): Promise<readonly TrafficInsight[]>;
+  /** See `SlowLogs.newest`. */
+  slowlog(pool: string | null, count: number): readonly SlowLogEntry[] | undefined;
   config(): Config;
   readonly control: Control;
 }
@@ -80,6 +88,12 @@ export class Monitoring {
       readiness: this.readiness,
       fresh,
       config: () => redactConfig(source.config()),
+      api: trafficPages({
+        totals: this.totals,
+        fresh,
+        insights: joinRunning(() => source.insights()),
+        slowlog: (pool, count) => source.slowlog(pool, count),
+      }),
       control: controlAnswers(source.control, source.log),
       token: () => source.config().adminToken,
       log: source.log,

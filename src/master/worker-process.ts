@@ -25,6 +25,9 @@ export interface Generation {
 /** A part of a worker's figures. */
 export type Report = Extract<ToMaster, { readonly type: 'report' }>;
 
+/** What a worker has seen of single requests. */
+export type SeenMessage = Extract<ToMaster, { readonly type: 'slow' | 'clearSlowlog' | 'insight' }>;
+
 export type Sockets = Iterable<readonly [pool: string, handle: BoundHandle]>;
 
 /** What became of a worker that was asked to prepare or to switch. */
@@ -40,6 +43,7 @@ export interface WorkerProcessEvents {
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
   onTrouble(trouble: Trouble): void;
   onReport(worker: WorkerProcess, report: Report): void;
+  onSeen(worker: WorkerProcess, message: SeenMessage): void;
   /** It drains of its own accord and will exit. */
   onLeaving(worker: WorkerProcess): void;
   onExit(worker: WorkerProcess, code: number | null, signal: string | null): void;
@@ -216,6 +220,11 @@ export class WorkerProcess implements Watched {
         return;
       case 'report':
         this.events.onReport(this, message);
+        return;
+      case 'slow':
+      case 'clearSlowlog':
+      case 'insight':
+        this.events.onSeen(this, message);
         return;
     }
   }

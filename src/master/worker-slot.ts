@@ -1,3 +1,4 @@
+import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { OutServer, ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
@@ -7,6 +8,7 @@ import {
   type Answer,
   type Generation,
   type Report,
+  type SeenMessage,
   type Sockets,
   WorkerProcess,
   type WorkerProcessEvents,
@@ -28,12 +30,15 @@ export interface WorkerSlotHost {
   logLevel(): LogLevel;
   /** Servers that are out of the ring. */
   out(): readonly OutServer[];
+  /** The slow requests of all workers, by pool. */
+  slowlogs(): ReadonlyMap<string, readonly SlowLogEntry[]>;
   /** The sockets of a slot, by pool. */
   socketsOf(slot: number): Sockets;
   onServing(slot: WorkerSlot): void;
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
   onTrouble(trouble: Trouble): void;
   onReport(worker: WorkerProcess, report: Report): void;
+  onSeen(worker: WorkerProcess, message: SeenMessage): void;
   /** A worker is gone. */
   onGone(worker: WorkerProcess): void;
 }
@@ -150,6 +155,7 @@ export class WorkerSlot implements WorkerProcessEvents {
     const { host, index } = this;
     this.worker = new WorkerProcess(index, host.current(), host.logLevel(), host.socketsOf(index), this);
     this.worker.send({ type: 'health', out: host.out() });
+    for (const [pool, entries] of host.slowlogs()) this.worker.send({ type: 'slowlog', pool, entries, isWhole: true });
   }
 
   /**
@@ -242,6 +248,10 @@ export class WorkerSlot implements WorkerProcessEvents {
 
   onReport(worker: WorkerProcess, report: Report): void {
     this.host.onReport(worker, report);
+  }
+
+  onSeen(worker: WorkerProcess, message: SeenMessage): void {
+    this.host.onSeen(worker, message);
   }
 
   /** It failed, or somebody sent it TERM: its successor comes at once, not when it is done. */

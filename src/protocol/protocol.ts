@@ -44,6 +44,29 @@ export interface ParserOptions {
   readonly password: string | null;
   /** What of the protocol's commands a pool allows and knows; a protocol takes what concerns it. Left out: the defaults. */
   readonly rules?: Partial<CommandRules>;
+  /** The pool's slow requests. Left out: it never has any. */
+  readonly slowLog?: SlowLogSource;
+}
+
+/** The slow requests of a pool, over all workers. */
+export interface SlowLogSource {
+  readonly length: number;
+  /** The newest `count`, the newest first. */
+  newest(count: number): readonly SlowLogLine[];
+  /** Empties it, in all workers. */
+  reset(): void;
+}
+
+export interface SlowLogLine {
+  readonly id: number;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  readonly totalUs: number;
+  readonly command: string;
+  /** Printable; null: none, or not to be told. */
+  readonly key: string | null;
+  readonly client: string;
+  readonly clientName: string;
 }
 
 /** What a pool says of the protocol's commands. */
@@ -104,6 +127,8 @@ export interface Session {
    * A request of the client may change it for those after it.
    */
   readonly variant: number;
+  /** What the client calls itself; empty: nothing. */
+  readonly name: string;
   /** Bytes kept of what the client sent; small and bounded. */
   readonly keptBytes: number;
 }

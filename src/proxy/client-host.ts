@@ -7,9 +7,12 @@ import type { Framer, Protocol, RequestParser, Session } from '../protocol/proto
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
+import type { KeyTrail } from './key-trail.ts';
 import type { PausedClients } from './paused-clients.ts';
 import type { ReplyTimer } from './reply-timer.ts';
 import type { Router } from './router.ts';
+import type { SlowRequests } from './slow-requests.ts';
+import type { TrafficWatch } from './traffic-watch.ts';
 
 /** The bounds of one client; sizes in bytes. */
 export interface ClientLimits {
@@ -39,6 +42,10 @@ export interface ClientHost {
   readonly pausedClients: PausedClients;
   readonly commands: PoolCommands;
   readonly replyTimer: ReplyTimer;
+  readonly slowRequests: SlowRequests;
+  readonly watch: TrafficWatch;
+  /** Of all pools of the worker. */
+  readonly keyTrail: KeyTrail;
   /** A client that waits for our ACK before it sends the rest of a request gets it at once. */
   readonly systemCalls: SystemCalls | null;
   createFramer(session: Session): Framer;

@@ -1,6 +1,6 @@
 import type { TurnTask } from '../loop/turn.ts';
 import type { Block } from '../memory/block.ts';
-import type { Session } from '../protocol/protocol.ts';
+import { ROUTE_LOCAL, type Session } from '../protocol/protocol.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
@@ -170,6 +170,13 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     replies.dispatchReadAtUs = this.readAtUs;
     if (rewritten === null) requestBytes.set(buf, start, end, block);
     else requestBytes.set(rewritten, 0, parser.rewrittenEnd, parser.rewrittenBlock);
+    if (parser.route !== ROUTE_LOCAL && parser.keyCount > 0) {
+      const keyStart = parser.keyStarts[0] as number;
+      const keyEnd = parser.keyEnds[0] as number;
+      replies.dispatchKeyBytes = keyEnd - keyStart;
+      replies.dispatchKeyAt = host.keyTrail.keep(requestBytes, keyStart, keyEnd);
+    } else replies.dispatchKeyBytes = 0;
+    host.watch.onRequest(replies, parser, requestBytes, end - start);
     requestBytes.cut(parser.cutStart, parser.cutEnd);
     host.router.dispatch(replies, parser, requestBytes);
     requestBytes.clear();

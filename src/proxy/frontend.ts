@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PoolCommands } from '../figures/command-times.ts';
+import type { SlowLog } from '../figures/slow-request.ts';
 import type { PoolStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk, MemoryCeiling } from '../memory/memory-ceiling.ts';
-import type { Framer, ParserOptions, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
+import type { Framer, ParserOptions, Protocol, RequestParser, Session, SlowLogSource } from '../protocol/protocol.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
 import { type Listener, type ListenHandle, listenOn } from '../socket/sockets.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
@@ -16,9 +17,12 @@ import { ClientConnection, type ClientOwner } from './client-connection.ts';
 import type { ClientLimits } from './client-host.ts';
 import type { ClientRoom } from './client-room.ts';
 import { Farewell } from './farewell.ts';
+import type { KeyTrail } from './key-trail.ts';
 import { PausedClients } from './paused-clients.ts';
 import { ReplyTimer } from './reply-timer.ts';
 import { Router } from './router.ts';
+import { type SlowRequestOptions, SlowRequests } from './slow-requests.ts';
+import { TrafficWatch, type TrafficWatchOptions } from './traffic-watch.ts';
 
 export interface FrontendOptions {
   readonly protocol: Protocol;
@@ -32,6 +36,8 @@ export interface FrontendOptions {
   readonly sendsToFirstKey: boolean;
   /** Silence after which TCP connections of clients are probed; 0: never. */
   readonly keepaliveIdleMs: number;
+  readonly slowRequests: SlowRequestOptions;
+  readonly watch: TrafficWatchOptions;
   readonly backlog: number;
 }
 
@@ -40,6 +46,13 @@ export interface FrontendHost {
   readonly systemCalls: SystemCalls | null;
   readonly memory: MemoryCeiling;
   readonly room: ClientRoom;
+  readonly keyTrail: KeyTrail;
+  /** A pool has slow requests to report. */
+  onSlowRequest(): void;
+  /** That of a pool, of all workers. */
+  slowLog(pool: string): SlowLog;
+  /** A client has emptied the slow log of its pool. */
+  clearSlowlog(pool: string): void;
   /** Numbers clients within the worker. */
   nextClientId(): number;
   /** See `LeaseOffice`. */
@@ -66,6 +79,9 @@ export class Frontend implements ClientOwner {
   readonly pausedClients = new PausedClients();
   readonly commands: PoolCommands;
   readonly replyTimer: ReplyTimer;
+  readonly slowRequests: SlowRequests;
+  readonly watch: TrafficWatch;
+  readonly keyTrail: KeyTrail;
   limits: ClientLimits;
   readonly clock: Clock;
   readonly turn: Turn;
@@ -76,6 +92,7 @@ export class Frontend implements ClientOwner {
   private readonly pool: Pool;
   private options: FrontendOptions;
   private parserOptions: ParserOptions;
+  private readonly slowLogSource: SlowLogSource;
   /**
    * Each knows its place. Not a Set: the tables that one grows out of stay linked to their successors and to what was in
    * them, and so would keep every client that ever left until the old generation is collected.
@@ -97,7 +114,11 @@ export class Frontend implements ClientOwner {
     this.room = worker.room;
     this.pool = pool;
     this.options = options;
-    this.parserOptions = parserOptions(pool.name, options);
+    this.slowLogSource = slowLogSource(
+      () => worker.slowLog(this.poolName),
+      () => worker.clearSlowlog(this.poolName),
+    );
+    this.parserOptions = this.optionsOfParser();
     this.stats = pool.stats;
     this.protocol = options.protocol;
     this.parser = options.protocol.createParser(this.parserOptions);
@@ -106,6 +127,13 @@ export class Frontend implements ClientOwner {
     this.clock = pool.clock;
     this.commands = pool.commands;
     this.replyTimer = new ReplyTimer(pool.clock, pool.turn);
+    this.keyTrail = worker.keyTrail;
+    this.slowRequests = new SlowRequests(pool.stats, worker.keyTrail, pool.clock, pool.log, () =>
+      worker.onSlowRequest(),
+    );
+    this.slowRequests.configure(options.slowRequests);
+    this.watch = new TrafficWatch(pool.clock);
+    this.watch.configure(options.watch);
     this.turn = pool.turn;
     this.log = pool.log;
     this.nextClientId = worker.nextClientId;
@@ -131,10 +159,12 @@ export class Frontend implements ClientOwner {
    */
   reconfigure(options: FrontendOptions): void {
     this.options = options;
-    this.parserOptions = parserOptions(this.poolName, options);
+    this.parserOptions = this.optionsOfParser();
     this.parser = options.protocol.createParser(this.parserOptions);
     this.router.sendsToFirstKey = options.sendsToFirstKey;
     this.limits = options.limits;
+    this.slowRequests.configure(options.slowRequests);
+    this.watch.configure(options.watch);
     this.admission.setLimit(options.maxClients);
     this.watchIdle(options.idleTimeoutMs);
   }
@@ -154,6 +184,12 @@ export class Frontend implements ClientOwner {
 
   createFramer(session: Session): Framer {
     return this.protocol.createFramer(this.parserOptions, session);
+  }
+
+  private optionsOfParser(): ParserOptions {
+    const { parser, limits } = this.options;
+    const slowLog = this.slowLogSource;
+    return { ...parser, poolName: this.poolName, maxRequestBytes: limits.maxRequestBytes, slowLog };
   }
 
   removeClient(client: ClientConnection): void {
@@ -269,6 +305,16 @@ export class Frontend implements ClientOwner {
   }
 }
 
-function parserOptions(poolName: string, options: FrontendOptions): ParserOptions {
-  return { ...options.parser, poolName, maxRequestBytes: options.limits.maxRequestBytes };
+/** The pool may have another name by the time it is asked. */
+function slowLogSource(log: () => SlowLog, onReset: () => void): SlowLogSource {
+  return {
+    get length() {
+      return log().length;
+    },
+    newest: count => log().newest(count),
+    reset: () => {
+      log().clear();
+      onReset();
+    },
+  };
 }

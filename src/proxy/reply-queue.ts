@@ -7,6 +7,8 @@ import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
 import type { RequestOrigin } from './request-origin.ts';
+import type { SlowClient } from './slow-requests.ts';
+import type { WatchedClient } from './traffic-watch.ts';
 
 /** The client whose replies they are. */
 export interface ReplyQueueOwner {
@@ -41,7 +43,7 @@ const EXPECTED_MAX_BYTES = 1 << 30;
  *                 │
  *                 └─ the head: settled, or of 64 KiB and more and still coming ─▶ outbox
  */
-export class ReplyQueue implements RequestOrigin {
+export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   readonly id: number;
   private readonly host: ClientHost;
   private readonly session: Session;
@@ -54,6 +56,9 @@ export class ReplyQueue implements RequestOrigin {
   /** What that one is counted as, and when it was read; see `Request`. */
   dispatchCommand: RequestCommand | null = null;
   dispatchReadAtUs = 0;
+  /** Where its first key is kept, and the bytes of it; see `Request`. */
+  dispatchKeyAt = 0;
+  dispatchKeyBytes = 0;
   /** The same, of all that are pending. */
   pendingBytes = 0;
   /** Of all pending requests that were split, the fragments. */
@@ -66,6 +71,9 @@ export class ReplyQueue implements RequestOrigin {
   private answered = 0;
   /** Bytes of replies that are not in the outbox yet because it is not their turn. */
   heldBytes = 0;
+  askedRequests = 0;
+  trafficBytes = 0;
+  private addressText: string | null = null;
 
   constructor(session: Session, host: ClientHost, socket: StreamSocket, outbox: Outbox, owner: ReplyQueueOwner) {
     this.id = session.id;
@@ -74,6 +82,20 @@ export class ReplyQueue implements RequestOrigin {
     this.socket = socket;
     this.outbox = outbox;
     this.owner = owner;
+  }
+
+  /** Of the client. */
+  get address(): string {
+    this.addressText ??= this.socket.peer;
+    return this.addressText;
+  }
+
+  get name(): string {
+    return this.session.name;
+  }
+
+  get clientLabel(): string {
+    return this.name === '' ? this.address : `${this.address} ${this.name}`;
   }
 
   get variant(): number {
@@ -110,6 +132,8 @@ export class ReplyQueue implements RequestOrigin {
     request.originBytes = this.dispatchBytes;
     request.command = this.dispatchCommand;
     request.readAtUs = this.dispatchReadAtUs;
+    request.keyAt = this.dispatchKeyAt;
+    request.keyBytes = this.dispatchKeyBytes;
     this.pendingBytes += this.dispatchBytes;
     this.pendingParts += request.part;
     this.pending.push(request);
@@ -118,14 +142,14 @@ export class ReplyQueue implements RequestOrigin {
   answer(bytes: Buffer, closesClient: boolean): void {
     if (closesClient) this.owner.stopReading();
     if (bytes.length === 0) {
-      this.timed(this.dispatchCommand, this.dispatchReadAtUs);
+      this.localReply(bytes.length);
       if (closesClient) this.owner.closeWhenDone();
       return;
     }
     if (this.pending.length === 0) {
       this.outbox.appendOwned(bytes);
       this.replied(bytes.length);
-      this.timed(this.dispatchCommand, this.dispatchReadAtUs);
+      this.localReply(bytes.length);
       if (closesClient) this.owner.closeWhenDone();
       return;
     }
@@ -143,11 +167,13 @@ export class ReplyQueue implements RequestOrigin {
       return;
     }
     if (isLast && isHead && request.heldBytes === 0) {
+      const replyBytes = this.streamedBytes + end - start;
       if (end > start || request.isStreaming) {
         this.outbox.append(buf, start, end, block);
         this.replied(end - start);
       }
       this.shift(request);
+      this.done(request, replyBytes);
       if (this.pending.length > 0) this.releaseSettled();
       else this.owner.onAnswered();
       return;
@@ -215,17 +241,45 @@ export class ReplyQueue implements RequestOrigin {
     if (isHead) this.releaseSettled();
   }
 
+  /** The request that is being dispatched was answered here. */
+  private localReply(bytes: number): void {
+    this.trafficBytes += bytes;
+    const { host, dispatchCommand: command, dispatchReadAtUs: readAtUs } = this;
+    if (command === null) return;
+    host.replyTimer.settled(command, readAtUs);
+    if ((host.clock.nowUs - readAtUs) >>> 0 < host.slowRequests.threshold) return;
+    const request = new Request(null, 0);
+    request.originBytes = this.dispatchBytes;
+    request.readAtUs = readAtUs;
+    host.slowRequests.add(host.poolName, this, command, request, bytes);
+  }
+
   private shift(head: Request): void {
     this.pending.shift();
     this.answered++;
     this.pendingBytes -= head.originBytes;
     this.pendingParts -= head.part;
     this.heldBytes -= head.heldBytes;
-    this.timed(head.command, head.readAtUs);
   }
 
-  private timed(command: RequestCommand | null, readAtUs: number): void {
-    if (command !== null) this.host.replyTimer.settled(command, readAtUs);
+  /** A request was answered, and all of its reply is in the outbox. */
+  private done(request: Request, replyBytes: number): void {
+    const { command, readAtUs } = request;
+    this.trafficBytes += replyBytes;
+    if (command === null) return;
+    const { host } = this;
+    host.replyTimer.settled(command, readAtUs);
+    if ((host.clock.nowUs - readAtUs) >>> 0 >= host.slowRequests.threshold) {
+      host.slowRequests.add(host.poolName, this, command, request, replyBytes);
+    }
+    if (host.watch.isLargeReply(replyBytes)) this.largeReply(request, command, replyBytes);
+  }
+
+  private largeReply({ keyAt, keyBytes, readAtUs }: Request, command: RequestCommand, replyBytes: number): void {
+    const { host } = this;
+    if (keyBytes === 0) return;
+    const key = host.keyTrail.find(keyAt, keyBytes, (host.clock.nowUs - readAtUs) >>> 0);
+    if (key !== null) host.watch.onLargeReply(key, command.name, replyBytes);
   }
 
   /** Writes the replies of all settled requests at the head of the queue. */
@@ -233,7 +287,9 @@ export class ReplyQueue implements RequestOrigin {
     let head = this.pending.peek();
     while (head?.isSettled) {
       this.shift(head);
+      const replyBytes = this.streamedBytes + head.heldBytes;
       if (!head.isSilent) this.release(head);
+      this.done(head, replyBytes);
       head = this.pending.peek();
     }
     this.owner.onAnswered();

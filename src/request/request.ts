@@ -60,10 +60,19 @@ export class Request {
   extraMs = 0;
   /** What it is counted as; null: nothing, it is no client's request or part of another. */
   command: RequestCommand | null = null;
-  /** When it was read from the client, handed to the server connection, and written to it: on the scale of `Clock.nowUs`. */
+  /**
+   * When it was read from the client, handed to the server connection, written to it, and answered or failed there: on the
+   * scale of `Clock.nowUs`. Of a request that was split the last three are those of its slowest part, as is the server.
+   */
   readAtUs = 0;
   queuedAtUs = 0;
   sentAtUs = 0;
+  repliedAtUs = 0;
+  /** Where it went to. */
+  server: { readonly name: string } | null = null;
+  /** Its first key, as the client's side keeps it, and the bytes of it; 0: none. */
+  keyAt = 0;
+  keyBytes = 0;
   isSettled = false;
   /** Part of the reply went out to the client already, so a failure can no longer be told in words. */
   isStreaming = false;
@@ -80,6 +89,16 @@ export class Request {
   constructor(sink: ReplySink | null, replyKind: number) {
     this.sink = sink;
     this.replyKind = replyKind;
+  }
+
+  /** A part of it is done. */
+  timePart(part: Request): void {
+    const ofPart = (part.repliedAtUs - part.queuedAtUs) >>> 0;
+    if (this.server !== null && ofPart <= (this.repliedAtUs - this.queuedAtUs) >>> 0) return;
+    this.queuedAtUs = part.queuedAtUs;
+    this.sentAtUs = part.sentAtUs;
+    this.repliedAtUs = part.repliedAtUs;
+    this.server = part.server;
   }
 
   /** Keeps a piece of the reply until it is this request's turn: a copy, or the piece itself where it lies in a block. */

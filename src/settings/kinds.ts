@@ -99,6 +99,16 @@ export function durationOrNone(maxMs?: number): Kind<number> {
   };
 }
 
+/** A duration where `off` means that nothing takes too long. Results in null. */
+export function durationOrOff(): Kind<number | null> {
+  return {
+    takes: 'duration, or off',
+    read: text => (text === 'off' ? null : parseDurationMs(text, 0)),
+    write: ms => (ms === null ? 'off' : `${ms}ms`),
+    json: { anyOf: [...DURATION_JSON.anyOf, { enum: ['off'] }] },
+  };
+}
+
 /** Plain milliseconds, the way twemproxy writes durations. */
 export function milliseconds(): Kind<number> {
   return { ...count(0), takes: 'milliseconds' };

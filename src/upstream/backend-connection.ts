@@ -48,6 +48,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   /** Of the backend: what was sent on a connection of an earlier one is answered before anything leaves on this. */
   readonly generation: number;
   readonly variant: number;
+  readonly server: ConnectionOwner;
   readonly stats: BackendStats;
   readonly clock: Clock;
   private readonly backend: ConnectionOwner;
@@ -70,6 +71,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   constructor(backend: ConnectionOwner, variant: number, generation: number, isHeld: boolean) {
     const { protocol, password, db } = backend.options;
     this.backend = backend;
+    this.server = backend;
     this.stats = backend.stats;
     this.clock = backend.clock;
     this.variant = variant;

@@ -227,6 +227,13 @@ export class Backend implements ConnectionOwner {
   /** A request fails, be it sent, waiting for the connection or not taken at all. */
   fail(request: Request, reason: FailureReason): void {
     this.stats.failures[reason]++;
+    const { nowUs } = this.clock;
+    if (request.server !== this) {
+      request.server = this;
+      request.queuedAtUs = nowUs;
+      request.sentAtUs = nowUs;
+    }
+    request.repliedAtUs = nowUs;
     request.sink?.onFailure(request, reason);
   }
 

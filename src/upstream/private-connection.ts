@@ -41,6 +41,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   idleSinceMs = 0;
   /** It leads to a server that is out of service: nobody else gets it. */
   isOutdated = false;
+  readonly server: ConnectionHost;
   readonly stats: BackendStats;
   readonly clock: Clock;
   private readonly host: ConnectionHost;
@@ -60,6 +61,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     const { options, stats } = host;
     const { protocol, password, db } = options;
     this.host = host;
+    this.server = host;
     this.stats = stats;
     this.clock = host.clock;
     this.variant = variant;

@@ -9,6 +9,8 @@ import type { Outbox } from '../socket/outbox.ts';
 
 /** Who the requests of a stream belong to. */
 export interface ReplyStreamOwner {
+  /** The backend. */
+  readonly server: { readonly name: string };
   readonly stats: BackendStats;
   readonly clock: Clock;
   /** A whole reply came; its last piece has not been passed on yet. */
@@ -88,6 +90,7 @@ export class ReplyStream {
   expect(request: Request, sizeBytes: number, nowMs: number): void {
     request.sizeBytes = sizeBytes;
     request.startedAtMs = nowMs;
+    request.server = this.owner.server;
     request.queuedAtUs = this.owner.clock.nowUs;
     this.inflight.push(request);
     this.unwritten++;
@@ -156,7 +159,7 @@ export class ReplyStream {
       if (request.extraMs < 0 || nowMs - request.startedAtMs - request.extraMs < timeoutMs) break;
       this.overdue++;
       failed++;
-      this.owner.fail(request, 'timed_out');
+      this.fail(request, this.overdue > this.inflight.length - this.unwritten, 'timed_out');
       request.sink = null;
     }
     return failed;
@@ -183,13 +186,14 @@ export class ReplyStream {
   /** No reply will come any more: fails all that is awaited. */
   end(reason: FailureReason): void {
     const { inflight, overdue } = this;
+    const written = inflight.length - this.unwritten;
     this.forgetConnection();
     if (inflight.length === 0) return;
     this.inflight = new Fifo<Request>();
     this.inflightBytes = 0;
     this.unwritten = 0;
     this.overdue = 0;
-    for (let i = overdue; i < inflight.length; i++) this.owner.fail(inflight.at(i), reason);
+    for (let i = overdue; i < inflight.length; i++) this.fail(inflight.at(i), i >= written, reason);
   }
 
   /** The connection is gone; what is awaited waits for another. */
@@ -208,9 +212,18 @@ export class ReplyStream {
     return this.outbox === null || this.outbox.unwrittenBytes >= this.inflightBytes;
   }
 
-  private time({ queuedAtUs, sentAtUs }: Request): void {
+  private time(request: Request): void {
     const { stats, clock } = this.owner;
-    stats.times.record((sentAtUs - queuedAtUs) >>> 0, (clock.nowUs - sentAtUs) >>> 0);
+    const { queuedAtUs, sentAtUs } = request;
+    const { nowUs } = clock;
+    request.repliedAtUs = nowUs;
+    stats.times.record((sentAtUs - queuedAtUs) >>> 0, (nowUs - sentAtUs) >>> 0);
+  }
+
+  private fail(request: Request, isUnwritten: boolean, reason: FailureReason): void {
+    // All its time it has waited here.
+    if (isUnwritten) request.sentAtUs = this.owner.clock.nowUs;
+    this.owner.fail(request, reason);
   }
 
   private isPush(firstByte: number): boolean {

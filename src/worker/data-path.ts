@@ -4,6 +4,8 @@ import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients } from '../config/open-files.ts';
 import { poolPassword } from '../config/pool-password.ts';
 import { CommandSeries, PoolSeries, type Series, ServerSeries } from '../figures/series.ts';
+import { SlowLog, type SlowLogEntry, type SlowRequest } from '../figures/slow-request.ts';
+import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
@@ -12,6 +14,7 @@ import { MemoryCeiling } from '../memory/memory-ceiling.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { ClientRoom } from '../proxy/client-room.ts';
 import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
+import { KeyTrail } from '../proxy/key-trail.ts';
 import type { ListenHandle } from '../socket/sockets.ts';
 import type { Log } from '../system/log.ts';
 import { openFilesLimit } from '../system/open-files-limit.ts';
@@ -30,6 +33,9 @@ const CLIENTS_MIN = 16;
 /** Memory that nobody has needed for so long goes back to the system. */
 const TRIM_PERIOD_MS = 1000;
 
+/** As long as its pool is not known; it can be set to no more. */
+const SLOWLOG_MAX = 10_000;
+
 /** Both sides of one pool. */
 interface Lane {
   readonly config: PoolConfig;
@@ -38,7 +44,7 @@ interface Lane {
 }
 
 /** How a worker reaches the master's count of clients; see proxy/admission.ts. */
-export type PlaceOffice = Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces'>;
+export type PlaceOffice = Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces' | 'onSlowRequest' | 'clearSlowlog'>;
 
 /** The master, as far as the data path knows it. */
 export interface MasterLink extends PlaceOffice {
@@ -65,6 +71,8 @@ export class DataPath {
   private readonly frontendHost: FrontendHost;
   /** The master's verdicts, by pool and server. */
   private out: ReadonlyMap<string, readonly OutServer[]> = new Map();
+  /** By pool, also of pools to come. */
+  private readonly slowLogs = new Map<string, SlowLog>();
   private clients = 0;
   private tickPeriodMs = 0;
 
@@ -78,7 +86,16 @@ export class DataPath {
     });
     setInterval(trimFreeBlocks, TRIM_PERIOD_MS).unref();
     const { memory, room } = this;
-    this.frontendHost = { systemCalls, memory, room, nextClientId: () => ++this.clients, ...master };
+    const keyTrail = new KeyTrail();
+    this.frontendHost = {
+      systemCalls,
+      memory,
+      room,
+      keyTrail,
+      slowLog: pool => this.slowLog(pool),
+      nextClientId: () => ++this.clients,
+      ...master,
+    };
     this.master = master;
   }
 
@@ -131,6 +148,7 @@ export class DataPath {
     );
     this.memory.setLimit(memoryLimitBytes(config));
     this.room.limit = Math.max(CLIENTS_MIN, this.openFilesLimit - filesBesideClients(config));
+    this.setSlowLogs(config);
     const slices = new Slices();
     for (const next of config.pools) {
       const old = pairs.get(next.name)?.name;
@@ -218,6 +236,39 @@ export class DataPath {
     return { heldBytes: this.memory.heldBytes(), heldLimitBytes: this.memory.limitBytes };
   }
 
+  /** Slow requests that were not reported yet. */
+  takeSlowRequests(): SlowRequest[] {
+    return [...this.lanes.values()].flatMap(({ frontend }) => frontend.slowRequests.take());
+  }
+
+  /** Entries of a pool's slow log, from all workers, also of a pool to come; `isWhole`: it has no others. */
+  addToSlowlog(pool: string, entries: readonly SlowLogEntry[], isWhole: boolean): void {
+    const log = this.slowLog(pool);
+    if (isWhole) log.clear();
+    log.add(entries);
+  }
+
+  private setSlowLogs({ pools }: Config): void {
+    const names = new Set(pools.map(pool => pool.name));
+    for (const name of this.slowLogs.keys()) {
+      if (!names.has(name)) this.slowLogs.delete(name);
+    }
+    for (const { name, slowlogLength } of pools) this.slowLog(name).setCapacity(slowlogLength);
+  }
+
+  private slowLog(pool: string): SlowLog {
+    let log = this.slowLogs.get(pool);
+    if (log === undefined) {
+      log = new SlowLog(SLOWLOG_MAX);
+      this.slowLogs.set(pool, log);
+    }
+    return log;
+  }
+
+  insights(): TrafficInsight[] {
+    return [...this.lanes].map(([name, { frontend }]) => frontend.watch.insight(name));
+  }
+
   /** What it counts. A reload may come while somebody goes through it. */
   *series(): Generator<Series> {
     for (const { pool } of this.lanes.values()) {
@@ -265,6 +316,13 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
     maxClients: config.clientConnections,
     idleTimeoutMs: config.clientIdleTimeoutMs,
     sendsToFirstKey: config.crossServer === 'first_key',
+    slowRequests: {
+      thresholdMs: config.slowlogThresholdMs,
+      capacity: config.slowlogLength,
+      hidesKeys: config.slowlogHideKeys,
+      isLogged: config.slowlogToLog,
+    },
+    watch: { sampleOneIn: config.sampleOneIn, hidesKeys: config.hotkeysHide },
     keepaliveIdleMs: config.tcpKeepalive ? config.keepaliveIdleMs : 0,
     backlog: config.backlog,
   };

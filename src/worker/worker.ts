@@ -14,6 +14,8 @@ import { type DataPathPlan, DataPathPlanner } from './data-path-plan.ts';
 import { Reporter } from './reporter.ts';
 
 const REPORT_PERIOD_MS = 1000;
+/** Slow requests are reported so long after the first: those that come meanwhile go with it. */
+const SLOW_REPORT_MS = 100;
 
 /** A worker process: does what the master says until it is told to drain, or the master is gone. */
 export function runWorker(worker: Worker): void {
@@ -90,6 +92,12 @@ class WorkerRole {
       case 'health':
         this.dataPath?.setOut(message.out);
         return;
+      case 'slowlog':
+        this.dataPath?.addToSlowlog(message.pool, message.entries, message.isWhole);
+        return;
+      case 'insight':
+        send({ type: 'insight', id: message.id, pools: this.dataPath?.insights() ?? [] });
+        return;
       case 'log':
         this.setLog(message.level, message.file, message.reopen);
         return;
@@ -103,6 +111,7 @@ class WorkerRole {
     const cut = (await this.dataPath?.drain(this.config?.shutdownTimeoutMs ?? 0)) ?? 0;
     if (cut > 0) this.log?.log.warn({ clients: cut }, 'clients cut off: they were not done within shutdown_timeout');
     this.reporter.finish();
+    this.reportSlowRequests();
     send({ type: 'drained', clientsCut: cut });
     process.exit(0);
   }
@@ -136,6 +145,8 @@ class WorkerRole {
         send({ type: 'trouble', ...trouble });
         return process.connected;
       },
+      onSlowRequest: () => void setTimeout(() => this.reportSlowRequests(), SLOW_REPORT_MS),
+      clearSlowlog: pool => send({ type: 'clearSlowlog', pool }),
       giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),
     });
     this.setPriority(slot, config);
@@ -220,6 +231,11 @@ class WorkerRole {
     } catch (error) {
       send({ type: 'failed', message: (error as Error).message });
     }
+  }
+
+  private reportSlowRequests(): void {
+    const requests = this.dataPath?.takeSlowRequests() ?? [];
+    if (requests.length > 0) send({ type: 'slow', requests });
   }
 
   private process(): ProcessSnapshot {

@@ -9,9 +9,12 @@ import type { Framer, Protocol, RequestParser, Session } from '../../src/protoco
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { ClientConnection, type ClientOwner } from '../../src/proxy/client-connection.ts';
 import type { ClientLimits } from '../../src/proxy/client-host.ts';
+import { KeyTrail } from '../../src/proxy/key-trail.ts';
 import { PausedClients } from '../../src/proxy/paused-clients.ts';
 import { ReplyTimer } from '../../src/proxy/reply-timer.ts';
 import { Router } from '../../src/proxy/router.ts';
+import { SlowRequests } from '../../src/proxy/slow-requests.ts';
+import { TrafficWatch } from '../../src/proxy/traffic-watch.ts';
 import type { FailureReason } from '../../src/request/failure.ts';
 import type { Request } from '../../src/request/request.ts';
 import { RequestBytes } from '../../src/request/request-bytes.ts';
@@ -162,7 +165,10 @@ export class FakeFrontend implements ClientOwner {
   readonly clock = new Clock(this.turn);
   readonly commands = new PoolCommands();
   readonly replyTimer = new ReplyTimer(this.clock, this.turn);
+  readonly keyTrail = new KeyTrail();
+  readonly watch = new TrafficWatch(this.clock);
   readonly log = new CollectedLog();
+  readonly slowRequests = new SlowRequests(new PoolStats(), this.keyTrail, this.clock, this.log, () => {});
   readonly memory = new MemoryCeiling(this.turn, this.log, null, visit => {
     for (const client of this.clients) visit(client);
   });

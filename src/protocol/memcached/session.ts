@@ -8,6 +8,7 @@ export const WIRE_BINARY = 2;
 export class MemcachedSession implements Session {
   readonly id: number;
   readonly variant: number = 0;
+  readonly name: string = '';
   readonly keptBytes: number = 0;
   /** The connection's first byte decides, as in memcached: in text, a later line may begin with any byte. */
   wire: number = WIRE_UNDECIDED;

@@ -100,7 +100,7 @@ const MEMBERS: readonly FamilyMembers[] = [
       config|set debug ft.config function|kill function|stats hotkeys|get hotkeys|reset hotkeys|start hotkeys|stop lastsave
       latency|doctor latency|graph latency|histogram latency|history latency|latest latency|reset memory|doctor
       memory|malloc-stats memory|purge memory|stats migrate module|load module|loadex module|unload monitor pfdebug pfselftest
-      restore-asking role save script|kill shutdown slowlog|get slowlog|len slowlog|reset`,
+      restore-asking role save script|kill shutdown`,
   },
   {
     family: 'replication',

@@ -97,6 +97,9 @@ export const LOCAL: readonly string[] = [
   'quit',
   'reset',
   'select',
+  'slowlog|get',
+  'slowlog|len',
+  'slowlog|reset',
   'time',
 ];
 

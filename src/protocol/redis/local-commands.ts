@@ -1,6 +1,6 @@
 // The commands that Ringmaster answers itself, one handler each. They run once per connection or when somebody types
 // them, so they may make strings.
-import type { ParserOptions } from '../protocol.ts';
+import type { ParserOptions, SlowLogSource } from '../protocol.ts';
 import { Authentication } from './authentication.ts';
 import * as client from './client-command.ts';
 import type { Command } from './command.ts';
@@ -12,6 +12,7 @@ import { infoReply } from './info.ts';
 import type { RequestArgs } from './request-args.ts';
 import { EMPTY_ARRAY, encodeReply, errorReply, OK, simpleReply } from './resp.ts';
 import type { RedisSession } from './session.ts';
+import * as slowlog from './slowlog-command.ts';
 
 type Handler = (args: RequestArgs, session: RedisSession) => Buffer;
 
@@ -20,6 +21,8 @@ const WRONG_DB = errorReply('ERR DB index is out of range');
 const PONG = simpleReply('PONG');
 const RESET = simpleReply('RESET');
 const PING_ARITY = errorReply("ERR wrong number of arguments for 'ping' command");
+
+const NO_SLOW_LOG: SlowLogSource = { length: 0, newest: () => [], reset: () => {} };
 
 export class LocalCommands {
   /** By `Command.name`. */
@@ -38,6 +41,7 @@ export class LocalCommands {
 function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Record<string, Handler>> {
   const introspection = new CommandIntrospection(commands);
   const authentication = new Authentication(options.password);
+  const slowLog = options.slowLog ?? NO_SLOW_LOG;
   return {
     'acl|whoami': () => encodeReply('default'),
     auth: (args, session) => authentication.auth(args, session),
@@ -73,6 +77,9 @@ function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Re
       return RESET;
     },
     select,
+    'slowlog|get': (args, session) => slowlog.get(args, session, slowLog),
+    'slowlog|len': () => slowlog.length(slowLog),
+    'slowlog|reset': () => slowlog.reset(slowLog),
     time,
   };
 }

@@ -57,7 +57,7 @@ export class CoalescedReply implements ReplySink, ReplySource {
   ): void {
     if (this.isAbandoned) {
       fragment.dropHeld();
-      if (isLast) this.partDone();
+      if (isLast) this.partDone(fragment);
       return;
     }
     const size = end - start;
@@ -69,7 +69,7 @@ export class CoalescedReply implements ReplySink, ReplySource {
       if (isLast) this.parts[fragment.part] = fragment.takeHeld();
     }
     this.origin.onPart(this.request, size);
-    if (isLast) this.partDone();
+    if (isLast) this.partDone(fragment);
   }
 
   onFailure(fragment: Request, reason: FailureReason): void {
@@ -77,7 +77,7 @@ export class CoalescedReply implements ReplySink, ReplySource {
     const words = this.coalescer.failedPart?.(reason);
     if (words === undefined) this.failure ??= reason;
     else this.parts[fragment.part] = words;
-    this.partDone();
+    this.partDone(fragment);
   }
 
   writeReply(out: ReplyOut): void {
@@ -132,7 +132,8 @@ export class CoalescedReply implements ReplySink, ReplySource {
     return bytes.subarray(from, this.blockUsed);
   }
 
-  private partDone(): void {
+  private partDone(fragment: Request): void {
+    this.request.timePart(fragment);
     if (--this.remaining > 0 || this.request.sink === null) return;
     const { origin, request, failure, transform } = this;
     if (failure === null) {

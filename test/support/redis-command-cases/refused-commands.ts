@@ -9,7 +9,7 @@ export const REFUSED_COMMANDS: readonly string[] = named(`
   latency|latest latency|reset memory|doctor memory|malloc-stats memory|purge memory|stats migrate module|load
   module|loadex module|unload monitor multi pfdebug pfselftest psubscribe psync punsubscribe replconf replicaof
   restore-asking role
-  save script|debug script|kill shutdown slaveof slowlog|get slowlog|len slowlog|reset ssubscribe subscribe
+  save script|debug script|kill shutdown slaveof ssubscribe subscribe
   sunsubscribe swapdb sync unsubscribe unwatch wait watch`);
 
 /** What only a member of a Redis Cluster answers. */

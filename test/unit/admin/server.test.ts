@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import type { ReadinessReport } from '../../../src/admin/readiness.ts';
-import { AdminServer, type AdminServerOptions, type ControlAnswer } from '../../../src/admin/server.ts';
+import { AdminServer, type AdminServerOptions, type JsonAnswer } from '../../../src/admin/server.ts';
 import { CollectedLog } from '../../support/collected-log.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { within } from '../../support/wait-for.ts';
@@ -26,6 +26,7 @@ async function start(t: TestContext, options: Partial<AdminServerOptions> = {}):
     readiness: { check: async () => READY },
     fresh: async () => {},
     config: () => ({ pools: [] }),
+    api: new Map(),
     control: new Map(),
     token: () => null,
     log,
@@ -163,7 +164,7 @@ describe('control', () => {
 
   test('is not cut off, however long it takes', async t => {
     const slow = new Map([
-      ['/-/act', () => new Promise<ControlAnswer>(resolve => setTimeout(resolve, 300, { status: 200, body: {} }))],
+      ['/-/act', () => new Promise<JsonAnswer>(resolve => setTimeout(resolve, 300, { status: 200, body: {} }))],
     ]);
     const { ask } = await start(t, { control: slow, clientTimeoutMs: 50 });
     assert.equal((await ask(post('/-/act'))).status, 200);
@@ -316,6 +317,7 @@ test('a port in use is one sentence that names the address', async t => {
     readiness: { check: async () => READY },
     fresh: async () => {},
     config: () => ({}),
+    api: new Map(),
     control: new Map(),
     token: () => null,
     log: new CollectedLog(),
@@ -350,3 +352,22 @@ function nextRequestSocket(): Promise<Socket> {
     subscribe('http.server.request.start', take);
   });
 }
+
+describe('pages of the API', () => {
+  const api = new Map([
+    ['/api/v1/x', async (query: URLSearchParams) => ({ status: 404, body: { asked: query.get('pool') } })],
+  ]);
+
+  test('answer in JSON, with their status, by the query', async t => {
+    const { ask } = await start(t, { api });
+    const { status, head, body } = await ask('GET /api/v1/x?pool=a%20b HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    assert.deepEqual([status, JSON.parse(body)], [404, { asked: 'a b' }]);
+    assert.match(head, /^content-type: application\/json\r$/m);
+  });
+
+  test('are read only, and not by a web page whose name was made to point here', async t => {
+    const { ask } = await start(t, { api });
+    assert.equal((await ask('POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\ncontent-length: 0\r\n\r\n')).status, 405);
+    assert.equal((await ask('GET /api/v1/x HTTP/1.1\r\nHost: evil.example\r\n\r\n')).status, 403);
+  });
+});

@@ -48,6 +48,12 @@ pools:
     client_output_limit: 2mb
     max_inflight: 100
     server_output_limit: 3mb
+    slowlog_threshold: 250ms
+    slowlog_length: 7
+    slowlog_hide_keys: true
+    slowlog_to_log: true
+    sample_one_in: 9
+    hotkeys_hide: true
     servers:
       - 127.0.0.1:6379:1
       - { address: 10.0.0.2:6379, weight: 2, name: cache-b }
@@ -107,6 +113,12 @@ test('every key of the native form arrives in the configuration', () => {
         clientOutputLimitBytes: 2_097_152,
         maxInflight: 100,
         serverOutputLimitBytes: 3_145_728,
+        slowlogThresholdMs: 250,
+        slowlogLength: 7,
+        slowlogHideKeys: true,
+        slowlogToLog: true,
+        sampleOneIn: 9,
+        hotkeysHide: true,
         servers: [
           { name: '127.0.0.1:6379', address: { host: '127.0.0.1', port: 6379 }, weight: 1 },
           { name: 'cache-b', address: { host: '10.0.0.2', port: 6379 }, weight: 2 },
@@ -174,6 +186,12 @@ test('what is left out has its default', () => {
         clientOutputLimitBytes: 2 ** 30,
         maxInflight: 1_048_576,
         serverOutputLimitBytes: 2 ** 30,
+        slowlogThresholdMs: 10,
+        slowlogLength: 128,
+        slowlogHideKeys: false,
+        slowlogToLog: false,
+        sampleOneIn: 100,
+        hotkeysHide: false,
         servers: [{ name: '127.0.0.1', address: { host: '127.0.0.1', port: 11211 }, weight: 1 }],
       },
     ],
@@ -188,6 +206,12 @@ test('null and ~ are the same as leaving a key out', () => {
   const [pool] = parseConfig(nulls, 'f').pools;
   assert.equal(pool?.redisAuth, null);
   assert.equal(pool?.hash, 'murmur');
+});
+
+test('slowlog_threshold may be off, and 0 is not', () => {
+  const threshold = (text: string) =>
+    parseConfig(`${MINIMAL}    slowlog_threshold: ${text}\n`, 'f').pools[0]?.slowlogThresholdMs;
+  assert.deepEqual([threshold('off'), threshold('0'), threshold('1s'), threshold('~')], [null, 0, 1000, 10]);
 });
 
 test('health_check takes its defaults one by one; null is off', () => {

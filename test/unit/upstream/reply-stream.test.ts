@@ -18,6 +18,7 @@ import {
 } from '../../../src/upstream/reply-stream.ts';
 
 class Fixture implements ReplyStreamOwner {
+  readonly server = { name: 's' };
   readonly stats = new BackendStats();
   readonly clock = new Clock(new Turn());
   /** What became of each request and push, in order. */

@@ -1,0 +1,155 @@
+import type { Histogram } from '../figures/histogram.ts';
+import { LATENCY_WINDOWS, type LatencyWindows } from '../figures/latency-windows.ts';
+import type { SlowLogEntry } from '../figures/slow-request.ts';
+import type { TrafficInsight } from '../figures/traffic-insight.ts';
+import type { JsonAnswer, JsonPage } from './server.ts';
+import type { Totals } from './totals.ts';
+import { type PoolTraffic, poolTraffic } from './traffic.ts';
+
+/** What there is to know of single requests, keys, clients and commands. */
+export interface TrafficSource {
+  readonly totals: Totals;
+  /** Asks the workers for new figures; resolves when they have come, or soon anyway. */
+  fresh(): Promise<void>;
+  /** The same, for what they have seen of the traffic lately. */
+  insights(): Promise<readonly TrafficInsight[]>;
+  /** The newest of a pool, or of all; undefined: there is no such pool. */
+  slowlog(pool: string | null, count: number): readonly SlowLogEntry[] | undefined;
+}
+
+/** Lists of more are cut. */
+const COUNT_MAX = 1000;
+const COUNT_DEFAULT = 20;
+const QUANTILES = { p50: 0.5, p90: 0.9, p95: 0.95, p98: 0.98, p99: 0.99, p999: 0.999, max: 1 } as const;
+const MINUTE_S = 60;
+
+interface Question {
+  readonly pool: string | null;
+  readonly count: number;
+}
+
+/** Pages of the API, by path. All take `pool` (left out: all) and `count` (20 unless given, 1000 at most). */
+export function trafficPages(source: TrafficSource): ReadonlyMap<string, JsonPage> {
+  const { totals } = source;
+  const page =
+    (body: (question: Question) => Promise<object | undefined>): JsonPage =>
+    async query => {
+      const count = Number(query.get('count') ?? COUNT_DEFAULT);
+      if (!Number.isInteger(count) || count < 1 || count > COUNT_MAX) {
+        return refused(400, `count must be a whole number from 1 to ${COUNT_MAX}`);
+      }
+      const pool = query.get('pool');
+      if (pool !== null && !totals.poolNames().includes(pool)) return refused(404, `there is no pool ${pool}`);
+      const answer = await body({ pool, count });
+      return answer === undefined ? refused(404, `there is no pool ${pool}`) : { status: 200, body: answer };
+    };
+  const seen = (part: (traffic: PoolTraffic) => object): JsonPage =>
+    page(async ({ pool, count }) => {
+      const insights = await source.insights();
+      const names = pool === null ? totals.poolNames() : [pool];
+      return { pools: names.map(name => part(poolTraffic(name, insights, count))) };
+    });
+
+  return new Map<string, JsonPage>([
+    [
+      '/api/v1/slowlog',
+      page(async ({ pool, count }) => {
+        const entries = source.slowlog(pool, count);
+        return entries && { entries };
+      }),
+    ],
+    [
+      '/api/v1/hotkeys',
+      seen(({ pool, coveredSeconds, sampledOneIn, hotKeys }) => ({
+        pool,
+        coveredSeconds,
+        sampledOneIn,
+        keys: hotKeys,
+      })),
+    ],
+    [
+      '/api/v1/bigkeys',
+      seen(({ pool, largestReads, largestWrites, widest }) => ({ pool, largestReads, largestWrites, widest })),
+    ],
+    [
+      '/api/v1/clients',
+      seen(({ pool, coveredSeconds, sampledOneIn, clientsByRequests, clientsByBytes }) => ({
+        pool,
+        coveredSeconds,
+        sampledOneIn,
+        byRequests: clientsByRequests,
+        byBytes: clientsByBytes,
+      })),
+    ],
+    [
+      '/api/v1/commands',
+      page(async ({ pool, count }) => {
+        await source.fresh();
+        return {
+          pools: latenciesOf(totals, pool).map(({ name, commands }) => ({
+            pool: name,
+            commands: commandsOf(commands, totals.nowS(), count),
+          })),
+        };
+      }),
+    ],
+    [
+      '/api/v1/latency',
+      page(async ({ pool }) => {
+        await source.fresh();
+        const nowS = totals.nowS();
+        return {
+          pools: latenciesOf(totals, pool).map(({ name, total, servers }) => ({
+            pool: name,
+            total: windowsOf(total, nowS),
+            servers: servers.map(({ name: server, server: taken, queue }) => ({
+              server,
+              taken: windowsOf(taken, nowS),
+              waited: windowsOf(queue, nowS),
+            })),
+          })),
+        };
+      }),
+    ],
+  ]);
+}
+
+function latenciesOf(totals: Totals, pool: string | null) {
+  return totals.latencies().filter(({ name }) => pool === null || name === pool);
+}
+
+/** The commands of most requests in the last minute first. */
+function commandsOf(
+  commands: readonly { readonly name: string; readonly total: LatencyWindows }[],
+  nowS: number,
+  count: number,
+) {
+  return commands
+    .map(({ name, total }) => ({
+      command: name,
+      requests: total.total.count,
+      lastMinute: summary(total.window(MINUTE_S, nowS), MINUTE_S),
+    }))
+    .sort((a, b) => b.lastMinute.requests - a.lastMinute.requests || b.requests - a.requests)
+    .slice(0, count);
+}
+
+function windowsOf(windows: LatencyWindows | null, nowS: number): Record<string, object> {
+  return Object.fromEntries(
+    LATENCY_WINDOWS.flatMap(({ name, seconds }) =>
+      windows === null ? [] : [[name, summary(windows.window(seconds, nowS), seconds)]],
+    ),
+  );
+}
+
+function summary(histogram: Histogram, seconds: number) {
+  const requests = histogram.count;
+  const quantiles = Object.fromEntries(
+    Object.entries(QUANTILES).map(([name, share]) => [`${name}Us`, histogram.quantileUs(share)]),
+  ) as Record<`${keyof typeof QUANTILES}Us`, number>;
+  return { requests, perSecond: requests / seconds, ...quantiles };
+}
+
+function refused(status: 400 | 404, error: string): JsonAnswer {
+  return { status, body: { result: 'refused', error } };
+}

@@ -1,0 +1,51 @@
+import { askDaemon, type ControlOutcome, daemonOf } from './control.ts';
+import { bigkeysText, clientsText, commandsText, hotkeysText, latencyText, slowlogText } from './traffic-text.ts';
+import { UsageError } from './usage-error.ts';
+
+export interface ShowOptions {
+  readonly confFile: string;
+  /** `host:port`, wins over the file's; null: the file's. */
+  readonly admin: string | null;
+  /** In this pool only; null: in all. */
+  readonly pool: string | null;
+  /** Entries of each list. */
+  readonly count: number;
+  readonly asJson: boolean;
+}
+
+interface Shown {
+  readonly name: string;
+  readonly about: string;
+  /** The daemon's answer for people. Its shape is that of admin/traffic-pages.ts. */
+  text(answer: never): string;
+}
+
+/** What a running daemon can be asked for, by the name of the command and of the page. */
+export const SHOWN: readonly Shown[] = [
+  { name: 'latency', about: 'say how long requests take, by pool and server', text: latencyText },
+  { name: 'commands', about: 'say which commands are asked, and how long they take', text: commandsText },
+  { name: 'slowlog', about: 'list the newest slow requests', text: slowlogText },
+  { name: 'hotkeys', about: 'list the keys that are asked for most', text: hotkeysText },
+  { name: 'bigkeys', about: 'list the largest values, and the requests of most keys', text: bigkeysText },
+  { name: 'clients', about: 'list the clients that ask most', text: clientsText },
+];
+
+/** Asks the daemon. Throws a UsageError or ConfigError when it can't even ask. */
+export async function show({ name, text }: Shown, options: ShowOptions): Promise<ControlOutcome> {
+  const { address } = daemonOf(options.confFile, options.admin, null);
+  const query = new URLSearchParams({ count: String(options.count) });
+  if (options.pool !== null) query.set('pool', options.pool);
+  const { status, body } = await askDaemon('GET', address, `/api/v1/${name}?${query}`, null);
+  if (options.asJson) return { text: body, exitCode: status === 200 ? 0 : 1 };
+  const answer = parse(body);
+  if (status === 200) return { text: text(answer as never), exitCode: 0 };
+  throw new UsageError(String(answer.error ?? `the daemon answered with status ${status}`));
+}
+
+function parse(body: string): { readonly error?: unknown } {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new UsageError('what answered there is not the admin address of a Ringmaster that knows this command');
+  }
+}

@@ -1,0 +1,35 @@
+import { hash } from 'node:crypto';
+
+/** Longer keys are told by their beginning, their length and a hash. */
+const LABEL_BYTES = 128;
+
+/** A key, or its beginning, as text: what is not printable ASCII as `\x..`, and a backslash doubled. */
+export function keyText(buf: Buffer, start: number, end: number): string {
+  return buf
+    .toString('latin1', start, end)
+    .replace(/[^\x20-\x5b\x5d-\x7e]/g, byte =>
+      byte === '\\' ? '\\\\' : `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`,
+    );
+}
+
+/** A text for the key `buf[start, end)` that no other key has. */
+export function keyLabel(buf: Buffer, start: number, end: number): string {
+  if (end - start <= LABEL_BYTES) return keyText(buf, start, end);
+  return `${keyText(buf, start, start + LABEL_BYTES)}… (${end - start} bytes, ${hashHex(buf, start, end)})`;
+}
+
+/** In place of a key that is not to be shown: the same for the same key, in all workers. */
+export function hiddenKey(label: string): string {
+  return `key#${hash('sha256', label).slice(0, 16)}`;
+}
+
+/** 64 bits: two 32-bit FNV-1a hashes (RFC 9923) from different beginnings. */
+function hashHex(buf: Buffer, start: number, end: number): string {
+  let high = 0x811c9dc5;
+  let low = 0x050c5d1f;
+  for (let i = start; i < end; i++) {
+    high = Math.imul(high ^ buf[i]!, 0x01000193);
+    low = Math.imul(low ^ buf[i]! ^ (high >>> 24), 0x01000193);
+  }
+  return [high, low].map(half => (half >>> 0).toString(16).padStart(8, '0')).join('');
+}

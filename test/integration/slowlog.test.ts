@@ -1,0 +1,168 @@
+// The slow log over several workers: from Redis clients, over HTTP and by the command line.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startMemcached } from '../support/memcached-server.ts';
+import { startDaemon } from '../support/pool-daemon.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { runRingmaster } from '../support/ringmaster.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+type Daemon = Awaited<ReturnType<typeof startDaemon>>;
+type Entry = Readonly<Record<string, unknown>>;
+
+async function slowlog(daemon: Daemon, query = ''): Promise<Entry[]> {
+  const { status, body } = await daemon.page(`/api/v1/slowlog?count=1000${query}`);
+  assert.equal(status, 200, body);
+  return JSON.parse(body).entries;
+}
+
+/** A reply with its strings as text. */
+function texts(reply: unknown): unknown {
+  return Array.isArray(reply) ? reply.map(texts) : Buffer.isBuffer(reply) ? reply.toString() : reply;
+}
+
+/** A pool in which every request is slow. */
+async function startSlow(t: Parameters<typeof startDaemon>[0], settings: string[] = [], workers = 2) {
+  const servers = await Promise.all([startRedis(), startRedis()]);
+  t.after(() => Promise.all(servers.map(server => server.kill())));
+  const ports = servers.map(({ port }) => port);
+  const pool = { protocol: 'redis' as const, servers: ports, settings: ['slowlog_threshold: 0ms', ...settings] };
+  return startDaemon(t, { p: pool, other: { ...pool, settings: ['slowlog_threshold: off'] } }, { workers });
+}
+
+describe('SLOWLOG', () => {
+  test("has the pool's slow requests of all workers, in Redis's shape, and empties them for all", async t => {
+    const daemon = await startSlow(t);
+    // Connections are spread over the workers by the kernel.
+    const clients = await Promise.all(Array.from({ length: 12 }, () => daemon.client('p')));
+    for (const [i, client] of clients.entries()) {
+      await client.command('client', 'setname', `app-${i}`);
+      await client.command('set', `key:${i}`, 'x');
+    }
+    const other = await daemon.client('other');
+    await other.command('set', 'elsewhere', 'x');
+    const workers = async () => new Set((await slowlog(daemon)).map(({ worker }) => worker)).size;
+    const sets = async () => (await slowlog(daemon)).filter(({ command }) => command === 'set').length;
+    await waitFor(async () => (await sets()) === 12, { what: 'all twelve in the slow log' });
+    assert.equal(await workers(), 2);
+
+    const [asker] = clients;
+    const isWhole = async () => Number(await asker!.command('slowlog', 'len')) >= 24;
+    await waitFor(isWhole, { what: 'the worker to know of the others' });
+    const all = texts(await asker!.command('slowlog', 'get', -1)) as [
+      number,
+      number,
+      number,
+      string[],
+      string,
+      string,
+    ][];
+    const keys = all.filter(entry => entry[3][0] === 'set').map(entry => entry[3][1]);
+    assert.deepEqual(new Set(keys), new Set(clients.map((_, i) => `key:${i}`)));
+    const [id, atS, us, words, address, name] = all.find(entry => entry[3][1] === 'key:3')!;
+    assert.ok(id >= 0 && Math.abs(atS - Date.now() / 1000) < 60 && us > 0);
+    assert.deepEqual([words, name], [['set', 'key:3'], 'app-3']);
+    assert.match(address, /^127\.0\.0\.1:\d+$/);
+    assert.equal(((await asker!.command('slowlog', 'get')) as unknown[]).length, 10);
+    assert.equal(await other.command('slowlog', 'len'), 0);
+
+    assert.equal(String(await asker!.command('slowlog', 'reset')), 'OK');
+    const isEmptyFor = async (client: (typeof clients)[number]) => Number(await client.command('slowlog', 'len')) < 24;
+    for (const client of clients) await waitFor(() => isEmptyFor(client), { what: 'an empty slow log' });
+  });
+
+  test('refuses what Redis refuses, in its words', async t => {
+    const server = await startRedis();
+    t.after(() => server.kill());
+    const daemon = await startDaemon(t, { p: { protocol: 'redis', servers: [server.port] } });
+    const [ours, theirs] = await Promise.all([daemon.client('p'), server.client()]);
+    for (const request of [
+      'SLOWLOG GET -2',
+      'SLOWLOG GET many',
+      'SLOWLOG RESET now',
+      'SLOWLOG LEN 1',
+      'SLOWLOG GET 0',
+      'SLOWLOG LEN',
+      'SLOWLOG RESET',
+    ]) {
+      for (const client of [ours, theirs]) client.send(`${request}\r\n`);
+      assert.deepEqual(await ours.readReply(), await theirs.readReply(), request);
+    }
+  });
+});
+
+test('a split request is told with its slowest server, its sizes and its times', async t => {
+  const daemon = await startSlow(t, ['hash: murmur'], 1);
+  const client = await daemon.client('p');
+  const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+  await client.command('mset', ...keys.flatMap(key => [key, 'x'.repeat(50)]));
+  await waitFor(async () => (await slowlog(daemon)).length === 1, { what: 'an entry' });
+  const [entry] = await slowlog(daemon, '&pool=p');
+  assert.equal(entry!.command, 'mset');
+  assert.equal(entry!.key, 'k0');
+  assert.ok((entry!.requestBytes as number) > 30 * 50);
+  assert.match(String(entry!.server), /^server-[01]$/);
+  const { queueUs, serverUs, totalUs } = entry as Record<string, number>;
+  assert.ok(serverUs! > 0 && totalUs! >= queueUs! + serverUs!, JSON.stringify(entry));
+});
+
+test('what a server never answered is there too: it took as long as it was waited for', async t => {
+  const daemon = await startDaemon(t, { p: { protocol: 'redis', servers: [1], settings: ['slowlog_threshold: 0ms'] } });
+  const client = await daemon.client('p');
+  client.send('*2\r\n$3\r\nGET\r\n$1\r\na\r\n');
+  await client.readReply();
+  await waitFor(async () => (await slowlog(daemon)).length === 1, { what: 'an entry' });
+  const [entry] = await slowlog(daemon);
+  assert.deepEqual([entry!.command, entry!.key, entry!.server], ['get', 'a', 'server-0']);
+});
+
+test('memcached pools have one, and slowlog_length bounds it; keys may be left out', async t => {
+  const server = await startMemcached();
+  t.after(() => server.kill());
+  const settings = ['slowlog_threshold: 0ms', 'slowlog_length: 3', 'slowlog_hide_keys: true'];
+  const daemon = await startDaemon(t, { p: { protocol: 'memcached', servers: [server.port], settings } });
+  const client = await daemon.client('p');
+  for (let i = 0; i < 5; i++) {
+    client.send(`get k${i}\r\n`);
+    await client.readLine();
+    await waitFor(async () => (await daemon.metric('ringmaster_pool_slow_requests_total')) === i + 1, {
+      what: 'one more',
+    });
+    await waitFor(async () => (await slowlog(daemon)).length === Math.min(3, i + 1), { what: 'it in the log' });
+  }
+  const entries = await slowlog(daemon);
+  assert.deepEqual(
+    entries.map(({ command, key }) => [command, key]),
+    Array(3).fill(['get', null]),
+  );
+});
+
+test('it outlives the worker, and its successor knows it', async t => {
+  const daemon = await startSlow(t, [], 1);
+  const client = await daemon.client('p');
+  await client.command('set', 'a', 'x');
+  await waitFor(async () => (await slowlog(daemon)).length === 1, { what: 'an entry' });
+  const [pid] = daemon.ringmaster.workerPids();
+  process.kill(pid!, 'SIGKILL');
+  const isReplaced = () => daemon.ringmaster.workerPids().length === 1 && daemon.ringmaster.workerPids()[0] !== pid;
+  await daemon.ringmaster.until(isReplaced, 'another worker');
+  const next = await daemon.client('p');
+  await waitFor(async () => Number(await next.command('slowlog', 'len')) >= 1, { what: 'the old entry' });
+  const entries = texts(await next.command('slowlog', 'get', -1)) as [number, number, number, string[]][];
+  assert.ok(entries.some(entry => entry[3].join(' ') === 'set a'));
+});
+
+test('the command line shows it as a table or as JSON, and says what is wrong', async t => {
+  const daemon = await startSlow(t, [], 1);
+  const client = await daemon.client('p');
+  await client.command('set', 'the-key', 'x');
+  await waitFor(async () => (await slowlog(daemon)).length === 1, { what: 'an entry' });
+  const run = (...args: string[]) => runRingmaster(['slowlog', '--admin', `127.0.0.1:${daemon.adminPort}`, ...args]);
+  const table = await run('--pool', 'p');
+  assert.equal(table.code, 0);
+  assert.match(table.stdout, /^when +pool +total[^\n]*\n\S+ +p +[^\n]* set +the-key /);
+  const json = await run('--json', '-n', '5');
+  assert.equal(JSON.parse(json.stdout).entries[0].key, 'the-key');
+  const wrong = await run('--pool', 'x');
+  assert.deepEqual([wrong.code, wrong.stderr], [1, 'ringmaster: there is no pool x\n']);
+});
