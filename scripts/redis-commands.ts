@@ -9,7 +9,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { ROUTE_ALL, ROUTE_ANY, ROUTE_LOCAL, ROUTE_SAME_SERVER, ROUTE_SPLIT } from '../src/protocol/protocol.ts';
+import {
+  ROUTE_ALL,
+  ROUTE_ANY,
+  ROUTE_LOCAL,
+  ROUTE_PRIVATE,
+  ROUTE_SAME_SERVER,
+  ROUTE_SPLIT,
+} from '../src/protocol/protocol.ts';
 import type { Command } from '../src/protocol/redis/command.ts';
 import type { CommandRow } from '../src/protocol/redis/command-data.ts';
 import { CLUSTER_DISABLED, FAMILY_OF } from '../src/protocol/redis/command-families.ts';
@@ -167,6 +174,8 @@ function serviceOf(command: Command): string {
       return 'Sent to every server; replies merged';
     case ROUTE_ANY:
       return 'Sent to any server';
+    case ROUTE_PRIVATE:
+      return PRIVATE;
     case ROUTE_SAME_SERVER:
       return SAME_SERVER;
     default:
@@ -176,11 +185,13 @@ function serviceOf(command: Command): string {
 
 const ONE_KEY = 'Sent to the server of its key';
 const SAME_SERVER = 'Sent to the server of its keys, which must be one';
+const PRIVATE = 'On a server connection that the client has to itself; the keys must be on one server';
 
 const SERVICES = [
   ONE_KEY,
   'Sent to the servers of its keys, split by server; replies merged',
   SAME_SERVER,
+  PRIVATE,
   'Sent to any server',
   'Sent to every server; replies merged',
   'Answered by Ringmaster itself',

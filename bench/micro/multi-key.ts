@@ -130,6 +130,10 @@ class MultiKeyRequest {
   private readonly origin: RequestOrigin = {
     id: 1,
     variant: 0,
+    privateLane: null,
+    length: 0,
+    isNext: () => true,
+    leavePrivate() {},
     enqueue() {},
     answer() {},
     onReply() {},
@@ -159,7 +163,7 @@ class MultiKeyRequest {
       backends: this.backends,
       pick: (buf: Buffer, start: number, end: number) => this.backends[keyRing.pick(buf, start, end)],
     };
-    this.router = new Router(pool as unknown as Pool, protocol, false);
+    this.router = new Router(pool as unknown as Pool, protocol, false, { maxPipeline: 4096, bufferBytes: 1 << 20 });
     this.session = protocol.createSession(1);
     this.parser = protocol.createParser(PARSER_OPTIONS);
     this.request = Buffer.from(request(keys));

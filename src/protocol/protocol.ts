@@ -33,6 +33,24 @@ export interface Protocol {
   handshake(options: HandshakeOptions): readonly ControlRequest[];
   /** A request that a healthy server answers. */
   readonly probe: ControlRequest;
+  /** For requests of ROUTE_PRIVATE; null: there are none. */
+  readonly transactions: TransactionWords | null;
+}
+
+/** What is said of a transaction that no server knows of yet, or that none may run. Replies are never written to again. */
+export interface TransactionWords {
+  /** The request that opens one, and what a server answers to it. */
+  readonly open: Buffer;
+  readonly opened: Buffer;
+  /** The request that gives one up, and what a server answers to it. */
+  readonly discard: Buffer;
+  readonly discarded: Buffer;
+  /** The reply to a request that became part of it. */
+  readonly queued: Buffer;
+  /** The reply to one that was run and that nothing is part of. */
+  readonly ranNothing: Buffer;
+  /** The reply to one that is not run because something of it was refused. */
+  readonly aborted: Buffer;
 }
 
 export interface ParserOptions {
@@ -150,7 +168,32 @@ export const ROUTE_SPLIT = 3;
 export const ROUTE_ANY = 4;
 /** To every server: `fragment` is not called, the request goes out as it is; `coalescer` merges. */
 export const ROUTE_ALL = 5;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5;
+/** On a connection to a server that the client has to itself; `hold` says what it does with that. */
+export const ROUTE_PRIVATE = 6;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6;
+
+// What a request does with the client's own connection, in `RequestParser.hold`. The words are those of Redis; the keys of
+// the request, where it has any, name the server.
+/** Nothing. */
+export const HOLD_NONE = 0;
+/** Opens a transaction. */
+export const HOLD_OPEN = 1;
+/** Is part of the transaction: the server keeps it until it is run. */
+export const HOLD_QUEUE = 2;
+/** Was to be part of the transaction, and is refused with `reply`: nothing of that transaction may be run. */
+export const HOLD_REFUSE = 3;
+/** Runs the transaction, and forgets watched keys. */
+export const HOLD_RUN = 4;
+/** Gives the transaction up, and forgets watched keys. */
+export const HOLD_DISCARD = 5;
+/** Has the server watch keys. */
+export const HOLD_WATCH = 6;
+export const HOLD_UNWATCH = 7;
+/** Waits at the server, for `waitMs`. */
+export const HOLD_BLOCK = 8;
+/** Ends the transaction, of which nothing is run, and forgets watched keys; the client reads `reply`. */
+export const HOLD_ABORT = 9;
+export type Hold = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 // What a command does, in `RequestParser.flags`.
 /** It looks at keys. */
@@ -174,6 +217,12 @@ export interface RequestParser {
   readonly command: string;
   /** A set of FLAG_…; of a ROUTE_LOCAL nobody asks. */
   readonly flags: number;
+  /** ROUTE_PRIVATE: what it does with the client's own connection. */
+  readonly hold: Hold;
+  /** HOLD_BLOCK: how long the server may let it wait, in ms; below 0: for ever. */
+  readonly waitMs: number;
+  /** ROUTE_PRIVATE: it leaves something behind at the server that the next user of the connection must not meet. */
+  readonly isSoiling: boolean;
   /** What the reply scanner must expect from the server. */
   readonly replyKind: number;
   /** Makes of the server's reply what the client reads, and is this request's alone; null: the client reads the reply itself. */
@@ -200,7 +249,10 @@ export interface RequestParser {
   readonly rewrittenEnd: number;
   /** The memory that `rewritten` lies in, on which the parser lets go with the next `parse`; null: nobody's else. */
   readonly rewrittenBlock: Block | null;
-  /** ROUTE_LOCAL: the answer, never written to again; empty: none. */
+  /**
+   * ROUTE_LOCAL: the answer, never written to again; empty: none. HOLD_REFUSE, HOLD_ABORT: likewise; HOLD_BLOCK without keys: what
+   * the client reads in a pool of several servers.
+   */
   readonly reply: Buffer;
   /** ROUTE_LOCAL: close the connection once the answer is out. */
   readonly closesClient: boolean;

@@ -104,6 +104,7 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
   }
 
   onAnswered(): void {
+    this.replies.privateLane?.onAnswered();
     this.intake.wake();
     if (this.replies.length === 0 && (this.hasEnded || this.intake.isStopped)) this.closeWhenDone();
   }
@@ -132,6 +133,8 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
     this.host.stats.clientEof++;
     // We were waiting for this only.
     if (this.lingerTimer !== null) this.socket.destroy();
+    // What the server may yet give it would be lost.
+    else if (this.replies.privateLane?.isBlocking) this.destroy();
     else this.closeWhenDone();
   }
 

@@ -210,6 +210,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       if (replies.length > 0) return true;
       this.isChangingVariant = false;
     }
+    // Between the connections that clients share and one of its own, too.
+    if (replies.privateLane?.isBusy) return true;
     const { maxPipeline, bufferBytes } = this.host.limits;
     if (replies.length >= maxPipeline || replies.unsentBytes + replies.pendingBytes >= bufferBytes) return true;
     return replies.isAwaitingEnough;
@@ -217,8 +219,9 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
 
   private pause(): void {
     this.isPaused = true;
-    this.socket.pause();
-    this.readAheadBytes = 0;
+    // One that waits at a server is read on, to see it leave.
+    this.readAheadBytes = this.isWaitingAtServer ? this.host.limits.bufferBytes : 0;
+    if (this.backlog.bytes >= this.readAheadBytes) this.socket.pause();
     this.leftBytes = 0;
     // What is over the bounds may be gone when this turn has written: then nobody else wakes us.
     this.resumeLater();
@@ -239,11 +242,15 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       // In growing steps: a client that only takes its time has little read ahead of it.
       this.readAheadBytes = Math.max(this.host.limits.bufferBytes, 2 * this.backlog.bytes);
       this.socket.resume();
-    } else if (this.readAheadBytes > 0) {
+    } else if (this.readAheadBytes > 0 && !this.isWaitingAtServer) {
       this.readAheadBytes = 0;
       this.socket.pause();
     }
     return true;
+  }
+
+  private get isWaitingAtServer(): boolean {
+    return this.replies.privateLane?.isBlocking === true;
   }
 
   private readAhead(buf: Buffer, length: number): void {

@@ -122,7 +122,7 @@ export class Frontend implements ClientOwner {
     this.stats = pool.stats;
     this.protocol = options.protocol;
     this.parser = options.protocol.createParser(this.parserOptions);
-    this.router = new Router(pool, options.protocol, options.sendsToFirstKey);
+    this.router = new Router(pool, options.protocol, options.sendsToFirstKey, options.limits);
     this.limits = options.limits;
     this.clock = pool.clock;
     this.commands = pool.commands;
@@ -162,6 +162,7 @@ export class Frontend implements ClientOwner {
     this.parserOptions = this.optionsOfParser();
     this.parser = options.protocol.createParser(this.parserOptions);
     this.router.sendsToFirstKey = options.sendsToFirstKey;
+    this.router.limits = options.limits;
     this.limits = options.limits;
     this.slowRequests.configure(options.slowRequests);
     this.watch.configure(options.watch);

@@ -6,7 +6,7 @@ import { Request, type RequestCommand } from '../request/request.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
-import type { RequestOrigin } from './request-origin.ts';
+import type { PrivateLane, RequestOrigin } from './request-origin.ts';
 import type { SlowClient } from './slow-requests.ts';
 import type { WatchedClient } from './traffic-watch.ts';
 
@@ -45,6 +45,7 @@ const EXPECTED_MAX_BYTES = 1 << 30;
  */
 export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   readonly id: number;
+  privateLane: PrivateLane | null = null;
   private readonly host: ClientHost;
   private readonly session: Session;
   private readonly socket: StreamSocket;
@@ -125,7 +126,17 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
 
   /** What is kept here and in the outbox. */
   get memoryBytes(): number {
-    return this.unsentBytes + this.pending.length * PENDING_BYTES + this.pendingParts * PART_BYTES;
+    const privateBytes = this.privateLane === null ? 0 : this.privateLane.memoryBytes;
+    const pendingBytes = this.pending.length * PENDING_BYTES + this.pendingParts * PART_BYTES;
+    return this.unsentBytes + privateBytes + pendingBytes;
+  }
+
+  isNext(request: Request): boolean {
+    return this.pending.peek() === request;
+  }
+
+  leavePrivate(): void {
+    this.privateLane = null;
   }
 
   enqueue(request: Request): void {
@@ -234,6 +245,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
       request.sink = null;
       request.dropHeld();
     }
+    this.privateLane?.abandon();
   }
 
   private settle(request: Request, isHead: boolean): void {

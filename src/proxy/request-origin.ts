@@ -1,10 +1,35 @@
+import type { RequestParser } from '../protocol/protocol.ts';
 import type { ReplySink, Request } from '../request/request.ts';
+import type { RequestBytes } from '../request/request-bytes.ts';
+
+/** What a client does on a server connection of its own. */
+export interface PrivateLane {
+  /** No further request of the client may be dispatched for now. */
+  readonly isBusy: boolean;
+  /** The client waits at the server, and nothing of it is lost only if the server hears at once when it leaves. */
+  readonly isBlocking: boolean;
+  readonly memoryBytes: number;
+  /** Acts on the request just parsed; false: it has nothing to do with the connection. */
+  take(parser: RequestParser, bytes: RequestBytes): boolean;
+  /** Requests at the head of the client's queue were answered. */
+  onAnswered(): void;
+  /** The client is gone. What the server keeps for it goes with the connection; a clean one is another's. */
+  abandon(): void;
+}
 
 /** The client side of a request: who asked, and where its reply goes in the client's order. */
 export interface RequestOrigin extends ReplySink {
   readonly id: number;
   /** `Session.variant` of the client's session. */
   readonly variant: number;
+  /** Null: all that it asks goes over connections that it shares. */
+  privateLane: PrivateLane | null;
+  /** Requests that are not answered. */
+  readonly length: number;
+  /** All that was asked before it is answered. */
+  isNext(request: Request): boolean;
+  /** It goes on over shared connections. */
+  leavePrivate(): void;
   /** Puts a request in the client's order of replies. */
   enqueue(request: Request): void;
   /** Answers without a server. `bytes` is never written to again; empty: no answer. */

@@ -1,12 +1,11 @@
-import { ACCESS_READ, ACCESS_WRITE, type Access } from '../placement/placement.ts';
 import {
-  FLAG_WRITES,
   type Protocol,
   type RequestParser,
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_KEY,
   ROUTE_LOCAL,
+  ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
   ROUTE_SPLIT,
 } from '../protocol/protocol.ts';
@@ -14,8 +13,10 @@ import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { broadcast } from './operations/broadcast.ts';
+import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
 import { Split } from './operations/split.ts';
+import { type PrivateLimits, PrivateSession } from './private-session.ts';
 import type { RequestOrigin } from './request-origin.ts';
 
 /**
@@ -25,15 +26,17 @@ import type { RequestOrigin } from './request-origin.ts';
 export class Router {
   /** A command that can't be split goes where its first key is, right or wrong (as in twemproxy). */
   sendsToFirstKey: boolean;
+  limits: PrivateLimits;
   private readonly pool: Pool;
   private readonly protocol: Protocol;
   private readonly split: Split;
 
-  constructor(pool: Pool, protocol: Protocol, sendsToFirstKey: boolean) {
+  constructor(pool: Pool, protocol: Protocol, sendsToFirstKey: boolean, limits: PrivateLimits) {
     this.pool = pool;
     this.protocol = protocol;
     this.sendsToFirstKey = sendsToFirstKey;
     this.split = new Split(pool);
+    this.limits = limits;
   }
 
   /**
@@ -41,6 +44,7 @@ export class Router {
    * have its reply before this returns.
    */
   dispatch(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+    if (origin.privateLane?.take(parser, bytes)) return;
     switch (parser.route) {
       case ROUTE_LOCAL:
         this.pool.stats.localReplies++;
@@ -61,6 +65,9 @@ export class Router {
       case ROUTE_ALL:
         broadcast(this.pool, origin, parser, bytes);
         return;
+      case ROUTE_PRIVATE:
+        this.goPrivate(origin, parser, bytes);
+        return;
     }
   }
 
@@ -70,19 +77,22 @@ export class Router {
   }
 
   private forwardTogether(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
-    const backend = this.backendOf(parser, bytes, 0);
-    if (!this.sendsToFirstKey) {
-      for (let i = 1; i < parser.keyCount; i++) {
-        if (this.backendOf(parser, bytes, i) === backend) continue;
-        this.pool.stats.forwardError++;
-        origin.answer(this.protocol.crossServerReply, false);
-        return;
-      }
+    const owner = this.sendsToFirstKey ? this.backendOf(parser, bytes, 0) : commonOwner(this.pool, parser, bytes);
+    if (owner === SEVERAL) {
+      this.pool.stats.forwardError++;
+      origin.answer(this.protocol.crossServerReply, false);
+    } else {
+      forward(origin, parser, owner, bytes);
     }
-    forward(origin, parser, backend, bytes);
   }
-}
 
-function accessOf(parser: RequestParser): Access {
-  return (parser.flags & FLAG_WRITES) === 0 ? ACCESS_READ : ACCESS_WRITE;
+  /** The client needs a server connection of its own from here on. */
+  private goPrivate(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+    const { pool, protocol } = this;
+    const words = protocol.transactions;
+    if (words === null) throw new Error(`${protocol.name} has no requests for private connections`);
+    const lane = new PrivateSession(origin, pool, protocol, words, this.limits);
+    origin.privateLane = lane;
+    lane.take(parser, bytes);
+  }
 }

@@ -58,7 +58,7 @@ export class PrivateConnections {
     const { options } = this.host;
     if (this.isClosed) this.refuse(waiter, 'no_backend');
     else if (this.waiting.length === 0 && this.serve(waiter)) return;
-    else if (this.waiting.length >= options.maxInflight) this.refuse(waiter, 'overloaded');
+    else if (this.waiting.length >= options.maxInflight) this.refuse(waiter, 'no_private_connection');
     else this.waiting.push({ waiter, sinceMs: this.host.clock.nowMs });
   }
 
@@ -94,7 +94,7 @@ export class PrivateConnections {
     const { queueTimeoutMs, timeoutMs } = this.host.options;
     const waitMs = queueTimeoutMs > 0 ? queueTimeoutMs : timeoutMs > 0 ? timeoutMs : WAIT_MAX_MS;
     while (this.waiting.length > 0 && nowMs - (this.waiting[0] as Waiting).sinceMs >= waitMs) {
-      this.refuse((this.waiting.shift() as Waiting).waiter, 'overloaded');
+      this.refuse((this.waiting.shift() as Waiting).waiter, 'no_private_connection');
     }
   }
 

@@ -183,7 +183,7 @@ export class FakeFrontend implements ClientOwner {
     this.protocol = protocol;
     this.limits = { ...ROOMY_LIMITS, ...limits };
     this.parser = protocol.createParser(this.parserOptions());
-    this.router = new Router(this.pool.asPool(), protocol, false);
+    this.router = new Router(this.pool.asPool(), protocol, false, { maxPipeline: 4096, bufferBytes: 1 << 20 });
   }
 
   createFramer(session: Session): Framer {

@@ -9,6 +9,7 @@ import {
   ROUTE_ANY,
   ROUTE_KEY,
   ROUTE_LOCAL,
+  ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
   ROUTE_SPLIT,
   type Session,
@@ -60,7 +61,6 @@ function broken(name: string, wire: string, text: string): RequestCase {
 
 const words = (...args: (string | Buffer)[]): string => encodeCommand(...args).toString('latin1');
 const BINARY = Buffer.from([0, 13, 10, 255, 36, 42]);
-const BLOCKING = 'it blocks its server connection, which other clients share';
 const ONE_SERVER = 'it manages one server; send it to that server';
 const KEYLESS =
   "-ERR 'eval' cannot be used through Ringmaster: without keys it could run on any server of the pool; " +
@@ -154,14 +154,11 @@ export const REQUESTS: readonly RequestCase[] = [
   local('no arguments', words('GET'), 'get', "-ERR wrong number of arguments for 'get' command\r\n"),
   local('too many', words('GET', 'a', 'b'), 'get', "-ERR wrong number of arguments for 'get' command\r\n"),
   local('subcommand', words('CLIENT', 'x'), 'client', "-ERR unknown subcommand 'x'. Try CLIENT HELP.\r\n"),
-  local('BLPOP', words('BLPOP', 'a', '0'), 'blpop', refusal('blpop', BLOCKING)),
+  forwarded(ROUTE_PRIVATE, ['BLPOP', 'a', '0'], ['a']),
+  forwarded(ROUTE_KEY, ['BLPOP', 'a', '-1'], ['a']),
+  forwarded(ROUTE_PRIVATE, ['WATCH', 'a', 'b'], ['a', 'b']),
   local('MIGRATE', words('MIGRATE', 'h', '1', 'k', '0', '1'), 'migrate', refusal('migrate', ONE_SERVER)),
-  local(
-    'XREAD BLOCK',
-    words('XREAD', 'BLOCK', '0', 'STREAMS', 'a', '0'),
-    'xread',
-    refusal('xread', `with BLOCK ${BLOCKING}`),
-  ),
+  forwarded(ROUTE_PRIVATE, ['XREAD', 'BLOCK', '0', 'STREAMS', 'a', '0'], ['a']),
   local('POST', 'POST / HTTP/1.1\r\n', 'unknown', '', true),
   local('Host:', words('hOsT:', 'x'), 'unknown', '', true),
   broken('a count that is no number', '*x\r\n', 'invalid multibulk length'),

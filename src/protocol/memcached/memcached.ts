@@ -21,4 +21,5 @@ export const memcachedProtocol: Protocol = {
   variants: 1,
   handshake: handshakeRequests,
   probe: PROBE,
+  transactions: null,
 };

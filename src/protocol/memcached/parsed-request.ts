@@ -1,6 +1,7 @@
 import type { Block } from '../../memory/block.ts';
 import {
   type Coalescer,
+  HOLD_NONE,
   type ReplyTransform,
   ROUTE_ALL,
   ROUTE_ANY,
@@ -27,6 +28,9 @@ export class ParsedRequest {
   keyBuf: Buffer | null = null;
   cutStart = 0;
   cutEnd = 0;
+  readonly hold = HOLD_NONE;
+  readonly waitMs = 0;
+  readonly isSoiling = false;
   isNoreply = false;
   reply: Buffer = NO_REPLY;
   closesClient = false;

@@ -33,8 +33,8 @@ export type Family =
 
 interface FamilyMembers {
   readonly family: Family;
-  /** Why a pool cannot do it. */
-  readonly why: string;
+  /** Why a pool cannot do it; null: it can. */
+  readonly why: string | null;
   /** A pool of one server sends it there, on the connection that all share. */
   readonly isServedByOne: boolean;
   readonly commands: string;
@@ -45,13 +45,13 @@ const ALL_KEYS = 'it concerns all keys of a server, and a pool has several; send
 const MEMBERS: readonly FamilyMembers[] = [
   {
     family: 'transaction',
-    why: 'transactions need a server connection of their own, and it shares its connections between clients',
+    why: null,
     isServedByOne: false,
     commands: 'discard exec multi unwatch watch',
   },
   {
     family: 'blocking',
-    why: 'it blocks its server connection, which other clients share',
+    why: null,
     isServedByOne: false,
     commands: 'blmove blmovem blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin wait waitaof',
   },

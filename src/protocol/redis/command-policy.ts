@@ -109,9 +109,6 @@ export const ANSWERED_ALIKE: readonly string[] = ['echo', 'ping'];
 /** Let through before AUTH. */
 export const BEFORE_AUTH: readonly string[] = ['auth', 'hello', 'quit', 'reset'];
 
-/** XREAD and XREADGROUP with BLOCK. */
-export const REFUSED_BLOCK = 'with BLOCK it blocks its server connection, which other clients share';
-
 /** The words of a refusal; `command` is a name of the table. */
 export function refusalText(command: string, why: string): string {
   return `ERR '${command}' cannot be used through Ringmaster: ${why}`;

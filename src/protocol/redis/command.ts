@@ -9,6 +9,7 @@ import {
   ROUTE_ANY,
   ROUTE_KEY,
   ROUTE_LOCAL,
+  ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
   ROUTE_SPLIT,
   type Route,
@@ -148,9 +149,10 @@ export class Command {
     return firstKey === lastKey ? KEYS_ONE : KEYS_RANGE;
   }
 
-  private refusalOf(why: string | undefined): Buffer | null {
+  private refusalOf(why: string | null | undefined): Buffer | null {
     const { name } = this;
     if (this.family === 'cluster') return errorReply(CLUSTER_DISABLED);
+    if (why === null) return null;
     if (why !== undefined) return errorReply(refusalText(name, why));
     if (this.isUnlisted && (this.effects & FLAG_BLOCKS) !== 0) return errorReply(refusalText(name, BLOCKS));
     const isListed = name in TO_ALL || TO_ANY.includes(name) || LOCAL.includes(name);
@@ -163,9 +165,15 @@ export class Command {
     return this.origin === 'learned' || this.origin === 'declared';
   }
 
+  /** Begins, ends or makes a transaction. */
+  get isTransactional(): boolean {
+    return this.family === 'transaction';
+  }
+
   private routeOf(): Route {
     const { name } = this;
     if (this.refusal !== null || LOCAL.includes(name)) return ROUTE_LOCAL;
+    if (this.isTransactional || this.family === 'blocking') return ROUTE_PRIVATE;
     if (name in SPLIT) return ROUTE_SPLIT;
     if (name in TO_ALL) return ROUTE_ALL;
     if (TO_ANY.includes(name)) return ROUTE_ANY;

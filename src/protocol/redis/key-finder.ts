@@ -6,7 +6,7 @@ import type { KeyRanges, RequestArgs } from './request-args.ts';
 export const KEYS_FOUND = 0;
 /** The request is wrong in a way that a server words: that of the first key found, or any when there is none. */
 export const KEYS_UNCLEAR = 1;
-/** The request would block its server connection. */
+/** The keys were found, and the request has an option by which it waits at the server. */
 export const KEYS_BLOCK = 2;
 /** The request has an option that is not known: where its keys are, and what else it does, cannot be told. */
 export const KEYS_UNKNOWN = 3;
@@ -60,15 +60,15 @@ function findStreams(command: Command, args: RequestArgs, keys: KeyRanges): numb
     if (args.isWord(at, 'streams')) {
       const rest = args.count - at - 1;
       for (let i = 1; i <= rest >> 1; i++) addKey(args, at + i, keys);
-      if (isBlocking) return KEYS_BLOCK;
-      return rest > 0 && rest % 2 === 0 ? KEYS_FOUND : KEYS_UNCLEAR;
+      if (rest === 0 || rest % 2 !== 0) return KEYS_UNCLEAR;
+      return isBlocking ? KEYS_BLOCK : KEYS_FOUND;
     }
     const length = streamOptionLength(args, at, isOfGroup);
     if (length === 0) return KEYS_UNKNOWN;
     isBlocking ||= args.isWord(at, 'block');
     at += length;
   }
-  return isBlocking ? KEYS_BLOCK : KEYS_UNCLEAR;
+  return KEYS_UNCLEAR;
 }
 
 /** Words of the option of XREAD or XREADGROUP at `at`, its own included; 0: it is not known. */

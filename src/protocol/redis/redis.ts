@@ -6,6 +6,7 @@ import { RedisRequestParser } from './request-parser.ts';
 import { handshakeRequests, PROBE } from './server-requests.ts';
 import { RedisSession } from './session.ts';
 import { REDIS_VARIANTS } from './traits.ts';
+import { TRANSACTION_WORDS } from './transactions.ts';
 
 /** RESP2 and RESP3, as clients and servers of Redis speak them. */
 export const redisProtocol: Protocol = {
@@ -21,4 +22,5 @@ export const redisProtocol: Protocol = {
   variants: REDIS_VARIANTS,
   handshake: handshakeRequests,
   probe: PROBE,
+  transactions: TRANSACTION_WORDS,
 };

@@ -18,6 +18,10 @@ export class RedisSession implements Session {
   /** CLIENT SETINFO LIB-NAME and LIB-VER. */
   libName = '';
   libVersion = '';
+  /** Between MULTI and what ends it. */
+  isInTransaction = false;
+  /** Since WATCH, and until something makes the server forget. */
+  isWatching = false;
   readonly connectedAtMs = Date.now();
   private readonly ends: ConnectionEnds;
 
@@ -47,5 +51,11 @@ export class RedisSession implements Session {
     this.variant = RESP2_VARIANT;
     this.isAuthenticated = false;
     this.name = '';
+    this.endTransaction();
+  }
+
+  endTransaction(): void {
+    this.isInTransaction = false;
+    this.isWatching = false;
   }
 }

@@ -17,6 +17,12 @@ import { SeededRandom } from '../../support/seeded-random.ts';
 class Origin implements RequestOrigin {
   readonly id = 1;
   variant = 0;
+  privateLane = null;
+  length = 0;
+  isNext(): boolean {
+    return true;
+  }
+  leavePrivate(): void {}
   readonly requests: Request[] = [];
   /** Replies and failures, in the order they settled. */
   readonly settled: string[] = [];
@@ -52,7 +58,7 @@ class Origin implements RequestOrigin {
 
 function routing(backends: number, protocol: Protocol = redisProtocol, sendsToFirstKey = false) {
   const pool = new FakePool(backends);
-  const router = new Router(pool.asPool(), protocol, sendsToFirstKey);
+  const router = new Router(pool.asPool(), protocol, sendsToFirstKey, { maxPipeline: 4096, bufferBytes: 1 << 20 });
   const parser = protocol.createParser({ poolName: 'p', version: '1.0.0', maxRequestBytes: 1 << 20, password: null });
   const origin = new Origin();
   const session = protocol.createSession(1);

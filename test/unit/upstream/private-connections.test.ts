@@ -153,7 +153,7 @@ test('who waits for longer than queue_timeout is refused', async t => {
   await holder.get('a').settled();
   const waiter = new Client(proxy);
   await waitFor(() => waiter.refused !== null, { what: 'the refusal' });
-  assert.equal(waiter.refused, 'overloaded');
+  assert.equal(waiter.refused, 'no_private_connection');
   assert.equal(proxy.stats.privateRefused, 1);
   assert.equal(await holder.get('b').settled(), '+b\r\n', 'the holder goes on');
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ROUTE_LOCAL, ROUTE_SAME_SERVER } from '../../../../src/protocol/protocol.ts';
+import { ROUTE_LOCAL, ROUTE_PRIVATE, ROUTE_SAME_SERVER } from '../../../../src/protocol/protocol.ts';
 import { KEYS_BY_ARGUMENTS, KEYS_NONE } from '../../../../src/protocol/redis/command.ts';
 import { FAMILY_OF } from '../../../../src/protocol/redis/command-families.ts';
 import * as policy from '../../../../src/protocol/redis/command-policy.ts';
@@ -85,7 +85,7 @@ test('a command whose keys COMMAND calls movable has them described', () => {
   for (const command of COMMANDS) {
     if (!command.flags.includes('movablekeys') || command.refusal !== null || command.name === 'sort_ro') continue;
     assert.equal(command.keys, KEYS_BY_ARGUMENTS, command.name);
-    assert.equal(command.route, ROUTE_SAME_SERVER, command.name);
+    assert.equal(command.route, command.family === 'blocking' ? ROUTE_PRIVATE : ROUTE_SAME_SERVER, command.name);
   }
 });
 

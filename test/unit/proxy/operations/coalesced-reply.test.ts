@@ -11,6 +11,12 @@ import { ReplyCollector } from '../../../support/reply-collector.ts';
 class Parent implements RequestOrigin {
   readonly id = 1;
   readonly variant = 0;
+  privateLane = null;
+  length = 0;
+  isNext(): boolean {
+    return true;
+  }
+  leavePrivate(): void {}
   settled: string[] = [];
   heldBytes = 0;
 

@@ -16,6 +16,12 @@ const SENT = { what: 'the requests at the servers', everyMs: 1 };
 class Origin implements RequestOrigin {
   readonly id = 1;
   readonly variant = 0;
+  privateLane = null;
+  length = 0;
+  isNext(): boolean {
+    return true;
+  }
+  leavePrivate(): void {}
   readonly pieces: string[] = [];
   readonly blocks: boolean[] = [];
 

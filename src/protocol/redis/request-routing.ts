@@ -1,0 +1,294 @@
+// What becomes of a request whose arguments are known: command table → arity, AUTH, transaction → route and key ranges, or
+// the answer.
+import { createHash } from 'node:crypto';
+import type { Block } from '../../memory/block.ts';
+import {
+  type Coalescer,
+  FLAG_BLOCKS,
+  type Fragment,
+  HOLD_ABORT,
+  HOLD_BLOCK,
+  HOLD_NONE,
+  HOLD_QUEUE,
+  HOLD_REFUSE,
+  type Hold,
+  type ParserOptions,
+  type ReplyTransform,
+  ROUTE_ALL,
+  ROUTE_ANY,
+  ROUTE_KEY,
+  ROUTE_LOCAL,
+  ROUTE_PRIVATE,
+  ROUTE_SAME_SERVER,
+  ROUTE_SPLIT,
+  type Route,
+} from '../protocol.ts';
+import { SEVERAL_SERVERS, WAITS_NOT, waitMsOf } from './blocking.ts';
+import { coalescerFor } from './coalescers.ts';
+import type { Command } from './command.ts';
+import { refusalText } from './command-policy.ts';
+import { rowsOfReply } from './command-reply.ts';
+import { KEYLESS_REFUSAL, PoolCommands } from './command-rules.ts';
+import { COMMANDS, UNKNOWN_COMMAND_NAME } from './command-table.ts';
+import { buildFragment } from './fragment.ts';
+import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
+import { LocalCommands } from './local-commands.ts';
+import { KeyRanges, RequestArgs } from './request-args.ts';
+import * as errors from './request-errors.ts';
+import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
+import type { RedisSession } from './session.ts';
+import {
+  endsByReset,
+  endsByWrongArity,
+  isImmediate,
+  refusalInside,
+  refusalOfAll,
+  transactionStep,
+} from './transactions.ts';
+
+/** The half of the parser that knows commands. */
+export class RequestRouting {
+  route: Route = ROUTE_LOCAL;
+  command = UNKNOWN_COMMAND_NAME;
+  flags = 0;
+  readonly replyKind = 0;
+  readonly transform: ReplyTransform | null = null;
+  readonly cutStart = 0;
+  readonly cutEnd = 0;
+  readonly isNoreply = false;
+  hold: Hold = HOLD_NONE;
+  waitMs = 0;
+  readonly isSoiling = false;
+  reply: Buffer = EMPTY;
+  closesClient = false;
+  coalescer: Coalescer = coalescerFor('same');
+  readonly keyBuf: Buffer | null = null;
+  rewritten: Buffer | null = null;
+  rewrittenEnd = 0;
+  readonly rewrittenBlock: Block | null = null;
+  protected readonly args = new RequestArgs();
+  protected readonly keys = new KeyRanges();
+  private found: Command = COMMANDS[0]!;
+  private readonly commands: PoolCommands;
+  /** Of the last reply to COMMAND that was learned from; empty: none was. */
+  private learnedDigest = '';
+  private readonly local: LocalCommands;
+  protected readonly hasPassword: boolean;
+
+  constructor(options: ParserOptions) {
+    this.commands = new PoolCommands(options.rules);
+    this.local = new LocalCommands(options, this.commands);
+    this.hasPassword = options.password !== null;
+  }
+
+  get keyCount(): number {
+    return this.keys.count;
+  }
+
+  get keyStarts(): Int32Array {
+    return this.keys.starts;
+  }
+
+  get keyEnds(): Int32Array {
+    return this.keys.ends;
+  }
+
+  fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Fragment {
+    const { firstKey, keyStep } = this.found;
+    return buildFragment(this.args, buf, members, count, firstKey, keyStep);
+  }
+
+  /**
+   * Takes over what a server says of its commands: its reply to COMMANDS_REQUEST. False: it is no such reply, and nothing was
+   * learned. Takes some milliseconds, but for a reply that is the same as the last: servers of one pool are mostly alike.
+   */
+  learn(reply: Buffer): boolean {
+    const digest = createHash('sha256').update(reply).digest('latin1');
+    if (digest === this.learnedDigest) return true;
+    const rows = rowsOfReply(reply);
+    if (rows === null) return false;
+    this.learnedDigest = digest;
+    this.commands.learn(rows);
+    return true;
+  }
+
+  /** The request is complete and its arguments are known: finds the command and what is to be done. */
+  protected dispatch(session: RedisSession, buf: Buffer): void {
+    const { args } = this;
+    const command = this.lookUp(buf);
+    if (command === null) {
+      if (session.isInTransaction && !this.closesClient) this.refuseInside();
+      return;
+    }
+    this.command = command.name;
+    this.flags = command.effects;
+    const arity = command.acceptedArity;
+    const route = this.commands.routes[command.id]!;
+    if (arity > 0 ? args.count !== arity : args.count < -arity) this.refuseArity(command, session);
+    else if (this.hasPassword && !session.isAuthenticated && !command.isAllowedBeforeAuth) {
+      this.answer(command.name, errors.NOT_AUTHENTICATED);
+    } else if (session.isInTransaction) this.queue(command, route, session);
+    else if (route === ROUTE_KEY) {
+      this.route = ROUTE_KEY;
+      const { firstKey } = command;
+      const { keys } = this;
+      keys.starts[0] = args.starts[firstKey]!;
+      keys.ends[0] = args.ends[firstKey]!;
+      keys.count = 1;
+    } else if (route === ROUTE_PRIVATE) {
+      if (command.isTransactional) this.takeStep(command, session);
+      else {
+        findKeys(command, args, this.keys);
+        this.block(command);
+      }
+    } else if (route !== ROUTE_LOCAL) this.findKeys(command, route);
+    else this.answerItself(command, session);
+  }
+
+  private refuseArity(command: Command, session: RedisSession): void {
+    this.answer(command.name, command.wrongArity);
+    if (endsByWrongArity(command, session)) this.goPrivate(HOLD_ABORT);
+    else if (session.isInTransaction) this.refuseInside();
+  }
+
+  /** On the client's own connection; `reply` and the keys may be set. */
+  private goPrivate(hold: Hold): void {
+    this.route = ROUTE_PRIVATE;
+    this.hold = hold;
+  }
+
+  /** The answer that was set is an error, and the transaction can't be run any more. */
+  private refuseInside(): void {
+    this.goPrivate(HOLD_REFUSE);
+  }
+
+  /** A command inside a transaction: the server keeps it until EXEC. */
+  private queue(command: Command, route: Route, session: RedisSession): void {
+    if (command.isTransactional && command.name !== 'unwatch') {
+      this.takeStep(command, session);
+      return;
+    }
+    const refusal = route === ROUTE_LOCAL ? (this.commands.refusals[command.id] ?? refusalInside(command)) : null;
+    if (isImmediate(command)) this.answerItself(command, session);
+    else if (refusal !== null) this.answer(command.name, refusal);
+    else if (route === ROUTE_ALL && !this.commands.hasOneServer) this.answer(command.name, refusalOfAll(command));
+    else if (route === ROUTE_LOCAL || route === ROUTE_ALL || route === ROUTE_PRIVATE) this.route = ROUTE_ANY;
+    else this.findKeys(command, route);
+    if (route === ROUTE_PRIVATE) findKeys(command, this.args, this.keys);
+    if (isImmediate(command)) return;
+    if (this.route === ROUTE_LOCAL) this.refuseInside();
+    else this.goPrivate(HOLD_QUEUE);
+  }
+
+  /** MULTI and its like. */
+  private takeStep(command: Command, session: RedisSession): void {
+    const step = transactionStep(command, session);
+    if (typeof step !== 'number') this.answer(command.name, step);
+    else {
+      findKeys(command, this.args, this.keys);
+      this.goPrivate(step);
+    }
+  }
+
+  /** It waits at the server, on a connection of the client's own; one that no server would let wait goes as any other. */
+  private block(command: Command): void {
+    this.waitMs = waitMsOf(command, this.args);
+    if (this.waitMs !== WAITS_NOT) {
+      this.reply = SEVERAL_SERVERS.get(command.name) ?? EMPTY;
+      this.goPrivate(HOLD_BLOCK);
+    } else if (this.keys.count === 0) this.route = ROUTE_ANY;
+    else this.route = this.keys.count === 1 ? ROUTE_KEY : ROUTE_SAME_SERVER;
+  }
+
+  private answerItself(command: Command, session: RedisSession): void {
+    const { args } = this;
+    const refusal = this.commands.refusals[command.id]!;
+    if (refusal !== null) this.answer(command.name, refusal);
+    else if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) this.leaveToServer(command);
+    else {
+      const endsTransaction = endsByReset(command, session);
+      this.answer(command.name, this.local.answer(command, args, session));
+      this.closesClient = command.closesClient;
+      if (endsTransaction) this.goPrivate(HOLD_ABORT);
+    }
+  }
+
+  /** Too large for us to answer. What any server answers alike goes to one, under the limits of all that is forwarded. */
+  private leaveToServer(command: Command): void {
+    if (command.isAnsweredAlike) this.route = ROUTE_ANY;
+    else this.answer(command.name, errors.localTooLarge(command.name));
+  }
+
+  /** The command or subcommand that the arguments name; null, with the answer set, when there is none. */
+  private lookUp(buf: Buffer): Command | null {
+    const { args } = this;
+    const command = this.commands.find(buf, args.starts[0]!, args.ends[0]!);
+    if (command === null) this.answerUnknown();
+    if (command === null || command.subcommands === null || args.count === 1) return command;
+    const subcommand = command.subcommands.find(buf, args.starts[1]!, args.ends[1]!);
+    if (subcommand === null) this.answer(command.name, errors.unknownSubcommand(args, command.name));
+    return subcommand;
+  }
+
+  /** Sets the key ranges and how they decide the route, for a command with none or several. */
+  private findKeys(command: Command, route: Route): void {
+    const { keys } = this;
+    this.found = command;
+    this.route = route;
+    const result = findKeys(command, this.args, keys);
+    // XREAD and XREADGROUP wait only with BLOCK.
+    if (command.finder === 'streams' && result !== KEYS_BLOCK) this.flags &= ~FLAG_BLOCKS;
+    if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
+    if (result === KEYS_BLOCK) this.block(command);
+    else if (result === KEYS_UNKNOWN) this.refuseKeys(command);
+    else if (command.isChoosingDatabase && this.commands.copyRefusal !== null) this.refuseOtherDatabase(command);
+    else if (route === ROUTE_SAME_SERVER || route === ROUTE_SPLIT) {
+      if (keys.count === 0) this.routeWithoutKeys(command, result);
+      else if (keys.count === 1 || result === KEYS_UNCLEAR) this.route = ROUTE_KEY;
+    }
+  }
+
+  private routeWithoutKeys(command: Command, result: number): void {
+    if (command.isScript && result === KEYS_FOUND) {
+      this.route = this.commands.keylessRoute;
+      if (this.route === ROUTE_LOCAL) this.answer(command.name, KEYLESS_REFUSAL.get(command)!);
+      else if (this.route === ROUTE_ALL) this.coalescer = coalescerFor('first');
+    } else if (command.isUnlisted && !this.commands.hasOneServer) {
+      this.answer(command.name, errorReply(refusalText(command.name, UNKNOWN_KEYS)));
+    } else this.route = ROUTE_ANY;
+  }
+
+  private refuseKeys(command: Command): void {
+    this.keys.count = 0;
+    if (command.isUnlisted) this.answer(command.name, errorReply(refusalText(command.name, UNKNOWN_KEYS)));
+    else this.answer(command.name, errors.SYNTAX_ERROR);
+  }
+
+  /** COPY source destination [DB database] [REPLACE]. */
+  private refuseOtherDatabase(command: Command): void {
+    for (let i = 3; i < this.args.count; i++) {
+      if (!this.args.isWord(i, 'db')) continue;
+      this.keys.count = 0;
+      this.answer(command.name, this.commands.copyRefusal!);
+      return;
+    }
+    if (this.keys.count === 1) this.route = ROUTE_KEY;
+  }
+
+  private answerUnknown(): void {
+    const { args } = this;
+    // What a browser sends when a web page makes it talk to this port; Redis closes without a word.
+    if (args.isWord(0, 'post') || args.isWord(0, 'host:')) {
+      this.answer(UNKNOWN_COMMAND_NAME, EMPTY);
+      this.closesClient = true;
+    } else this.answer(UNKNOWN_COMMAND_NAME, errors.unknownCommand(args));
+  }
+
+  protected answer(command: string, reply: Buffer): void {
+    this.command = command;
+    this.route = ROUTE_LOCAL;
+    this.reply = reply;
+  }
+}
+
+const UNKNOWN_KEYS = 'where its keys are is not known';

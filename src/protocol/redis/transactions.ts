@@ -1,0 +1,90 @@
+// What MULTI, EXEC, DISCARD, WATCH and UNWATCH mean for the requests of a client, and what of a transaction can't be had.
+import {
+  HOLD_DISCARD,
+  HOLD_OPEN,
+  HOLD_RUN,
+  HOLD_UNWATCH,
+  HOLD_WATCH,
+  type Hold,
+  type TransactionWords,
+} from '../protocol.ts';
+import type { Command } from './command.ts';
+import { refusalText } from './command-policy.ts';
+import { EMPTY_ARRAY, encodeRequest, errorReply, OK, simpleReply } from './resp.ts';
+import type { RedisSession } from './session.ts';
+
+/** Redis's words, from its multi.c. */
+export const TRANSACTION_WORDS: TransactionWords = {
+  open: encodeRequest('MULTI'),
+  opened: OK,
+  discard: encodeRequest('DISCARD'),
+  discarded: OK,
+  queued: simpleReply('QUEUED'),
+  ranNothing: EMPTY_ARRAY,
+  aborted: errorReply('EXECABORT Transaction discarded because of previous errors.'),
+};
+
+const NESTED = errorReply('ERR MULTI calls can not be nested');
+const WATCH_INSIDE = errorReply('ERR WATCH inside MULTI is not allowed');
+const EXEC_OUTSIDE = errorReply('ERR EXEC without MULTI');
+const DISCARD_OUTSIDE = errorReply('ERR DISCARD without MULTI');
+
+/** A command of the family `transaction`: what it does to the client's connection, or what the client reads at once. */
+export function transactionStep(command: Command, session: RedisSession): Hold | Buffer {
+  const { isInTransaction } = session;
+  switch (command.name) {
+    case 'multi':
+      if (isInTransaction) return NESTED;
+      session.isInTransaction = true;
+      return HOLD_OPEN;
+    case 'watch':
+      if (isInTransaction) return WATCH_INSIDE;
+      session.isWatching = true;
+      return HOLD_WATCH;
+    case 'unwatch':
+      if (!session.isWatching) return OK;
+      session.isWatching = false;
+      return HOLD_UNWATCH;
+    case 'exec':
+      if (!isInTransaction) return EXEC_OUTSIDE;
+      session.endTransaction();
+      return HOLD_RUN;
+    default:
+      if (!isInTransaction) return DISCARD_OUTSIDE;
+      session.endTransaction();
+      return HOLD_DISCARD;
+  }
+}
+
+/** Its number of arguments is wrong: EXEC then ends the transaction all the same, and makes the server forget watched keys. */
+export function endsByWrongArity(command: Command, session: RedisSession): boolean {
+  if (command.name !== 'exec' || !(session.isInTransaction || session.isWatching)) return false;
+  session.endTransaction();
+  return true;
+}
+
+/** RESET ends a transaction, and the server forgets watched keys. */
+export function endsByReset(command: Command, session: RedisSession): boolean {
+  return command.name === 'reset' && (session.isInTransaction || session.isWatching);
+}
+
+const OF_CONNECTION = ['auth', 'hello', 'select'];
+const ONE_CONNECTION = 'inside a transaction it would concern the connection to the server, not the one to the client';
+const ONE_SERVER = 'inside a transaction only one of the servers would have it';
+
+/** Answered by Ringmaster elsewhere; inside a transaction it is the server's to answer, or, by this error, nobody's. */
+export function refusalInside(command: Command): Buffer | null {
+  const { name } = command;
+  if (!OF_CONNECTION.includes(name) && !name.startsWith('client|')) return null;
+  return errorReply(refusalText(name, ONE_CONNECTION));
+}
+
+/** It goes to all servers, which a transaction can't. */
+export function refusalOfAll({ name }: Command): Buffer {
+  return errorReply(refusalText(name, ONE_SERVER));
+}
+
+/** Goes to the server at once, whatever transaction the client is in. */
+export function isImmediate({ name }: Command): boolean {
+  return name === 'quit' || name === 'reset';
+}

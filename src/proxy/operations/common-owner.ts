@@ -1,0 +1,26 @@
+import { ACCESS_READ, ACCESS_WRITE, type Access } from '../../placement/placement.ts';
+import { FLAG_WRITES, type RequestParser } from '../../protocol/protocol.ts';
+import type { RequestBytes } from '../../request/request-bytes.ts';
+import type { Backend } from '../../upstream/backend.ts';
+import type { Pool } from '../../upstream/pool.ts';
+
+/** The keys of a request have several owners. */
+export const SEVERAL = 'several';
+
+/** The backend that owns all keys of the request just parsed, `SEVERAL`, or null: none is in the ring, or it has no keys. */
+export function commonOwner(pool: Pool, parser: RequestParser, bytes: RequestBytes): Backend | null | typeof SEVERAL {
+  const { keyCount, keyStarts, keyEnds } = parser;
+  const buf = parser.keyBuf ?? bytes.buf;
+  if (keyCount === 0) return null;
+  const access = accessOf(parser);
+  const owner = pool.pick(buf, keyStarts[0] as number, keyEnds[0] as number, access);
+  for (let i = 1; i < keyCount; i++) {
+    if (pool.pick(buf, keyStarts[i] as number, keyEnds[i] as number, access) !== owner) return SEVERAL;
+  }
+  return owner;
+}
+
+/** What the request just parsed does with its keys. */
+export function accessOf(parser: RequestParser): Access {
+  return (parser.flags & FLAG_WRITES) === 0 ? ACCESS_READ : ACCESS_WRITE;
+}

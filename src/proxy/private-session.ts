@@ -1,0 +1,358 @@
+import {
+  HOLD_ABORT,
+  HOLD_BLOCK,
+  HOLD_DISCARD,
+  HOLD_OPEN,
+  HOLD_QUEUE,
+  HOLD_REFUSE,
+  HOLD_RUN,
+  HOLD_UNWATCH,
+  HOLD_WATCH,
+  type Protocol,
+  type RequestParser,
+  ROUTE_ALL,
+  ROUTE_ANY,
+  ROUTE_LOCAL,
+  ROUTE_PRIVATE,
+  type TransactionWords,
+} from '../protocol/protocol.ts';
+import { type ReplySink, Request } from '../request/request.ts';
+import { RequestBytes } from '../request/request-bytes.ts';
+import type { Backend } from '../upstream/backend.ts';
+import type { Pool } from '../upstream/pool.ts';
+import { AbortedRun } from './operations/aborted-run.ts';
+import { commonOwner, SEVERAL } from './operations/common-owner.ts';
+import { NotedReply } from './operations/noted-reply.ts';
+import { OwnConnection } from './own-connection.ts';
+import type { PrivateLane, RequestOrigin } from './request-origin.ts';
+
+/** What may be kept of a transaction of which no server knows yet. */
+export interface PrivateLimits {
+  readonly maxPipeline: number;
+  readonly bufferBytes: number;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/*
+ * What one client does on a server connection of its own: transactions, watched keys, commands that block.
+ *
+ *   unbound ──────── the first key names the server ────────▶ bound ─▶ ending: no more is read until ─▶ over: the connection
+ *   (what is queued is answered here, and kept)                        the last reply is in             is given back clean
+ *      └─ given up, or run with nothing in it ─▶ over
+ *
+ * Requests of one client so never overtake each other from one connection to another. Where the connection is lost, what was
+ * inflight fails, what follows of the transaction fails, and nothing of it is run.
+ */
+export class PrivateSession implements PrivateLane {
+  /** The server lets the client wait, for long perhaps. */
+  isBlocking = false;
+  private readonly origin: RequestOrigin;
+  private readonly pool: Pool;
+  private readonly protocol: Protocol;
+  private readonly words: TransactionWords;
+  private readonly limits: PrivateLimits;
+  private readonly own: OwnConnection;
+  /** The client is inside a transaction, … */
+  private isOpen = false;
+  /** … of which the server knows, or will by what is held. */
+  private isOpenAtServer = false;
+  /** Something of it was refused: it is not to be run. */
+  private isAborted = false;
+  /** The server watches keys, or will, … */
+  private isWatching = false;
+  /** … as it has told the client. */
+  private isWatchKept = false;
+  private isSoiled = false;
+  private isEnding = false;
+  private isOver = false;
+
+  constructor(origin: RequestOrigin, pool: Pool, protocol: Protocol, words: TransactionWords, limits: PrivateLimits) {
+    this.origin = origin;
+    this.pool = pool;
+    this.protocol = protocol;
+    this.words = words;
+    this.limits = limits;
+    this.own = new OwnConnection(origin, () => this.lost());
+  }
+
+  get isBusy(): boolean {
+    return this.isEnding || this.own.isWaiting;
+  }
+
+  get memoryBytes(): number {
+    return this.own.heldBytes;
+  }
+
+  take(parser: RequestParser, bytes: RequestBytes): boolean {
+    if (parser.route !== ROUTE_PRIVATE) return this.passBy(parser, bytes);
+    this.step(parser, bytes);
+    this.endIfDone();
+    return true;
+  }
+
+  onAnswered(): void {
+    const { own } = this;
+    own.sendHeld();
+    this.endIfDone();
+  }
+
+  abandon(): void {
+    this.finish(!this.isOpenAtServer && !this.isWatching);
+  }
+
+  private step(parser: RequestParser, bytes: RequestBytes): void {
+    switch (parser.hold) {
+      case HOLD_OPEN:
+        this.open(parser, bytes);
+        return;
+      case HOLD_QUEUE:
+        this.queue(parser, bytes);
+        return;
+      case HOLD_REFUSE:
+        this.refuse(parser.reply);
+        return;
+      case HOLD_RUN:
+        this.run(parser, bytes);
+        return;
+      case HOLD_DISCARD:
+        this.endTransaction();
+        this.discard(parser, bytes);
+        return;
+      case HOLD_ABORT:
+        this.endTransaction();
+        this.giveUp(parser, parser.reply);
+        return;
+      case HOLD_WATCH:
+        this.watch(parser, bytes);
+        return;
+      case HOLD_UNWATCH:
+        this.unwatch(parser, bytes);
+        return;
+      case HOLD_BLOCK:
+        this.block(parser, bytes);
+        return;
+    }
+  }
+
+  private open(parser: RequestParser, bytes: RequestBytes): void {
+    const { backends } = this.pool;
+    this.isOpen = true;
+    this.isAborted = false;
+    // Where there is one server, it need not wait for a key to name it.
+    const backend = this.own.backend ?? (backends.length === 1 ? (backends[0] as Backend) : null);
+    if (this.own.lostReason !== null || backend === null) {
+      this.answer(parser, this.words.opened);
+    } else {
+      this.isOpenAtServer = true;
+      this.own.send(backend, this.ask(parser), bytes);
+    }
+  }
+
+  private queue(parser: RequestParser, bytes: RequestBytes): void {
+    const { own, protocol } = this;
+    const owner = commonOwner(this.pool, parser, bytes);
+    if (own.lostReason !== null) {
+      this.refuse(protocol.failureReply(own.lostReason));
+    } else if (owner === SEVERAL || this.isElsewhere(owner)) {
+      this.pool.stats.forwardError++;
+      this.refuse(protocol.crossServerReply);
+    } else if (own.backend === null && owner === null && parser.keyCount > 0) {
+      this.refuse(protocol.failureReply('no_backend'));
+    } else if (own.backend === null && owner === null) {
+      this.keepForLater(parser, bytes);
+    } else {
+      this.tellOfTransaction();
+      if (parser.isSoiling) this.isSoiled = true;
+      own.send((own.backend ?? owner) as Backend, this.ask(parser), bytes);
+    }
+  }
+
+  private isElsewhere(owner: Backend | null): boolean {
+    return owner !== null && this.own.backend !== null && owner !== this.own.backend;
+  }
+
+  /** Nobody knows yet which server it is for: it has no key. */
+  private keepForLater(parser: RequestParser, bytes: RequestBytes): void {
+    const { own } = this;
+    const { maxPipeline, bufferBytes } = this.limits;
+    if (own.heldRequests >= maxPipeline || own.heldBytes + bytes.sizeBytes >= bufferBytes) {
+      this.refuse(this.protocol.failureReply('overloaded'));
+      return;
+    }
+    if (parser.isSoiling) this.isSoiled = true;
+    own.keep(bytes);
+    this.answer(parser, this.words.queued);
+  }
+
+  /** The server hears of the transaction before what was kept of it. */
+  private tellOfTransaction(): void {
+    if (!this.isOpenAtServer) this.own.keepFirst(this.words.open);
+    this.isOpenAtServer = true;
+  }
+
+  private refuse(words: Buffer): void {
+    this.isAborted = true;
+    this.origin.answer(words, false);
+  }
+
+  private run(parser: RequestParser, bytes: RequestBytes): void {
+    const { own } = this;
+    this.endTransaction();
+    if (this.isAborted || own.lostReason !== null) {
+      this.giveUp(parser, this.words.aborted);
+    } else if (own.backend === null && own.heldRequests === 0) {
+      this.answer(parser, this.words.ranNothing);
+    } else {
+      this.tellOfTransaction();
+      const target = own.backend ?? this.pool.pickAny();
+      const request = this.ask(parser);
+      if (target === null) this.origin.onFailure(request, 'no_backend');
+      else own.send(target, request, bytes);
+      this.isOpenAtServer = false;
+      this.isWatching = false;
+    }
+  }
+
+  private endTransaction(): void {
+    this.isOpen = false;
+    this.isEnding = true;
+  }
+
+  /** Nothing of the transaction is run; the client reads `reply`. */
+  private giveUp(parser: RequestParser, reply: Buffer): void {
+    const { own } = this;
+    const isKnown = own.lostReason === null && own.backend !== null && this.isOpenAtServer;
+    if (isKnown) {
+      const sink = parser.isNoreply ? this.origin : new AbortedRun(this.origin, reply);
+      const { discard } = this.words;
+      const bytes = new RequestBytes().set(discard, 0, discard.length, null);
+      own.send(own.backend as Backend, this.ask(parser, sink), bytes);
+    } else {
+      this.forgetKept();
+      this.answer(parser, reply);
+    }
+    this.isOpenAtServer = false;
+    this.isWatching = false;
+  }
+
+  /** Keys that the server watches go with the connection. */
+  private forgetKept(): void {
+    if (this.isWatching) this.isSoiled = true;
+    this.own.dropKept();
+  }
+
+  private discard(parser: RequestParser, bytes: RequestBytes): void {
+    const { own } = this;
+    if (own.lostReason === null && own.backend !== null && this.isOpenAtServer) {
+      own.send(own.backend, this.ask(parser), bytes);
+    } else {
+      this.forgetKept();
+      this.answer(parser, this.words.discarded);
+    }
+    this.isOpenAtServer = false;
+    this.isWatching = false;
+  }
+
+  private watch(parser: RequestParser, bytes: RequestBytes): void {
+    const { own } = this;
+    const target = this.targetOf(parser, bytes);
+    if (target === null) {
+      if (!this.isWatching) this.isEnding = true;
+      return;
+    }
+    const request = this.ask(parser, new NotedReply(this.origin, () => this.keptWatch()));
+    // Where the connection is lost, the client is told, and may begin anew.
+    this.isWatching = own.lostReason === null;
+    this.isEnding = !this.isWatching;
+    own.send(target, request, bytes);
+  }
+
+  private keptWatch(): void {
+    this.isWatchKept = true;
+  }
+
+  private unwatch(parser: RequestParser, bytes: RequestBytes): void {
+    const { own } = this;
+    this.isEnding = true;
+    this.isWatching = false;
+    if (own.lostReason !== null || own.backend === null) this.answer(parser, this.words.discarded);
+    else own.send(own.backend, this.ask(parser), bytes);
+  }
+
+  private block(parser: RequestParser, bytes: RequestBytes): void {
+    const target = this.targetOf(parser, bytes);
+    if (!this.isWatching) this.isEnding = true;
+    if (target === null) return;
+    const request = this.ask(parser);
+    request.extraMs = parser.waitMs;
+    this.isBlocking = true;
+    this.own.send(target, request, bytes);
+  }
+
+  /** Where the request goes; null, with the client told, when that is not one server, or another than this. */
+  private targetOf(parser: RequestParser, bytes: RequestBytes): Backend | null {
+    const { pool, origin, own } = this;
+    if (parser.keyCount === 0) {
+      if (own.backend === null && pool.backends.length > 1) origin.answer(parser.reply, false);
+      return own.backend ?? (pool.backends.length > 1 ? null : (pool.backends[0] as Backend));
+    }
+    const owner = commonOwner(pool, parser, bytes);
+    if (owner === SEVERAL || this.isElsewhere(owner)) {
+      pool.stats.forwardError++;
+      origin.answer(this.protocol.crossServerReply, false);
+      return null;
+    }
+    if (owner === null) origin.onFailure(this.ask(parser), 'no_backend');
+    return owner;
+  }
+
+  /**
+   * A request outside a transaction, of a client that watches keys: what concerns the same server goes the same way, so
+   * that the server has it after WATCH. False: it has nothing to do with this.
+   */
+  private passBy(parser: RequestParser, bytes: RequestBytes): boolean {
+    const { own } = this;
+    const { route } = parser;
+    if (own.backend === null || own.lostReason !== null) return false;
+    if (route === ROUTE_LOCAL || route === ROUTE_ANY || route === ROUTE_ALL) return false;
+    const owner = commonOwner(this.pool, parser, bytes);
+    if (owner === SEVERAL) {
+      this.pool.stats.forwardError++;
+      this.origin.answer(this.protocol.crossServerReply, false);
+      return true;
+    }
+    if (owner !== own.backend) return false;
+    own.send(owner, this.ask(parser), bytes);
+    return true;
+  }
+
+  private ask(parser: RequestParser, sink: ReplySink = this.origin): Request {
+    const request = new Request(sink, parser.replyKind);
+    request.isSilent = parser.isNoreply;
+    this.origin.enqueue(request);
+    return request;
+  }
+
+  private answer(parser: RequestParser, words: Buffer): void {
+    this.origin.answer(parser.isNoreply ? NOTHING : words, false);
+  }
+
+  private lost(): void {
+    this.isOpenAtServer = false;
+    // What the client was told to be kept is lost: it has yet to hear of that.
+    if (!this.isOpen && !this.isWatchKept) this.isEnding = true;
+    this.endIfDone();
+  }
+
+  private endIfDone(): void {
+    if (this.isEnding && !this.own.isWaiting && this.origin.length === 0) this.finish(true);
+  }
+
+  private finish(isClean: boolean): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.own.release(isClean && !this.isSoiled);
+    this.origin.leavePrivate();
+  }
+}
