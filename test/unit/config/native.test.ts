@@ -31,7 +31,6 @@ pools:
     redis_auth: 0123
     redis_db: 2
     preconnect: true
-    private_connections: 8
     auto_eject_hosts: true
     server_connections: 2
     server_retry_timeout: 5s
@@ -95,7 +94,6 @@ test('every key of the native form arrives in the configuration', () => {
         memcachedAuth: null,
         redisDb: 2,
         preconnect: true,
-        privateConnections: 8,
         autoEjectHosts: true,
         serverConnections: 2,
         privateConnections: 256,
@@ -172,7 +170,6 @@ test('what is left out has its default', () => {
         memcachedAuth: null,
         redisDb: 0,
         preconnect: false,
-        privateConnections: 256,
         autoEjectHosts: false,
         serverConnections: 1,
         privateConnections: 256,
