@@ -1,10 +1,14 @@
 import type { Command } from './command.ts';
 import { BLOCKING_TIMEOUTS } from './command-families.ts';
+import { refusalText } from './command-policy.ts';
 import { blockOptionAt } from './key-finder.ts';
 import type { RequestArgs } from './request-args.ts';
+import { errorReply } from './resp.ts';
 
 /** The request does not wait on its server. */
 export const DOES_NOT_WAIT = -1;
+/** `RequestParser.waitMs` of one that waits until something comes. */
+export const WAITS_FOR_EVER = -1;
 /** Longer texts are no number that a server takes. */
 const MAX_NUMBER_BYTES = 40;
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
@@ -34,3 +38,11 @@ function numberAt(args: RequestArgs, at: number, unitMs: number): number {
   const ms = NUMBER.test(text) ? Math.ceil(Number(text) * unitMs) : Number.NaN;
   return ms < 0 || ms > Number.MAX_SAFE_INTEGER ? Number.NaN : ms;
 }
+
+/** Without keys it counts the writes of one client on one server; of several, none speaks for the others. */
+export const SEVERAL_SERVERS: ReadonlyMap<string, Buffer> = new Map(
+  ['wait', 'waitaof'].map(name => [
+    name,
+    errorReply(refusalText(name, 'a pool of several servers has replicas of each')),
+  ]),
+);

@@ -23,7 +23,7 @@ import {
   ROUTE_SPLIT,
   type Route,
 } from '../protocol.ts';
-import { SEVERAL_SERVERS, WAITS_NOT, waitMsOf } from './blocking.ts';
+import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER } from './blocking-timeout.ts';
 import { coalescerFor } from './coalescers.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
@@ -192,8 +192,9 @@ export class RequestRouting {
 
   /** It waits at the server, on a connection of the client's own; one that no server would let wait goes as any other. */
   private block(command: Command): void {
-    this.waitMs = waitMsOf(command, this.args);
-    if (this.waitMs !== WAITS_NOT) {
+    const timeoutMs = blockingTimeoutMs(command, this.args);
+    if (timeoutMs >= 0) {
+      this.waitMs = timeoutMs === 0 ? WAITS_FOR_EVER : timeoutMs;
       this.reply = SEVERAL_SERVERS.get(command.name) ?? EMPTY;
       this.goPrivate(HOLD_BLOCK);
     } else if (this.keys.count === 0) this.route = ROUTE_ANY;
