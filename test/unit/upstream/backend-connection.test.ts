@@ -257,9 +257,9 @@ describe('a request that is overdue', () => {
   });
 
   test('costs a server that goes on answering nothing: the others get their replies over the same connection', async t => {
-    const options = { timeoutMs: 100, autoEject: true, failureLimit: 1 };
+    const options = { timeoutMs: 500, autoEject: true, failureLimit: 1 };
     // Every reply takes a while, and says something all the time: the last of them are overdue.
-    const { server, proxy } = await pair(t, right(inTurn(inOnePiece, slowly(3))), options);
+    const { server, proxy } = await pair(t, right(inTurn(inOnePiece, slowly(12))), options);
     const answers = Array.from({ length: 6 }, (_, i) => proxy.get(`key${i}`));
     const outcomes = await settledAll(answers);
     assert.equal(outcomes[0], bulk('key0'));
