@@ -18,7 +18,7 @@ export const HISTOGRAM_BUCKETS = (TOP_BITS - STEP_BITS + 1) * STEPS;
 /** What is longer is counted in the last bucket; the maximum and the sum have it exactly. */
 export const HISTOGRAM_TOP_US = 2 ** TOP_BITS - 1;
 
-/** The bucket of a duration in whole microseconds, 0 to 2³¹ - 1. */
+/** The bucket of a duration in whole microseconds, 0 to 2³² - 1. */
 export function bucketOf(us: number): number {
   if (us > HISTOGRAM_TOP_US) return HISTOGRAM_BUCKETS - 1;
   const shift = 31 - STEP_BITS - Math.clz32(us);
@@ -34,10 +34,10 @@ export function bucketRangeUs(bucket: number): readonly [leastUs: number, mostUs
 }
 
 /** The value that stands for all of a bucket, in microseconds. */
-function middleUs(bucket: number): number {
+const MIDDLES_US = Float64Array.from({ length: HISTOGRAM_BUCKETS }, (_, bucket) => {
   const [leastUs, mostUs] = bucketRangeUs(bucket);
   return (leastUs + mostUs) / 2;
-}
+});
 
 /**
  * Counts of durations in microseconds. `counts`: an `Uint32Array` where it is emptied often (a worker's, until it has
@@ -65,10 +65,10 @@ export class Histogram {
     return count;
   }
 
-  /** `us`: whole microseconds, 0 to 2³¹ - 1. */
-  record(us: number): void {
-    this.counts[bucketOf(us)]!++;
-    this.sumUs += us;
+  /** `us`: whole microseconds, 0 to 2³² - 1; so many times. */
+  record(us: number, times = 1): void {
+    this.counts[bucketOf(us)]! += times;
+    this.sumUs += us * times;
     if (us > this.maxUs) this.maxUs = us;
   }
 
@@ -97,7 +97,8 @@ export class Histogram {
     let seen = 0;
     for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
       seen += this.counts[bucket]!;
-      if (seen >= wanted) return Math.min(this.maxUs, bucket === HISTOGRAM_BUCKETS - 1 ? this.maxUs : middleUs(bucket));
+      if (seen >= wanted)
+        return Math.min(this.maxUs, bucket === HISTOGRAM_BUCKETS - 1 ? this.maxUs : MIDDLES_US[bucket]!);
     }
     return this.maxUs;
   }
@@ -108,7 +109,7 @@ export class Histogram {
     let bucket = 0;
     let seen = 0;
     for (const limitUs of limitsUs) {
-      while (bucket < HISTOGRAM_BUCKETS && middleUs(bucket) <= limitUs) seen += this.counts[bucket++]!;
+      while (bucket < HISTOGRAM_BUCKETS && MIDDLES_US[bucket]! <= limitUs) seen += this.counts[bucket++]!;
       result.push(seen);
     }
     return result;

@@ -170,13 +170,14 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     replies.dispatchReadAtUs = this.readAtUs;
     if (rewritten === null) requestBytes.set(buf, start, end, block);
     else requestBytes.set(rewritten, 0, parser.rewrittenEnd, parser.rewrittenBlock);
-    if (parser.route !== ROUTE_LOCAL && parser.keyCount > 0) {
+    const keyCount = parser.route === ROUTE_LOCAL ? 0 : parser.keyCount;
+    if (keyCount > 0) {
       const keyStart = parser.keyStarts[0] as number;
       const keyEnd = parser.keyEnds[0] as number;
       replies.dispatchKeyBytes = keyEnd - keyStart;
       replies.dispatchKeyAt = host.keyTrail.keep(requestBytes, keyStart, keyEnd);
     } else replies.dispatchKeyBytes = 0;
-    host.watch.onRequest(replies, parser, requestBytes, end - start);
+    host.watch.onRequest(replies, parser, requestBytes, end - start, keyCount);
     requestBytes.cut(parser.cutStart, parser.cutEnd);
     host.router.dispatch(replies, parser, requestBytes);
     requestBytes.clear();

@@ -16,6 +16,8 @@ export class ReplyTimer implements TurnTask {
   private readonly turn: Turn;
   private readonly commands: (RequestCommand | null)[] = new Array<RequestCommand | null>(BATCH).fill(null);
   private readonly readAtUs = new Int32Array(BATCH);
+  /** Of the same command, read at the same time: a pipeline. */
+  private readonly times = new Uint32Array(BATCH);
   private length = 0;
   /** The outboxes that were waiting when the batch began have written. */
   private isBehind = false;
@@ -28,6 +30,11 @@ export class ReplyTimer implements TurnTask {
   /** The reply to a request that was read at `readAtUs` (see `Clock.nowUs`) is in the outbox. */
   settled(command: RequestCommand, readAtUs: number): void {
     const { length } = this;
+    const last = length - 1;
+    if (length > 0 && this.readAtUs[last] === readAtUs && this.commands[last] === command) {
+      (this.times[last] as number)++;
+      return;
+    }
     if (length === 0) this.turn.defer(this);
     else if (length === BATCH) {
       this.record();
@@ -36,6 +43,7 @@ export class ReplyTimer implements TurnTask {
     }
     this.commands[length] = command;
     this.readAtUs[length] = readAtUs;
+    this.times[length] = 1;
     this.length = length + 1;
   }
 
@@ -50,11 +58,12 @@ export class ReplyTimer implements TurnTask {
   }
 
   private record(): void {
-    const { commands, readAtUs } = this;
+    const { commands, readAtUs, times } = this;
     this.clock.refresh();
     const { nowUs } = this.clock;
     for (let i = 0; i < this.length; i++) {
-      (commands[i] as RequestCommand).total.record((nowUs - (readAtUs[i] as number)) >>> 0);
+      const tookUs = (nowUs - (readAtUs[i] as number)) >>> 0;
+      (commands[i] as RequestCommand).total.record(tookUs, times[i] as number);
     }
     this.length = 0;
   }

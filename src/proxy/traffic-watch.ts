@@ -1,10 +1,10 @@
-import { hiddenKey, keyLabel, keyText } from '../figures/key-label.ts';
+import { hiddenKey, keyLabel, labelText } from '../figures/key-label.ts';
 import { type LargeItem, Largest } from '../figures/largest.ts';
 import { Recent } from '../figures/recent.ts';
 import { SpaceSaving } from '../figures/space-saving.ts';
 import type { HeavyList, TrafficInsight } from '../figures/traffic-insight.ts';
 import type { Clock } from '../loop/clock.ts';
-import { FLAG_WRITES, type RequestParser, ROUTE_LOCAL } from '../protocol/protocol.ts';
+import { FLAG_WRITES, type RequestParser } from '../protocol/protocol.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 
 export interface TrafficWatchOptions {
@@ -46,6 +46,10 @@ export class TrafficWatch {
   private countdown = NEVER;
   private sampleOneIn = 0;
   private hidesKeys = false;
+  /** What is not above these is not large enough to be told. */
+  private leastRead = NEVER;
+  private leastWrite = NEVER;
+  private leastWide = NEVER;
   private readonly clock: Clock;
   private readonly hotKeys: Recent<SpaceSaving>;
   private readonly clientRequests: Recent<SpaceSaving>;
@@ -74,36 +78,42 @@ export class TrafficWatch {
     this.hidesKeys = hidesKeys;
     if (sampleOneIn === this.sampleOneIn) return;
     this.sampleOneIn = sampleOneIn;
+    this.setLeast();
     for (const recent of [this.hotKeys, this.clientRequests, this.clientBytes]) recent.clear(this.clock.nowMs);
     this.countDown();
   }
 
-  /** A request of `requestBytes` that the parser has just read. */
-  onRequest(client: WatchedClient, parser: RequestParser, bytes: RequestBytes, requestBytes: number): void {
-    const keyCount = parser.route === ROUTE_LOCAL ? 0 : parser.keyCount;
+  /** A request of `requestBytes`, with so many keys, that the parser has just read. */
+  onRequest(
+    client: WatchedClient,
+    parser: RequestParser,
+    bytes: RequestBytes,
+    requestBytes: number,
+    keyCount: number,
+  ): void {
     client.askedRequests++;
     client.trafficBytes += requestBytes;
     if (--this.countdown <= 0) this.sample(client, parser, bytes, keyCount);
-    if (requestBytes > this.writes.current.least && keyCount === 1 && (parser.flags & FLAG_WRITES) !== 0) {
-      this.largest(this.writes, parser, bytes, requestBytes);
-    }
-    if (keyCount > this.wide.current.least) this.largest(this.wide, parser, bytes, keyCount);
+    if (keyCount > this.leastWide) this.largest(this.wide, parser, bytes, keyCount);
+    if (requestBytes <= this.leastWrite || keyCount !== 1 || (parser.flags & FLAG_WRITES) === 0) return;
+    this.largest(this.writes, parser, bytes, requestBytes);
   }
 
   /** A reply that is large enough to be looked at, by its size. */
   isLargeReply(replyBytes: number): boolean {
-    return replyBytes > this.reads.current.least && this.isOn;
+    return replyBytes > this.leastRead;
   }
 
   /** `key`: of a request with one, or its beginning. */
   onLargeReply(key: Buffer, command: string, replyBytes: number): void {
-    this.reads.at(this.clock.nowMs).add(keyText(key, 0, key.length), replyBytes, command);
+    this.reads.at(this.clock.nowMs).add(keyLabel(key, 0, key.length), replyBytes, command);
+    this.setLeast();
   }
 
   insight(pool: string): TrafficInsight {
     const { nowMs } = this.clock;
     const { sampleOneIn, hidesKeys } = this;
-    const shown = hidesKeys ? hiddenKey : (item: string) => item;
+    const shown = hidesKeys ? hiddenKey : labelText;
     const heavy = (recent: Recent<SpaceSaving>, weight: number, name: (item: string) => string): HeavyList => {
       const current = recent.at(nowMs);
       const both = new SpaceSaving(2 * HEAVY_CAPACITY);
@@ -139,6 +149,9 @@ export class TrafficWatch {
     this.countDown();
     if (!this.isOn) return;
     const { nowMs } = this.clock;
+    // Those that are too old make room for others, though they were larger.
+    for (const recent of [this.reads, this.writes, this.wide]) recent.at(nowMs);
+    this.setLeast();
     const { keyStarts, keyEnds } = parser;
     const keys = this.hotKeys.at(nowMs);
     const count = Math.min(keyCount, SAMPLED_KEYS_MAX);
@@ -151,9 +164,16 @@ export class TrafficWatch {
   }
 
   private largest(recent: Recent<Largest>, parser: RequestParser, { buf }: RequestBytes, size: number): void {
-    if (!this.isOn) return;
     const key = keyLabel(buf, parser.keyStarts[0] as number, parser.keyEnds[0] as number);
     recent.at(this.clock.nowMs).add(key, size, parser.command);
+    this.setLeast();
+  }
+
+  private setLeast(): void {
+    const { isOn, reads, writes, wide } = this;
+    this.leastRead = isOn ? reads.current.least : NEVER;
+    this.leastWrite = isOn ? writes.current.least : NEVER;
+    this.leastWide = isOn ? wide.current.least : NEVER;
   }
 
   private countDown(): void {

@@ -16,8 +16,8 @@ export interface ReplySink {
 export interface RequestCommand {
   /** From the protocol's table. */
   readonly name: string;
-  /** Takes what a request took, in whole microseconds. */
-  readonly total: { record(us: number): void };
+  /** Takes what so many requests took each, in whole microseconds. */
+  readonly total: { record(us: number, times: number): void };
 }
 
 /** A reply that is put together only when it is written out: the merged one of a fragmented request. */

@@ -275,7 +275,7 @@ export class DataPath {
       yield new PoolSeries(pool.name, pool.stats);
       for (const backend of pool.backends) {
         const stats = backend.snapshot();
-        yield new ServerSeries(pool.name, backend.name, stats, [stats.times.server, stats.times.queue]);
+        yield new ServerSeries(pool.name, backend.name, stats, stats.times.histograms());
       }
       for (const { name, total } of pool.commands.all()) yield new CommandSeries(pool.name, name, total);
     }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { TrafficInsight } from '../../../src/figures/traffic-insight.ts';
 import { Clock } from '../../../src/loop/clock.ts';
 import { Turn } from '../../../src/loop/turn.ts';
+import { ROUTE_LOCAL } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
 import { TrafficWatch, type TrafficWatchOptions } from '../../../src/proxy/traffic-watch.ts';
 import { RequestBytes } from '../../../src/request/request-bytes.ts';
@@ -30,7 +31,8 @@ class WatchUnderTest {
     const client = this.clients.get(clientLabel) ?? { clientLabel, askedRequests: 0, trafficBytes: 0 };
     this.clients.set(clientLabel, client);
     const bytes = new RequestBytes().set(request, 0, request.length, null);
-    this.watch.onRequest(client, this.parser, bytes, request.length);
+    const keyCount = this.parser.route === ROUTE_LOCAL ? 0 : this.parser.keyCount;
+    this.watch.onRequest(client, this.parser, bytes, request.length, keyCount);
   }
 
   insight(): TrafficInsight {
