@@ -16,6 +16,7 @@ import {
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
   ROUTE_SPLIT,
+  ROUTE_SUBSCRIPTION,
 } from '../src/protocol/protocol.ts';
 import type { Command } from '../src/protocol/redis/command.ts';
 import type { CommandRow } from '../src/protocol/redis/command-data.ts';
@@ -176,15 +177,20 @@ function serviceOf(command: Command): string {
       return 'Sent to any server';
     case ROUTE_PRIVATE:
       return PRIVATE;
+    case ROUTE_SUBSCRIPTION:
+      return SUBSCRIPTION;
     case ROUTE_SAME_SERVER:
+      if (command.name === 'publish') return CHANNEL;
       return SAME_SERVER;
     default:
-      return ONE_KEY;
+      return command.name === 'spublish' ? CHANNEL : ONE_KEY;
   }
 }
 
 const ONE_KEY = 'Sent to the server of its key';
 const SAME_SERVER = 'Sent to the server of its keys, which must be one';
+const SUBSCRIPTION = 'For all clients of a worker over one connection to each server';
+const CHANNEL = 'Sent to the server of its channel';
 const PRIVATE = 'On a server connection that the client has to itself; the keys must be on one server';
 
 const SERVICES = [
@@ -192,6 +198,8 @@ const SERVICES = [
   'Sent to the servers of its keys, split by server; replies merged',
   SAME_SERVER,
   PRIVATE,
+  SUBSCRIPTION,
+  CHANNEL,
   'Sent to any server',
   'Sent to every server; replies merged',
   'Answered by Ringmaster itself',

@@ -7,7 +7,7 @@ import { takeBlock } from '../../src/memory/block.ts';
 import { copyRuns } from '../../src/memory/runs.ts';
 import { KeyRing } from '../../src/placement/key-ring.ts';
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
-import type { Protocol } from '../../src/protocol/protocol.ts';
+import { NO_TOPICS, type Protocol } from '../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import type { RequestOrigin } from '../../src/proxy/request-origin.ts';
 import { Router } from '../../src/proxy/router.ts';
@@ -131,6 +131,9 @@ class MultiKeyRequest {
     id: 1,
     variant: 0,
     privateLane: null,
+    subscriptions: null,
+    topics: NO_TOPICS,
+    push() {},
     length: 0,
     isNext: () => true,
     leavePrivate() {},
@@ -163,7 +166,11 @@ class MultiKeyRequest {
       backends: this.backends,
       pick: (buf: Buffer, start: number, end: number) => this.backends[keyRing.pick(buf, start, end)],
     };
-    this.router = new Router(pool as unknown as Pool, protocol, false, { maxPipeline: 4096, bufferBytes: 1 << 20 });
+    this.router = new Router(pool as unknown as Pool, protocol, false, {
+      maxPipeline: 4096,
+      bufferBytes: 1 << 20,
+      subscriptions: { ofClient: 1, ofWorker: 1 },
+    });
     this.session = protocol.createSession(1);
     this.parser = protocol.createParser(PARSER_OPTIONS);
     this.request = Buffer.from(request(keys));

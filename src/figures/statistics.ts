@@ -45,6 +45,12 @@ export class PoolStats {
   idleCloses = 0;
   memorySheds = 0;
   slowRequests = 0;
+  subscriptions = 0;
+  topics = 0;
+  messagesIn = 0;
+  messagesOut = 0;
+  subscriptionsLost = 0;
+  subscribersCut = 0;
 }
 
 /** Of one backend in one worker. */
@@ -220,6 +226,48 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     statsName: null,
     metric: 'ringmaster_pool_slow_requests_total',
     help: 'requests that took slowlog_threshold or longer',
+  },
+  {
+    field: 'subscriptions',
+    kind: 'gauge',
+    statsName: null,
+    metric: 'ringmaster_pool_subscriptions',
+    help: 'channels and patterns that clients have subscribed to, each client counted',
+  },
+  {
+    field: 'topics',
+    kind: 'gauge',
+    statsName: null,
+    metric: 'ringmaster_pool_topics',
+    help: 'channels and patterns that workers have subscribed to at the servers',
+  },
+  {
+    field: 'messagesIn',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_messages_received_total',
+    help: 'messages that servers sent to workers for their subscribers',
+  },
+  {
+    field: 'messagesOut',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_messages_delivered_total',
+    help: 'messages given to clients that have subscribed, each client counted',
+  },
+  {
+    field: 'subscriptionsLost',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_subscription_losses_total',
+    help: 'times a worker lost its subscriptions at a server, and with them what was published until it had subscribed again',
+  },
+  {
+    field: 'subscribersCut',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_slow_subscribers_total',
+    help: 'clients that had subscribed and were cut off because they did not read (client_output_limit)',
   },
 ];
 

@@ -50,6 +50,10 @@ export class KeyRing implements Placement {
     this.ring = same?.isWhole ? same.ring : buildRing(options.distribution, options.servers, undefined, this.points);
   }
 
+  get isRandom(): boolean {
+    return this.distribution === 'random' && this.servers.length > 1;
+  }
+
   /** Whether a ring of these options is the same, but for what is live. */
   isOf({ hash, hashTag, distribution, servers }: KeyRingOptions): boolean {
     const own = this.options;

@@ -5,6 +5,8 @@ export type Access = typeof ACCESS_READ | typeof ACCESS_WRITE;
 
 /** Which server of a pool a key belongs to. The hash ring is one. */
 export interface Placement {
+  /** It takes no notice of the key. */
+  readonly isRandom: boolean;
   /** Index among the pool's servers of the one for the key `buf[start, end)`; -1 when none can have it. */
   pick(buf: Uint8Array, start: number, end: number, access: Access): number;
   /** From now on only the servers whose entry is true are picked; one entry per server. Not for the hot path. */

@@ -35,6 +35,8 @@ export interface Protocol {
   readonly probe: ControlRequest;
   /** For requests of ROUTE_PRIVATE; null: there are none. */
   readonly transactions: TransactionWords | null;
+  /** For requests of ROUTE_SUBSCRIPTION; null: there are none. */
+  readonly subscriptions: SubscriptionWords | null;
 }
 
 /** What is said of a transaction that no server knows of yet, or that none may run. Replies are never written to again. */
@@ -51,6 +53,51 @@ export interface TransactionWords {
   readonly ranNothing: Buffer;
   /** The reply to one that is not run because something of it was refused. */
   readonly aborted: Buffer;
+}
+
+// What a client can subscribe to: a topic is a name of one of these kinds.
+export const TOPIC_CHANNEL = 0;
+/** All channels whose names match. */
+export const TOPIC_PATTERN = 1;
+/** Channels apart from the others, of servers that are members of a cluster. */
+export const TOPIC_SHARD = 2;
+export type TopicKind = 0 | 1 | 2;
+
+/** How many topics of each kind a client has subscribed to. */
+export type TopicCounts = readonly [channels: number, patterns: number, shards: number];
+export const NO_TOPICS: TopicCounts = [0, 0, 0];
+
+// What a server says on a connection that has subscribed, in `PushReading.what`.
+export const PUSH_MESSAGE = 0;
+export const PUSH_SUBSCRIBED = 1;
+export const PUSH_UNSUBSCRIBED = 2;
+/** The server refuses what it was asked for next. */
+export const PUSH_ERROR = 3;
+export const PUSH_OTHER = 4;
+export type PushKind = 0 | 1 | 2 | 3 | 4;
+
+/** What was read of a push; the bytes of the topic's name are `buf[nameStart, nameEnd)` of it. */
+export interface PushReading {
+  readonly what: PushKind;
+  readonly kind: TopicKind;
+  readonly nameStart: number;
+  readonly nameEnd: number;
+}
+
+/** How clients and servers talk about topics. Subscribed servers are asked by a connection of variant 0. */
+export interface SubscriptionWords {
+  /** Asks a server for one topic, or to leave it. */
+  request(kind: TopicKind, isLeaving: boolean, name: Buffer): Buffer;
+  /** What a client of `variant` reads of it; `name` is null when there was nothing to leave. */
+  confirmation(kind: TopicKind, isLeaving: boolean, name: Buffer | null, counts: TopicCounts, variant: number): Buffer;
+  /** Reads the whole push in `buf`. The same object each time, overwritten by the next. */
+  read(buf: Buffer): PushReading;
+  /** The first byte of what is pushed to clients of a variant; the rest is alike. */
+  firstByte(variant: number): number;
+  /** Every server has it to itself, and speaks of it: it is not published by clients. */
+  isOnEveryServer(kind: TopicKind, name: Buffer): boolean;
+  /** What the client reads that wants more topics than it, or its worker, may have. */
+  readonly tooManyReply: Buffer;
 }
 
 export interface ParserOptions {
@@ -149,6 +196,8 @@ export interface Session {
   readonly name: string;
   /** Bytes kept of what the client sent; small and bounded. */
   readonly keptBytes: number;
+  /** What it has subscribed to; whoever keeps that sets it, and the session takes it back to NO_TOPICS when it begins anew. */
+  topics: TopicCounts;
 }
 
 /** More bytes are needed. */
@@ -170,7 +219,9 @@ export const ROUTE_ANY = 4;
 export const ROUTE_ALL = 5;
 /** On a connection to a server that the client has to itself; `hold` says what it does with that. */
 export const ROUTE_PRIVATE = 6;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6;
+/** Subscribes to the topics that the keys name, or leaves them; without any, all of the kind. See `topicKind`. */
+export const ROUTE_SUBSCRIPTION = 7;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 // What a request does with the client's own connection, in `RequestParser.hold`. The words are those of Redis; the keys of
 // the request, where it has any, name the server.
@@ -223,6 +274,9 @@ export interface RequestParser {
   readonly waitMs: number;
   /** ROUTE_PRIVATE: it leaves something behind at the server that the next user of the connection must not meet. */
   readonly isSoiling: boolean;
+  /** ROUTE_SUBSCRIPTION: what the keys are names of, and whether the client leaves them. */
+  readonly topicKind: TopicKind;
+  readonly isLeavingTopics: boolean;
   /** What the reply scanner must expect from the server. */
   readonly replyKind: number;
   /** Makes of the server's reply what the client reads, and is this request's alone; null: the client reads the reply itself. */

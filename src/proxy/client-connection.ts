@@ -59,7 +59,8 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
   /** Nothing is owed to it, and it has sent nothing since `sinceMs`; it may have stopped inside a request. */
   isIdle(sinceMs: number): boolean {
     const isOwedNothing = this.isAnswered && this.outbox.unsentBytes === 0 && !this.isEnding;
-    return isOwedNothing && this.intake.activeAtMs <= sinceMs;
+    // Who listens has no need to speak.
+    return isOwedNothing && !this.replies.subscriptions?.isListening && this.intake.activeAtMs <= sinceMs;
   }
 
   /**
@@ -88,6 +89,7 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
 
   /** Cuts the connection. */
   destroy(): void {
+    this.replies.subscriptions?.abandon();
     this.socket.destroy();
     this.intake.discard();
   }
@@ -100,11 +102,13 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
   closeWhenDone(): void {
     if (!this.isAnswered || this.isClosed || this.isEnding) return;
     this.isEnding = true;
+    this.replies.subscriptions?.abandon();
     this.outbox.close();
   }
 
   onAnswered(): void {
     this.replies.privateLane?.onAnswered();
+    this.replies.subscriptions?.onAnswered();
     this.intake.wake();
     if (this.replies.length === 0 && (this.hasEnded || this.intake.isStopped)) this.closeWhenDone();
   }

@@ -12,6 +12,7 @@ import type { PausedClients } from './paused-clients.ts';
 import type { ReplyTimer } from './reply-timer.ts';
 import type { Router } from './router.ts';
 import type { SlowRequests } from './slow-requests.ts';
+import type { SubscriptionLimits } from './subscription-limits.ts';
 import type { TrafficWatch } from './traffic-watch.ts';
 
 /** The bounds of one client; sizes in bytes. */
@@ -23,6 +24,7 @@ export interface ClientLimits {
   readonly bufferBytes: number;
   /** Unsent replies, those included that wait for their turn, above which it is cut off. */
   readonly outputLimitBytes: number;
+  readonly subscriptions: SubscriptionLimits;
 }
 
 /** What the clients of one pool share in a worker. A reload may change the parser and the limits. */

@@ -181,6 +181,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     requestBytes.cut(parser.cutStart, parser.cutEnd);
     host.router.dispatch(replies, parser, requestBytes);
     requestBytes.clear();
+    if (replies.subscriptions !== null) replies.subscriptions.afterRequest();
   }
 
   onUnfinished(missingBytes: number): void {
@@ -212,7 +213,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       this.isChangingVariant = false;
     }
     // Between the connections that clients share and one of its own, too.
-    if (replies.privateLane?.isBusy) return true;
+    if (replies.privateLane?.isBusy || replies.subscriptions?.isBusy) return true;
     const { maxPipeline, bufferBytes } = this.host.limits;
     if (replies.length >= maxPipeline || replies.unsentBytes + replies.pendingBytes >= bufferBytes) return true;
     return replies.isAwaitingEnough;

@@ -14,6 +14,7 @@ import {
   ROUTE_ANY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
+  ROUTE_SUBSCRIPTION,
   type TransactionWords,
 } from '../protocol/protocol.ts';
 import { type ReplySink, Request } from '../request/request.ts';
@@ -315,7 +316,8 @@ export class PrivateSession implements PrivateLane {
     const { own } = this;
     const { route } = parser;
     if (own.backend === null || own.lostReason !== null) return false;
-    if (route === ROUTE_LOCAL || route === ROUTE_ANY || route === ROUTE_ALL) return false;
+    if (route === ROUTE_SUBSCRIPTION || route === ROUTE_LOCAL || route === ROUTE_ANY || route === ROUTE_ALL)
+      return false;
     const owner = commonOwner(this.pool, parser, bytes);
     if (owner === SEVERAL) {
       this.pool.stats.forwardError++;

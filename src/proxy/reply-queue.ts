@@ -1,12 +1,12 @@
 import type { Block } from '../memory/block.ts';
 import { Fifo } from '../memory/fifo.ts';
-import type { Session } from '../protocol/protocol.ts';
+import type { Session, TopicCounts } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import { Request, type RequestCommand } from '../request/request.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
-import type { PrivateLane, RequestOrigin } from './request-origin.ts';
+import type { PrivateLane, RequestOrigin, Subscriptions } from './request-origin.ts';
 import type { SlowClient } from './slow-requests.ts';
 import type { WatchedClient } from './traffic-watch.ts';
 
@@ -46,6 +46,7 @@ const EXPECTED_MAX_BYTES = 1 << 30;
 export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   readonly id: number;
   privateLane: PrivateLane | null = null;
+  subscriptions: Subscriptions | null = null;
   private readonly host: ClientHost;
   private readonly session: Session;
   private readonly socket: StreamSocket;
@@ -75,6 +76,8 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   askedRequests = 0;
   trafficBytes = 0;
   private addressText: string | null = null;
+  /** Messages that came while a reply was passed on before it was complete. */
+  private heldPushes: Request | null = null;
 
   constructor(session: Session, host: ClientHost, socket: StreamSocket, outbox: Outbox, owner: ReplyQueueOwner) {
     this.id = session.id;
@@ -103,6 +106,14 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
     return this.session.variant;
   }
 
+  get topics(): TopicCounts {
+    return this.session.topics;
+  }
+
+  set topics(counts: TopicCounts) {
+    this.session.topics = counts;
+  }
+
   /** Requests that are not answered. */
   get length(): number {
     return this.pending.length;
@@ -127,8 +138,9 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   /** What is kept here and in the outbox. */
   get memoryBytes(): number {
     const privateBytes = this.privateLane === null ? 0 : this.privateLane.memoryBytes;
+    const topicBytes = this.subscriptions === null ? 0 : this.subscriptions.memoryBytes;
     const pendingBytes = this.pending.length * PENDING_BYTES + this.pendingParts * PART_BYTES;
-    return this.unsentBytes + privateBytes + pendingBytes;
+    return this.unsentBytes + privateBytes + topicBytes + pendingBytes;
   }
 
   isNext(request: Request): boolean {
@@ -183,6 +195,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
         this.outbox.append(buf, start, end, block);
         this.replied(end - start);
       }
+      if (request.isStreaming) this.releasePushes();
       this.shift(request);
       this.done(request, replyBytes);
       if (this.pending.length > 0) this.releaseSettled();
@@ -208,6 +221,18 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
       request.releaseTo(this.outbox);
     }
     this.checkOutputLimit(end - start);
+  }
+
+  push(bytes: Buffer): void {
+    const { stats } = this.host;
+    if (this.pending.peek()?.isStreaming) {
+      this.heldPushes ??= new Request(null, 0);
+      this.heldPushes.holdOwned(bytes);
+      this.heldBytes += bytes.length;
+    } else this.outbox.appendOwned(bytes);
+    stats.messagesOut++;
+    stats.responseBytes += bytes.length;
+    this.checkOutputLimit(bytes.length);
   }
 
   onPart(request: Request, bytes: number): void {
@@ -245,7 +270,17 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
       request.sink = null;
       request.dropHeld();
     }
+    this.heldPushes?.dropHeld();
+    this.subscriptions?.abandon();
     this.privateLane?.abandon();
+  }
+
+  private releasePushes(): void {
+    const { heldPushes } = this;
+    if (heldPushes === null) return;
+    this.heldPushes = null;
+    this.heldBytes -= heldPushes.heldBytes;
+    heldPushes.releaseTo(this.outbox);
   }
 
   private settle(request: Request, isHead: boolean): void {
@@ -339,6 +374,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
     host.memory.grew(bytes);
     if (unsentBytes < host.limits.outputLimitBytes || this.socket.isDestroyed) return;
     host.stats.outputLimitCloses++;
+    if (this.subscriptions?.isListening) host.stats.subscribersCut++;
     host.log.warn(
       { pool: host.poolName, unsentBytes, heldBytes: this.heldBytes },
       'client cut off: the replies that it has not read grew over client_output_limit',

@@ -1,6 +1,7 @@
-import type { RequestParser } from '../protocol/protocol.ts';
+import type { RequestParser, TopicCounts } from '../protocol/protocol.ts';
 import type { ReplySink, Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
+import type { SubscriptionLimits } from './subscription-limits.ts';
 
 /** What a client does on a server connection of its own. */
 export interface PrivateLane {
@@ -17,6 +18,23 @@ export interface PrivateLane {
   abandon(): void;
 }
 
+/** What a client has subscribed to. */
+export interface Subscriptions {
+  /** No further request of the client may be dispatched for now. */
+  readonly isBusy: boolean;
+  /** Messages may come at any time. */
+  readonly isListening: boolean;
+  readonly memoryBytes: number;
+  /** Acts on the request just parsed, which is about topics. */
+  take(parser: RequestParser, bytes: RequestBytes, limits: SubscriptionLimits): void;
+  /** Requests at the head of the client's queue were answered. */
+  onAnswered(): void;
+  /** A request of the client was dispatched, whatever it was. */
+  afterRequest(): void;
+  /** The client reads nothing more. */
+  abandon(): void;
+}
+
 /** The client side of a request: who asked, and where its reply goes in the client's order. */
 export interface RequestOrigin extends ReplySink {
   readonly id: number;
@@ -24,6 +42,12 @@ export interface RequestOrigin extends ReplySink {
   readonly variant: number;
   /** Null: all that it asks goes over connections that it shares. */
   privateLane: PrivateLane | null;
+  /** Null: it has never subscribed to anything. */
+  subscriptions: Subscriptions | null;
+  /** `Session.topics` of the client's session. */
+  topics: TopicCounts;
+  /** Gives the client what answers no request, between two replies. `bytes` are never written to again. */
+  push(bytes: Buffer): void;
   /** Requests that are not answered. */
   readonly length: number;
   /** All that was asked before it is answered. */

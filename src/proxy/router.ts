@@ -8,6 +8,7 @@ import {
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
   ROUTE_SPLIT,
+  ROUTE_SUBSCRIPTION,
 } from '../protocol/protocol.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
@@ -18,6 +19,12 @@ import { forward } from './operations/forward.ts';
 import { Split } from './operations/split.ts';
 import { type PrivateLimits, PrivateSession } from './private-session.ts';
 import type { RequestOrigin } from './request-origin.ts';
+import { Subscriber } from './subscriber.ts';
+import type { SubscriptionLimits } from './subscription-limits.ts';
+
+export interface RouterLimits extends PrivateLimits {
+  readonly subscriptions: SubscriptionLimits;
+}
 
 /**
  * Chooses what is done for the request that the parser has just read: an operation of `operations/`. One per pool and
@@ -26,12 +33,12 @@ import type { RequestOrigin } from './request-origin.ts';
 export class Router {
   /** A command that can't be split goes where its first key is, right or wrong (as in twemproxy). */
   sendsToFirstKey: boolean;
-  limits: PrivateLimits;
+  limits: RouterLimits;
   private readonly pool: Pool;
   private readonly protocol: Protocol;
   private readonly split: Split;
 
-  constructor(pool: Pool, protocol: Protocol, sendsToFirstKey: boolean, limits: PrivateLimits) {
+  constructor(pool: Pool, protocol: Protocol, sendsToFirstKey: boolean, limits: RouterLimits) {
     this.pool = pool;
     this.protocol = protocol;
     this.sendsToFirstKey = sendsToFirstKey;
@@ -68,6 +75,9 @@ export class Router {
       case ROUTE_PRIVATE:
         this.goPrivate(origin, parser, bytes);
         return;
+      case ROUTE_SUBSCRIPTION:
+        this.subscribe(origin, parser, bytes);
+        return;
     }
   }
 
@@ -84,6 +94,14 @@ export class Router {
     } else {
       forward(origin, parser, owner, bytes);
     }
+  }
+
+  private subscribe(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+    const { pool, protocol } = this;
+    const words = protocol.subscriptions;
+    if (words === null) throw new Error(`${protocol.name} has no requests about topics`);
+    origin.subscriptions ??= new Subscriber(origin, pool.subscriptions(words), words);
+    origin.subscriptions.take(parser, bytes, this.limits.subscriptions);
   }
 
   /** The client needs a server connection of its own from here on. */

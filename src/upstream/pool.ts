@@ -5,10 +5,12 @@ import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import { KeyRing, type KeyRingOptions } from '../placement/key-ring.ts';
 import type { Access, Placement } from '../placement/placement.ts';
+import type { SubscriptionWords } from '../protocol/protocol.ts';
 import { FAILURE_REASONS, type FailureReason } from '../request/failure.ts';
 import type { Log } from '../system/log.ts';
 import { Backend, type BackendHost } from './backend.ts';
 import type { BackendOptions } from './backend-options.ts';
+import { SubscriptionHub } from './subscription-hub.ts';
 
 export interface PoolOptions {
   readonly ring: Omit<KeyRingOptions, 'servers'>;
@@ -70,6 +72,8 @@ export class Pool implements BackendHost {
   placement: Placement;
   /** Left the pool, and finish what is inflight. */
   private readonly retiring = new Set<Backend>();
+  /** What its clients have subscribed to; null: none has yet. */
+  private hub: SubscriptionHub | null = null;
   private readonly stopTicking: () => void;
   private nextAny = 0;
   private readonly tellTrouble: (trouble: PoolTrouble) => boolean;
@@ -85,6 +89,7 @@ export class Pool implements BackendHost {
     this.stopTicking = worker.clock.onTick(nowMs => {
       for (const backend of this.backends) backend.checkDeadlines(nowMs);
       for (const backend of this.retiring) backend.checkDeadlines(nowMs);
+      this.hub?.checkDeadlines(nowMs);
     });
   }
 
@@ -105,6 +110,7 @@ export class Pool implements BackendHost {
     for (const [place, backend] of this.backends.entries()) backend.place = place;
     this.placement = plan.placement;
     if (!this.backends.every(backend => backend.isLive)) this.onEjectionChange();
+    else this.hub?.serversChanged();
     for (const backend of old.values()) {
       this.retiring.add(backend);
       backend.retire(retireMs, () => this.retiring.delete(backend));
@@ -115,6 +121,17 @@ export class Pool implements BackendHost {
   pick(buf: Buffer, start: number, end: number, access: Access): Backend | null {
     const place = this.placement.pick(buf, start, end, access);
     return place < 0 ? null : (this.backends[place] as Backend);
+  }
+
+  /** The subscriptions of its clients. `words`: of the protocol that its servers speak. */
+  subscriptions(words: SubscriptionWords): SubscriptionHub {
+    this.hub ??= new SubscriptionHub(this, words);
+    return this.hub;
+  }
+
+  /** The same key may go to another server each time. */
+  get spreadsAtRandom(): boolean {
+    return this.placement.isRandom;
   }
 
   /** A backend for a request without a key: they take turns. Null when all are out of the ring. */
@@ -149,6 +166,7 @@ export class Pool implements BackendHost {
 
   onEjectionChange(): void {
     this.placement.setLive(this.backends.map(backend => backend.isLive));
+    this.hub?.serversChanged();
   }
 
   onEjection(): void {
@@ -158,6 +176,7 @@ export class Pool implements BackendHost {
   readonly eachHolder: HolderWalk = visit => {
     for (const backend of this.backends) backend.eachHolder(visit);
     for (const backend of this.retiring) backend.eachHolder(visit);
+    this.hub?.eachHolder(visit);
   };
 
   preconnect(): void {
@@ -167,6 +186,7 @@ export class Pool implements BackendHost {
   /** Fails what is inflight and closes all server connections. */
   close(): void {
     this.stopTicking();
+    this.hub?.close();
     for (const backend of this.backends) backend.close();
     for (const backend of this.retiring) backend.close();
   }

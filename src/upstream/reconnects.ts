@@ -35,6 +35,11 @@ export class Reconnects {
     this.openAfter(Math.max(0, spread(WANTED_MS) - (performance.now() - this.failedAtMs)));
   }
 
+  /** Another attempt is to come. */
+  get isWaiting(): boolean {
+    return this.timer !== null;
+  }
+
   /** The server serves again. */
   succeeded(): void {
     this.attempts = 0;

@@ -312,6 +312,7 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
       maxPipeline: config.maxPipeline,
       bufferBytes: config.clientBufferBytes,
       outputLimitBytes: config.clientOutputLimitBytes,
+      subscriptions: { ofClient: config.clientSubscriptions, ofWorker: config.workerSubscriptions },
     },
     maxClients: config.clientConnections,
     idleTimeoutMs: config.clientIdleTimeoutMs,

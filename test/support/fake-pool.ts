@@ -140,6 +140,7 @@ export const ROOMY_LIMITS: ClientLimits = {
   maxPipeline: 4096,
   bufferBytes: 1 << 20,
   outputLimitBytes: 1 << 30,
+  subscriptions: { ofClient: 1000, ofWorker: 10_000 },
 };
 
 export interface ConnectedClient {
@@ -183,7 +184,7 @@ export class FakeFrontend implements ClientOwner {
     this.protocol = protocol;
     this.limits = { ...ROOMY_LIMITS, ...limits };
     this.parser = protocol.createParser(this.parserOptions());
-    this.router = new Router(this.pool.asPool(), protocol, false, { maxPipeline: 4096, bufferBytes: 1 << 20 });
+    this.router = new Router(this.pool.asPool(), protocol, false, ROOMY_LIMITS);
   }
 
   createFramer(session: Session): Framer {

@@ -22,4 +22,5 @@ export const memcachedProtocol: Protocol = {
   handshake: handshakeRequests,
   probe: PROBE,
   transactions: null,
+  subscriptions: null,
 };

@@ -8,6 +8,7 @@ import {
   ROUTE_KEY,
   ROUTE_LOCAL,
   type Route,
+  TOPIC_CHANNEL,
 } from '../protocol.ts';
 import { firstLineCoalescer } from './first-line-coalescer.ts';
 import { NO_REPLY } from './replies.ts';
@@ -31,6 +32,8 @@ export class ParsedRequest {
   readonly hold = HOLD_NONE;
   readonly waitMs = 0;
   readonly isSoiling = false;
+  readonly topicKind = TOPIC_CHANNEL;
+  readonly isLeavingTopics = false;
   isNoreply = false;
   reply: Buffer = NO_REPLY;
   closesClient = false;

@@ -1,4 +1,4 @@
-import type { Session } from '../protocol.ts';
+import { NO_TOPICS, type Session, type TopicCounts } from '../protocol.ts';
 
 export const WIRE_UNDECIDED = 0;
 export const WIRE_TEXT = 1;
@@ -10,6 +10,7 @@ export class MemcachedSession implements Session {
   readonly variant: number = 0;
   readonly name: string = '';
   readonly keptBytes: number = 0;
+  topics: TopicCounts = NO_TOPICS;
   /** The connection's first byte decides, as in memcached: in text, a later line may begin with any byte. */
   wire: number = WIRE_UNDECIDED;
   /** It has given the pool's user and password, where there are any. */

@@ -5,7 +5,7 @@
 export type MergeKind = 'values' | 'sum' | 'same' | 'all_true' | 'first';
 
 /** Finders of keys for commands whose key specifications say too little; see key-finder.ts. */
-export type Finder = 'one_key' | 'streams' | 'sort' | 'geo_store';
+export type Finder = 'one_key' | 'channel' | 'streams' | 'sort' | 'geo_store';
 
 /** Cut into a request per server when the keys are on several. */
 export const SPLIT: Readonly<Record<string, MergeKind>> = {
@@ -55,6 +55,7 @@ export const TO_ANY: readonly string[] = [
 export const FINDERS: Readonly<Record<string, Finder>> = {
   georadius: 'geo_store',
   georadiusbymember: 'geo_store',
+  publish: 'channel',
   sort: 'sort',
   sort_ro: 'one_key',
   xread: 'streams',

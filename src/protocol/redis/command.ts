@@ -12,6 +12,7 @@ import {
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
   ROUTE_SPLIT,
+  ROUTE_SUBSCRIPTION,
   type Route,
 } from '../protocol.ts';
 import type { CommandRow } from './command-data.ts';
@@ -174,6 +175,7 @@ export class Command {
     const { name } = this;
     if (this.refusal !== null || LOCAL.includes(name)) return ROUTE_LOCAL;
     if (this.isTransactional || this.family === 'blocking') return ROUTE_PRIVATE;
+    if (this.family === 'subscription') return ROUTE_SUBSCRIPTION;
     if (name in SPLIT) return ROUTE_SPLIT;
     if (name in TO_ALL) return ROUTE_ALL;
     if (TO_ANY.includes(name)) return ROUTE_ANY;

@@ -29,6 +29,9 @@ function findByArguments(command: Command, args: RequestArgs, keys: KeyRanges): 
   switch (command.finder) {
     case 'streams':
       return findStreams(command, args, keys);
+    case 'channel':
+      addKey(args, 1, keys);
+      return KEYS_FOUND;
     case 'sort':
       return findSort(args, keys);
     case 'geo_store':

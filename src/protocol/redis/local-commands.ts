@@ -84,8 +84,9 @@ function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Re
   };
 }
 
-function ping(args: RequestArgs): Buffer {
+function ping(args: RequestArgs, session: RedisSession): Buffer {
   if (args.count > 2) return PING_ARITY;
+  if (session.isOnlyListening) return encodeReply(['pong', args.count === 1 ? '' : args.bytes(1)]);
   return args.count === 1 ? PONG : encodeReply(args.bytes(1));
 }
 

@@ -5,6 +5,7 @@ import { CROSS_SERVER, failureReply, TOO_LARGE } from './request-errors.ts';
 import { RedisRequestParser } from './request-parser.ts';
 import { handshakeRequests, PROBE } from './server-requests.ts';
 import { RedisSession } from './session.ts';
+import { SUBSCRIPTION_WORDS } from './subscription-words.ts';
 import { REDIS_VARIANTS } from './traits.ts';
 import { TRANSACTION_WORDS } from './transactions.ts';
 
@@ -23,4 +24,5 @@ export const redisProtocol: Protocol = {
   handshake: handshakeRequests,
   probe: PROBE,
   transactions: TRANSACTION_WORDS,
+  subscriptions: SUBSCRIPTION_WORDS,
 };

@@ -21,7 +21,10 @@ import {
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
   ROUTE_SPLIT,
+  ROUTE_SUBSCRIPTION,
   type Route,
+  TOPIC_CHANNEL,
+  type TopicKind,
 } from '../protocol.ts';
 import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER } from './blocking-timeout.ts';
 import { coalescerFor } from './coalescers.ts';
@@ -37,6 +40,7 @@ import { KeyRanges, RequestArgs } from './request-args.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
 import type { RedisSession } from './session.ts';
+import { isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
 import {
   endsByReset,
   endsByWrongArity,
@@ -59,6 +63,8 @@ export class RequestRouting {
   hold: Hold = HOLD_NONE;
   waitMs = 0;
   readonly isSoiling = false;
+  topicKind: TopicKind = TOPIC_CHANNEL;
+  isLeavingTopics = false;
   reply: Buffer = EMPTY;
   closesClient = false;
   coalescer: Coalescer = coalescerFor('same');
@@ -127,6 +133,8 @@ export class RequestRouting {
     if (arity > 0 ? args.count !== arity : args.count < -arity) this.refuseArity(command, session);
     else if (this.hasPassword && !session.isAuthenticated && !command.isAllowedBeforeAuth) {
       this.answer(command.name, errors.NOT_AUTHENTICATED);
+    } else if (session.isOnlyListening && !mayListenerUse(command)) {
+      this.answer(command.name, refusalToListener(command));
     } else if (session.isInTransaction) this.queue(command, route, session);
     else if (route === ROUTE_KEY) {
       this.route = ROUTE_KEY;
@@ -141,8 +149,17 @@ export class RequestRouting {
         findKeys(command, args, this.keys);
         this.block(command);
       }
-    } else if (route !== ROUTE_LOCAL) this.findKeys(command, route);
+    } else if (route === ROUTE_SUBSCRIPTION) this.subscribe(command);
+    else if (route !== ROUTE_LOCAL) this.findKeys(command, route);
     else this.answerItself(command, session);
+  }
+
+  private subscribe(command: Command): void {
+    const { args, keys } = this;
+    this.route = ROUTE_SUBSCRIPTION;
+    this.topicKind = topicKindOf(command);
+    this.isLeavingTopics = isLeaving(command);
+    if (args.count > 1) keys.addArguments(args, 1, args.count - 1, 1);
   }
 
   private refuseArity(command: Command, session: RedisSession): void {
@@ -168,7 +185,8 @@ export class RequestRouting {
       this.takeStep(command, session);
       return;
     }
-    const refusal = route === ROUTE_LOCAL ? (this.commands.refusals[command.id] ?? refusalInside(command)) : null;
+    const isOurs = route === ROUTE_LOCAL || route === ROUTE_SUBSCRIPTION;
+    const refusal = isOurs ? (this.commands.refusals[command.id] ?? refusalInside(command)) : null;
     if (isImmediate(command)) this.answerItself(command, session);
     else if (refusal !== null) this.answer(command.name, refusal);
     else if (route === ROUTE_ALL && !this.commands.hasOneServer) this.answer(command.name, refusalOfAll(command));
@@ -205,7 +223,8 @@ export class RequestRouting {
     const { args } = this;
     const refusal = this.commands.refusals[command.id]!;
     if (refusal !== null) this.answer(command.name, refusal);
-    else if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) this.leaveToServer(command);
+    else if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES)
+      this.leaveToServer(command, session.isOnlyListening);
     else {
       const endsTransaction = endsByReset(command, session);
       this.answer(command.name, this.local.answer(command, args, session));
@@ -215,8 +234,8 @@ export class RequestRouting {
   }
 
   /** Too large for us to answer. What any server answers alike goes to one, under the limits of all that is forwarded. */
-  private leaveToServer(command: Command): void {
-    if (command.isAnsweredAlike) this.route = ROUTE_ANY;
+  private leaveToServer(command: Command, isListening: boolean): void {
+    if (command.isAnsweredAlike && !isListening) this.route = ROUTE_ANY;
     else this.answer(command.name, errors.localTooLarge(command.name));
   }
 

@@ -1,4 +1,4 @@
-import type { ConnectionEnds, Session } from '../protocol.ts';
+import { type ConnectionEnds, NO_TOPICS, type Session, type TopicCounts } from '../protocol.ts';
 import type { RespVersion } from './resp.ts';
 
 export const RESP2_VARIANT = 0;
@@ -22,6 +22,7 @@ export class RedisSession implements Session {
   isInTransaction = false;
   /** Since WATCH, and until something makes the server forget. */
   isWatching = false;
+  topics: TopicCounts = NO_TOPICS;
   readonly connectedAtMs = Date.now();
   private readonly ends: ConnectionEnds;
 
@@ -51,7 +52,13 @@ export class RedisSession implements Session {
     this.variant = RESP2_VARIANT;
     this.isAuthenticated = false;
     this.name = '';
+    this.topics = NO_TOPICS;
     this.endTransaction();
+  }
+
+  /** It has subscribed, and reads nothing but messages and the replies to commands that say so: RESP2 can't tell them apart. */
+  get isOnlyListening(): boolean {
+    return this.topics !== NO_TOPICS && this.variant === RESP2_VARIANT;
   }
 
   endTransaction(): void {

@@ -107,4 +107,22 @@ export const REDIS_SETTINGS = {
       '(negative: from the end) and the step between keys, the name being 0, and whether it writes: `[my.mset 1 -1 2 write]`.',
     applies: 'live',
   },
+  clientSubscriptions: {
+    key: 'client_subscriptions',
+    kind: count(1),
+    default: '100000',
+    isHarmlessElsewhere: true,
+    about: 'Channels and patterns that one client may subscribe to; it reads an error above that. Redis only.',
+    applies: 'live',
+  },
+  workerSubscriptions: {
+    key: 'worker_subscriptions',
+    kind: count(1),
+    default: '1000000',
+    isHarmlessElsewhere: true,
+    about:
+      'Channels and patterns that the clients of one worker may subscribe to, each client counted; above that they read an error. ' +
+      'Redis only.',
+    applies: 'live',
+  },
 } as const satisfies SettingTable;

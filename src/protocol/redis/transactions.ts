@@ -75,7 +75,9 @@ const ONE_SERVER = 'inside a transaction only one of the servers would have it';
 /** Answered by Ringmaster elsewhere; inside a transaction it is the server's to answer, or, by this error, nobody's. */
 export function refusalInside(command: Command): Buffer | null {
   const { name } = command;
-  if (!OF_CONNECTION.includes(name) && !name.startsWith('client|')) return null;
+  const isOfConnection =
+    OF_CONNECTION.includes(name) || name.startsWith('client|') || command.family === 'subscription';
+  if (!isOfConnection) return null;
   return errorReply(refusalText(name, ONE_CONNECTION));
 }
 

@@ -7,10 +7,8 @@ export const REFUSED_COMMANDS: readonly string[] = named(`
   client|unblock client|unpause config|resetstat config|rewrite config|set debug discard exec failover flushall
   function|kill function|stats lastsave latency|doctor latency|graph latency|histogram latency|history
   latency|latest latency|reset memory|doctor memory|malloc-stats memory|purge memory|stats migrate module|load
-  module|loadex module|unload monitor multi pfdebug pfselftest psubscribe psync punsubscribe replconf replicaof
-  restore-asking role
-  save script|debug script|kill shutdown slaveof ssubscribe subscribe
-  sunsubscribe swapdb sync unsubscribe unwatch wait watch`);
+  module|loadex module|unload monitor multi pfdebug pfselftest psync replconf replicaof
+  restore-asking role save script|debug script|kill shutdown slaveof swapdb sync unwatch wait watch`);
 
 /** What only a member of a Redis Cluster answers. */
 export const CLUSTER_COMMANDS: readonly string[] = named(`

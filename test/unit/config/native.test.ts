@@ -42,6 +42,8 @@ pools:
     commands:
       - My.MSet 1 -1 2 write
       - my.get 1 1 1 read
+    client_subscriptions: 50
+    worker_subscriptions: 5000
     max_request_bytes: 1mb
     max_pipeline: 10
     client_buffer: 256kb
@@ -107,6 +109,8 @@ test('every key of the native form arrives in the configuration', () => {
           { name: 'my.mset', firstKey: 1, lastKey: -1, keyStep: 2, isWrite: true },
           { name: 'my.get', firstKey: 1, lastKey: 1, keyStep: 1, isWrite: false },
         ],
+        clientSubscriptions: 50,
+        workerSubscriptions: 5000,
         maxRequestBytes: 1_048_576,
         maxPipeline: 10,
         clientBufferBytes: 262_144,
@@ -180,6 +184,8 @@ test('what is left out has its default', () => {
         keylessScripts: 'error',
         deniedCommands: null,
         declaredCommands: null,
+        clientSubscriptions: 100_000,
+        workerSubscriptions: 1_000_000,
         maxRequestBytes: 513 * 2 ** 20,
         maxPipeline: 4096,
         clientBufferBytes: 2 ** 20,

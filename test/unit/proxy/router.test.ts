@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memcachedProtocol } from '../../../src/protocol/memcached/memcached.ts';
 import type { Protocol } from '../../../src/protocol/protocol.ts';
+import { NO_TOPICS } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
 import type { RequestOrigin } from '../../../src/proxy/request-origin.ts';
 import { Router } from '../../../src/proxy/router.ts';
 import type { FailureReason } from '../../../src/request/failure.ts';
 import type { Request } from '../../../src/request/request.ts';
 import { RequestBytes } from '../../../src/request/request-bytes.ts';
-import { FakePool } from '../../support/fake-pool.ts';
+import { FakePool, ROOMY_LIMITS } from '../../support/fake-pool.ts';
 import { ReplyCollector } from '../../support/reply-collector.ts';
 import { redisWords } from '../../support/request-splitter.ts';
 import { encodeCommand } from '../../support/resp-reader.ts';
@@ -18,6 +19,9 @@ class Origin implements RequestOrigin {
   readonly id = 1;
   variant = 0;
   privateLane = null;
+  subscriptions = null;
+  topics = NO_TOPICS;
+  push(): void {}
   length = 0;
   isNext(): boolean {
     return true;
@@ -58,7 +62,7 @@ class Origin implements RequestOrigin {
 
 function routing(backends: number, protocol: Protocol = redisProtocol, sendsToFirstKey = false) {
   const pool = new FakePool(backends);
-  const router = new Router(pool.asPool(), protocol, sendsToFirstKey, { maxPipeline: 4096, bufferBytes: 1 << 20 });
+  const router = new Router(pool.asPool(), protocol, sendsToFirstKey, ROOMY_LIMITS);
   const parser = protocol.createParser({ poolName: 'p', version: '1.0.0', maxRequestBytes: 1 << 20, password: null });
   const origin = new Origin();
   const session = protocol.createSession(1);

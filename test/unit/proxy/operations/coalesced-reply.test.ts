@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Block, dropFreeBlocks, freeBlockBytes, takeBlock } from '../../../../src/memory/block.ts';
 import type { Coalescer, ReplyTransform } from '../../../../src/protocol/protocol.ts';
+import { NO_TOPICS } from '../../../../src/protocol/protocol.ts';
 import { CoalescedReply } from '../../../../src/proxy/operations/coalesced-reply.ts';
 import type { RequestOrigin } from '../../../../src/proxy/request-origin.ts';
 import type { FailureReason } from '../../../../src/request/failure.ts';
@@ -12,6 +13,9 @@ class Parent implements RequestOrigin {
   readonly id = 1;
   readonly variant = 0;
   privateLane = null;
+  subscriptions = null;
+  topics = NO_TOPICS;
+  push(): void {}
   length = 0;
   isNext(): boolean {
     return true;

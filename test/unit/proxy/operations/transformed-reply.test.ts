@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { takeBlock } from '../../../../src/memory/block.ts';
 import type { ReplyTransform, TransformOut } from '../../../../src/protocol/protocol.ts';
+import { NO_TOPICS } from '../../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
 import { TransformedReply } from '../../../../src/proxy/operations/transformed-reply.ts';
 import type { RequestOrigin } from '../../../../src/proxy/request-origin.ts';
@@ -17,6 +18,9 @@ class Origin implements RequestOrigin {
   readonly id = 1;
   readonly variant = 0;
   privateLane = null;
+  subscriptions = null;
+  topics = NO_TOPICS;
+  push(): void {}
   length = 0;
   isNext(): boolean {
     return true;

@@ -1,0 +1,170 @@
+import type { PoolStats } from '../figures/statistics.ts';
+import type { Clock } from '../loop/clock.ts';
+import { Fifo } from '../memory/fifo.ts';
+import type { HolderWalk } from '../memory/memory-ceiling.ts';
+import { ACCESS_WRITE, type Access } from '../placement/placement.ts';
+import type { SubscriptionWords, TopicKind } from '../protocol/protocol.ts';
+import type { Backend } from './backend.ts';
+import { type MessageOwner, SubscriptionLink } from './subscription-link.ts';
+import { type Seat, Topic, type TopicSubscriber, type TopicWaiter } from './topic.ts';
+import type { TopicMessage } from './topic-message.ts';
+
+/** The pool, as far as a hub knows it. */
+export interface HubPool {
+  readonly backends: readonly Backend[];
+  readonly clock: Clock;
+  readonly stats: PoolStats;
+  readonly spreadsAtRandom: boolean;
+  pick(buf: Buffer, start: number, end: number, access: Access): Backend | null;
+}
+
+/** A topic that has moved is heard at both servers for so long: others may yet publish where it was. */
+const MOVING_MS = 5000;
+/** So many topics are moved at once, and the rest when the sockets were read. */
+const MOVED_AT_ONCE = 1000;
+
+/**
+ * All subscriptions of a pool's clients in one worker: each topic once, at the server where it is published. Whatever becomes of
+ * servers, their clients stay subscribed.
+ *
+ *   subscribers ⇄ topic ⇄ seat ⇄ link ⇄ server          channel: the server of its name, as if it were a key
+ *                       └ seat ⇄ link ⇄ server          pattern, and what each server tells of its own keys: all of them
+ */
+export class SubscriptionHub implements MessageOwner {
+  private readonly pool: HubPool;
+  private readonly words: SubscriptionWords;
+  private readonly links = new Map<Backend, SubscriptionLink>();
+  /** By kind, and name. */
+  private readonly topics: readonly Map<string, Topic>[] = [new Map(), new Map(), new Map()];
+  /** To be moved to where they are published now. */
+  private moving: Topic[] = [];
+  private isMoving = false;
+  /** Seats that their topics have moved away from, or did for a while. */
+  private readonly leaving = new Fifo<Seat>();
+
+  constructor(pool: HubPool, words: SubscriptionWords) {
+    this.pool = pool;
+    this.words = words;
+  }
+
+  /** Of all clients, each counted. */
+  get subscriptions(): number {
+    return this.pool.stats.subscriptions;
+  }
+
+  /** The topic of that name, asked for at its servers. It stays as long as somebody waits or is subscribed. */
+  await(kind: TopicKind, name: Buffer, waiter: TopicWaiter): Topic {
+    const key = name.toString('latin1');
+    const topics = this.topics[kind] as Map<string, Topic>;
+    let topic = topics.get(key);
+    if (topic === undefined) {
+      topic = new Topic(kind, name, key, this.words.isOnEveryServer(kind, name) || this.pool.spreadsAtRandom);
+      topics.set(key, topic);
+      this.pool.stats.topics++;
+      for (const backend of this.homesOf(topic)) this.linkTo(backend).join(topic);
+    }
+    topic.waiters.add(waiter);
+    return topic;
+  }
+
+  /** `waiter` is served, or gone. */
+  dismiss(topic: Topic, waiter: TopicWaiter): void {
+    topic.waiters.delete(waiter);
+    if (topic.isUnused) this.drop(topic);
+  }
+
+  subscribe(topic: Topic, subscriber: TopicSubscriber): void {
+    topic.subscribers.add(subscriber);
+    this.pool.stats.subscriptions++;
+  }
+
+  unsubscribe(topic: Topic, subscriber: TopicSubscriber): void {
+    topic.subscribers.delete(subscriber);
+    this.pool.stats.subscriptions--;
+    if (topic.isUnused) this.drop(topic);
+  }
+
+  onMessage(kind: TopicKind, name: string, message: TopicMessage): void {
+    this.pool.stats.messagesIn++;
+    this.topics[kind]?.get(name)?.deliver(message);
+  }
+
+  onLinkLost(): void {
+    this.pool.stats.subscriptionsLost++;
+  }
+
+  /** Servers have come or gone: topics move to where they are published now. */
+  serversChanged(): void {
+    this.moving = this.topics.flatMap(topics => [...topics.values()]);
+    if (!this.isMoving) this.moveSome();
+  }
+
+  /** Once per tick of the worker's clock. */
+  checkDeadlines(nowMs: number): void {
+    // In the order of their times.
+    while (this.leaving.length > 0 && nowMs >= (this.leaving.peek() as Seat).leavesAtMs) {
+      const seat = this.leaving.shift() as Seat;
+      if (seat.leavesAtMs > 0) seat.link.leave(seat);
+    }
+    for (const [backend, link] of this.links) {
+      link.checkDeadline(nowMs);
+      if (!link.isUnused || this.pool.backends.includes(backend)) continue;
+      link.close();
+      this.links.delete(backend);
+    }
+  }
+
+  close(): void {
+    for (const link of this.links.values()) link.close();
+    this.links.clear();
+  }
+
+  readonly eachHolder: HolderWalk = visit => {
+    for (const link of this.links.values()) link.eachHolder(visit);
+  };
+
+  private readonly moveSome = (): void => {
+    this.isMoving = true;
+    for (const topic of this.moving.splice(-MOVED_AT_ONCE)) if (!topic.isUnused) this.move(topic);
+    this.isMoving = this.moving.length > 0;
+    if (this.isMoving) setImmediate(this.moveSome);
+  };
+
+  private move(topic: Topic): void {
+    const homes = this.homesOf(topic);
+    const left = topic.seats.filter(seat => !homes.includes(seat.link.backend));
+    for (const backend of homes) {
+      const seat = topic.seats.find(each => each.link.backend === backend);
+      if (seat === undefined) this.linkTo(backend).join(topic);
+      else seat.leavesAtMs = 0;
+    }
+    for (const seat of left) {
+      if (seat.leavesAtMs > 0) continue;
+      seat.leavesAtMs = this.pool.clock.nowMs + MOVING_MS;
+      this.leaving.push(seat);
+    }
+    topic.seatChanged();
+  }
+
+  private homesOf({ name, isOnEveryServer }: Topic): readonly Backend[] {
+    const { pool } = this;
+    if (isOnEveryServer) return pool.backends.filter(backend => backend.isLive);
+    const home = pool.pick(name, 0, name.length, ACCESS_WRITE);
+    return home === null ? [] : [home];
+  }
+
+  private linkTo(backend: Backend): SubscriptionLink {
+    let link = this.links.get(backend);
+    if (link === undefined) {
+      link = new SubscriptionLink(backend, this.words, this);
+      this.links.set(backend, link);
+    }
+    return link;
+  }
+
+  private drop(topic: Topic): void {
+    if (!this.topics[topic.kind]?.delete(topic.key)) return;
+    this.pool.stats.topics--;
+    for (const seat of [...topic.seats]) seat.link.leave(seat);
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * One message on its way from a server to all who have subscribed: the same bytes for each, but for the first, which differs
+ * from one version of the protocol to the other.
+ */
+export class TopicMessage {
+  private readonly bytes: Buffer;
+  private others: Buffer | null = null;
+
+  /** `bytes` are never written to again. */
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  /** Of a message that begins with `firstByte`; never written to again. */
+  beginningWith(firstByte: number): Buffer {
+    if (this.bytes[0] === firstByte) return this.bytes;
+    if (this.others === null) {
+      this.others = Buffer.from(this.bytes);
+      this.others[0] = firstByte;
+    }
+    return this.others;
+  }
+}
