@@ -37,6 +37,24 @@ export function settingStates(config: Config, pattern: string): SettingState[] {
     .map(address => stateOf(config, address));
 }
 
+/**
+ * The setting `path`.
+ * @throws SettingError when there is none
+ */
+export function settingState(config: Config, path: string): SettingState {
+  return stateOf(config, settingAddress(config, path));
+}
+
+/** Its value as text that is the same for the same value only, and may be a secret; null: there is no such setting. */
+export function comparableValue(config: Config, path: string): string | null {
+  try {
+    return JSON.stringify(valueAt(config, settingAddress(config, path))) ?? 'unset';
+  } catch (error) {
+    if (error instanceof SettingError) return null;
+    throw error;
+  }
+}
+
 function stateOf(config: Config, address: SettingAddress): SettingState {
   const { path, setting } = address;
   const value = valueAt(config, address);
@@ -82,9 +100,33 @@ export function withSetting(config: Config, path: string, text: string): Changed
  */
 export function withDefault(config: Config, path: string): ChangedSetting {
   const address = settingAddress(config, path);
-  const usual = defaultOf(address.setting, config.form);
-  if (usual === undefined) throw new SettingError(`${address.path}: has no default; set it to another value`);
-  return changed(config, address, usual);
+  return changed(config, address, usualOf(config, address));
+}
+
+/** A setting that is to be changed; a `text` of null: to its default. */
+export interface WantedSetting {
+  readonly path: string;
+  readonly text: string | null;
+}
+
+/**
+ * `config` with all of these, in their order: each checked alone, and the result as a whole.
+ * @throws SettingError as `withSetting` and `withDefault` do
+ */
+export function withSettings(config: Config, wanted: readonly WantedSetting[]): Config {
+  let next = config;
+  for (const { path, text } of wanted) {
+    const address = settingAddress(next, path);
+    const value = text === null ? usualOf(config, address) : read(address, text);
+    if (JSON.stringify(valueAt(next, address)) !== JSON.stringify(value)) next = replaced(next, address, value);
+  }
+  return next === config ? config : checked(next);
+}
+
+function usualOf(config: Config, { path, setting }: SettingAddress): unknown {
+  const usual = defaultOf(setting, config.form);
+  if (usual === undefined) throw new SettingError(`${path}: has no default; set it to another value`);
+  return usual;
 }
 
 function read(address: SettingAddress, text: string): unknown {
@@ -111,12 +153,20 @@ function changed(config: Config, address: SettingAddress, value: unknown): Chang
   const applies = isScalar(setting) ? setting.applies : 'live';
   const change = { path, old: shown(address, old), new: shown(address, value), applies };
   if (JSON.stringify(old) === JSON.stringify(value)) return { ...change, config };
-  const next = settled(withValue(config, address.fields, value, POOL_GROUP_DEFAULTS) as Config, address);
+  return { ...change, config: checked(replaced(config, address, value)) };
+}
+
+function replaced(config: Config, address: SettingAddress, value: unknown): Config {
+  return settled(withValue(config, address.fields, value, POOL_GROUP_DEFAULTS) as Config, address);
+}
+
+/** Frozen. Throws a SettingError when the settings contradict each other. */
+function checked(next: Config): Config {
   const problems = new Problems('', new LineCounter());
   crossCheck(draftOf(next), problems);
   const [problem] = problems.list();
   if (problem !== undefined) throw new SettingError(`${problem.path}: ${problem.message}`);
-  return { ...change, config: deepFreeze(next) };
+  return deepFreeze(next);
 }
 
 /** Who sets a pool's hash has chosen it. */
