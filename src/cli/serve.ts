@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadConfig, parseConfig } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { Master } from '../master/master.ts';
 import type { LogLevel } from '../system/log.ts';
@@ -28,7 +28,11 @@ export async function serve(options: DaemonOptions): Promise<void> {
   const master = new Master(config, {
     pidFile: options.pidFile,
     statsAddress: statsAddress(config, options),
-    load: () => withFlags(loadConfig(options.confFile), options),
+    configFile: {
+      path: options.confFile,
+      load: () => withFlags(loadConfig(options.confFile), options),
+      parse: text => withFlags(parseConfig(text, options.confFile), options),
+    },
   });
   // What a reload finds odd is in its answer and its log entry.
   const warnings = [...configWarnings(config), ...openFilesWarnings(config, thisMachine())];

@@ -1,28 +1,28 @@
-import { availableParallelism } from 'node:os';
 import type { HostPort } from '../config/address.ts';
-import { configChanges } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
-import { configWarnings } from '../config/warnings.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import type { LogLevel } from '../system/log.ts';
-import { createLog, type ReopenableLog } from '../system/logger.ts';
+import type { ConfigFile } from './config-file.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
+import { Deployment, slotCount } from './deployment.ts';
 import { Ejections, type Trouble } from './ejections.ts';
-import { IncompleteError, RefusedError, StartError } from './errors.ts';
+import { RefusedError, StartError } from './errors.ts';
 import { HealthChecks } from './health-checks.ts';
-import { type AdminPlan, Monitoring } from './monitoring.ts';
+import { LiveConfig } from './live-config.ts';
+import { MasterLog } from './master-log.ts';
+import { Monitoring } from './monitoring.ts';
 import { PidFile } from './pid-file.ts';
-import { elapsedMs, type ReloadResult, SERVING_WITHIN_MS, type WorkerDone } from './progress.ts';
+import type { ReloadResult } from './progress.ts';
 import { ReportRounds } from './report-rounds.ts';
 import { type RestartResult, RollingRestart } from './rolling-restart.ts';
 import { SlowLogs } from './slow-logs.ts';
-import { type SocketPlan, SocketTable } from './socket-table.ts';
+import { SocketTable } from './socket-table.ts';
 import { Watchdog } from './watchdog.ts';
 import type { Generation, Report, SeenMessage, Sockets, WorkerProcess } from './worker-process.ts';
 import { setUpWorkers } from './worker-runtime.ts';
-import type { WorkerSlot, WorkerSlotHost } from './worker-slot.ts';
+import type { WorkerSlotHost } from './worker-slot.ts';
 import { WorkerSlots } from './worker-slots.ts';
 
 /** What the last worker gets on top of `shutdown_timeout` before it is killed: its slot should have done so. */
@@ -32,8 +32,7 @@ export interface MasterOptions {
   readonly pidFile: string | null;
   /** Where twemproxy's statistics port is served; null: nowhere. */
   readonly statsAddress: HostPort | null;
-  /** Reads the configuration again. Throws a ConfigError. */
-  readonly load: () => Config;
+  readonly configFile: ConfigFile;
 }
 
 /**
@@ -41,12 +40,11 @@ export interface MasterOptions {
  * client traffic.
  */
 export class Master implements WorkerSlotHost {
-  readonly log: ReopenableLog['log'];
-  private config: Config;
-  /** Counts configurations: how master and workers speak of them. */
-  private generation = 1;
+  readonly log: MasterLog['log'];
   private readonly options: MasterOptions;
-  private readonly logFile: ReopenableLog;
+  private readonly masterLog: MasterLog;
+  private readonly deployment: Deployment;
+  private readonly liveConfig: LiveConfig;
   private readonly sockets = new SocketTable();
   private readonly slots = new WorkerSlots(this);
   private readonly watchdog: Watchdog<WorkerProcess>;
@@ -63,8 +61,6 @@ export class Master implements WorkerSlotHost {
   private isStarted = false;
   /** What changes the workers, one after the other. */
   private changing: Promise<unknown> = Promise.resolve();
-  /** The reload that has not begun: who asks for another meanwhile gets its answer. */
-  private nextReload: Promise<ReloadResult> | null = null;
   private readonly rollingRestart: RollingRestart;
   private isStopping = false;
   private clientsCut = 0;
@@ -74,11 +70,10 @@ export class Master implements WorkerSlotHost {
   private onAllGone: () => void = () => {};
 
   constructor(config: Config, options: MasterOptions) {
-    this.config = config;
     this.options = options;
     this.quotas.setPools(config.pools);
-    this.logFile = createLog(config.log, 'master');
-    this.log = this.logFile.log;
+    this.masterLog = new MasterLog(config.log, message => this.slots.broadcast(message));
+    this.log = this.masterLog.log;
     this.health = new HealthChecks({ log: this.log, onVerdict: () => this.tellHealth() });
     this.ejections = new Ejections({ log: this.log, onVerdict: () => this.tellHealth() });
     this.ejections.setPools(config.pools);
@@ -103,7 +98,7 @@ export class Master implements WorkerSlotHost {
       restarts: () => this.slots.restarts(),
       hangs: () => this.slots.hangs(),
       health: () => this.health.figures(),
-      unwrittenLogLines: () => this.logFile.unwritten(),
+      unwrittenLogLines: () => this.masterLog.unwritten(),
       insights: () => this.insights(),
       slowlog: (pool, count) => this.slowLogs.newest(pool, count),
       config: () => this.config,
@@ -112,6 +107,37 @@ export class Master implements WorkerSlotHost {
         restartWorkers: () => this.restartWorkers('admin'),
       },
     });
+    this.deployment = new Deployment(config, {
+      sockets: this.sockets,
+      slots: this.slots,
+      monitoring: this.monitoring,
+      log: this.masterLog,
+      refuseUnlessRunning: () => this.refuseUnlessRunning(),
+      onAdopted: adopted => this.adopt(adopted),
+      onSwitched: () => {
+        this.tellHealth();
+        this.tellSlowLogs();
+      },
+    });
+    this.liveConfig = new LiveConfig(config, {
+      log: this.log,
+      file: options.configFile,
+      inTurn: change => this.inTurn(change),
+      refuseUnlessRunning: () => this.refuseUnlessRunning(),
+      serveBy: (next, onAdopted) => this.deployment.serveBy(next, onAdopted),
+    });
+  }
+
+  private get config(): Config {
+    return this.deployment.config;
+  }
+
+  private adopt(config: Config): void {
+    this.quotas.setPools(config.pools);
+    this.slowLogs.setPools(config.pools);
+    this.health.setPools(config.pools);
+    this.ejections.setPools(config.pools);
+    this.monitoring.setConfig(config);
   }
 
   /**
@@ -168,108 +194,9 @@ export class Master implements WorkerSlotHost {
     this.log.info({ clientsCut: this.clientsCut }, 'ringmaster is done');
   }
 
-  /**
-   * Reads the configuration again and serves by it, in two steps over all workers: prepare, then switch. Nothing
-   * changes before all are prepared. Rejects with a ConfigError, RefusedError or ListenError when it can't be had, with
-   * an IncompleteError when a worker does not follow; the log has it too. `by`: who asked.
-   */
+  /** See `LiveConfig.reload`. */
   reload(by: string): Promise<ReloadResult> {
-    this.nextReload ??= this.inTurn(() => {
-      this.nextReload = null;
-      return this.reloadNow(by);
-    }).catch(error => {
-      const what =
-        error instanceof IncompleteError ? 'reloaded, but not everywhere' : 'not reloaded: nothing has changed';
-      this.log.error({ by, reason: error.message }, what);
-      throw error;
-    });
-    return this.nextReload;
-  }
-
-  private async reloadNow(by: string): Promise<ReloadResult> {
-    this.refuseUnlessRunning();
-    const startedAtMs = performance.now();
-    const config = this.options.load();
-    const changes = configChanges(this.config, config);
-    const { problems, closeObsolete, closeOldAdmin } = await this.prepareAll(config);
-    const { id } = this.current();
-
-    const count = slotCount(config);
-    const removed = this.slots.shrinkTo(count);
-    const switched = this.slots.current.map(slot => slot.switch(id));
-    // Behind `switch`: the verdicts name pools and servers of the new configuration.
-    this.tellHealth();
-    this.tellSlowLogs();
-    this.slots.growTo(count);
-    for (const slot of removed) this.slots.drainRemoved(slot);
-    await Promise.all(switched);
-    // Till here the workers listened on them.
-    closeObsolete();
-    const workers = await Promise.all(this.slots.current.map(slot => this.served(slot, id, startedAtMs)));
-    closeOldAdmin();
-
-    const late = workers.flatMap((worker, i) => (worker === null ? [this.slots.current[i]!.state()] : []));
-    if (late.length > 0) {
-      const which = late.map(
-        ({ slot, state, why }) => `worker slot ${slot} is ${state}${why === null ? '' : `: ${why}`}`,
-      );
-      throw new IncompleteError(`the configuration is in force, but ${which.join('; ')}`);
-    }
-    const warnings = [...configWarnings(config).map(({ path, message }) => `${path}: ${message}`), ...problems];
-    const tookMs = elapsedMs(startedAtMs);
-    this.log.info({ by, ...changes, warnings, tookMs }, 'configuration reloaded: every worker has it');
-    return { changes, warnings, workers: workers.filter(worker => worker !== null), tookMs };
-  }
-
-  /** All that can be refused; what follows can't. Makes `config` the current one. */
-  private async prepareAll(config: Config) {
-    const generation = { id: this.generation + 1, config: forWorkers(config) };
-    const plan = await this.sockets.plan(config.pools, slotCount(config));
-    let admin: AdminPlan | null = null;
-    const { file } = this.config.log;
-    try {
-      admin = await this.monitoring.plan(config).catch(refuse);
-      if (config.log.file !== file) this.tryLog(config.log.file);
-      await this.prepareWorkers(generation, plan);
-      this.refuseUnlessRunning();
-    } catch (error) {
-      for (const slot of this.slots.current) slot.send({ type: 'abandon', id: generation.id });
-      this.sockets.abandon(plan);
-      admin?.abandon();
-      if (config.log.file !== file) this.openLog(file);
-      throw error;
-    }
-    const before = this.config;
-    this.generation = generation.id;
-    this.config = config;
-    this.quotas.setPools(config.pools);
-    this.slowLogs.setPools(config.pools);
-    this.health.setPools(config.pools);
-    this.ejections.setPools(config.pools);
-    const { closeObsolete, problems } = this.sockets.adopt(plan);
-    if (before.log.level !== config.log.level) this.logFile.setLevel(config.log.level);
-    this.tellLog(false);
-    this.monitoring.setConfig(config);
-    return { problems, closeObsolete, closeOldAdmin: admin.adopt };
-  }
-
-  private async prepareWorkers(generation: Generation, plan: SocketPlan): Promise<void> {
-    const slots = this.slots.current;
-    const answers = await Promise.all(
-      slots.map(slot => slot.prepare(generation, this.sockets.handles(slot.index, plan))),
-    );
-    for (const [i, answer] of answers.entries()) {
-      if (answer.kind === 'refused') throw new RefusedError(`a worker refused the configuration: ${answer.message}`);
-      if (answer.kind === 'hangs') {
-        const { index, pid } = slots[i]!;
-        throw new RefusedError(`worker slot ${index} (process ${pid}) does not answer; kill it and try again`);
-      }
-    }
-  }
-
-  private async served(slot: WorkerSlot, id: number, startedAtMs: number): Promise<WorkerDone | null> {
-    if (!(await slot.untilServing(id, SERVING_WITHIN_MS))) return null;
-    return { slot: slot.index, pid: slot.pid, servedAfterMs: elapsedMs(startedAtMs) };
+    return this.liveConfig.reload(by);
   }
 
   /** See `RollingRestart.run`. */
@@ -289,40 +216,16 @@ export class Master implements WorkerSlotHost {
   }
 
   logLevel(): LogLevel {
-    return this.log.level as LogLevel;
+    return this.masterLog.level;
   }
 
   setLogLevel(level: LogLevel): void {
-    this.logFile.setLevel(level);
-    this.tellLog(false);
+    this.masterLog.setLevel(level);
   }
 
   /** Opens the log file anew, here and in the workers. */
   reopenLog(): void {
-    this.openLog(this.config.log.file);
-    this.tellLog(true);
-    this.log.info({}, 'log reopened');
-  }
-
-  private tryLog(file: string | null): void {
-    try {
-      this.logFile.open(file);
-    } catch (error) {
-      refuse(error as Error);
-    }
-  }
-
-  private openLog(file: string | null): void {
-    try {
-      this.logFile.open(file);
-    } catch (error) {
-      this.log.error({ file, reason: (error as Error).message }, 'cannot open the log file: the log goes on as before');
-    }
-  }
-
-  private tellLog(reopen: boolean): void {
-    const message = { type: 'log', level: this.logLevel(), file: this.config.log.file, reopen } as const;
-    this.slots.broadcast(message);
+    this.masterLog.reopen();
   }
 
   private tellHealth(): void {
@@ -334,7 +237,7 @@ export class Master implements WorkerSlotHost {
   }
 
   current(): Generation {
-    return { id: this.generation, config: forWorkers(this.config) };
+    return this.deployment.current();
   }
 
   socketsOf(slot: number): Sockets {
@@ -429,17 +332,4 @@ export class Master implements WorkerSlotHost {
     this.pidFile?.release();
     this.pidFile = null;
   }
-}
-
-function slotCount({ workers }: Config): number {
-  return workers === 'auto' ? availableParallelism() : workers;
-}
-
-/** Workers have no business with the admin server's secret. */
-function forWorkers(config: Config): Config {
-  return { ...config, adminToken: null };
-}
-
-function refuse(error: Error): never {
-  throw new RefusedError(error.message);
 }

@@ -1,4 +1,5 @@
 import type { ConfigChanges } from '../config/changes.ts';
+import type { OverrideOutcome } from '../config/overrides.ts';
 
 /** A reload or a restart is told to have failed when a worker does not serve after so long. */
 export const SERVING_WITHIN_MS = 10_000;
@@ -12,6 +13,8 @@ export interface WorkerDone {
 
 export interface ReloadResult {
   readonly changes: ConfigChanges;
+  /** What became of each setting that had been changed since the file was read before. */
+  readonly overrides: readonly OverrideOutcome[];
   /** What is probably not meant, and what could not be done though the configuration is in force. */
   readonly warnings: readonly string[];
   readonly workers: readonly WorkerDone[];

@@ -29,7 +29,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ipc: ['config', 'figures', 'system'],
   admin: ['ipc', 'traits', 'figures', 'request', 'system'],
   worker: ['proxy', 'upstream', 'protocol', 'socket', 'ipc', 'config', 'figures', ...BASE],
-  master: ['admin', 'ipc', 'config', 'placement', 'figures', 'system'],
+  master: ['admin', 'ipc', 'config', 'settings', 'placement', 'figures', 'system'],
   // `serve` starts the master; `route` and `diff` compute rings. A client's connection they never see.
   cli: ['master', 'admin', 'config', 'settings', 'traits', 'placement', 'hash', 'figures', 'system'],
   'main.ts': ['cli', 'admin', 'config'],

@@ -1,0 +1,148 @@
+import { availableParallelism } from 'node:os';
+import type { Config } from '../config/config.ts';
+import { IncompleteError, RefusedError } from './errors.ts';
+import type { MasterLog } from './master-log.ts';
+import type { AdminPlan, Monitoring } from './monitoring.ts';
+import { elapsedMs, SERVING_WITHIN_MS, type WorkerDone } from './progress.ts';
+import type { SocketPlan, SocketTable } from './socket-table.ts';
+import type { Generation } from './worker-process.ts';
+import type { WorkerSlot } from './worker-slot.ts';
+import type { WorkerSlots } from './worker-slots.ts';
+
+export interface DeploymentHost {
+  readonly sockets: SocketTable;
+  readonly slots: WorkerSlots;
+  readonly monitoring: Monitoring;
+  readonly log: MasterLog;
+  /** Throws a RefusedError. */
+  refuseUnlessRunning(): void;
+  /** The configuration is in force: whoever in the master goes by it has to take it over. */
+  onAdopted(config: Config): void;
+  /** The workers have been told to switch: what names pools and servers of the new configuration can be sent now. */
+  onSwitched(): void;
+}
+
+/** How it went in the workers. */
+export interface Deployed {
+  /** What could not be done though the configuration is in force. */
+  readonly problems: readonly string[];
+  readonly workers: readonly WorkerDone[];
+  /** From the beginning until every worker served by it. */
+  readonly tookMs: number;
+}
+
+/**
+ * The configuration that is in force, in the master and in all workers. Another takes its place in two steps over all workers:
+ *
+ *   prepare ─▶ all did ─▶ adopt ─▶ switch
+ *      └─▶ one refused, or hangs ─▶ abandon: nothing has changed
+ */
+export class Deployment {
+  config: Config;
+  /** Counts configurations: how master and workers speak of them. */
+  private generation = 1;
+  private readonly host: DeploymentHost;
+
+  constructor(config: Config, host: DeploymentHost) {
+    this.config = config;
+    this.host = host;
+  }
+
+  /** What a worker that starts now serves by. */
+  current(): Generation {
+    return { id: this.generation, config: forWorkers(this.config) };
+  }
+
+  /**
+   * Serves by `config`; one at a time. Rejects with a RefusedError or ListenError when it can't be had, and then nothing has
+   * changed; with an IncompleteError when a worker does not follow. `onAdopted`: it is in force.
+   */
+  async serveBy(config: Config, onAdopted: () => void): Promise<Deployed> {
+    this.host.refuseUnlessRunning();
+    const { slots } = this.host;
+    const startedAtMs = performance.now();
+    const { problems, closeObsolete, closeOldAdmin } = await this.prepareAll(config);
+    onAdopted();
+    const id = this.generation;
+    const count = slotCount(config);
+    const removed = slots.shrinkTo(count);
+    const switched = slots.current.map(slot => slot.switch(id));
+    this.host.onSwitched();
+    slots.growTo(count);
+    for (const slot of removed) slots.drainRemoved(slot);
+    await Promise.all(switched);
+    // Till here the workers listened on them.
+    closeObsolete();
+    const workers = await Promise.all(slots.current.map(slot => served(slot, id, startedAtMs)));
+    closeOldAdmin();
+    refuseLate(slots.current.filter((_, i) => workers[i] === null));
+    return { problems, workers: workers.filter(worker => worker !== null), tookMs: elapsedMs(startedAtMs) };
+  }
+
+  /** All that can be refused; what follows can't. Makes `config` the current one. */
+  private async prepareAll(config: Config) {
+    const { sockets, slots, monitoring, log, refuseUnlessRunning } = this.host;
+    const generation = { id: this.generation + 1, config: forWorkers(config) };
+    const plan = await sockets.plan(config.pools, slotCount(config));
+    let admin: AdminPlan | null = null;
+    try {
+      admin = await monitoring.plan(config).catch(refuse);
+      log.try(config.log);
+      await this.prepareWorkers(generation, plan);
+      refuseUnlessRunning();
+    } catch (error) {
+      for (const slot of slots.current) slot.send({ type: 'abandon', id: generation.id });
+      sockets.abandon(plan);
+      admin?.abandon();
+      log.abandon(config.log);
+      throw error;
+    }
+    const before = this.config;
+    this.generation = generation.id;
+    this.config = config;
+    this.host.onAdopted(config);
+    const { closeObsolete, problems } = sockets.adopt(plan);
+    log.adopt(before.log, config.log);
+    return { problems, closeObsolete, closeOldAdmin: admin.adopt };
+  }
+
+  private async prepareWorkers(generation: Generation, plan: SocketPlan): Promise<void> {
+    const slots = this.host.slots.current;
+    const { sockets } = this.host;
+    const answers = await Promise.all(slots.map(slot => slot.prepare(generation, sockets.handles(slot.index, plan))));
+    for (const [i, answer] of answers.entries()) {
+      if (answer.kind === 'refused') throw new RefusedError(`a worker refused the configuration: ${answer.message}`);
+      if (answer.kind === 'hangs') {
+        const { index, pid } = slots[i]!;
+        throw new RefusedError(`worker slot ${index} (process ${pid}) does not answer; kill it and try again`);
+      }
+    }
+  }
+}
+
+async function served(slot: WorkerSlot, id: number, startedAtMs: number): Promise<WorkerDone | null> {
+  if (!(await slot.untilServing(id, SERVING_WITHIN_MS))) return null;
+  return { slot: slot.index, pid: slot.pid, servedAfterMs: elapsedMs(startedAtMs) };
+}
+
+function refuseLate(late: readonly WorkerSlot[]): void {
+  if (late.length === 0) return;
+  const which = late.map(slot => {
+    const { slot: index, state, why } = slot.state();
+    return `worker slot ${index} is ${state}${why === null ? '' : `: ${why}`}`;
+  });
+  throw new IncompleteError(`the configuration is in force, but ${which.join('; ')}`);
+}
+
+export function slotCount({ workers }: Config): number {
+  return workers === 'auto' ? availableParallelism() : workers;
+}
+
+/** Workers have no business with the admin server's secret. */
+function forWorkers(config: Config): Config {
+  return { ...config, adminToken: null };
+}
+
+function refuse(error: Error): never {
+  throw new RefusedError(error.message);
+}
