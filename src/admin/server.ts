@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../system/log.ts';
 import { isLoopback, mayChange, mayRead, type Refusal } from './access.ts';
+import type { Api, JsonAnswer } from './api.ts';
 import { ConnectionBook, KEPT } from './connection-book.ts';
 import { joinRunning } from './join-running.ts';
 import { closeServer, type HostPort, listenOn } from './listen.ts';
 import type { ReadinessReport } from './readiness.ts';
+import { BodyError, readJsonBody } from './request-body.ts';
 
 export interface AdminServerOptions {
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
@@ -13,8 +15,8 @@ export interface AdminServerOptions {
   readonly fresh: () => Promise<void>;
   /** The running configuration, without secrets. */
   readonly config: () => object;
-  /** Pages of the API, by path; they may show what a web page should not see. */
-  readonly api: ReadonlyMap<string, JsonPage>;
+  /** It may show what a web page should not see. */
+  readonly api: Api;
   /** What a POST to each of these paths does; it does not reject. */
   readonly control: ReadonlyMap<string, () => Promise<JsonAnswer>>;
   /** What such a POST must carry; null: nothing, on loopback. */
@@ -22,15 +24,6 @@ export interface AdminServerOptions {
   readonly log: Log;
   /** How long a client may take to send its request, and again to take its answer. */
   readonly clientTimeoutMs?: number;
-}
-
-/** A page that answers in JSON, by the query of its address. */
-export type JsonPage = (query: URLSearchParams) => Promise<JsonAnswer>;
-
-export interface JsonAnswer {
-  readonly status: number;
-  /** For JSON. */
-  readonly body: object;
 }
 
 /** A bound address that is served, until `close`: then who is being answered still gets the answer. */
@@ -72,6 +65,10 @@ GET  /api/v1/slowlog      the slowest requests
 GET  /api/v1/hotkeys      the keys that are asked for most
 GET  /api/v1/bigkeys      the largest values, and the requests of most keys
 GET  /api/v1/clients      the clients that ask most
+GET  /api/v1/settings     the settings, and what the file says of them
+PATCH /api/v1/settings    change settings, in all workers or in none
+POST /api/v1/settings/save          write what was changed into the file
+GET  /api/v1/settings/differences   what runs against the file as it is now
 POST /-/reload            read the configuration file again and serve by it
 POST /-/restart-workers   replace the workers one by one
 `;
@@ -173,7 +170,8 @@ export class AdminServer {
     response.end(bytes);
   }
 
-  private async answer({ method, url = '/', headers }: IncomingMessage, isLocal: boolean): Promise<Answer> {
+  private async answer(request: IncomingMessage, isLocal: boolean): Promise<Answer> {
+    const { method = '', url = '/', headers } = request;
     const path = url.split('?', 1)[0]!;
     try {
       const act = this.options.control.get(path);
@@ -184,29 +182,31 @@ export class AdminServer {
         const { status, body } = await act();
         return json(status, body);
       }
-      const ofApi = this.options.api.get(path);
-      if (ofApi !== undefined) return await this.answerApi(ofApi, path, { method, url, headers }, isLocal);
+      if (path.startsWith('/api/')) return await this.answerApi(request, path, isLocal);
       const page = this.pages.get(path);
       if (page === undefined) return text(404, `Not found. There is: ${this.paths().join(' ')}\n`);
       if (method !== 'GET' && method !== 'HEAD') return notAllowed('GET, HEAD');
       const refusal = path === '/config' ? mayRead(headers, isLocal) : null;
       return refusal === null ? await page() : this.refuse(path, refusal);
     } catch (error) {
+      if (error instanceof BodyError) return json(error.status, { result: 'refused', error: error.message });
       this.log.error({ err: error, url }, 'admin page failed');
       return text(500, 'Internal error; the log has more.\n');
     }
   }
 
-  private async answerApi(
-    page: JsonPage,
-    path: string,
-    { method, url = '', headers }: Pick<IncomingMessage, 'method' | 'url' | 'headers'>,
-    isLocal: boolean,
-  ): Promise<Answer> {
-    if (method !== 'GET' && method !== 'HEAD') return notAllowed('GET, HEAD');
-    const refusal = mayRead(headers, isLocal);
+  private async answerApi(request: IncomingMessage, path: string, isLocal: boolean): Promise<Answer> {
+    const { method = '', url = '', headers } = request;
+    const found = this.options.api.find(method, path);
+    if (found === null) return json(404, { result: 'refused', error: 'there is nothing at this path' });
+    if (found.route === null) return notAllowed(found.allow);
+    const { route, params } = found;
+    const isRead = route.method === 'GET';
+    const refusal = isRead ? mayRead(headers, isLocal) : mayChange(headers, isLocal, this.options.token());
     if (refusal !== null) return this.refuse(path, refusal);
-    const { status, body } = await page(new URLSearchParams(url.slice(path.length)));
+    const query = new URLSearchParams(url.slice(path.length));
+    const asked = isRead ? null : await readJsonBody(request);
+    const { status, body } = await route.handle({ params, query, body: asked, by: whoAsks(request) });
     return json(status, body);
   }
 
@@ -217,8 +217,19 @@ export class AdminServer {
   }
 
   private paths(): string[] {
-    return [...this.pages.keys(), ...this.options.api.keys(), ...this.options.control.keys()];
+    return [
+      ...this.pages.keys(),
+      ...new Set(this.options.api.routes.map(({ path }) => path)),
+      ...this.options.control.keys(),
+    ];
   }
+}
+
+/** A name that it gives itself, if it does, and its address. */
+function whoAsks({ headers, socket }: IncomingMessage): string {
+  const given = headers['x-ringmaster-by'];
+  const name = typeof given === 'string' && /^[\x21-\x7e]{1,64}$/.test(given) ? given : 'admin';
+  return `${name} from ${socket.remoteAddress ?? 'nowhere'}`;
 }
 
 function text(status: number, body: string): Answer {

@@ -2,7 +2,7 @@ import type { Histogram } from '../figures/histogram.ts';
 import { LATENCY_WINDOWS, type LatencyWindows } from '../figures/latency-windows.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
-import type { JsonAnswer, JsonPage } from './server.ts';
+import { type JsonPage, refused } from './api.ts';
 import type { Totals } from './totals.ts';
 import { type PoolTraffic, poolTraffic } from './traffic.ts';
 
@@ -148,8 +148,4 @@ function summary(histogram: Histogram, seconds: number) {
     Object.entries(QUANTILES).map(([name, share]) => [`${name}Us`, histogram.quantileUs(share)]),
   ) as Record<`${keyof typeof QUANTILES}Us`, number>;
   return { requests, perSecond: requests / seconds, ...quantiles };
-}
-
-function refused(status: 400 | 404, error: string): JsonAnswer {
-  return { status, body: { result: 'refused', error } };
 }

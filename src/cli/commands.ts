@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { checkFile } from './check.ts';
 import { askReload, askRestart, type ControlOptions, type ControlOutcome } from './control.ts';
+import { runDaemonCommand } from './daemon-command.ts';
 import { diffFiles } from './diff.ts';
 import type { SizedKey } from './key-spread.ts';
 import { print } from './print.ts';
 import { poolsOf, routeKeys } from './route.ts';
+import { addSettingsCommands, DIFFERENCES } from './settings.ts';
 import { SHOWN, show } from './show.ts';
 import { sizedKeys, spreadText } from './spread.ts';
 import { UsageError } from './usage-error.ts';
@@ -54,14 +56,22 @@ export function addCommands(program: Command): void {
     .command('diff')
     .allowExcessArguments(false)
     .description('say what a new configuration file would change, and which keys would move')
-    .argument('<old>', 'the file in use')
-    .argument('<new>', 'the file to come')
+    .argument('[old]', 'the file in use')
+    .argument('[new]', 'the file to come')
+    .option('--running', 'say instead in what a running daemon differs from its file', false)
+    .addOption(new Option('-c, --conf-file <file>', "with --running: its configuration file (default: the daemon's)"))
+    .option('--admin <host:port>', "with --running: its admin address (default: the file's)")
     .option('--json', 'for programs', false)
-    .action(async (oldFile: string, newFile: string, flags: { json: boolean }) => {
+    .action(async (oldFile: string | undefined, newFile: string | undefined, _flags: object, command: Command) => {
+      const flags = command.opts<{ json: boolean; running: boolean }>();
+      if (flags.running && oldFile === undefined) return runDaemonCommand(command, DIFFERENCES);
+      if (oldFile === undefined || newFile === undefined) throw new UsageError('give either two files or --running');
       await print(diffFiles(oldFile, newFile, flags.json));
     });
 
   for (const shown of SHOWN) addShown(program, shown);
+
+  addSettingsCommands(program);
 
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);
   addControl(program, 'restart-workers', 'have the running daemon replace its workers one by one', askRestart);

@@ -1,4 +1,5 @@
 import type { PoolChange } from '../config/changes.ts';
+import type { OverrideOutcome } from '../config/overrides.ts';
 import { counted } from './text-table.ts';
 
 /** What the admin server answers; see src/master/control.ts. */
@@ -12,6 +13,7 @@ interface ReloadAnswer extends Answer {
   readonly tookMs: number;
   readonly workers: readonly { readonly servedAfterMs: number }[];
   readonly warnings: readonly string[];
+  readonly overrides: readonly OverrideOutcome[];
   readonly changes: {
     readonly added: readonly string[];
     readonly removed: readonly string[];
@@ -34,7 +36,7 @@ interface RestartAnswer extends Answer {
 
 export function reloadText(answer: Answer): string {
   if (answer.result !== 'reloaded') return failureText('not reloaded', answer);
-  const { changes, workers, warnings, tookMs } = answer as ReloadAnswer;
+  const { changes, overrides, workers, warnings, tookMs } = answer as ReloadAnswer;
   const lines = [
     ...changes.added.map(name => `  pool ${name}: added`),
     ...changes.removed.map(name => `  pool ${name}: removed; its clients are let go`),
@@ -45,6 +47,9 @@ export function reloadText(answer: Answer): string {
     lines.push(`  in effect after \`ringmaster restart-workers\`: ${changes.needWorkerRestart.join(', ')}`);
   }
   if (lines.length === 0) lines.push('  nothing is different');
+  for (const { path, won, why } of overrides) {
+    lines.push(`  ${path}: ${won === 'set' ? 'what was set is kept' : 'the file wins over what was set'}: ${why}`);
+  }
   lines.push(...warnings.map(warning => `  warning: ${warning}`));
   return `reloaded: ${counted(workers.length, 'worker')} had it after ${tookMs} ms\n${lines.join('\n')}\n`;
 }

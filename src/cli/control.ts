@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
+import { userInfo } from 'node:os';
 import { isMap, parseDocument } from 'yaml';
 import { addressText, type HostPort } from '../config/address.ts';
 import { parseHostPort } from '../config/addresses.ts';
@@ -171,13 +172,19 @@ function readFile(file: string): string {
 
 /** No time limit: a restart takes as long as the clients of the workers take. Rejects with a UsageError. */
 export function askDaemon(
-  method: 'GET' | 'POST',
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   address: HostPort,
   path: string,
   token: string | null,
+  body?: object,
 ): Promise<{ readonly status: number; readonly body: string }> {
   const host = ['0.0.0.0', '::'].includes(address.host) ? 'localhost' : address.host;
-  const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+  const headers = {
+    ...(token !== null && { authorization: `Bearer ${token}` }),
+    ...(body !== undefined && { 'content-type': 'application/json' }),
+    // For the log; whoever asks without us can leave it out, too.
+    ...(method !== 'GET' && { 'x-ringmaster-by': userName() }),
+  };
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {
       const why = error.code === 'ECONNREFUSED' ? 'nobody listens there' : error.message;
@@ -195,8 +202,17 @@ export function askDaemon(
       response.on('error', fail);
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
     });
-    asked.end();
+    asked.end(body && JSON.stringify(body));
   });
+}
+
+function userName(): string {
+  try {
+    return encodeURIComponent(userInfo().username).slice(0, 64) || 'nobody';
+  } catch {
+    // A process may run as a user that the system has no name for.
+    return `uid-${process.getuid?.() ?? 0}`;
+  }
 }
 
 function parseAnswer(body: string, address: HostPort): Answer {

@@ -48,6 +48,7 @@ Examples:
   ringmaster diff OLD NEW                               which keys a new file would move
   ringmaster reload -c FILE                             serve by the file as it is now
   ringmaster restart-workers -c FILE                    replace the workers, one by one
+  ringmaster set -c FILE POOL.timeout 300ms             change a setting of the running daemon
 
 Signals: TERM, INT drain and exit; HUP reload and reopen the log; USR1 reopen the log; USR2 replace the workers;
 TTIN, TTOU log more, log less.`;

@@ -36,7 +36,17 @@ export async function show({ name, text }: Shown, options: ShowOptions): Promise
   const query = new URLSearchParams({ count: String(options.count) });
   if (options.pool !== null) query.set('pool', options.pool);
   const { status, body } = await askDaemon('GET', address, `/api/v1/${name}?${query}`, null);
-  if (options.asJson) return { text: body, exitCode: status === 200 ? 0 : 1 };
+  return outcomeOf(status, body, options.asJson, text);
+}
+
+/** What a daemon answered, for people or as it is. Throws a UsageError with what it says against it. */
+export function outcomeOf(
+  status: number,
+  body: string,
+  asJson: boolean,
+  text: (answer: never) => string,
+): ControlOutcome {
+  if (asJson) return { text: body, exitCode: status === 200 ? 0 : 1 };
   const answer = parse(body);
   if (status === 200) return { text: text(answer as never), exitCode: 0 };
   throw new UsageError(String(answer.error ?? `the daemon answered with status ${status}`));

@@ -1,5 +1,6 @@
-import type { JsonAnswer } from '../admin/server.ts';
+import type { JsonAnswer } from '../admin/api.ts';
 import { ConfigError, formatProblem } from '../config/errors.ts';
+import { SettingError } from '../settings/setting-error.ts';
 import type { Log } from '../system/log.ts';
 import { IncompleteError, RefusedError } from './errors.ts';
 
@@ -25,11 +26,13 @@ export function controlAnswers(control: Control, log: Log): ReadonlyMap<string, 
   ]);
 }
 
-function failure(error: Error, log: Log): JsonAnswer {
+/** Whose fault it is. */
+export function failure(error: Error, log: Log): JsonAnswer {
   if (error instanceof ConfigError) {
     const problems = error.problems.map(problem => ({ ...problem, text: formatProblem(problem) }));
     return { status: 400, body: { result: 'refused', error: 'the configuration cannot be used', problems } };
   }
+  if (error instanceof SettingError) return { status: 400, body: { result: 'refused', error: error.message } };
   if (error instanceof RefusedError) return { status: 409, body: { result: 'refused', error: error.message } };
   if (error instanceof IncompleteError) return { status: 500, body: { result: 'incomplete', error: error.message } };
   log.error({ err: error }, 'control failed');

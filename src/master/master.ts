@@ -17,6 +17,7 @@ import { PidFile } from './pid-file.ts';
 import type { ReloadResult } from './progress.ts';
 import { ReportRounds } from './report-rounds.ts';
 import { type RestartResult, RollingRestart } from './rolling-restart.ts';
+import { settingsRoutes } from './settings-api.ts';
 import { SlowLogs } from './slow-logs.ts';
 import { SocketTable } from './socket-table.ts';
 import { Watchdog } from './watchdog.ts';
@@ -106,6 +107,7 @@ export class Master implements WorkerSlotHost {
         reload: () => this.reload('admin'),
         restartWorkers: () => this.restartWorkers('admin'),
       },
+      routes: settingsRoutes(() => this.liveConfig, this.log),
     });
     this.deployment = new Deployment(config, {
       sockets: this.sockets,

@@ -1,3 +1,4 @@
+import { Api, type ApiRoute, pageRoutes } from '../admin/api.ts';
 import { joinRunning } from '../admin/join-running.ts';
 import { type HealthFigures, Metrics } from '../admin/metrics.ts';
 import { Readiness } from '../admin/readiness.ts';
@@ -43,6 +44,8 @@ export interface MonitoringSource {
   slowlog(pool: string | null, count: number): readonly SlowLogEntry[] | undefined;
   config(): Config;
   readonly control: Control;
+  /** Of the API, besides those of figures. */
+  readonly routes: readonly ApiRoute[];
 }
 
 /** The admin server at another address: it listens there already, beside the old one. */
@@ -88,12 +91,17 @@ export class Monitoring {
       readiness: this.readiness,
       fresh,
       config: () => redactConfig(source.config()),
-      api: trafficPages({
-        totals: this.totals,
-        fresh,
-        insights: joinRunning(() => source.insights()),
-        slowlog: (pool, count) => source.slowlog(pool, count),
-      }),
+      api: new Api([
+        ...pageRoutes(
+          trafficPages({
+            totals: this.totals,
+            fresh,
+            insights: joinRunning(() => source.insights()),
+            slowlog: (pool, count) => source.slowlog(pool, count),
+          }),
+        ),
+        ...source.routes,
+      ]),
       control: controlAnswers(source.control, source.log),
       token: () => source.config().adminToken,
       log: source.log,

@@ -12,11 +12,14 @@ export interface AdminRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly host?: string;
+  /** Sent as JSON. */
+  readonly body?: object;
 }
 
 /** Asks the admin server on a port of 127.0.0.1. */
 export function askAdmin(port: number, path: string, options: AdminRequest = {}): Promise<AdminAnswer> {
-  const { method = 'GET', headers = {}, host = '127.0.0.1' } = options;
+  const { method = 'GET', host = '127.0.0.1', body } = options;
+  const headers = { ...options.headers, ...(body !== undefined && { 'content-type': 'application/json' }) };
   return new Promise((resolve, reject) => {
     const asked = request({ host, port, path, method, headers, agent: false }, response => {
       let text = '';
@@ -27,7 +30,7 @@ export function askAdmin(port: number, path: string, options: AdminRequest = {})
       response.on('end', () => resolve({ status: response.statusCode!, text, json: () => JSON.parse(text) }));
     });
     asked.on('error', reject);
-    asked.end();
+    asked.end(body && JSON.stringify(body));
   });
 }
 

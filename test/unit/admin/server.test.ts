@@ -3,8 +3,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { Api, type JsonAnswer, pageRoutes } from '../../../src/admin/api.ts';
 import type { ReadinessReport } from '../../../src/admin/readiness.ts';
-import { AdminServer, type AdminServerOptions, type JsonAnswer } from '../../../src/admin/server.ts';
+import { AdminServer, type AdminServerOptions } from '../../../src/admin/server.ts';
 import { CollectedLog } from '../../support/collected-log.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { within } from '../../support/wait-for.ts';
@@ -26,7 +27,7 @@ async function start(t: TestContext, options: Partial<AdminServerOptions> = {}):
     readiness: { check: async () => READY },
     fresh: async () => {},
     config: () => ({ pools: [] }),
-    api: new Map(),
+    api: new Api([]),
     control: new Map(),
     token: () => null,
     log,
@@ -317,7 +318,7 @@ test('a port in use is one sentence that names the address', async t => {
     readiness: { check: async () => READY },
     fresh: async () => {},
     config: () => ({}),
-    api: new Map(),
+    api: new Api([]),
     control: new Map(),
     token: () => null,
     log: new CollectedLog(),
@@ -354,9 +355,10 @@ function nextRequestSocket(): Promise<Socket> {
 }
 
 describe('pages of the API', () => {
-  const api = new Map([
+  const pages = new Map([
     ['/api/v1/x', async (query: URLSearchParams) => ({ status: 404, body: { asked: query.get('pool') } })],
   ]);
+  const api = new Api(pageRoutes(pages));
 
   test('answer in JSON, with their status, by the query', async t => {
     const { ask } = await start(t, { api });
@@ -369,5 +371,50 @@ describe('pages of the API', () => {
     const { ask } = await start(t, { api });
     assert.equal((await ask('POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\ncontent-length: 0\r\n\r\n')).status, 405);
     assert.equal((await ask('GET /api/v1/x HTTP/1.1\r\nHost: evil.example\r\n\r\n')).status, 403);
+  });
+});
+
+describe('changes by the API', () => {
+  const api = new Api([
+    {
+      method: 'PATCH',
+      path: '/api/v1/things/{name}',
+      handle: async ({ params, body, by }) => ({ status: 200, body: { params, body, by } }),
+    },
+  ]);
+  const patch = (path: string, body: string, headers = 'content-type: application/json\r\n') =>
+    `PATCH ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers}content-length: ${body.length}\r\n\r\n${body}`;
+
+  test('have the parts of their path, a body, and who asks', async t => {
+    const { ask } = await start(t, { api });
+    const { status, body } = await ask(patch('/api/v1/things/a%2Fb', '{"x":1}'));
+    assert.equal(status, 200);
+    assert.deepEqual(JSON.parse(body), { params: { name: 'a/b' }, body: { x: 1 }, by: 'admin from 127.0.0.1' });
+    const named = await ask(patch('/api/v1/things/a', '', 'x-ringmaster-by: alice\r\n'));
+    assert.deepEqual(JSON.parse(named.body), { params: { name: 'a' }, body: null, by: 'alice from 127.0.0.1' });
+  });
+
+  test('need a body that is JSON, says so, and is small', async t => {
+    const { ask } = await start(t, { api });
+    assert.equal((await ask(patch('/api/v1/things/a', '{"x":'))).status, 400);
+    assert.equal((await ask(patch('/api/v1/things/a', '{}', 'content-type: text/plain\r\n'))).status, 415);
+    assert.equal((await ask(patch('/api/v1/things/a', ' '.repeat(65 * 1024)))).status, 413);
+  });
+
+  test('need the token, and do not come from a web page', async t => {
+    const { ask } = await start(t, { api, token: () => 'geheim' });
+    assert.equal((await ask(patch('/api/v1/things/a', '{}'))).status, 401);
+    const origin = 'authorization: Bearer geheim\r\norigin: http://x\r\ncontent-type: application/json\r\n';
+    assert.equal((await ask(patch('/api/v1/things/a', '{}', origin))).status, 403);
+    assert.equal((await ask(patch('/api/v1/things/a', '{}', origin.replace(/origin.*\r\n(?=c)/, '')))).status, 200);
+  });
+
+  test('are not there at other paths, and not by other methods', async t => {
+    const { ask } = await start(t, { api });
+    assert.equal((await ask(patch('/api/v1/things', '{}'))).status, 404);
+    assert.equal((await ask(patch('/api/v1/things/%zz', '{}'))).status, 404);
+    const wrong = await ask(get('/api/v1/things/a'));
+    assert.equal(wrong.status, 405);
+    assert.match(wrong.head, /^allow: patch\r$/m);
   });
 });

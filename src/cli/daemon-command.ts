@@ -1,0 +1,49 @@
+import { type Command, Option } from 'commander';
+import { askDaemon, type ControlOutcome, daemonOf } from './control.ts';
+import { print } from './print.ts';
+import { outcomeOf } from './show.ts';
+
+/** A request to the API of a running daemon. */
+export interface DaemonRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly body?: object;
+  /** The answer for people. */
+  text(answer: never): string;
+}
+
+/** What `addDaemonCommand` gave each of them. */
+export interface DaemonFlags {
+  readonly confFile?: string;
+  readonly admin?: string;
+  readonly tokenFile?: string;
+  readonly json: boolean;
+}
+
+/** Adds a command that asks a running daemon at its admin address; its action is still to be given. */
+export function addDaemonCommand(program: Command, usage: string, description: string): Command {
+  return program
+    .command(usage)
+    .allowExcessArguments(false)
+    .description(`${description}; a running daemon is asked at its admin address`)
+    .addOption(new Option('-c, --conf-file <file>', "its configuration file (default: the daemon's)"))
+    .option('--admin <host:port>', "its admin address (default: the file's)")
+    .option('--token-file <file>', 'a file with the admin token (default: admin_token of the configuration file)')
+    .option('--json', 'for programs', false);
+}
+
+/** Asks, and prints the answer. Throws a UsageError or ConfigError. */
+export async function runDaemonCommand(command: Command, asked: DaemonRequest): Promise<void> {
+  const { text, exitCode } = await outcome(command, asked);
+  await print(text);
+  process.exitCode = exitCode;
+}
+
+async function outcome(command: Command, { method, path, body, text }: DaemonRequest): Promise<ControlOutcome> {
+  const own = command.opts<DaemonFlags>();
+  // Also `ringmaster -c FILE get`.
+  const confFile = own.confFile ?? command.optsWithGlobals<{ confFile: string }>().confFile;
+  const { address, token } = daemonOf(confFile, own.admin ?? null, own.tokenFile ?? null);
+  const answer = await askDaemon(method, address, path, token, body);
+  return outcomeOf(answer.status, answer.body, own.json, text);
+}
