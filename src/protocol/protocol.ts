@@ -321,6 +321,13 @@ export interface RequestParser {
   parse(session: Session, buf: Buffer, start: number, end: number): number;
 
   /**
+   * The number of requests of the transaction that the request at `buf[start]` opens, if all of it is in `buf[start, end)`,
+   * each may become part of it, and the client watches no keys; else 0. The key ranges are then those of all of them; nothing
+   * else of the parser is valid, and the session is as before the first.
+   */
+  wholeTransaction(session: Session, buf: Buffer, start: number, end: number): number;
+
+  /**
    * The request for a part of the keys of the request just parsed (ROUTE_SPLIT): of the keys
    * `members[0, count)`, indexes in ascending order.
    */

@@ -184,6 +184,18 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     if (replies.subscriptions !== null) replies.subscriptions.afterRequest();
   }
 
+  onTransaction(buf: Buffer, start: number, end: number): boolean {
+    const { host, session, replies } = this;
+    if (replies.privateLane !== null) return false;
+    const requests = host.parser.wholeTransaction(session, buf, start, end);
+    if (requests > 0) {
+      host.requestBytes.set(buf, start, end, null);
+      host.router.openWhole(replies, host.parser, host.requestBytes, requests);
+      host.requestBytes.clear();
+    }
+    return true;
+  }
+
   onUnfinished(missingBytes: number): void {
     if (missingBytes < SEGMENT_MAX_BYTES) this.host.systemCalls?.quickAck(this.socket.descriptor);
   }
@@ -212,8 +224,13 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       if (replies.length > 0) return true;
       this.isChangingVariant = false;
     }
-    // Between the connections that clients share and one of its own, too.
-    if (replies.privateLane?.isBusy || replies.subscriptions?.isBusy) return true;
+    const { privateLane } = replies;
+    if (privateLane !== null) {
+      if (privateLane.isGoingThrough) return false;
+      // Between the connections that clients share and one of its own, too.
+      if (privateLane.isBusy) return true;
+    }
+    if (replies.subscriptions?.isBusy) return true;
     const { maxPipeline, bufferBytes } = this.host.limits;
     if (replies.length >= maxPipeline || replies.unsentBytes + replies.pendingBytes >= bufferBytes) return true;
     return replies.isAwaitingEnough;

@@ -48,6 +48,7 @@ const NOTHING = Buffer.alloc(0);
 export class PrivateSession implements PrivateLane {
   /** The server lets the client wait, for long perhaps. */
   isBlocking = false;
+  readonly isGoingThrough = false;
   private readonly origin: RequestOrigin;
   private readonly pool: Pool;
   private readonly protocol: Protocol;

@@ -1,5 +1,12 @@
 import type { Block } from '../memory/block.ts';
-import { type Framer, INCOMPLETE, type RequestParser, type Session } from '../protocol/protocol.ts';
+import {
+  type Framer,
+  HOLD_OPEN,
+  INCOMPLETE,
+  type RequestParser,
+  ROUTE_PRIVATE,
+  type Session,
+} from '../protocol/protocol.ts';
 import { PartialRequest } from './partial-request.ts';
 
 /** What an input needs of the pool; read anew for each request, since a reload may change it. */
@@ -15,6 +22,11 @@ export interface RequestConsumer {
   readonly isFull: boolean;
   /** The parser has just parsed `buf[start, end)`, which is valid during the call, or as long as `block` is retained. */
   onRequest(buf: Buffer, start: number, end: number, block: Block | null): void;
+  /**
+   * The request at `buf[start]`, which has just been parsed, opens a transaction, all of which may be in `buf[start, end)`. True: the
+   * parser was used, and the request has to be parsed again.
+   */
+  onTransaction(buf: Buffer, start: number, end: number): boolean;
   /** What has come ends inside a request, of which `missingBytes` at least are still to come; 0: nobody knows. */
   onUnfinished(missingBytes: number): void;
   /** The request in pieces grew over `maxRequestBytes`; what follows can't be understood. */
@@ -116,6 +128,9 @@ export class RequestInput {
         return end;
       }
       if (stop > end) this.skipBytes = stop - end;
+      if (parser.route === ROUTE_PRIVATE && parser.hold === HOLD_OPEN) {
+        if (consumer.onTransaction(chunk, position, end)) parser.parse(session, chunk, position, end);
+      }
       consumer.onRequest(chunk, position, Math.min(stop, end), null);
       position = stop;
     }

@@ -9,6 +9,8 @@ export interface PrivateLane {
   readonly isBusy: boolean;
   /** The client waits at the server, and nothing of it is lost only if the server hears at once when it leaves. */
   readonly isBlocking: boolean;
+  /** The client must not be paused now: what it has sent goes out in one piece. */
+  readonly isGoingThrough: boolean;
   readonly memoryBytes: number;
   /** Acts on the request just parsed; false: it has nothing to do with the connection. */
   take(parser: RequestParser, bytes: RequestBytes): boolean;

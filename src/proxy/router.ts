@@ -17,6 +17,7 @@ import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
 import { Split } from './operations/split.ts';
+import { WholeTransaction } from './operations/whole-transaction.ts';
 import { type PrivateLimits, PrivateSession } from './private-session.ts';
 import type { RequestOrigin } from './request-origin.ts';
 import { Subscriber } from './subscriber.ts';
@@ -79,6 +80,17 @@ export class Router {
         this.subscribe(origin, parser, bytes);
         return;
     }
+  }
+
+  /**
+   * A transaction of so many requests that came whole, whose keys are those in `parser`: goes on the shared connection if it is for
+   * one server that has room for it. What is dispatched next is its first request.
+   */
+  openWhole(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes, requests: number): void {
+    const owner = parser.keyCount === 0 ? this.pool.pickAny() : commonOwner(this.pool, parser, bytes);
+    if (owner === null || owner === SEVERAL) return;
+    const connection = owner.connectionFor(origin.id, origin.variant);
+    if (connection.hasRoomFor(requests, bytes.sizeBytes)) origin.privateLane = new WholeTransaction(origin, connection);
   }
 
   private backendOf(parser: RequestParser, { buf }: RequestBytes, key: number): Backend | null {

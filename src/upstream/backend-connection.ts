@@ -150,6 +150,12 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     bytes.appendTo(outbox);
   }
 
+  /** So many requests of so many bytes in all, sent now, are not refused for want of room. */
+  hasRoomFor(requests: number, bytes: number): boolean {
+    const { maxInflight, outputLimitBytes } = this.backend.options;
+    return this.stream.length + requests <= maxInflight && this.unsentBytes + bytes <= outputLimitBytes;
+  }
+
   /** Opens the connection ahead of the first request. */
   preconnect(): void {
     if (this.state === IDLE) this.open();

@@ -212,3 +212,32 @@ test('a connection is given back clean and used again, and one that is not is cl
   await daemon.untilMetric('ringmaster_server_private_connections', {}, 0);
   assert.equal(await converse(two, ['WATCH k'], []), '+OK\r\n');
 });
+
+test('a transaction that comes whole needs no connection of its own, and nothing of others gets inside', async t => {
+  const server = await startRedis();
+  t.after(() => server.kill());
+  const daemon = await startDaemon(t, {
+    p: { protocol: 'redis', servers: [server.port], settings: ['private_connections: 1'] },
+  });
+  const holder = await daemon.client('p');
+  // The only private connection is taken.
+  assert.equal(await converse(holder, ['WATCH other'], []), '+OK\r\n');
+  const clients = await Promise.all(Array.from({ length: 20 }, () => daemon.client('p')));
+  t.after(() => [holder, ...clients].forEach(client => void client.destroy()));
+  const rounds = 50;
+  await Promise.all(
+    clients.map(async client => {
+      for (let i = 0; i < rounds; i++) {
+        const replies = await converse(client, ['GET n', 'MULTI', 'INCR n', 'INCR n', 'INCR n', 'EXEC', 'PING'], []);
+        const found =
+          /^(?:\$-1|\$\d+\r\n\d+)\r\n\+OK\r\n(?:\+QUEUED\r\n){3}\*3\r\n:(\d+)\r\n:(\d+)\r\n:(\d+)\r\n\+PONG\r\n$/.exec(
+            replies,
+          );
+        assert.ok(found !== null, replies);
+        const first = Number(found[1]);
+        assert.deepEqual([found[2], found[3]], [String(first + 1), String(first + 2)]);
+      }
+    }),
+  );
+  assert.equal(String(await server.command('GET', 'n')), String(clients.length * rounds * 3));
+});

@@ -120,4 +120,9 @@ export class ParsedRequest {
     this.rewrittenBlock?.release();
     this.rewrittenBlock = null;
   }
+
+  /** There are no transactions. */
+  wholeTransaction(): number {
+    return 0;
+  }
 }

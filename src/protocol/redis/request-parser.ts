@@ -5,9 +5,22 @@
 //
 // It takes what Redis takes and refuses what Redis refuses, in its words (networking.c, server.c); like Redis it does not
 // look at the two bytes after a payload. One request at a time: all fields are overwritten by the next.
-import { INCOMPLETE, type ParserOptions, type RequestParser, type Session } from '../protocol.ts';
+import {
+  FLAG_WRITES,
+  HOLD_NONE,
+  HOLD_OPEN,
+  HOLD_QUEUE,
+  HOLD_RUN,
+  type Hold,
+  INCOMPLETE,
+  type ParserOptions,
+  type RequestParser,
+  ROUTE_PRIVATE,
+  type Session,
+} from '../protocol.ts';
 import { UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { rewriteInline } from './inline-request.ts';
+import { KeyRanges } from './request-args.ts';
 import * as errors from './request-errors.ts';
 import { RequestRouting } from './request-routing.ts';
 import {
@@ -27,6 +40,8 @@ import {
 import type { RedisSession } from './session.ts';
 export class RedisRequestParser extends RequestRouting implements RequestParser {
   private readonly maxRequestBytes: number;
+  /** Of `wholeTransaction`. */
+  private readonly wholeKeys = new KeyRanges();
 
   constructor(options: ParserOptions) {
     super(options);
@@ -98,6 +113,31 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
     args.count = count;
     this.dispatch(session as RedisSession, buf);
     return at;
+  }
+
+  wholeTransaction(session: Session, buf: Buffer, start: number, end: number): number {
+    const { wholeKeys, keys } = this;
+    const own = session as RedisSession;
+    wholeKeys.count = 0;
+    own.isInTransaction = false;
+    let count = 0;
+    let position = start;
+    let hold: Hold = HOLD_NONE;
+    while (!own.isWatching && hold !== HOLD_RUN && count < MAX_WHOLE_REQUESTS) {
+      const stop = this.parse(session, buf, position, end);
+      const isPart = stop !== INCOMPLETE && this.route === ROUTE_PRIVATE && this.rewritten === null;
+      hold = isPart ? this.hold : HOLD_NONE;
+      if (hold !== (count === 0 ? HOLD_OPEN : HOLD_QUEUE) && hold !== HOLD_RUN) break;
+      for (let i = 0; i < keys.count; i++) wholeKeys.add(keys.starts[i]!, keys.ends[i]!);
+      position = stop;
+      count++;
+    }
+    own.isInTransaction = false;
+    keys.count = 0;
+    if (hold !== HOLD_RUN || position - start > MAX_WHOLE_BYTES) return 0;
+    for (let i = 0; i < wholeKeys.count; i++) keys.add(wholeKeys.starts[i]!, wholeKeys.ends[i]!);
+    this.flags = FLAG_WRITES;
+    return count;
   }
 
   private parseInline(session: RedisSession, buf: Buffer, start: number, end: number): number {
@@ -187,3 +227,6 @@ function isNothing(buf: Buffer, at: number, end: number, isNegative: boolean): b
 }
 
 const MAX_LONG_DIGITS = 18;
+/** A transaction of more goes over a connection of its client's own. */
+const MAX_WHOLE_REQUESTS = 512;
+const MAX_WHOLE_BYTES = 256 * 1024;
