@@ -46,6 +46,8 @@ export interface ClientHost {
   readonly replyTimer: ReplyTimer;
   readonly slowRequests: SlowRequests;
   readonly watch: TrafficWatch;
+  /** Somebody may ask for the keys of requests that are answered. */
+  readonly keepsKeys: boolean;
   /** Of all pools of the worker. */
   readonly keyTrail: KeyTrail;
   /** A client that waits for our ACK before it sends the rest of a request gets it at once. */

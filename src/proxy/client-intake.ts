@@ -171,7 +171,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     if (rewritten === null) requestBytes.set(buf, start, end, block);
     else requestBytes.set(rewritten, 0, parser.rewrittenEnd, parser.rewrittenBlock);
     const keyCount = parser.route === ROUTE_LOCAL ? 0 : parser.keyCount;
-    if (keyCount > 0) {
+    if (keyCount > 0 && host.keepsKeys) {
       const keyStart = parser.keyStarts[0] as number;
       const keyEnd = parser.keyEnds[0] as number;
       replies.dispatchKeyBytes = keyEnd - keyStart;

@@ -82,6 +82,7 @@ export class Frontend implements ClientOwner {
   readonly slowRequests: SlowRequests;
   readonly watch: TrafficWatch;
   readonly keyTrail: KeyTrail;
+  keepsKeys = false;
   limits: ClientLimits;
   readonly clock: Clock;
   readonly turn: Turn;
@@ -131,9 +132,8 @@ export class Frontend implements ClientOwner {
     this.slowRequests = new SlowRequests(pool.stats, worker.keyTrail, pool.clock, pool.log, () =>
       worker.onSlowRequest(),
     );
-    this.slowRequests.configure(options.slowRequests);
     this.watch = new TrafficWatch(pool.clock);
-    this.watch.configure(options.watch);
+    this.lookAtTraffic(options);
     this.turn = pool.turn;
     this.log = pool.log;
     this.nextClientId = worker.nextClientId;
@@ -164,8 +164,7 @@ export class Frontend implements ClientOwner {
     this.router.sendsToFirstKey = options.sendsToFirstKey;
     this.router.limits = options.limits;
     this.limits = options.limits;
-    this.slowRequests.configure(options.slowRequests);
-    this.watch.configure(options.watch);
+    this.lookAtTraffic(options);
     this.admission.setLimit(options.maxClients);
     this.watchIdle(options.idleTimeoutMs);
   }
@@ -191,6 +190,12 @@ export class Frontend implements ClientOwner {
     const { parser, limits } = this.options;
     const slowLog = this.slowLogSource;
     return { ...parser, poolName: this.poolName, maxRequestBytes: limits.maxRequestBytes, slowLog };
+  }
+
+  private lookAtTraffic({ slowRequests, watch }: FrontendOptions): void {
+    this.slowRequests.configure(slowRequests);
+    this.watch.configure(watch);
+    this.keepsKeys = slowRequests.thresholdMs !== null || watch.sampleOneIn > 0;
   }
 
   removeClient(client: ClientConnection): void {

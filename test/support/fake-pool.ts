@@ -167,6 +167,7 @@ export class FakeFrontend implements ClientOwner {
   readonly commands = new PoolCommands();
   readonly replyTimer = new ReplyTimer(this.clock, this.turn);
   readonly keyTrail = new KeyTrail();
+  readonly keepsKeys = true;
   readonly watch = new TrafficWatch(this.clock);
   readonly log = new CollectedLog();
   readonly slowRequests = new SlowRequests(new PoolStats(), this.keyTrail, this.clock, this.log, () => {});

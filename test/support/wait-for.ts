@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 
 export interface WaitOptions {
   /** What is waited for, in words; it is what the failure says. */
@@ -41,4 +43,17 @@ export async function within<T>(promise: Promise<T>, options: WaitOptions): Prom
 /** Resolves with the arguments of the next `event`; rejects on 'error' (as events.once does) or after `timeoutMs`. */
 export async function waitForEvent(emitter: EventEmitter, event: string, options: WaitOptions): Promise<unknown[]> {
   return within(once(emitter, event) as Promise<unknown[]>, options);
+}
+
+/**
+ * Resolves once what `read` gives deep-equals `expected`: figures of workers may be some moments old, whoever asks. Else it
+ * fails as `assert.deepEqual` does, on what was read last.
+ */
+export async function untilEqual<T>(read: () => T | Promise<T>, expected: T, what: string): Promise<void> {
+  let last: T | undefined;
+  const isThere = async () => {
+    last = await read();
+    return isDeepStrictEqual(last, expected);
+  };
+  await waitFor(isThere, { what, everyMs: 50 }).catch(() => assert.deepEqual(last, expected, what));
 }
