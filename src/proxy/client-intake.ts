@@ -170,6 +170,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     replies.dispatchReadAtUs = this.readAtUs;
     if (rewritten === null) requestBytes.set(buf, start, end, block);
     else requestBytes.set(rewritten, 0, parser.rewrittenEnd, parser.rewrittenBlock);
+    if (parser.keyBuf !== null) requestBytes.keyBuf = parser.keyBuf;
     const keyCount = parser.route === ROUTE_LOCAL ? 0 : parser.keyCount;
     if (keyCount > 0 && host.keepsKeys) {
       const keyStart = parser.keyStarts[0] as number;

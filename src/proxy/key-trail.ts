@@ -19,8 +19,8 @@ export class KeyTrail {
   private address = 0n;
   private next = 0;
 
-  /** Keeps `buf[start, end)`, or its beginning, of `request`; where it began. */
-  keep({ buf, block }: RequestBytes, start: number, end: number): number {
+  /** Keeps `keyBuf[start, end)`, or its beginning, of `request`; where it began. */
+  keep({ keyBuf, block }: RequestBytes, start: number, end: number): number {
     const size = end - start > TRAIL_KEY_BYTES ? TRAIL_KEY_BYTES : end - start;
     if (this.bytes === null) {
       this.bytes = Buffer.allocUnsafeSlow(TRAIL_BYTES);
@@ -31,9 +31,10 @@ export class KeyTrail {
     if (size > left) this.next = (this.next + left) | 0;
     const from = this.next;
     const at = from & (TRAIL_BYTES - 1);
-    const source = buf === sharedBuffer ? addressOf(buf) : block !== null && buf === block.bytes ? block.address : 0n;
-    if (source !== 0n) copyBytes(this.bytes, this.address, at, buf, source, start, start + size);
-    else buf.copy(this.bytes, at, start, start + size);
+    const isOfBlock = block !== null && keyBuf === block.bytes;
+    const source = keyBuf === sharedBuffer ? addressOf(keyBuf) : isOfBlock ? block.address : 0n;
+    if (source !== 0n) copyBytes(this.bytes, this.address, at, keyBuf, source, start, start + size);
+    else keyBuf.copy(this.bytes, at, start, start + size);
     this.next = (from + size) | 0;
     return from;
   }

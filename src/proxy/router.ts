@@ -93,9 +93,9 @@ export class Router {
     if (connection.hasRoomFor(requests, bytes.sizeBytes)) origin.privateLane = new WholeTransaction(origin, connection);
   }
 
-  private backendOf(parser: RequestParser, { buf }: RequestBytes, key: number): Backend | null {
-    const { keyStarts, keyEnds, keyBuf } = parser;
-    return this.pool.pick(keyBuf ?? buf, keyStarts[key] as number, keyEnds[key] as number, accessOf(parser));
+  private backendOf(parser: RequestParser, { keyBuf }: RequestBytes, key: number): Backend | null {
+    const { keyStarts, keyEnds } = parser;
+    return this.pool.pick(keyBuf, keyStarts[key] as number, keyEnds[key] as number, accessOf(parser));
   }
 
   private forwardTogether(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {

@@ -145,7 +145,7 @@ export class TrafficWatch {
     };
   }
 
-  private sample(client: WatchedClient, parser: RequestParser, { buf }: RequestBytes, keyCount: number): void {
+  private sample(client: WatchedClient, parser: RequestParser, { keyBuf }: RequestBytes, keyCount: number): void {
     this.countDown();
     if (!this.isOn) return;
     const { nowMs } = this.clock;
@@ -155,7 +155,7 @@ export class TrafficWatch {
     const { keyStarts, keyEnds } = parser;
     const keys = this.hotKeys.at(nowMs);
     const count = Math.min(keyCount, SAMPLED_KEYS_MAX);
-    for (let i = 0; i < count; i++) keys.add(keyLabel(buf, keyStarts[i] as number, keyEnds[i] as number), 1);
+    for (let i = 0; i < count; i++) keys.add(keyLabel(keyBuf, keyStarts[i] as number, keyEnds[i] as number), 1);
     const { clientLabel } = client;
     this.clientRequests.at(nowMs).add(clientLabel, client.askedRequests);
     this.clientBytes.at(nowMs).add(clientLabel, client.trafficBytes);
@@ -163,8 +163,8 @@ export class TrafficWatch {
     client.trafficBytes = 0;
   }
 
-  private largest(recent: Recent<Largest>, parser: RequestParser, { buf }: RequestBytes, size: number): void {
-    const key = keyLabel(buf, parser.keyStarts[0] as number, parser.keyEnds[0] as number);
+  private largest(recent: Recent<Largest>, parser: RequestParser, { keyBuf }: RequestBytes, size: number): void {
+    const key = keyLabel(keyBuf, parser.keyStarts[0] as number, parser.keyEnds[0] as number);
     recent.at(this.clock.nowMs).add(key, size, parser.command);
     this.setLeast();
   }

@@ -16,6 +16,8 @@ const NO_BYTES = Buffer.alloc(0);
  */
 export class RequestBytes {
   buf: Buffer = NO_BYTES;
+  /** What the parser's key ranges are positions in: `buf`, unless the keys lie elsewhere. Valid during the call. */
+  keyBuf: Buffer = NO_BYTES;
   start = 0;
   end = 0;
   /** Left out; equal: nothing. */
@@ -37,6 +39,7 @@ export class RequestBytes {
   /** Makes it `buf[start, end)`, nothing cut. */
   set(buf: Buffer, start: number, end: number, block: Block | null): this {
     this.buf = buf;
+    this.keyBuf = buf;
     this.start = start;
     this.end = end;
     this.cutStart = 0;

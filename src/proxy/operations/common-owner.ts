@@ -10,12 +10,12 @@ export const SEVERAL = 'several';
 /** The backend that owns all keys of the request just parsed, `SEVERAL`, or null: none is in the ring, or it has no keys. */
 export function commonOwner(pool: Pool, parser: RequestParser, bytes: RequestBytes): Backend | null | typeof SEVERAL {
   const { keyCount, keyStarts, keyEnds } = parser;
-  const buf = parser.keyBuf ?? bytes.buf;
+  const { keyBuf } = bytes;
   if (keyCount === 0) return null;
   const access = accessOf(parser);
-  const owner = pool.pick(buf, keyStarts[0] as number, keyEnds[0] as number, access);
+  const owner = pool.pick(keyBuf, keyStarts[0] as number, keyEnds[0] as number, access);
   for (let i = 1; i < keyCount; i++) {
-    if (pool.pick(buf, keyStarts[i] as number, keyEnds[i] as number, access) !== owner) return SEVERAL;
+    if (pool.pick(keyBuf, keyStarts[i] as number, keyEnds[i] as number, access) !== owner) return SEVERAL;
   }
   return owner;
 }

@@ -33,14 +33,14 @@ export class Split {
   start(origin: RequestOrigin, parser: RequestParser, access: Access, bytes: RequestBytes): void {
     const { pool, backendOfPart, members } = this;
     const { keyCount, keyStarts, keyEnds } = parser;
-    const buf = parser.keyBuf ?? bytes.buf;
+    const { keyBuf } = bytes;
     if (this.partOfBackend.length < pool.backends.length) this.makeRoom(pool.backends.length);
     const { partOfBackend, memberCounts } = this;
     const owners = this.owners.take(keyCount);
     partOfBackend.fill(-1);
     let parts = 0;
     for (let i = 0; i < keyCount; i++) {
-      const backend = pool.pick(buf, keyStarts[i] as number, keyEnds[i] as number, access);
+      const backend = pool.pick(keyBuf, keyStarts[i] as number, keyEnds[i] as number, access);
       if (backend === null) {
         forward(origin, parser, null, bytes);
         return;
