@@ -12,9 +12,11 @@ import path from 'node:path';
 import {
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_EVERY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
+  ROUTE_SERVER,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
 } from '../src/protocol/protocol.ts';
@@ -173,6 +175,10 @@ function serviceOf(command: Command): string {
       return 'Sent to the servers of its keys, split by server; replies merged';
     case ROUTE_ALL:
       return 'Sent to every server; replies merged';
+    case ROUTE_EVERY:
+      return EVERY;
+    case ROUTE_SERVER:
+      return SERVER;
     case ROUTE_ANY:
       return 'Sent to any server';
     case ROUTE_PRIVATE:
@@ -193,6 +199,9 @@ const SUBSCRIPTION = 'For all clients of a worker over one connection to each se
 const CHANNEL = 'Sent to the server of its channel';
 const PRIVATE = 'On a server connection that the client has to itself; the keys must be on one server';
 
+const EVERY = 'Sent to every server, and an error where one cannot be reached; replies merged';
+const SERVER = 'Sent to one server after the other; the cursor says which is next';
+
 const SERVICES = [
   ONE_KEY,
   'Sent to the servers of its keys, split by server; replies merged',
@@ -202,6 +211,8 @@ const SERVICES = [
   CHANNEL,
   'Sent to any server',
   'Sent to every server; replies merged',
+  EVERY,
+  SERVER,
   'Answered by Ringmaster itself',
 ];
 

@@ -138,6 +138,10 @@ export interface SlowLogLine {
 export interface CommandRules {
   /** It has one server: what would have to be asked of all can be asked of that one. Default: it has several. */
   readonly hasOneServer: boolean;
+  /** Of the pool, in its order. Default: none. */
+  readonly serverNames: readonly string[];
+  /** What the replies of several servers to a request for all keys may have together, in bytes. Default: no limit. */
+  readonly keysLimitBytes: number;
   /** The database that the pool is; other than 0, no command may reach into another. Default: 0. */
   readonly db: number;
   /** Refused; `config|set` names a subcommand. Default: none. */
@@ -221,7 +225,11 @@ export const ROUTE_ALL = 5;
 export const ROUTE_PRIVATE = 6;
 /** Subscribes to the topics that the keys name, or leaves them; without any, all of the kind. See `topicKind`. */
 export const ROUTE_SUBSCRIPTION = 7;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+/** To the server `serverPlace`. */
+export const ROUTE_SERVER = 8;
+/** As ROUTE_ALL, and to those that are out of the ring, too: that one can't do it is not to be passed over. */
+export const ROUTE_EVERY = 9;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 // What a request does with the client's own connection, in `RequestParser.hold`. The words are those of Redis; the keys of
 // the request, where it has any, name the server.
@@ -277,6 +285,8 @@ export interface RequestParser {
   /** ROUTE_SUBSCRIPTION: what the keys are names of, and whether the client leaves them. */
   readonly topicKind: TopicKind;
   readonly isLeavingTopics: boolean;
+  /** ROUTE_SERVER: which, in the order of `CommandRules.serverNames`. */
+  readonly serverPlace: number;
   /** What the reply scanner must expect from the server. */
   readonly replyKind: number;
   /** Makes of the server's reply what the client reads, and is this request's alone; null: the client reads the reply itself. */
@@ -392,6 +402,9 @@ export interface Coalescer {
    * written to again. Without it one failure fails the whole.
    */
   failedPart?(reason: FailureReason): Buffer;
+  /** The parts may have so many bytes together; with more, the client reads `tooLarge`. Without it there is no limit. */
+  readonly maxBytes?: number;
+  readonly tooLarge?: Buffer;
 }
 
 /** Takes what a transform makes. */

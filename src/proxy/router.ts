@@ -3,10 +3,12 @@ import {
   type RequestParser,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_EVERY,
   ROUTE_KEY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
+  ROUTE_SERVER,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
 } from '../protocol/protocol.ts';
@@ -71,7 +73,13 @@ export class Router {
         forward(origin, parser, this.pool.pickAny(), bytes);
         return;
       case ROUTE_ALL:
-        broadcast(this.pool, origin, parser, bytes);
+        broadcast(this.pool, origin, parser, bytes, false);
+        return;
+      case ROUTE_EVERY:
+        broadcast(this.pool, origin, parser, bytes, true);
+        return;
+      case ROUTE_SERVER:
+        forward(origin, parser, this.pool.backends[parser.serverPlace] ?? null, bytes);
         return;
       case ROUTE_PRIVATE:
         this.goPrivate(origin, parser, bytes);

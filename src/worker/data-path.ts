@@ -301,6 +301,8 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
       password: poolPassword(config),
       rules: {
         hasOneServer: config.servers.length === 1,
+        serverNames: config.servers.map(server => server.name),
+        keysLimitBytes: config.keysLimitBytes,
         db: config.redisDb,
         keylessScripts: config.keylessScripts,
         deniedCommands: config.deniedCommands ?? [],

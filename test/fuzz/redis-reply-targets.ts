@@ -85,7 +85,7 @@ function referenceScan(input: Buffer): ScanResult {
  * What the coalescers are given: an input is a kind's letter, the owner of each key as a digit, a line end, then the
  * replies of the parts, one after the other. Inputs of which the scanner takes less or more than the parts are no case.
  */
-const KINDS: Readonly<Record<string, MergeKind>> = { v: 'values', s: 'sum', e: 'same', t: 'all_true' };
+const KINDS: Readonly<Record<string, MergeKind>> = { v: 'values', s: 'sum', e: 'same', t: 'all_true', k: 'keys' };
 
 const coalescers: FuzzTarget = {
   name: 'redis coalescers',
@@ -104,7 +104,7 @@ const coalescers: FuzzTarget = {
     return Buffer.concat([Buffer.from(`${letter}${ids.join('')}\n`), ...parts]);
   },
   check(input) {
-    const head = /^([vset])([0-7]*)\n/.exec(input.toString('latin1', 0, 64));
+    const head = /^([vsetk])([0-7]*)\n/.exec(input.toString('latin1', 0, 64));
     if (head === null) return;
     const kind = KINDS[head[1]!]!;
     const owners = Array.from(head[2]!, Number);
@@ -139,6 +139,10 @@ function rightPart(random: SeededRandom, letter: string, keys: number, length: n
     }
     case 's':
       return Buffer.from(`:${random.pick([0, 1, 2, 1234567])}\r\n`);
+    case 'k': {
+      const names = Array.from({ length }, () => random.pick(['$0\r\n\r\n', '$2\r\nab\r\n', '$1\r\n*\r\n']));
+      return Buffer.from(`*${length}\r\n${names.join('')}`);
+    }
     case 'e':
       return Buffer.from(random.chance(0.9) ? '+OK\r\n' : '$2\r\nab\r\n');
     default:
@@ -154,6 +158,13 @@ function merged(kind: MergeKind, parts: readonly Buffer[], owners: readonly numb
   switch (kind) {
     case 'first':
       return texts[0]!;
+    case 'one_of':
+      throw new Error('chosen by chance');
+    case 'keys': {
+      if (!texts.every(text => /^\*\d/.test(text))) return null;
+      const count = texts.reduce((total, text) => total + Number(/^\*(\d+)/.exec(text)![1]), 0);
+      return `*${count}\r\n${texts.map(text => text.slice(text.indexOf('\n') + 1)).join('')}`;
+    }
     case 'same':
       return texts.every(text => text === texts[0]) ? texts[0]! : null;
     case 'sum': {

@@ -31,6 +31,7 @@ export class ParsedRequest {
   cutEnd = 0;
   readonly hold = HOLD_NONE;
   readonly waitMs = 0;
+  readonly serverPlace = 0;
   readonly isSoiling = false;
   readonly topicKind = TOPIC_CHANNEL;
   readonly isLeavingTopics = false;

@@ -30,6 +30,10 @@ const header = Buffer.allocUnsafeSlow(ARRAY_HEADER_MAX_BYTES);
 const UNEXPECTED = errorReply('ERR servers answered the parts of this command in ways that do not fit together');
 const DIFFERENT = errorReply('ERR servers answered this command differently');
 
+const KEYS_TOO_LARGE = errorReply(
+  'ERR the keys are more bytes than the setting keys_limit of this pool lets KEYS collect; iterate with SCAN',
+);
+
 /** Deals with errors, so that the coalescers see only parts that succeeded. */
 abstract class ErrorFirstCoalescer implements Coalescer {
   merge(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): void {
@@ -171,6 +175,41 @@ class FirstCoalescer extends ErrorFirstCoalescer {
   }
 }
 
+/** KEYS: the elements of all arrays, one after the other. */
+class KeysCoalescer extends ErrorFirstCoalescer {
+  protected override mergeValues(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): boolean {
+    let count = 0;
+    for (const part of parts) {
+      if (part[0] !== STAR) return false;
+      count += lengthAfterType(part, 0);
+    }
+    out.append(header, 0, writeArrayHeader(header, 0, count));
+    for (const part of parts) out.append(part, part.indexOf(LF) + 1, part.length);
+    return true;
+  }
+}
+
+/** As KeysCoalescer, up to a limit. */
+export class LimitedKeysCoalescer extends KeysCoalescer {
+  readonly maxBytes: number;
+  readonly tooLarge = KEYS_TOO_LARGE;
+
+  constructor(maxBytes: number) {
+    super();
+    this.maxBytes = maxBytes;
+  }
+}
+
+/** RANDOMKEY: that of one server, by chance, among those that have any. */
+class OneOfCoalescer extends ErrorFirstCoalescer {
+  protected override mergeValues(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): boolean {
+    const found = parts.filter(part => part[0] !== UNDERSCORE && part[1] !== MINUS);
+    const among = found.length > 0 ? found : parts;
+    out.appendOwned(among[Math.floor(Math.random() * among.length)]!);
+    return true;
+  }
+}
+
 /** `*2\r\n:0\r\n:1\r\n`; the scanner has seen that it is a whole reply. */
 function isArrayOfBits(part: Buffer): boolean {
   const first = part.indexOf(LF) + 1;
@@ -192,6 +231,8 @@ const COALESCERS: Readonly<Record<MergeKind, Coalescer>> = {
   same: new SameCoalescer(),
   all_true: new AllTrueCoalescer(),
   first: new FirstCoalescer(),
+  keys: new KeysCoalescer(),
+  one_of: new OneOfCoalescer(),
 };
 
 /** The coalescer for a merge kind; shared, they keep nothing. */

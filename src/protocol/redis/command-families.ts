@@ -73,10 +73,10 @@ const MEMBERS: readonly FamilyMembers[] = [
     isServedByOne: true,
     commands: 'pubsub|channels pubsub|numpat pubsub|numsub pubsub|shardchannels pubsub|shardnumsub',
   },
-  { family: 'scan', why: ALL_KEYS, isServedByOne: true, commands: 'bless|scan keys randomkey scan' },
-  { family: 'whole_database', why: ALL_KEYS, isServedByOne: true, commands: 'flushdb' },
-  // These see other databases than the pool's.
-  { family: 'whole_database', why: ALL_KEYS, isServedByOne: false, commands: 'flushall swapdb' },
+  { family: 'scan', why: null, isServedByOne: false, commands: 'scan' },
+  { family: 'scan', why: ALL_KEYS, isServedByOne: true, commands: 'bless|scan' },
+  // It sees other databases than the pool's.
+  { family: 'whole_database', why: ALL_KEYS, isServedByOne: false, commands: 'swapdb' },
   {
     family: 'index',
     why: 'it concerns what a server has of its own beside its keys, and a pool has several',

@@ -2,7 +2,7 @@
 // what COMMAND does not say. A command with keys that stands in none of these lists, nor in command-families.ts, is forwarded
 // by its keys; one without keys is refused.
 /** How the replies of several servers become one; see coalescers.ts. */
-export type MergeKind = 'values' | 'sum' | 'same' | 'all_true' | 'first';
+export type MergeKind = 'values' | 'sum' | 'same' | 'all_true' | 'first' | 'keys' | 'one_of';
 
 /** Finders of keys for commands whose key specifications say too little; see key-finder.ts. */
 export type Finder = 'one_key' | 'channel' | 'streams' | 'sort' | 'geo_store';
@@ -24,10 +24,15 @@ export const TO_ALL: Readonly<Record<string, MergeKind>> = {
   'function|flush': 'same',
   'function|load': 'same',
   'function|restore': 'same',
+  keys: 'keys',
+  randomkey: 'one_of',
   'script|exists': 'all_true',
   'script|flush': 'same',
   'script|load': 'same',
 };
+
+/** Sent to every server, and failing where one is out of the ring: what it has would be there again when it comes back. */
+export const TO_EVERY: Readonly<Record<string, MergeKind>> = { flushall: 'same', flushdb: 'same' };
 
 /** Every server answers these alike. */
 export const TO_ANY: readonly string[] = [

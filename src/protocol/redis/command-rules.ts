@@ -5,6 +5,7 @@ import {
   type DeclaredCommand,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_EVERY,
   ROUTE_LOCAL,
   ROUTE_SAME_SERVER,
   type Route,
@@ -18,6 +19,8 @@ import { errorReply } from './resp.ts';
 
 const DEFAULTS: CommandRules = {
   hasOneServer: false,
+  serverNames: [],
+  keysLimitBytes: Number.POSITIVE_INFINITY,
   db: 0,
   deniedCommands: [],
   declaredCommands: [],
@@ -111,6 +114,10 @@ export class PoolCommands {
     return this.rules.hasOneServer;
   }
 
+  get serverNames(): readonly string[] {
+    return this.rules.serverNames;
+  }
+
   /** COPY … DB names a database that the pool is not. */
   get copyRefusal(): Buffer | null {
     return this.rules.db === 0 ? null : COPY_REFUSAL;
@@ -132,7 +139,10 @@ export class PoolCommands {
 
   private routeOf(command: Command, refusal: Buffer | null): Route {
     if (refusal !== null) return ROUTE_LOCAL;
-    if (command.refusal === null) return command.route;
+    if (command.refusal === null) {
+      const isForAll = command.route === ROUTE_ALL || command.route === ROUTE_EVERY;
+      return isForAll && this.rules.hasOneServer ? ROUTE_ANY : command.route;
+    }
     // Refused elsewhere, served by the one server.
     return command.keys === KEYS_NONE ? ROUTE_ANY : ROUTE_SAME_SERVER;
   }

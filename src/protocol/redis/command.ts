@@ -7,10 +7,12 @@ import {
   FLAG_WRITES,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_EVERY,
   ROUTE_KEY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
+  ROUTE_SERVER,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
   type Route,
@@ -29,6 +31,7 @@ import {
   SPLIT,
   TO_ALL,
   TO_ANY,
+  TO_EVERY,
 } from './command-policy.ts';
 import { KeySpec } from './key-spec.ts';
 import { errorReply } from './resp.ts';
@@ -101,7 +104,7 @@ export class Command {
     this.tips = row[8];
     this.origin = origin;
     this.finder = FINDERS[name] ?? null;
-    this.merge = SPLIT[name] ?? TO_ALL[name] ?? null;
+    this.merge = SPLIT[name] ?? TO_ALL[name] ?? TO_EVERY[name] ?? null;
     this.family = family?.family ?? null;
     this.isScript = SCRIPTS.includes(name);
     this.isChoosingDatabase = name === 'copy';
@@ -156,7 +159,7 @@ export class Command {
     if (why === null) return null;
     if (why !== undefined) return errorReply(refusalText(name, why));
     if (this.isUnlisted && (this.effects & FLAG_BLOCKS) !== 0) return errorReply(refusalText(name, BLOCKS));
-    const isListed = name in TO_ALL || TO_ANY.includes(name) || LOCAL.includes(name);
+    const isListed = name in TO_ALL || name in TO_EVERY || TO_ANY.includes(name) || LOCAL.includes(name);
     if (isListed || this.keys !== KEYS_NONE) return null;
     return errorReply(refusalText(name, 'it has no keys that would say which server it is for'));
   }
@@ -178,6 +181,8 @@ export class Command {
     if (this.family === 'subscription') return ROUTE_SUBSCRIPTION;
     if (name in SPLIT) return ROUTE_SPLIT;
     if (name in TO_ALL) return ROUTE_ALL;
+    if (name in TO_EVERY) return ROUTE_EVERY;
+    if (name === 'scan') return ROUTE_SERVER;
     if (TO_ANY.includes(name)) return ROUTE_ANY;
     return this.keys === KEYS_ONE ? ROUTE_KEY : ROUTE_SAME_SERVER;
   }

@@ -50,6 +50,7 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
 
   parse(session: Session, buf: Buffer, start: number, end: number): number {
     this.rewritten = null;
+    this.transform = null;
     this.closesClient = false;
     this.keys.count = 0;
     if (start >= end) return INCOMPLETE;
@@ -155,11 +156,10 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
       return newline + 1;
     }
     this.locateArguments(rewritten);
-    this.dispatch(session, rewritten);
-    if (this.closesClient && this.reply === EMPTY) return end;
     this.rewritten = rewritten;
     this.rewrittenEnd = rewritten.length;
-    return newline + 1;
+    this.dispatch(session, rewritten);
+    return this.closesClient && this.reply === EMPTY ? end : newline + 1;
   }
 
   /** Fills `args` from an array of bulk strings that Ringmaster has written. */

@@ -16,10 +16,12 @@ import {
   type ReplyTransform,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_EVERY,
   ROUTE_KEY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
+  ROUTE_SERVER,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
   type Route,
@@ -27,7 +29,7 @@ import {
   type TopicKind,
 } from '../protocol.ts';
 import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER } from './blocking-timeout.ts';
-import { coalescerFor } from './coalescers.ts';
+import { coalescerFor, LimitedKeysCoalescer } from './coalescers.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
 import { rowsOfReply } from './command-reply.ts';
@@ -38,7 +40,8 @@ import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './
 import { LocalCommands } from './local-commands.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
 import * as errors from './request-errors.ts';
-import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
+import { EMPTY, encodeRequest, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
+import { ScanCursors, ScanReply } from './scan-cursors.ts';
 import type { RedisSession } from './session.ts';
 import { isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
 import {
@@ -56,7 +59,8 @@ export class RequestRouting {
   command = UNKNOWN_COMMAND_NAME;
   flags = 0;
   readonly replyKind = 0;
-  readonly transform: ReplyTransform | null = null;
+  transform: ReplyTransform | null = null;
+  serverPlace = 0;
   readonly cutStart = 0;
   readonly cutEnd = 0;
   readonly isNoreply = false;
@@ -79,11 +83,15 @@ export class RequestRouting {
   /** Of the last reply to COMMAND that was learned from; empty: none was. */
   private learnedDigest = '';
   private readonly local: LocalCommands;
+  private readonly keysCoalescer: Coalescer;
+  private readonly scanCursors: ScanCursors;
   protected readonly hasPassword: boolean;
 
   constructor(options: ParserOptions) {
     this.commands = new PoolCommands(options.rules);
     this.local = new LocalCommands(options, this.commands);
+    this.keysCoalescer = new LimitedKeysCoalescer(options.rules?.keysLimitBytes ?? Number.POSITIVE_INFINITY);
+    this.scanCursors = new ScanCursors(this.commands.serverNames);
     this.hasPassword = options.password !== null;
   }
 
@@ -150,6 +158,7 @@ export class RequestRouting {
         this.block(command);
       }
     } else if (route === ROUTE_SUBSCRIPTION) this.subscribe(command);
+    else if (route === ROUTE_SERVER) this.scan(command);
     else if (route !== ROUTE_LOCAL) this.findKeys(command, route);
     else this.answerItself(command, session);
   }
@@ -189,8 +198,8 @@ export class RequestRouting {
     const refusal = isOurs ? (this.commands.refusals[command.id] ?? refusalInside(command)) : null;
     if (isImmediate(command)) this.answerItself(command, session);
     else if (refusal !== null) this.answer(command.name, refusal);
-    else if (route === ROUTE_ALL && !this.commands.hasOneServer) this.answer(command.name, refusalOfAll(command));
-    else if (route === ROUTE_LOCAL || route === ROUTE_ALL || route === ROUTE_PRIVATE) this.route = ROUTE_ANY;
+    else if (isOfAll(route)) this.answer(command.name, refusalOfAll(command));
+    else if (route === ROUTE_LOCAL || route === ROUTE_PRIVATE) this.route = ROUTE_ANY;
     else this.findKeys(command, route);
     if (route === ROUTE_PRIVATE) findKeys(command, this.args, this.keys);
     if (isImmediate(command)) return;
@@ -258,7 +267,9 @@ export class RequestRouting {
     const result = findKeys(command, this.args, keys);
     // XREAD and XREADGROUP wait only with BLOCK.
     if (command.finder === 'streams' && result !== KEYS_BLOCK) this.flags &= ~FLAG_BLOCKS;
-    if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
+    if (command.merge === 'keys') this.coalescer = this.keysCoalescer;
+    else if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
+    if (command.name === 'flushall') this.rewriteArguments('FLUSHDB', 1);
     if (result === KEYS_BLOCK) this.block(command);
     else if (result === KEYS_UNKNOWN) this.refuseKeys(command);
     else if (command.isChoosingDatabase && this.commands.copyRefusal !== null) this.refuseOtherDatabase(command);
@@ -266,6 +277,28 @@ export class RequestRouting {
       if (keys.count === 0) this.routeWithoutKeys(command, result);
       else if (keys.count === 1 || result === KEYS_UNCLEAR) this.route = ROUTE_KEY;
     }
+  }
+
+  /** SCAN cursor [option …]: the cursor says which server is next. */
+  private scan(command: Command): void {
+    const { args, scanCursors } = this;
+    const found = scanCursors.read(args.text(1));
+    if (Buffer.isBuffer(found)) {
+      this.answer(command.name, found);
+      return;
+    }
+    this.route = ROUTE_SERVER;
+    this.serverPlace = found.place;
+    this.transform = new ScanReply(found.tag, found.nextTag);
+    this.rewriteArguments('SCAN', 2, found.cursor);
+  }
+
+  /** What is sent in place of the request: these words, and its own arguments from `from` on. */
+  private rewriteArguments(name: string, from: number, ...words: readonly string[]): void {
+    const { args } = this;
+    const rest = Array.from({ length: args.count - from }, (_, i) => args.bytes(from + i));
+    this.rewritten = encodeRequest(name, ...words, ...rest);
+    this.rewrittenEnd = this.rewritten.length;
   }
 
   private routeWithoutKeys(command: Command, result: number): void {
@@ -312,3 +345,8 @@ export class RequestRouting {
 }
 
 const UNKNOWN_KEYS = 'where its keys are is not known';
+
+/** To all servers, now or one after the other. Where a pool has one, hardly any command is. */
+function isOfAll(route: Route): boolean {
+  return route === ROUTE_ALL || route === ROUTE_EVERY || route === ROUTE_SERVER;
+}

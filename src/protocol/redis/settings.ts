@@ -1,4 +1,4 @@
-import { count, type Kind, listOf, oneOf, password, text } from '../../settings/kinds.ts';
+import { count, type Kind, listOf, oneOf, password, size, text } from '../../settings/kinds.ts';
 import type { SettingTable } from '../../settings/setting.ts';
 import { SettingError } from '../../settings/setting-error.ts';
 
@@ -85,6 +85,14 @@ export const REDIS_SETTINGS = {
     about:
       'Where a script or function without keys runs in a Redis pool of several servers: nowhere, with an error that says so; ' +
       'on any of them (for what computes and leaves nothing behind); or on all, and the first one’s reply is the answer.',
+    applies: 'live',
+  },
+  /** What KEYS may collect of several servers. */
+  keysLimitBytes: {
+    key: 'keys_limit',
+    kind: size(1024),
+    default: '64mb',
+    about: 'Bytes that the reply to KEYS may have in a Redis pool of several servers; with more it is an error.',
     applies: 'live',
   },
   deniedCommands: {

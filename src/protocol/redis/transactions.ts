@@ -70,6 +70,7 @@ export function endsByReset(command: Command, session: RedisSession): boolean {
 
 const OF_CONNECTION = ['auth', 'hello', 'select'];
 const ONE_CONNECTION = 'inside a transaction it would concern the connection to the server, not the one to the client';
+const NO_CURSOR = 'inside a transaction its cursor would not say which server it is of';
 const ONE_SERVER = 'inside a transaction only one of the servers would have it';
 
 /** Answered by Ringmaster elsewhere; inside a transaction it is the server's to answer, or, by this error, nobody's. */
@@ -83,7 +84,7 @@ export function refusalInside(command: Command): Buffer | null {
 
 /** It goes to all servers, which a transaction can't. */
 export function refusalOfAll({ name }: Command): Buffer {
-  return errorReply(refusalText(name, ONE_SERVER));
+  return errorReply(refusalText(name, name === 'scan' ? NO_CURSOR : ONE_SERVER));
 }
 
 /** Goes to the server at once, whatever transaction the client is in. */

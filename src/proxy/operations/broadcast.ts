@@ -9,10 +9,19 @@ import { forward } from './forward.ts';
 
 const NO_OWNERS = new Int32Array(0);
 
-/** The same request to every server of the pool that is in the ring; their replies are merged. */
-export function broadcast(pool: Pool, origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+/**
+ * The same request to every server of the pool that is in the ring, or to those that are not, too (it fails then); their
+ * replies are merged.
+ */
+export function broadcast(
+  pool: Pool,
+  origin: RequestOrigin,
+  parser: RequestParser,
+  bytes: RequestBytes,
+  isForEvery: boolean,
+): void {
   const live: Backend[] = [];
-  for (const backend of pool.backends) if (backend.isLive) live.push(backend);
+  for (const backend of pool.backends) if (isForEvery || backend.isLive) live.push(backend);
   if (live.length === 0) {
     forward(origin, parser, null, bytes);
     return;

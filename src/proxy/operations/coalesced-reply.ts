@@ -24,6 +24,9 @@ export class CoalescedReply implements ReplySink, ReplySource {
   private readonly transform: ReplyTransform | null;
   private remaining: number;
   private failure: FailureReason | null = null;
+  /** Of all parts together. */
+  private sizeBytes = 0;
+  private isTooLarge = false;
   /** The memory of the parts that came in one piece: they need it until they are merged, and then others do. */
   private block: Block | null = null;
   private blockUsed = 0;
@@ -69,6 +72,9 @@ export class CoalescedReply implements ReplySink, ReplySource {
       if (isLast) this.parts[fragment.part] = fragment.takeHeld();
     }
     this.origin.onPart(this.request, size);
+    this.sizeBytes += size;
+    const { maxBytes } = this.coalescer;
+    if (maxBytes !== undefined && this.sizeBytes > maxBytes) this.outgrow(fragment);
     if (isLast) this.partDone(fragment);
   }
 
@@ -108,9 +114,16 @@ export class CoalescedReply implements ReplySink, ReplySource {
     this.block = null;
   }
 
+  /** It is more than may be kept: what has come is forgotten, and so is what comes. */
+  private outgrow(fragment: Request): void {
+    this.isTooLarge = true;
+    fragment.dropHeld();
+    this.drop();
+  }
+
   /** Nobody will read the merged reply: the client left, or a fragment failed. */
   private get isAbandoned(): boolean {
-    return this.request.sink === null || this.failure !== null;
+    return this.request.sink === null || this.failure !== null || this.isTooLarge;
   }
 
   /** There is a block with room for a part of `size` bytes; it is made as large as those still to come are likely to need. */
@@ -136,6 +149,10 @@ export class CoalescedReply implements ReplySink, ReplySource {
     this.request.timePart(fragment);
     if (--this.remaining > 0 || this.request.sink === null) return;
     const { origin, request, failure, transform } = this;
+    if (this.isTooLarge) {
+      origin.failWith(request, this.coalescer.tooLarge as Buffer);
+      return;
+    }
     if (failure === null) {
       origin.onCoalesced(request);
       return;

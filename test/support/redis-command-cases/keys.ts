@@ -45,6 +45,7 @@ export const KEYS_CASES: Readonly<Record<string, CaseList>> = {
   pexpiretime: ['PEXPIRETIME expiring', 'PEXPIRETIME str', 'PEXPIRETIME none'],
   pttl: [masked('time', 'PTTL expiring'), 'PTTL str', 'PTTL none'],
   flushdb: ['FLUSHDB WRONG', 'FLUSHDB', 'DBSIZE', 'FLUSHDB ASYNC'],
+  flushall: ['FLUSHALL WRONG', 'FLUSHALL', 'DBSIZE', 'FLUSHALL SYNC', 'FLUSHALL ASYNC'],
   keys: ['KEYS nosuch*', 'KEYS str', unordered('KEYS *')],
   randomkey: [own('by chance', 'RANDOMKEY', /^\$\d+\r\n/)],
   scan: ['SCAN 0 MATCH nosuch COUNT 1000', 'SCAN 0 COUNT 1000 MATCH str TYPE string', 'SCAN x', 'SCAN 0 COUNT 0'],

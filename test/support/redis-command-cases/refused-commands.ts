@@ -4,7 +4,7 @@ const named = (names: string): readonly string[] => names.trim().split(/\s+/);
 export const REFUSED_COMMANDS: readonly string[] = named(`
   acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|list acl|load acl|log acl|save acl|setuser acl|users
   bgrewriteaof bgsave blmove blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin client|kill client|pause
-  client|unblock client|unpause config|resetstat config|rewrite config|set debug discard exec failover flushall
+  client|unblock client|unpause config|resetstat config|rewrite config|set debug discard exec failover
   function|kill function|stats lastsave latency|doctor latency|graph latency|histogram latency|history
   latency|latest latency|reset memory|doctor memory|malloc-stats memory|purge memory|stats migrate module|load
   module|loadex module|unload monitor multi pfdebug pfselftest psync replconf replicaof

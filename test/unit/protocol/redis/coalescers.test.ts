@@ -121,3 +121,13 @@ test('SCRIPT EXISTS: what is no array of 0 and 1 is an error', () => {
   const ten = array(...Array.from({ length: 10 }, () => ':1\r\n'));
   assert.equal(merge('all_true', [ten, ten]).all, ten);
 });
+
+test('KEYS: the elements of all arrays; RANDOMKEY: one that there is', () => {
+  assert.equal(
+    merge('keys', [array(bulk('a')), array(), array(bulk('b'), bulk(''))]).all,
+    array(bulk('a'), bulk('b'), bulk('')),
+  );
+  assert.equal(merge('keys', [array(bulk('a')), ':1\r\n']).all, MISFIT);
+  assert.equal(merge('one_of', [NULL, bulk('a'), '_\r\n']).all, bulk('a'));
+  assert.equal(merge('one_of', [NULL, NULL]).all, NULL);
+});

@@ -9,10 +9,12 @@ import {
   FLAG_WRITES,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_EVERY,
   ROUTE_KEY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
+  ROUTE_SERVER,
 } from '../../../../src/protocol/protocol.ts';
 import { BLOCKING_TIMEOUTS, FAMILY_OF } from '../../../../src/protocol/redis/command-families.ts';
 import { COMMANDS } from '../../../../src/protocol/redis/command-table.ts';
@@ -35,8 +37,9 @@ function poolOf(rules: Partial<CommandRules> = {}) {
     const keys = Array.from({ length: parser.keyCount }, (_, i) =>
       wire.toString('latin1', parser.keyStarts[i], parser.keyEnds[i]),
     );
-    const { route, command, flags } = parser;
-    return { route, command, flags, keys, reply: route === ROUTE_LOCAL ? parser.reply.toString('latin1') : '' };
+    const { route, command, flags, rewritten } = parser;
+    const reply = route === ROUTE_LOCAL ? parser.reply.toString('latin1') : '';
+    return { route, command, flags, keys, reply, forwarded: (rewritten ?? wire).toString('latin1') };
   };
 }
 
@@ -61,21 +64,33 @@ test('deny_commands refuses commands and subcommands, and names the setting', ()
 test('a pool of one server is sent what several cannot serve', () => {
   const one = poolOf({ hasOneServer: true });
   const several = poolOf();
-  for (const line of [
-    'SCAN 0',
-    'KEYS *',
-    'RANDOMKEY',
-    'FLUSHDB',
-    'PUBSUB NUMPAT',
-    'TS.MGET FILTER a',
-    'FT.SEARCH i q',
-  ]) {
+  for (const line of ['PUBSUB NUMPAT', 'TS.MGET FILTER a', 'FT.SEARCH i q']) {
     assert.ok([ROUTE_ANY, ROUTE_KEY].includes(one(line).route as never), line);
     assert.match(several(line).reply, /^-ERR '[a-z.|]+' cannot be used through Ringmaster: /, line);
   }
-  for (const line of ['FLUSHALL', 'SWAPDB 0 1', 'CONFIG SET a b', 'SHUTDOWN', 'FT.CONFIG SET a b']) {
+  for (const line of ['SWAPDB 0 1', 'CONFIG SET a b', 'SHUTDOWN', 'FT.CONFIG SET a b']) {
     assert.match(one(line).reply, /^-ERR '[a-z.|]+' cannot be used through Ringmaster: /, line);
   }
+});
+
+test('what concerns all keys goes to all servers, and to the only one as it is', () => {
+  const one = poolOf({ hasOneServer: true, serverNames: ['a'] });
+  const several = poolOf({ serverNames: ['a', 'b'] });
+  for (const [line, route] of [
+    ['KEYS *', ROUTE_ALL],
+    ['RANDOMKEY', ROUTE_ALL],
+    ['DBSIZE', ROUTE_ALL],
+    ['FLUSHDB', ROUTE_EVERY],
+    ['FLUSHALL', ROUTE_EVERY],
+  ] as const) {
+    assert.equal(one(line).route, ROUTE_ANY, line);
+    assert.equal(several(line).route, route, line);
+  }
+  assert.equal(one('SCAN 0').route, ROUTE_SERVER);
+  assert.equal(several('SCAN 0 COUNT 5').forwarded, '*4\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nCOUNT\r\n$1\r\n5\r\n');
+  // Databases that the pool does not have are not its business.
+  for (const ask of [one, several])
+    assert.equal(ask('FLUSHALL SYNC').forwarded, '*2\r\n$7\r\nFLUSHDB\r\n$4\r\nSYNC\r\n');
 });
 
 test('a script without keys goes by keyless_scripts, and with one server to it', () => {

@@ -71,6 +71,7 @@ test('every command has exactly one policy: its keys, or one of the lists', () =
     const lists = [
       name in policy.SPLIT,
       name in policy.TO_ALL,
+      name in policy.TO_EVERY,
       policy.TO_ANY.includes(name),
       policy.LOCAL.includes(name),
       FAMILY_OF.has(name),
