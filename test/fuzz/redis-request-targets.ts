@@ -55,6 +55,9 @@ function requestTarget(name: string, options: ParserOptions): FuzzTarget {
   };
 }
 
+/** What servers read in other words than clients write. */
+const REWORDED: readonly string[] = ['flushall', 'hello', 'info', 'scan', 'select'];
+
 /** `args`: what the second reading made of the same bytes. */
 function checkRequest(request: ReadRequest, args: readonly string[], limits: { isLocked: boolean }): void {
   if (request.route === ROUTE_LOCAL) {
@@ -75,7 +78,11 @@ function checkRequest(request: ReadRequest, args: readonly string[], limits: { i
   const again = readRequest(forwarded, 0, { maxRequestBytes: Number.POSITIVE_INFINITY, isLocked: false });
   expect(again.kind === 'request' && again.end === forwarded.length, () => `not one request: ${quoted(forwarded)}`);
   expect(forwarded[0] === '*', () => `not an array: ${quoted(forwarded)}`);
-  expect(isSameList(again.args, args), () => `${quoted(args.join('|'))} became ${quoted(again.args.join('|'))}`);
+  const isReworded = REWORDED.includes(args[0]!.toLowerCase());
+  expect(
+    isReworded || isSameList(again.args, args),
+    () => `${quoted(args.join('|'))} became ${quoted(again.args.join('|'))}`,
+  );
   for (const key of request.keys)
     expect(args.includes(key), () => `key ${quoted(key)} is no argument of ${show(request)}`);
 }

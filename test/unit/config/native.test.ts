@@ -38,6 +38,7 @@ pools:
     health_check: { interval: 2s, timeout: 500ms, failures: 4, successes: 5 }
     cross_server: first_key
     keyless_scripts: all
+    keys_limit: 1mb
     deny_commands: [FLUSHDB, config|set, script load]
     commands:
       - My.MSet 1 -1 2 write
@@ -104,6 +105,7 @@ test('every key of the native form arrives in the configuration', () => {
         healthCheck: { intervalMs: 2000, timeoutMs: 500, failures: 4, successes: 5 },
         crossServer: 'first_key',
         keylessScripts: 'all',
+        keysLimitBytes: 1_048_576,
         deniedCommands: ['flushdb', 'config|set', 'script|load'],
         declaredCommands: [
           { name: 'my.mset', firstKey: 1, lastKey: -1, keyStep: 2, isWrite: true },
@@ -182,6 +184,7 @@ test('what is left out has its default', () => {
         healthCheck: null,
         crossServer: 'error',
         keylessScripts: 'error',
+        keysLimitBytes: 67_108_864,
         deniedCommands: null,
         declaredCommands: null,
         clientSubscriptions: 100_000,
