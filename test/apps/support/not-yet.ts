@@ -71,12 +71,6 @@ export const NOT_YET: Readonly<Record<string, Readonly<Record<string, Needs>>>> 
     'scan_iter finds every key': { 'three servers': 'SCAN over all servers' },
     'db=1 is apart from db=0': 'databases',
   },
-  rq: {
-    'jobs of before and after the worker started, each done once': 'Pub/Sub',
-    'retries, failures and jobs that wait for others': 'Pub/Sub',
-    'a scheduled job is not done before its time': 'Pub/Sub',
-    'a work horse is killed at work: the job is tried again': 'Pub/Sub',
-  },
   'socket-io-adapter': {
     'two servers are one chat, with ioredis': 'Pub/Sub',
     'two servers are one chat, with node-redis': 'Pub/Sub',
