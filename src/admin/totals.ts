@@ -62,10 +62,13 @@ export class Totals {
   private readonly reporters = new Map<number, Reporter>();
   /** The clock of the windows. */
   readonly nowS: () => number;
+  /** On that clock. */
+  readonly startedAtS: number;
 
   /** `nowS`: seconds, on a clock that does not go back. */
   constructor(pools: readonly PoolNames[], nowS = () => performance.now() / 1000) {
     this.nowS = nowS;
+    this.startedAtS = nowS();
     this.setPools(pools);
   }
 

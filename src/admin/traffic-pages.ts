@@ -97,15 +97,14 @@ export function trafficPages(source: TrafficSource): ReadonlyMap<string, JsonPag
       '/api/v1/latency',
       page(async ({ pool }) => {
         await source.fresh();
-        const nowS = totals.nowS();
         return {
           pools: latenciesOf(totals, pool).map(({ name, total, servers }) => ({
             pool: name,
-            total: windowsOf(total, nowS),
+            total: windowsOf(total, totals),
             servers: servers.map(({ name: server, server: taken, queue }) => ({
               server,
-              taken: windowsOf(taken, nowS),
-              waited: windowsOf(queue, nowS),
+              taken: windowsOf(taken, totals),
+              waited: windowsOf(queue, totals),
             })),
           })),
         };
@@ -134,12 +133,12 @@ function commandsOf(
     .slice(0, count);
 }
 
-function windowsOf(windows: LatencyWindows | null, nowS: number): Record<string, object> {
-  return Object.fromEntries(
-    LATENCY_WINDOWS.flatMap(({ name, seconds }) =>
-      windows === null ? [] : [[name, summary(windows.window(seconds, nowS), seconds)]],
-    ),
-  );
+/** By the name of the window; `start`: since the start. Nothing while nothing was timed. */
+function windowsOf(windows: LatencyWindows | null, { nowS, startedAtS }: Totals): Record<string, object> {
+  if (windows === null) return {};
+  const now = nowS();
+  const recent = LATENCY_WINDOWS.map(({ name, seconds }) => [name, summary(windows.window(seconds, now), seconds)]);
+  return Object.fromEntries([...recent, ['start', summary(windows.total, Math.max(1, now - startedAtS))]]);
 }
 
 function summary(histogram: Histogram, seconds: number) {

@@ -16,19 +16,19 @@ export interface HeavyItem {
 export class SpaceSaving {
   private readonly items: string[] = [];
   private readonly places = new Map<string, number>();
-  private readonly counts: Float64Array;
-  private readonly errors: Float64Array;
+  private readonly counts: number[] = [];
+  private readonly errors: number[] = [];
+  private readonly capacity: number;
   /** The weight of all that was added. */
   total = 0;
 
   constructor(capacity: number) {
-    this.counts = new Float64Array(capacity);
-    this.errors = new Float64Array(capacity);
+    this.capacity = capacity;
   }
 
   /** No count is off by more than this. */
   get maxError(): number {
-    return this.items.length < this.counts.length ? 0 : this.total / this.counts.length;
+    return this.items.length < this.capacity ? 0 : this.total / this.capacity;
   }
 
   /** `error`: by so much `weight` may be too large already, where sketches are added up. */
@@ -36,9 +36,11 @@ export class SpaceSaving {
     const { items, places, counts, errors } = this;
     this.total += weight;
     let place = places.get(item);
-    if (place === undefined && items.length < counts.length) {
+    if (place === undefined && items.length < this.capacity) {
       place = items.length;
       items.push(item);
+      counts.push(0);
+      errors.push(0);
       places.set(item, place);
     } else if (place === undefined) {
       place = this.least();
@@ -62,8 +64,8 @@ export class SpaceSaving {
   clear(): void {
     this.items.length = 0;
     this.places.clear();
-    this.counts.fill(0);
-    this.errors.fill(0);
+    this.counts.length = 0;
+    this.errors.length = 0;
     this.total = 0;
   }
 

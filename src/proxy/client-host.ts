@@ -43,12 +43,12 @@ export interface ClientHost {
   readonly memory: MemoryCeiling;
   readonly pausedClients: PausedClients;
   readonly commands: PoolCommands;
-  readonly replyTimer: ReplyTimer;
   readonly slowRequests: SlowRequests;
   readonly watch: TrafficWatch;
   /** Somebody may ask for the keys of requests that are answered. */
   readonly keepsKeys: boolean;
-  /** Of all pools of the worker. */
+  /** Of all pools of the worker, as the next. */
+  readonly replyTimer: ReplyTimer;
   readonly keyTrail: KeyTrail;
   /** A client that waits for our ACK before it sends the rest of a request gets it at once. */
   readonly systemCalls: SystemCalls | null;

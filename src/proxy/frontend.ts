@@ -19,7 +19,7 @@ import type { ClientRoom } from './client-room.ts';
 import { Farewell } from './farewell.ts';
 import type { KeyTrail } from './key-trail.ts';
 import { PausedClients } from './paused-clients.ts';
-import { ReplyTimer } from './reply-timer.ts';
+import type { ReplyTimer } from './reply-timer.ts';
 import { Router } from './router.ts';
 import { type SlowRequestOptions, SlowRequests } from './slow-requests.ts';
 import { TrafficWatch, type TrafficWatchOptions } from './traffic-watch.ts';
@@ -46,6 +46,7 @@ export interface FrontendHost {
   readonly systemCalls: SystemCalls | null;
   readonly memory: MemoryCeiling;
   readonly room: ClientRoom;
+  readonly replyTimer: ReplyTimer;
   readonly keyTrail: KeyTrail;
   /** A pool has slow requests to report. */
   onSlowRequest(): void;
@@ -127,7 +128,7 @@ export class Frontend implements ClientOwner {
     this.limits = options.limits;
     this.clock = pool.clock;
     this.commands = pool.commands;
-    this.replyTimer = new ReplyTimer(pool.clock, pool.turn);
+    this.replyTimer = worker.replyTimer;
     this.keyTrail = worker.keyTrail;
     this.slowRequests = new SlowRequests(pool.stats, worker.keyTrail, pool.clock, pool.log, () =>
       worker.onSlowRequest(),

@@ -15,6 +15,7 @@ import { PROTOCOLS } from '../protocol/protocols.ts';
 import { ClientRoom } from '../proxy/client-room.ts';
 import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
 import { KeyTrail } from '../proxy/key-trail.ts';
+import { ReplyTimer } from '../proxy/reply-timer.ts';
 import type { ListenHandle } from '../socket/sockets.ts';
 import type { Log } from '../system/log.ts';
 import { openFilesLimit } from '../system/open-files-limit.ts';
@@ -87,11 +88,13 @@ export class DataPath {
     setInterval(trimFreeBlocks, TRIM_PERIOD_MS).unref();
     const { memory, room } = this;
     const keyTrail = new KeyTrail();
+    const replyTimer = new ReplyTimer(this.clock, this.turn);
     this.frontendHost = {
       systemCalls,
       memory,
       room,
       keyTrail,
+      replyTimer,
       slowLog: pool => this.slowLog(pool),
       nextClientId: () => ++this.clients,
       ...master,
