@@ -29,6 +29,18 @@ const LIBRARIES = {
     probe: [PHP, '-r', 'exit(extension_loaded("redis") ? 0 : 1);'],
     packages: ['php-cli', 'php-redis'],
   },
+  memccapable: { commands: ['memccapable'], packages: ['libmemcached-tools'] },
+  'python-memcached': {
+    commands: [PYTHON],
+    probe: [PYTHON, '-c', 'import pylibmc, pymemcache, bmemcached'],
+    packages: ['python3', 'python3-pylibmc', 'python3-pymemcache', 'python3-binary-memcached'],
+  },
+  dalli: { commands: [RUBY], probe: [RUBY, '-e', 'require "dalli"'], packages: ['ruby', 'ruby-dalli'] },
+  'php-memcached': {
+    commands: [PHP],
+    probe: [PHP, '-r', 'exit(extension_loaded("memcached") ? 0 : 1);'],
+    packages: ['php-cli', 'php-memcached'],
+  },
 } as const satisfies Record<string, Requirement>;
 
 /** Has the libraries that an app's test runs in another language; apps of Node and unknown ones want nothing here. */

@@ -20,7 +20,7 @@ const all = globSync('test/apps/*.test.ts', { cwd: root });
 const files = run.chosen(all);
 const appOf = (file: string) => path.basename(file, '.test.ts');
 
-ensureServersOrExit(['redis']);
+ensureServersOrExit(['redis', 'memcached']);
 ensureDebianLibrariesOrExit(files.map(appOf));
 if (installNodeLibraries() !== 0) run.fail('the libraries of test/apps could not be installed');
 

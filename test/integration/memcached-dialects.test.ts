@@ -162,7 +162,7 @@ for (const servers of [1, 3]) {
     for (let i = 0; i < STEPS; i++) {
       const { dialect, request } = randomRequest(random);
       // The cas of items depends on the server they are on.
-      if (servers > 1 && /^(?:cas| C\d)/m.test(request.toString('latin1'))) continue;
+      if (servers > 1 && /^cas | C\d/m.test(request.toString('latin1'))) continue;
       if (servers > 1 && dialect === 'binary' && request.readBigUInt64BE(16) !== 0n) continue;
       said.push(`${dialect} ${JSON.stringify(request.toString('latin1').slice(0, 120))}`);
       const [reply, want] = await Promise.all([

@@ -43,6 +43,23 @@ export async function runProgram(...start: Parameters<typeof startProgram>): Pro
   if (code !== 0) throw new Error(`${start[3].join(' ')} ended with ${signal ?? code}\n${child.diagnosis()}`);
 }
 
+/** Runs an installed command until it ends with 0, having said so. */
+export async function runCommand(
+  t: Pick<TestContext, 'after'>,
+  command: string,
+  args: readonly string[],
+  says: RegExp,
+): Promise<void> {
+  const child = new Child(command, args, { cwd: APPS, env: environment() });
+  t.after(async () => {
+    killGroup(child.pid);
+    await child.exit();
+  });
+  await child.until(() => child.exited !== null, 'its end', RUN_TIMEOUT_MS);
+  if (child.exited!.code !== 0 || !says.test(child.stdout()))
+    throw new Error(`${command} failed\n${child.diagnosis()}`);
+}
+
 // The group is there as long as one process of it is, and nobody else gets its number meanwhile.
 function killGroup(pid: number): void {
   try {
