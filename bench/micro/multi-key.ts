@@ -130,6 +130,7 @@ class MultiKeyRequest {
   private readonly origin: RequestOrigin = {
     id: 1,
     variant: 0,
+    peer: '',
     privateLane: null,
     subscriptions: null,
     topics: NO_TOPICS,

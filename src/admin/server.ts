@@ -69,6 +69,8 @@ GET  /api/v1/settings     the settings, and what the file says of them
 PATCH /api/v1/settings    change settings, in all workers or in none
 POST /api/v1/settings/save          write what was changed into the file
 GET  /api/v1/settings/differences   what runs against the file as it is now
+GET  /api/v1/blocks       what is blocked; POST blocks something, DELETE /api/v1/blocks/{id} takes it back
+POST /api/v1/servers/{pool}/{server}/eject|drain|readmit
 POST /-/reload            read the configuration file again and serve by it
 POST /-/restart-workers   replace the workers one by one
 `;

@@ -10,6 +10,7 @@ import { poolsOf, routeKeys } from './route.ts';
 import { addSettingsCommands, DIFFERENCES } from './settings.ts';
 import { SHOWN, show } from './show.ts';
 import { sizedKeys, spreadText } from './spread.ts';
+import { addSteeringCommands } from './steering.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Adds the one-shot commands. Each prints its answer to standard output and sets the exit code. */
@@ -72,6 +73,7 @@ export function addCommands(program: Command): void {
   for (const shown of SHOWN) addShown(program, shown);
 
   addSettingsCommands(program);
+  addSteeringCommands(program);
 
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);
   addControl(program, 'restart-workers', 'have the running daemon replace its workers one by one', askRestart);

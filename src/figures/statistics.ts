@@ -40,6 +40,7 @@ export class PoolStats {
   responses = 0;
   responseBytes = 0;
   localReplies = 0;
+  blockedRequests = 0;
   outputLimitCloses = 0;
   turnedAway = 0;
   idleCloses = 0;
@@ -191,6 +192,13 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     statsName: null,
     metric: 'ringmaster_pool_local_replies_total',
     help: 'requests that the proxy answered itself',
+  },
+  {
+    field: 'blockedRequests',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_blocked_requests_total',
+    help: 'requests refused because an operator has blocked their key, command or client',
   },
   {
     field: 'outputLimitCloses',

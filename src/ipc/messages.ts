@@ -14,7 +14,7 @@ import type { LogLevel } from '../system/log.ts';
  * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
  * workers that it starts from then on are of another version, and must not guess.
  */
-export const IPC_VERSION = 2;
+export const IPC_VERSION = 3;
 
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {
@@ -23,6 +23,13 @@ export interface OutServer {
   readonly why: string;
   /** Requests to it fail, and `why` is their FailureReason; else health checks find it down. A server may be both. */
   readonly isEjected: boolean;
+}
+
+/** What is refused in a pool because an operator said so. */
+export interface Blocked {
+  readonly pool: string;
+  readonly kind: 'key' | 'prefix' | 'command' | 'client';
+  readonly value: string;
 }
 
 export type ToWorker =
@@ -57,6 +64,8 @@ export type ToWorker =
   | { readonly type: 'recall'; readonly pool: string }
   /** The servers that are out of the ring; all others are in it. */
   | { readonly type: 'health'; readonly out: readonly OutServer[] }
+  /** What is blocked; all else is not. Say `blocking` once it is so. */
+  | { readonly type: 'block'; readonly id: number; readonly blocked: readonly Blocked[] }
   /** New entries of a pool's slow log, from all workers; `isWhole`: it has no others. */
   | {
       readonly type: 'slowlog';
@@ -92,6 +101,7 @@ export type ToMaster =
     }
   /** Last message of a worker that drained: how many clients it had to cut off. */
   | { readonly type: 'drained'; readonly clientsCut: number }
+  | { readonly type: 'blocking'; readonly id: number }
   /** Requests that were slow. */
   | { readonly type: 'slow'; readonly requests: readonly SlowRequest[] }
   /** A client has emptied the slow log of its pool. */
@@ -124,6 +134,8 @@ const isList: Check = value => Array.isArray(value) && value.every(isData);
 const isOutServers: Check = value =>
   Array.isArray(value) &&
   value.every(each => isText(each?.pool) && isText(each.server) && isText(each.why) && isFlag(each.isEjected));
+const isBlockedList: Check = value =>
+  Array.isArray(value) && value.every(each => isText(each?.pool) && isText(each.kind) && isText(each.value));
 const orNull =
   (check: Check): Check =>
   value =>
@@ -141,6 +153,7 @@ const TO_WORKER: Shapes<ToWorker> = {
   grant: { pool: isText, count: isCount, isForced: isFlag },
   recall: { pool: isText },
   health: { out: isOutServers },
+  block: { id: isCount, blocked: isBlockedList },
   slowlog: { pool: isText, entries: isList, isWhole: isFlag },
   insight: { id: isCount },
   log: { level: isText, file: orNull(isText), reopen: isFlag },
@@ -156,6 +169,7 @@ const TO_MASTER: Shapes<ToMaster> = {
   ask: { pool: isText, count: isCount, isForced: isFlag },
   giveBack: { pool: isText, count: isCount, isAnswer: isFlag },
   trouble: { pool: isText, server: isText, reason: isText, failures: isCount },
+  blocking: { id: isCount },
   drained: { clientsCut: isCount },
   slow: { requests: isList },
   clearSlowlog: { pool: isText },

@@ -86,6 +86,11 @@ export class Ejections {
     ejection.eject(reason, failures);
   }
 
+  /** An operator lets it back; false: it is not out. */
+  readmit(pool: string, server: string, by: string): boolean {
+    return this.entries.get(pool)?.get(server)?.readmit(by) ?? false;
+  }
+
   /** Those that are out now; `why` is the reason that the worker gave. */
   out(): OutServer[] {
     return [...this.entries].flatMap(([pool, ejections]) =>
@@ -150,6 +155,14 @@ class Ejection {
     this.probeAfter(pauseMs);
   }
 
+  readmit(by: string): boolean {
+    if (this.reason === null) return false;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.comeBack(by);
+    return true;
+  }
+
   stop(): void {
     this.reason = null;
     if (this.timer !== null) clearTimeout(this.timer);
@@ -168,17 +181,22 @@ class Ejection {
     const { target, names, host } = this;
     const { signal } = this.running;
     const why = await (host.probe ?? probe)(target!, this.probeTimeoutMs, signal);
-    if (signal.aborted) return;
+    // Somebody may have let it back meanwhile.
+    if (signal.aborted || this.reason === null) return;
     if (why !== null) {
       if (why === CANNOT_ASK) host.log.error({ ...names, why }, 'ejected server could not be asked: it stays out');
       else host.log.debug({ ...names, why }, 'ejected server does not answer yet');
       this.probeAfter(this.pauseMs(1));
       return;
     }
+    this.comeBack('it answered a probe');
+  }
+
+  private comeBack(why: string): void {
     this.reason = null;
     this.penalty.cameBack(performance.now());
-    host.log.info({ ...names, why: 'it answered a probe' }, 'server readmitted');
-    host.onVerdict();
+    this.host.log.info({ ...this.names, why }, 'server readmitted');
+    this.host.onVerdict();
   }
 
   private pauseMs(factor: number): number {

@@ -2,13 +2,15 @@ import type { HostPort } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
-import type { OutServer } from '../ipc/messages.ts';
+import type { Blocked, OutServer, ToWorker } from '../ipc/messages.ts';
 import type { LogLevel } from '../system/log.ts';
+import { Blocks } from './blocks.ts';
 import type { ConfigFile } from './config-file.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
 import { Deployment, slotCount } from './deployment.ts';
 import { Ejections, type Trouble } from './ejections.ts';
 import { RefusedError, StartError } from './errors.ts';
+import { HandVerdicts } from './hand-verdicts.ts';
 import { HealthChecks } from './health-checks.ts';
 import { LiveConfig } from './live-config.ts';
 import { MasterLog } from './master-log.ts';
@@ -20,6 +22,7 @@ import { type RestartResult, RollingRestart } from './rolling-restart.ts';
 import { settingsRoutes } from './settings-api.ts';
 import { SlowLogs } from './slow-logs.ts';
 import { SocketTable } from './socket-table.ts';
+import { steeringRoutes } from './steering-api.ts';
 import { Watchdog } from './watchdog.ts';
 import type { Generation, Report, SeenMessage, Sockets, WorkerProcess } from './worker-process.ts';
 import { setUpWorkers } from './worker-runtime.ts';
@@ -28,6 +31,8 @@ import { WorkerSlots } from './worker-slots.ts';
 
 /** What the last worker gets on top of `shutdown_timeout` before it is killed: its slot should have done so. */
 const STOP_GRACE_MS = 2000;
+/** Who blocks something is told when a worker has not said so by then. */
+const BLOCKING_WITHIN_MS = 2000;
 
 export interface MasterOptions {
   readonly pidFile: string | null;
@@ -51,6 +56,7 @@ export class Master implements WorkerSlotHost {
   private readonly watchdog: Watchdog<WorkerProcess>;
   private readonly monitoring: Monitoring;
   private readonly rounds = new ReportRounds();
+  private readonly blockRounds = new ReportRounds(BLOCKING_WITHIN_MS);
   private readonly insightRounds = new ReportRounds();
   private readonly slowLogs: SlowLogs;
   /** What each living worker said last of its traffic, by its id. */
@@ -58,6 +64,8 @@ export class Master implements WorkerSlotHost {
   private readonly quotas = new ConnectionQuotas();
   private readonly health: HealthChecks;
   private readonly ejections: Ejections;
+  private readonly byHand: HandVerdicts;
+  private readonly blocks: Blocks;
   private pidFile: PidFile | null = null;
   private isStarted = false;
   /** What changes the workers, one after the other. */
@@ -78,6 +86,13 @@ export class Master implements WorkerSlotHost {
     this.health = new HealthChecks({ log: this.log, onVerdict: () => this.tellHealth() });
     this.ejections = new Ejections({ log: this.log, onVerdict: () => this.tellHealth() });
     this.ejections.setPools(config.pools);
+    this.byHand = new HandVerdicts({ log: this.log, out: () => this.out(), onVerdict: () => this.tellHealth() });
+    this.byHand.setPools(config.pools);
+    this.blocks = new Blocks({
+      log: this.log,
+      poolNames: () => this.config.pools.map(({ name }) => name),
+      onChange: () => this.slots.broadcast({ type: 'block', id: 0, blocked: this.blocked() }),
+    });
     this.watchdog = new Watchdog({
       limitMs: () => this.config.workerTimeoutMs,
       workers: () => this.slots.processes(),
@@ -107,7 +122,18 @@ export class Master implements WorkerSlotHost {
         reload: () => this.reload('admin'),
         restartWorkers: () => this.restartWorkers('admin'),
       },
-      routes: settingsRoutes(() => this.liveConfig, this.log),
+      routes: [
+        ...settingsRoutes(() => this.liveConfig, this.log),
+        ...steeringRoutes({
+          log: this.log,
+          blocks: this.blocks,
+          byHand: this.byHand,
+          ejections: this.ejections,
+          refuseUnlessRunning: () => this.refuseUnlessRunning(),
+          untilBlocking: () =>
+            this.askWorkers(this.blockRounds, id => ({ type: 'block', id, blocked: this.blocked() })),
+        }),
+      ],
     });
     this.deployment = new Deployment(config, {
       sockets: this.sockets,
@@ -118,6 +144,7 @@ export class Master implements WorkerSlotHost {
       onAdopted: adopted => this.adopt(adopted),
       onSwitched: () => {
         this.tellHealth();
+        this.slots.broadcast({ type: 'block', id: 0, blocked: this.blocked() });
         this.tellSlowLogs();
       },
     });
@@ -139,6 +166,8 @@ export class Master implements WorkerSlotHost {
     this.slowLogs.setPools(config.pools);
     this.health.setPools(config.pools);
     this.ejections.setPools(config.pools);
+    this.byHand.setPools(config.pools);
+    this.blocks.keepPools(config.pools.map(({ name }) => name));
     this.monitoring.setConfig(config);
   }
 
@@ -230,12 +259,20 @@ export class Master implements WorkerSlotHost {
     this.masterLog.reopen();
   }
 
+  blocked(): readonly Blocked[] {
+    return this.blocks.list().map(({ pool, kind, value }) => ({ pool, kind, value }));
+  }
+
+  onBlocking(worker: WorkerProcess, id: number): void {
+    this.blockRounds.arrived(id, worker.slot);
+  }
+
   private tellHealth(): void {
     this.slots.broadcast({ type: 'health', out: this.out() });
   }
 
   out(): readonly OutServer[] {
-    return [...this.health.down(), ...this.ejections.out()];
+    return [...this.health.down(), ...this.ejections.out(), ...this.byHand.out()];
   }
 
   current(): Generation {
@@ -295,6 +332,7 @@ export class Master implements WorkerSlotHost {
     this.quotas.retire(worker);
     this.monitoring.totals.retire(worker.id);
     this.rounds.gone(worker.slot);
+    this.blockRounds.gone(worker.slot);
     if (!this.isStarted && !this.isStopping)
       this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));
     this.clientsCut += worker.clientsCut;
@@ -303,17 +341,18 @@ export class Master implements WorkerSlotHost {
   }
 
   /** Asks all workers for their figures; resolves when they came, or soon with what there is. */
-  private fresh(): Promise<void> {
-    const serving = this.slots.current.filter(slot => slot.isServing);
-    return this.rounds.ask(serving.map(slot => ({ index: slot.index, ask: id => slot.send({ type: 'report', id }) })));
+  private async fresh(): Promise<void> {
+    await this.askWorkers(this.rounds, id => ({ type: 'report', id }));
   }
 
   private async insights(): Promise<readonly TrafficInsight[]> {
-    const serving = this.slots.current.filter(slot => slot.isServing);
-    await this.insightRounds.ask(
-      serving.map(slot => ({ index: slot.index, ask: id => slot.send({ type: 'insight', id }) })),
-    );
+    await this.askWorkers(this.insightRounds, id => ({ type: 'insight', id }));
     return [...this.seen.values()].flat();
+  }
+
+  private askWorkers(rounds: ReportRounds, message: (id: number) => ToWorker): Promise<readonly number[]> {
+    const serving = this.slots.current.filter(slot => slot.isServing);
+    return rounds.ask(serving.map(slot => ({ index: slot.index, ask: id => slot.send(message(id)) })));
   }
 
   private async startWorkers(count: number): Promise<void> {

@@ -1,4 +1,4 @@
-/** How long is waited for fresh figures of the workers. */
+/** How long is waited for fresh figures of the workers, unless said otherwise. */
 const FRESH_WITHIN_MS = 100;
 
 /** Whom to ask for figures. */
@@ -8,23 +8,28 @@ export interface Reporter {
   ask(id: number): boolean;
 }
 
-/** Asks all workers for their figures and waits for them, but not long. */
+/** Asks all workers for something, such as their figures, and waits for the answers, but not long. */
 export class ReportRounds {
   private readonly rounds = new Map<number, { readonly missing: Set<number>; readonly end: () => void }>();
   private last = 0;
+  private readonly withinMs: number;
 
-  /** Resolves when all that could be asked have reported, or after 100 ms. */
-  ask(reporters: readonly Reporter[]): Promise<void> {
+  constructor(withinMs = FRESH_WITHIN_MS) {
+    this.withinMs = withinMs;
+  }
+
+  /** Resolves when all that could be asked have answered, or in time; with those who have not. */
+  ask(reporters: readonly Reporter[]): Promise<readonly number[]> {
     const id = ++this.last;
     const missing = new Set(reporters.filter(reporter => reporter.ask(id)).map(({ index }) => index));
-    if (missing.size === 0) return Promise.resolve();
+    if (missing.size === 0) return Promise.resolve([]);
     return new Promise(resolve => {
       const end = () => {
         clearTimeout(timer);
         this.rounds.delete(id);
-        resolve();
+        resolve([...missing]);
       };
-      const timer = setTimeout(end, FRESH_WITHIN_MS);
+      const timer = setTimeout(end, this.withinMs);
       this.rounds.set(id, { missing, end });
     });
   }

@@ -44,6 +44,8 @@ export interface WorkerProcessEvents {
   onTrouble(trouble: Trouble): void;
   onReport(worker: WorkerProcess, report: Report): void;
   onSeen(worker: WorkerProcess, message: SeenMessage): void;
+  /** It refuses what it was told to; see `block`. */
+  onBlocking(worker: WorkerProcess, id: number): void;
   /** It drains of its own accord and will exit. */
   onLeaving(worker: WorkerProcess): void;
   onExit(worker: WorkerProcess, code: number | null, signal: string | null): void;
@@ -220,6 +222,9 @@ export class WorkerProcess implements Watched {
         return;
       case 'report':
         this.events.onReport(this, message);
+        return;
+      case 'blocking':
+        this.events.onBlocking(this, message.id);
         return;
       case 'slow':
       case 'clearSlowlog':

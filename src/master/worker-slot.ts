@@ -1,5 +1,5 @@
 import type { SlowLogEntry } from '../figures/slow-request.ts';
-import type { OutServer, ToWorker } from '../ipc/messages.ts';
+import type { Blocked, OutServer, ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
 import type { Trouble } from './ejections.ts';
@@ -39,6 +39,9 @@ export interface WorkerSlotHost {
   onTrouble(trouble: Trouble): void;
   onReport(worker: WorkerProcess, report: Report): void;
   onSeen(worker: WorkerProcess, message: SeenMessage): void;
+  onBlocking(worker: WorkerProcess, id: number): void;
+  /** What is blocked. */
+  blocked(): readonly Blocked[];
   /** A worker is gone. */
   onGone(worker: WorkerProcess): void;
 }
@@ -155,6 +158,9 @@ export class WorkerSlot implements WorkerProcessEvents {
     const { host, index } = this;
     this.worker = new WorkerProcess(index, host.current(), host.logLevel(), host.socketsOf(index), this);
     this.worker.send({ type: 'health', out: host.out() });
+    const blocked = host.blocked();
+    // Before it is told to switch, so that it never serves without.
+    if (blocked.length > 0) this.worker.send({ type: 'block', id: 0, blocked });
     for (const [pool, entries] of host.slowlogs()) this.worker.send({ type: 'slowlog', pool, entries, isWhole: true });
   }
 
@@ -248,6 +254,10 @@ export class WorkerSlot implements WorkerProcessEvents {
 
   onReport(worker: WorkerProcess, report: Report): void {
     this.host.onReport(worker, report);
+  }
+
+  onBlocking(worker: WorkerProcess, id: number): void {
+    this.host.onBlocking(worker, id);
   }
 
   onSeen(worker: WorkerProcess, message: SeenMessage): void {

@@ -93,6 +93,20 @@ export class PrivateSession implements PrivateLane {
     return true;
   }
 
+  refuseNext(parser: RequestParser, words: Buffer): boolean {
+    if (parser.route !== ROUTE_PRIVATE) return false;
+    if (parser.hold === HOLD_QUEUE) {
+      this.refuse(words);
+    } else if (parser.hold === HOLD_RUN) {
+      this.endTransaction();
+      this.giveUp(parser, words);
+      this.endIfDone();
+    } else {
+      return false;
+    }
+    return true;
+  }
+
   onAnswered(): void {
     const { own } = this;
     own.sendHeld();

@@ -52,6 +52,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   private readonly socket: StreamSocket;
   private readonly outbox: Outbox;
   private readonly owner: ReplyQueueOwner;
+  private peerText: string | null = null;
   private readonly pending = new Fifo<Request>();
   /** Bytes that the client has sent for the request that is being dispatched. */
   dispatchBytes = 0;
@@ -100,6 +101,11 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
 
   get clientLabel(): string {
     return this.name === '' ? this.address : `${this.address} ${this.name}`;
+  }
+
+  get peer(): string {
+    this.peerText ??= this.socket.peer;
+    return this.peerText;
   }
 
   get variant(): number {

@@ -14,6 +14,8 @@ export interface PrivateLane {
   readonly memoryBytes: number;
   /** Acts on the request just parsed; false: it has nothing to do with the connection. */
   take(parser: RequestParser, bytes: RequestBytes): boolean;
+  /** The same for one that is not to be done; `words` is what the client reads. False: it means nothing here. */
+  refuseNext(parser: RequestParser, words: Buffer): boolean;
   /** Requests at the head of the client's queue were answered. */
   onAnswered(): void;
   /** The client is gone. What the server keeps for it goes with the connection; a clean one is another's. */
@@ -42,6 +44,8 @@ export interface RequestOrigin extends ReplySink {
   readonly id: number;
   /** `Session.variant` of the client's session. */
   readonly variant: number;
+  /** Its address and port, as far as the system knows them. */
+  readonly peer: string;
   /** Null: all that it asks goes over connections that it shares. */
   privateLane: PrivateLane | null;
   /** Null: it has never subscribed to anything. */

@@ -1,4 +1,9 @@
 import {
+  HOLD_ABORT,
+  HOLD_DISCARD,
+  HOLD_OPEN,
+  HOLD_UNWATCH,
+  type Hold,
   type Protocol,
   type RequestParser,
   ROUTE_ALL,
@@ -18,9 +23,11 @@ import type { Pool } from '../upstream/pool.ts';
 import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
+import { refuse } from './operations/refuse.ts';
 import { Split } from './operations/split.ts';
 import { WholeTransaction } from './operations/whole-transaction.ts';
 import { type PrivateLimits, PrivateSession } from './private-session.ts';
+import type { RequestBlocks } from './request-blocks.ts';
 import type { RequestOrigin } from './request-origin.ts';
 import { Subscriber } from './subscriber.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
@@ -37,6 +44,8 @@ export class Router {
   /** A command that can't be split goes where its first key is, right or wrong (as in twemproxy). */
   sendsToFirstKey: boolean;
   limits: RouterLimits;
+  /** What an operator has blocked; null: nothing. */
+  blocks: RequestBlocks | null = null;
   private readonly pool: Pool;
   private readonly protocol: Protocol;
   private readonly split: Split;
@@ -54,6 +63,7 @@ export class Router {
    * have its reply before this returns.
    */
   dispatch(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+    if (this.blocks !== null && this.refusedBlocked(this.blocks, origin, parser, bytes)) return;
     if (origin.privateLane?.take(parser, bytes)) return;
     switch (parser.route) {
       case ROUTE_LOCAL:
@@ -95,10 +105,28 @@ export class Router {
    * one server that has room for it. What is dispatched next is its first request.
    */
   openWhole(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes, requests: number): void {
+    // Something of it may have to be refused, and then none of it is to be run.
+    if (this.blocks !== null) return;
     const owner = parser.keyCount === 0 ? this.pool.pickAny() : commonOwner(this.pool, parser, bytes);
     if (owner === null || owner === SEVERAL) return;
     const connection = owner.connectionFor(origin.id, origin.variant);
     if (connection.hasRoomFor(requests, bytes.sizeBytes)) origin.privateLane = new WholeTransaction(origin, connection);
+  }
+
+  /** What we answer ourselves goes on, and so does what begins a transaction or gives one up: the client's state is by it. */
+  private refusedBlocked(
+    blocks: RequestBlocks,
+    origin: RequestOrigin,
+    parser: RequestParser,
+    bytes: RequestBytes,
+  ): boolean {
+    const { route, hold } = parser;
+    if (route === ROUTE_LOCAL || (route === ROUTE_PRIVATE && isOfState(hold))) return false;
+    if (!blocks.covers(parser, bytes, blocks.needsPeer ? origin.peer : '')) return false;
+    this.pool.stats.blockedRequests++;
+    if (origin.privateLane?.refuseNext(parser, this.protocol.failureReply('blocked'))) return true;
+    refuse(origin, parser, 'blocked');
+    return true;
   }
 
   private backendOf(parser: RequestParser, { keyBuf }: RequestBytes, key: number): Backend | null {
@@ -133,4 +161,8 @@ export class Router {
     origin.privateLane = lane;
     lane.take(parser, bytes);
   }
+}
+
+function isOfState(hold: Hold): boolean {
+  return hold === HOLD_OPEN || hold === HOLD_DISCARD || hold === HOLD_ABORT || hold === HOLD_UNWATCH;
 }

@@ -6,7 +6,7 @@ import { poolPassword } from '../config/pool-password.ts';
 import { CommandSeries, PoolSeries, type Series, ServerSeries } from '../figures/series.ts';
 import { SlowLog, type SlowLogEntry, type SlowRequest } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
-import type { OutServer } from '../ipc/messages.ts';
+import type { Blocked, OutServer } from '../ipc/messages.ts';
 import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
 import { trimFreeBlocks } from '../memory/block.ts';
@@ -16,6 +16,7 @@ import { ClientRoom } from '../proxy/client-room.ts';
 import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
 import { KeyTrail } from '../proxy/key-trail.ts';
 import { ReplyTimer } from '../proxy/reply-timer.ts';
+import { RequestBlocks } from '../proxy/request-blocks.ts';
 import type { ListenHandle } from '../socket/sockets.ts';
 import type { Log } from '../system/log.ts';
 import { openFilesLimit } from '../system/open-files-limit.ts';
@@ -74,6 +75,7 @@ export class DataPath {
   private out: ReadonlyMap<string, readonly OutServer[]> = new Map();
   /** By pool, also of pools to come. */
   private readonly slowLogs = new Map<string, SlowLog>();
+  private blocked: ReadonlyMap<string, readonly Blocked[]> = new Map();
   private clients = 0;
   private tickPeriodMs = 0;
 
@@ -125,6 +127,17 @@ export class DataPath {
   setOut(servers: readonly OutServer[]): void {
     this.out = Map.groupBy(servers, ({ pool }) => pool);
     for (const { pool } of this.lanes.values()) pool.markOut(this.out.get(pool.name) ?? []);
+  }
+
+  /** From now on this is refused, also in pools to come, and nothing else. */
+  setBlocked(blocked: readonly Blocked[]): void {
+    this.blocked = Map.groupBy(blocked, ({ pool }) => pool);
+    for (const { pool, frontend } of this.lanes.values()) frontend.router.blocks = this.blocksOf(pool.name);
+  }
+
+  private blocksOf(pool: string): RequestBlocks | null {
+    const things = this.blocked.get(pool);
+    return things === undefined ? null : new RequestBlocks(things);
   }
 
   /**
@@ -198,6 +211,7 @@ export class DataPath {
     }
     const applied = lane === undefined ? this.newLane(next, plan) : { ...lane, config: next };
     applied.pool.markOut(this.out.get(next.name) ?? []);
+    applied.frontend.router.blocks = this.blocksOf(next.name);
     if (next.preconnect) applied.pool.preconnect();
     return applied;
   }

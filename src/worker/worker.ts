@@ -92,6 +92,10 @@ class WorkerRole {
       case 'health':
         this.dataPath?.setOut(message.out);
         return;
+      case 'block':
+        this.dataPath?.setBlocked(message.blocked);
+        send({ type: 'blocking', id: message.id });
+        return;
       case 'slowlog':
         this.dataPath?.addToSlowlog(message.pool, message.entries, message.isWhole);
         return;

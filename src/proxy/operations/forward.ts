@@ -3,6 +3,7 @@ import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { RequestOrigin } from '../request-origin.ts';
+import { refuse } from './refuse.ts';
 import { TransformedReply } from './transformed-reply.ts';
 
 /**
@@ -15,11 +16,14 @@ export function forward(
   backend: Backend | null,
   bytes: RequestBytes,
 ): void {
+  if (backend === null) {
+    refuse(origin, parser, 'no_backend');
+    return;
+  }
   const { transform } = parser;
   const sink = transform === null ? origin : new TransformedReply(origin, transform);
   const request = new Request(sink, parser.replyKind);
   request.isSilent = parser.isNoreply;
   origin.enqueue(request);
-  if (backend === null) sink.onFailure(request, 'no_backend');
-  else backend.connectionFor(origin.id, origin.variant).send(request, bytes);
+  backend.connectionFor(origin.id, origin.variant).send(request, bytes);
 }

@@ -33,6 +33,11 @@ export class WholeTransaction implements PrivateLane {
     return true;
   }
 
+  /** Where something is blocked, none is begun. */
+  refuseNext(): boolean {
+    return false;
+  }
+
   onAnswered(): void {}
 
   abandon(): void {}

@@ -21,6 +21,7 @@ test('a worker that the system does not start is gone, with the reason: nobody w
     onServing: unexpected,
     onPlaces: unexpected,
     onTrouble: unexpected,
+    onBlocking: () => assert.fail(),
     onSeen: unexpected,
     onReport: unexpected,
     onLeaving: unexpected,

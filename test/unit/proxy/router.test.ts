@@ -18,6 +18,7 @@ import { SeededRandom } from '../../support/seeded-random.ts';
 class Origin implements RequestOrigin {
   readonly id = 1;
   variant = 0;
+  peer = '10.0.0.1:7';
   privateLane = null;
   subscriptions = null;
   topics = NO_TOPICS;

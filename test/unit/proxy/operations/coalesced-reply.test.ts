@@ -12,6 +12,7 @@ import { ReplyCollector } from '../../../support/reply-collector.ts';
 class Parent implements RequestOrigin {
   readonly id = 1;
   readonly variant = 0;
+  readonly peer = '';
   privateLane = null;
   subscriptions = null;
   topics = NO_TOPICS;

@@ -17,6 +17,7 @@ const SENT = { what: 'the requests at the servers', everyMs: 1 };
 class Origin implements RequestOrigin {
   readonly id = 1;
   readonly variant = 0;
+  readonly peer = '';
   privateLane = null;
   subscriptions = null;
   topics = NO_TOPICS;
