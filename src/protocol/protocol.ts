@@ -29,6 +29,8 @@ export interface Protocol {
   readonly tooManyClientsReply: Buffer;
   /** How many kinds of server connections there are; see `Session.variant`. */
   readonly variants: number;
+  /** Replies of a higher kind are asked for only on connections whose handshake has found out whether the server can give them. */
+  readonly plainReplyKind: number;
   /** Requests the proxy sends when a server connection opens, one after the other. */
   handshake(options: HandshakeOptions): readonly ControlRequest[];
   /** A request that a healthy server answers. */
@@ -167,6 +169,8 @@ export interface HandshakeOptions {
   readonly db: number;
   /** Of which the connection is to be; see `Session.variant`. */
   readonly variant: number;
+  /** Replies of a higher kind than `Protocol.plainReplyKind` will be asked for on it. */
+  readonly isDemanding: boolean;
 }
 
 /** A request the proxy makes itself. */

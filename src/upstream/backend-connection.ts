@@ -7,7 +7,7 @@ import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import { DOWN_SILENCE_MAX_MS } from './backend-options.ts';
-import type { ConnectionHost } from './connection-host.ts';
+import type { ConnectionOwner } from './connection-host.ts';
 import { Reconnects } from './reconnects.ts';
 import { ReplyStream, type ReplyStreamOwner, STREAM_ENDED, STREAM_READ, STREAM_UNASKED } from './reply-stream.ts';
 import { type LinkUser, ServerLink } from './server-link.ts';
@@ -29,20 +29,13 @@ import { Welcome } from './welcome.ts';
 const IDLE = 0;
 const CONNECTING = 1;
 const READY = 2;
-const DOWN = 3;
+const DOWN = 3; // Below, it takes requests.
 const CLOSED = 4;
 
 /** What a request costs beside its bytes while it is inflight, whether its client is still there or not. */
 const INFLIGHT_BYTES = 256;
 /** A reply that is so many timeouts late holds up all behind it. */
 const CLOGGED_TIMEOUTS = 2;
-
-/** The backend, as its shared connections know it. */
-export interface ConnectionOwner extends ConnectionHost {
-  probeSucceeded(): void;
-  probeFailed(reason: FailureReason): void;
-  connectionRetired(connection: BackendConnection): void;
-}
 
 export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwner {
   /** Of the backend: what was sent on a connection of an earlier one is answered before anything leaves on this. */
@@ -51,7 +44,6 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   readonly server: ConnectionOwner;
   readonly stats: BackendStats;
   readonly clock: Clock;
-  private readonly backend: ConnectionOwner;
   private readonly handshake: readonly ControlRequest[];
   private readonly scanner: ReplyScanner;
   private state = IDLE;
@@ -60,24 +52,29 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   /** While down: why, for the requests that fail at once. */
   private downReason: FailureReason = 'connection_refused';
   private readonly reconnects = new Reconnects(() => this.open());
+  /** Its handshake finds out which kinds of replies the server can give. */
+  private readonly isDemanding: boolean;
+  /** Replies of a higher kind are not asked for on this connection. */
+  private highestReplyKind: number;
   private isProbing = false;
   private isRetiring = false;
-  isHeld: boolean;
+  /** Nothing leaves before `release`. */
+  isHeld = true;
   /** The link would be ready, were it not held. */
   private isLinkReady = false;
   private readonly welcome = new Welcome();
 
-  /** `isHeld`: nothing leaves before `release`. */
-  constructor(backend: ConnectionOwner, variant: number, generation: number, isHeld: boolean) {
+  constructor(backend: ConnectionOwner, variant: number, generation: number, isDemanding: boolean) {
     const { protocol, password, db } = backend.options;
-    this.backend = backend;
     this.server = backend;
     this.stats = backend.stats;
     this.clock = backend.clock;
     this.variant = variant;
     this.generation = generation;
-    this.isHeld = isHeld;
-    this.handshake = protocol.handshake({ password, db, variant });
+    this.isDemanding = isDemanding;
+    // Before the server has told, more than is plain waits until it has.
+    this.highestReplyKind = isDemanding ? Number.MAX_SAFE_INTEGER : protocol.plainReplyKind;
+    this.handshake = protocol.handshake({ password, db, variant, isDemanding });
     this.scanner = protocol.createReplyScanner();
     this.stream = new ReplyStream(this, this.scanner);
   }
@@ -93,12 +90,12 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     const { isError } = scanner;
     if (!isError && !this.welcome.hasServed) this.reconnects.succeeded();
     this.welcome.answered(isError);
-    this.backend.answered(isError, this.welcome.hasServed);
-    if (isError && scanner.isOutOfService) this.backend.outOfService();
+    this.server.answered(isError, this.welcome.hasServed);
+    if (isError && scanner.isOutOfService) this.server.outOfService();
   }
 
   fail(request: Request, reason: FailureReason): void {
-    this.backend.fail(request, reason);
+    this.server.fail(request, reason);
   }
 
   /** Why requests fail at once; null: they don't. */
@@ -126,21 +123,25 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
 
   /** Sends `bytes`, which need be valid during the call only. The request may fail before this returns. */
   send(request: Request, bytes: RequestBytes): void {
+    if (request.replyKind > this.highestReplyKind && !this.isDemanding && this.state < DOWN) {
+      this.server.demand(this).send(request, bytes);
+      return;
+    }
     if (this.state === IDLE) this.open();
     const { link } = this;
     if (link === null || this.state === DOWN || this.state === CLOSED) {
       this.reconnects.wanted();
-      this.backend.fail(request, this.state === CLOSED ? 'no_backend' : this.downReason);
+      this.server.fail(request, this.state === CLOSED ? 'no_backend' : this.downReason);
       return;
     }
-    if (request.replyKind > this.scanner.highestReplyKind) {
-      this.backend.fail(request, 'server_version');
+    if (request.replyKind > this.highestReplyKind) {
+      this.server.fail(request, 'server_version');
       return;
     }
     const { outbox } = link;
-    const { options, stats } = this.backend;
+    const { options, stats } = this.server;
     if (this.stream.length >= options.maxInflight || outbox.unsentBytes >= options.outputLimitBytes) {
-      this.backend.fail(request, 'overloaded');
+      this.server.fail(request, 'overloaded');
       return;
     }
     const { sizeBytes } = bytes;
@@ -152,7 +153,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
 
   /** So many requests of so many bytes in all, sent now, are not refused for want of room. */
   hasRoomFor(requests: number, bytes: number): boolean {
-    const { maxInflight, outputLimitBytes } = this.backend.options;
+    const { maxInflight, outputLimitBytes } = this.server.options;
     return this.stream.length + requests <= maxInflight && this.unsentBytes + bytes <= outputLimitBytes;
   }
 
@@ -179,7 +180,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
       return;
     }
     this.link?.checkDeadline(nowMs);
-    const { queueTimeoutMs, timeoutMs } = this.backend.options;
+    const { queueTimeoutMs, timeoutMs } = this.server.options;
     const waitMs = queueTimeoutMs > 0 ? queueTimeoutMs : timeoutMs;
     if (waitMs <= 0 || this.stream.silentMs(nowMs) < waitMs) return;
     this.sayOverdue();
@@ -188,7 +189,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
 
   private checkReplies(nowMs: number): void {
     const { stream } = this;
-    const { options, markedDownAtMs, stats } = this.backend;
+    const { options, markedDownAtMs, stats } = this.server;
     const { timeoutMs } = options;
     if (markedDownAtMs > 0 && stream.unheardMs(nowMs, markedDownAtMs) >= DOWN_SILENCE_MAX_MS) this.lose('host_down');
     else if (timeoutMs <= 0) return;
@@ -203,25 +204,23 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
 
   private sayOverdue(): void {
     this.stats.serverTimedout++;
-    this.backend.log.warn({ server: this.backend.name, overdue: this.stream.awaited }, 'server timed out');
+    this.server.log.warn({ server: this.server.name, overdue: this.stream.awaited }, 'server timed out');
   }
 
   /** Replies that nobody waits for any more are in the way of all others. The server is not to blame. */
   private unclog(): void {
-    const { log, name } = this.backend;
+    const { log, name } = this.server;
     log.warn(
       { server: name, awaited: this.stream.awaited },
       'server connection replaced: late replies held up all others',
     );
-    this.drop(IDLE);
-    this.stream.end('timed_out');
+    this.drop(IDLE, 'timed_out');
     this.closeIfRetired();
   }
 
   /** Fails what waits and refuses what comes. */
   close(): void {
-    this.drop(CLOSED);
-    this.stream.end('no_backend');
+    this.drop(CLOSED, 'no_backend');
   }
 
   /** Takes no new requests; closes once those inflight are answered, and tells the backend. */
@@ -231,22 +230,20 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   }
 
   describe(): Readonly<Record<string, unknown>> {
-    return { server: this.backend.name, requests: this.stream.length };
+    return { server: this.server.name, requests: this.stream.length };
   }
 
   /** Fails all that waits here: the server takes it too slowly. */
   shed(): void {
-    this.backend.stats.memorySheds++;
-    this.drop(IDLE);
-    this.stream.end('overloaded');
+    this.server.stats.memorySheds++;
+    this.drop(IDLE, 'overloaded');
     this.closeIfRetired();
   }
 
   /** Refuses requests until the next `probe` succeeds. */
   suspend(reason: FailureReason): void {
-    this.drop(DOWN);
     this.downReason = reason;
-    this.stream.end(reason);
+    this.drop(DOWN, reason);
     this.closeIfRetired();
   }
 
@@ -256,25 +253,25 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   }
 
   private open(): void {
-    const { options, stats } = this.backend;
+    const { options, stats } = this.server;
     if (this.state !== DOWN) this.state = CONNECTING;
     stats.reconnects++;
     const controls =
       this.isProbing || this.welcome.needsProof ? [...this.handshake, options.protocol.probe] : this.handshake;
-    this.link = new ServerLink(options, controls, this.scanner, this.backend, this);
+    this.link = new ServerLink(options, controls, this.scanner, this.server, this);
   }
 
   onLinkConnected(): void {
-    this.backend.stats.serverConnections++;
+    this.server.stats.serverConnections++;
   }
 
   onLinkTimedOut(): void {
-    this.backend.stats.serverTimedout++;
+    this.server.stats.serverTimedout++;
     this.attemptFailed('timed_out');
   }
 
   onLinkFailed(reason: FailureReason | null, complaint: string | null): void {
-    const { stats, log, name } = this.backend;
+    const { stats, log, name } = this.server;
     if (reason === null) stats.serverEof++;
     else stats.serverErr++;
     // Once, and not at every attempt to come back.
@@ -296,16 +293,17 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     const nowMs = this.clock.turnMs();
     const wasDown = this.state === DOWN;
     this.state = READY;
-    if (this.stream.awaitsAbove(this.scanner.highestReplyKind)) {
-      this.backend.log.error({ server: this.backend.name }, 'server is too old for what clients ask of it');
+    if (this.isDemanding) this.highestReplyKind = this.scanner.highestReplyKind;
+    if (this.stream.awaitsAbove(this.highestReplyKind)) {
+      this.server.log.error({ server: this.server.name }, 'server is too old for what clients ask of it');
       this.lose('server_version');
       return;
     }
     this.welcome.begin(nowMs, this.isProbing || this.welcome.needsProof);
-    if (wasDown || this.isProbing) this.backend.log.info({ server: this.backend.name }, 'server is back');
+    if (wasDown || this.isProbing) this.server.log.info({ server: this.server.name }, 'server is back');
     if (this.isProbing) {
       this.isProbing = false;
-      this.backend.probeSucceeded();
+      this.server.probeSucceeded();
     }
     if (this.welcome.hasServed) this.reconnects.succeeded();
     this.stream.open(link.outbox, nowMs);
@@ -317,31 +315,30 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   }
 
   onLinkRead(buf: Buffer, length: number, block: Block | null): void {
-    const { backend } = this;
+    const { log, name } = this.server;
     const result = this.stream.read(buf, length, block, this.clock.turnMs());
     if (result === STREAM_READ) {
       if (this.isRetiring) this.closeIfRetired();
       return;
     }
     if (result === STREAM_ENDED) return;
-    const isUnasked = result === STREAM_UNASKED;
-    if (isUnasked && !this.welcome.hasServed) {
+    if (result === STREAM_UNASKED && !this.welcome.hasServed) {
       this.turnedAway();
       return;
     }
-    if (isUnasked) backend.log.warn({ server: backend.name }, 'server spoke unasked');
-    else backend.log.error({ server: backend.name }, 'server answered something that is not its protocol');
+    if (result === STREAM_UNASKED) log.warn({ server: name }, 'server spoke unasked');
+    else log.error({ server: name }, 'server answered something that is not its protocol');
     this.lose('server_garbage');
   }
 
   private closeIfRetired(): void {
     if (!this.isRetiring || this.stream.length > 0 || this.state === CLOSED) return;
     this.close();
-    this.backend.connectionRetired(this);
+    this.server.connectionRetired(this);
   }
 
   onLinkClosed(reason: FailureReason | null): void {
-    const { stats } = this.backend;
+    const { stats } = this.server;
     if (reason === null) stats.serverEof++;
     else stats.serverErr++;
     if (this.welcome.isRefusedBy(this.clock.turnMs())) this.turnedAway();
@@ -358,38 +355,36 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
 
   /** An open connection is of no use any more: it goes, and all that waits for it fails. */
   private lose(reason: FailureReason, isCounted = false): void {
-    if (!isCounted && reason !== 'timed_out') this.backend.stats.serverErr++;
-    this.drop(IDLE);
-    this.stream.end(reason);
+    if (!isCounted && reason !== 'timed_out') this.server.stats.serverErr++;
+    this.drop(IDLE, reason);
     if (this.isRetiring) this.closeIfRetired();
-    else this.backend.failed(reason);
+    else this.server.failed(reason);
   }
 
   /** An attempt to connect came to nothing: down, and another one later. */
   private attemptFailed(reason: FailureReason, isCheap = false): void {
     const wasProbing = this.isProbing;
-    if (this.state !== DOWN) this.backend.log.warn({ server: this.backend.name, reason }, 'server is down');
-    this.drop(DOWN);
+    if (this.state !== DOWN) this.server.log.warn({ server: this.server.name, reason }, 'server is down');
     this.downReason = reason;
-    this.stream.end(reason);
+    this.drop(DOWN, reason);
     if (this.isRetiring) {
       this.closeIfRetired();
       return;
     }
     if (wasProbing) {
-      this.backend.probeFailed(reason);
+      this.server.probeFailed(reason);
       return;
     }
     this.reconnects.failed(isCheap);
-    this.backend.failed(reason);
+    this.server.failed(reason);
   }
 
-  /** Lets go of the link without a word to anybody. */
-  private drop(next: number): void {
+  /** Lets go of the link; all that waits fails with `reason`, where there is one. */
+  private drop(next: number, reason: FailureReason | null = null): void {
     this.reconnects.stop();
     const { link } = this;
     if (link !== null) {
-      if (link.isConnected) this.backend.stats.serverConnections--;
+      if (link.isConnected) this.server.stats.serverConnections--;
       this.link = null;
       link.close();
     }
@@ -397,5 +392,6 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     this.isProbing = false;
     this.isLinkReady = false;
     this.state = next;
+    if (reason !== null) this.stream.end(reason);
   }
 }

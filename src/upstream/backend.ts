@@ -6,8 +6,9 @@ import { FlapPenalty } from '../placement/flap-penalty.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
-import type { BackendConnection, ConnectionOwner } from './backend-connection.ts';
+import type { BackendConnection } from './backend-connection.ts';
 import type { BackendAddress, BackendOptions } from './backend-options.ts';
+import type { ConnectionOwner } from './connection-host.ts';
 import type { PrivateConnection } from './private-connection.ts';
 import { PrivateConnections, type PrivateConnectionWaiter } from './private-connections.ts';
 import { SharedConnections } from './shared-connections.ts';
@@ -170,6 +171,10 @@ export class Backend implements ConnectionOwner {
   /** The shared connection that serves a client. */
   connectionFor(clientId: number, variant: number): BackendConnection {
     return this.connections.of(clientId, variant);
+  }
+
+  demand(connection: BackendConnection): BackendConnection {
+    return this.connections.demand(connection);
   }
 
   /** Gives `waiter` a connection of its own, now or later, or refuses it: at once while the server is down. */

@@ -4,6 +4,7 @@ import type { Turn } from '../loop/turn.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
+import type { BackendConnection } from './backend-connection.ts';
 import type { BackendOptions } from './backend-options.ts';
 
 /** The backend, as its connections know it. */
@@ -23,4 +24,13 @@ export interface ConnectionHost {
   outOfService(): void;
   /** A connection was lost with requests on it, or could not be made: the server may be ill. */
   failed(reason: FailureReason): void;
+}
+
+/** The backend, as its shared connections know it. */
+export interface ConnectionOwner extends ConnectionHost {
+  probeSucceeded(): void;
+  probeFailed(reason: FailureReason): void;
+  connectionRetired(connection: BackendConnection): void;
+  /** Has connections made anew on which all kinds of replies can be asked for; the one in place of `connection`. */
+  demand(connection: BackendConnection): BackendConnection;
 }

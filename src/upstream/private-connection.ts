@@ -67,7 +67,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     this.variant = variant;
     this.onGone = onGone;
     const scanner = protocol.createReplyScanner();
-    const handshake: readonly ControlRequest[] = protocol.handshake({ password, db, variant });
+    const handshake: readonly ControlRequest[] = protocol.handshake({ password, db, variant, isDemanding: true });
     this.stream = new ReplyStream(this, scanner, pushes);
     stats.reconnects++;
     this.link = new ServerLink(options, handshake, scanner, host, this);

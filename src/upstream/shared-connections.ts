@@ -1,7 +1,8 @@
 import type { BackendStats } from '../figures/statistics.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
-import { BackendConnection, type ConnectionOwner } from './backend-connection.ts';
+import { BackendConnection } from './backend-connection.ts';
+import type { ConnectionOwner } from './connection-host.ts';
 
 /**
  * The connections of one backend that all clients of a worker share: for each `Session.variant` as many as the pool has
@@ -18,6 +19,8 @@ export class SharedConnections {
   private readonly byVariant: readonly BackendConnection[][];
   private readonly retiring = new Set<BackendConnection>();
   private generation = 0;
+  /** Clients ask for more than what is plain: once one has, all connections are made so. */
+  private isDemanding = false;
 
   constructor(owner: ConnectionOwner) {
     this.owner = owner;
@@ -65,11 +68,21 @@ export class SharedConnections {
     this.generation++;
     for (const [variant, set] of this.byVariant.entries()) {
       set.length = 0;
-      while (set.length < count) set.push(new BackendConnection(this.owner, variant, this.generation, true));
+      while (set.length < count)
+        set.push(new BackendConnection(this.owner, variant, this.generation, this.isDemanding));
     }
     for (const connection of old) this.retiring.add(connection);
     for (const connection of old) connection.retire();
     this.releaseHeld();
+  }
+
+  /** Makes them all anew so that all kinds of replies can be asked for; the one that takes the place of `connection`. */
+  demand(connection: BackendConnection): BackendConnection {
+    const set = this.byVariant[connection.variant] as BackendConnection[];
+    const index = set.indexOf(connection);
+    this.isDemanding = true;
+    this.replace(set.length);
+    return set[Math.max(0, index)] as BackendConnection;
   }
 
   /** It was to retire, and is closed. */

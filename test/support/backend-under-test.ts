@@ -102,11 +102,11 @@ export class BackendUnderTest implements BackendHost {
     return this.send(encodeCommand('GET', key), clientId);
   }
 
-  send(bytes: Buffer, clientId = 1, variant = 0): Answer {
+  send(bytes: Buffer, clientId = 1, variant = 0, replyKind = 0): Answer {
     const answer = new Answer(bytes.toString('latin1', 0, 40));
     this.clock.refresh();
     const connection = this.backend.connectionFor(clientId, variant);
-    connection.send(new Request(answer, 0), new RequestBytes().set(bytes, 0, bytes.length, null));
+    connection.send(new Request(answer, replyKind), new RequestBytes().set(bytes, 0, bytes.length, null));
     return answer;
   }
 

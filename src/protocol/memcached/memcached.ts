@@ -1,6 +1,6 @@
 import type { Framer, ParserOptions, Protocol, ReplyScanner, RequestParser, Session } from '../protocol.ts';
 import { CROSS_SERVER, failureReply, REQUEST_TOO_LARGE } from './replies.ts';
-import { MemcachedReplyScanner } from './reply-scanner.ts';
+import { MemcachedReplyScanner, REPLY_VERSION } from './reply-scanner.ts';
 import { MemcachedFramer } from './request-framer.ts';
 import { MemcachedRequestParser } from './request-parser.ts';
 import { handshakeRequests, PROBE } from './server-requests.ts';
@@ -19,6 +19,7 @@ export const memcachedProtocol: Protocol = {
   tooLargeReply: REQUEST_TOO_LARGE,
   tooManyClientsReply: Buffer.from('ERROR Too many open connections\r\n'),
   variants: 1,
+  plainReplyKind: REPLY_VERSION,
   handshake: handshakeRequests,
   probe: PROBE,
   transactions: null,

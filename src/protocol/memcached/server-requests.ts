@@ -1,5 +1,5 @@
-// What Ringmaster itself asks of a memcached server: who it is when a connection opens, after the password where there is
-// one; and the same again to see that it is well.
+// What Ringmaster itself asks of a memcached server: when a connection opens, to let us in where there is a password, and
+// who it is where clients want meta commands; and the same again to see that it is well.
 import type { ControlRequest, HandshakeOptions } from '../protocol.ts';
 import { REPLY_STORED, REPLY_VERSION } from './reply-scanner.ts';
 
@@ -41,6 +41,10 @@ function authentication(userAndPassword: string): ControlRequest {
   };
 }
 
-export function handshakeRequests({ password }: HandshakeOptions): readonly ControlRequest[] {
-  return password === null ? [VERSION] : [authentication(password), VERSION];
+/** Without a password and meta commands nothing: what speaks text only is served as any proxy would. */
+export function handshakeRequests({ password, isDemanding }: HandshakeOptions): readonly ControlRequest[] {
+  const requests: ControlRequest[] = [];
+  if (password !== null) requests.push(authentication(password));
+  if (isDemanding) requests.push(VERSION);
+  return requests;
 }

@@ -21,6 +21,7 @@ export const redisProtocol: Protocol = {
   tooLargeReply: TOO_LARGE,
   tooManyClientsReply: Buffer.from('-ERR max number of clients reached\r\n'),
   variants: REDIS_VARIANTS,
+  plainReplyKind: Number.MAX_SAFE_INTEGER,
   handshake: handshakeRequests,
   probe: PROBE,
   transactions: TRANSACTION_WORDS,

@@ -18,16 +18,21 @@ test('every failure is one SERVER_ERROR line, the same bytes each time', () => {
   assert.equal(memcachedProtocol.failureReply('timed_out').toString(), 'SERVER_ERROR Connection timed out\r\n');
 });
 
-const said = (password: string | null): string[] =>
-  memcachedProtocol.handshake({ password, db: 0, variant: 0 }).map(({ bytes }) => bytes.toString('latin1'));
+const handshake = (password: string | null, isDemanding: boolean) =>
+  memcachedProtocol.handshake({ password, db: 0, variant: 0, isDemanding });
+const said = (password: string | null, isDemanding: boolean): string[] =>
+  handshake(password, isDemanding).map(({ bytes }) => bytes.toString('latin1'));
 
-test('a server is asked for its version on connect, after the password', () => {
-  assert.deepEqual(said(null), ['version\r\n']);
-  assert.deepEqual(said('user:pass:word'), ['set ringmaster 0 0 14\r\nuser pass:word\r\n', 'version\r\n']);
+test('a server is asked for its version on connect where there are meta commands, after the password', () => {
+  assert.deepEqual(said(null, false), []);
+  assert.deepEqual(said(null, true), ['version\r\n']);
+  const password = 'set ringmaster 0 0 14\r\nuser pass:word\r\n';
+  assert.deepEqual(said('user:pass:word', false), [password]);
+  assert.deepEqual(said('user:pass:word', true), [password, 'version\r\n']);
 });
 
 test('what a server answers on connect is right, or says why not', () => {
-  const [password, version] = memcachedProtocol.handshake({ password: 'user:pass', db: 0, variant: 0 });
+  const [password, version] = handshake('user:pass', true);
   const check = (reply: string) => version!.check(Buffer.from(reply));
   for (const reply of ['VERSION 1.6.18\r\n', 'VERSION 1.4.5\r\n', 'VERSION x\r\n', 'ERROR\r\n']) {
     assert.equal(check(reply), null, reply);
