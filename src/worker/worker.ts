@@ -149,7 +149,7 @@ class WorkerRole {
         send({ type: 'trouble', ...trouble });
         return process.connected;
       },
-      onSlowRequest: () => void setTimeout(() => this.reportSlowRequests(), SLOW_REPORT_MS),
+      onSlowRequest: () => void setTimeout(() => this.reportSlowRequests(), SLOW_REPORT_MS).unref(),
       clearSlowlog: pool => send({ type: 'clearSlowlog', pool }),
       giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),
     });

@@ -80,13 +80,11 @@ const LOCAL = templates(`
   HELLO | HELLO 2 | INFO | INFO server | COMMAND COUNT | CLIENT ID | CLIENT LIST | TIME | CONFIG GET databases | COMMAND
 `);
 /** … and the server by itself must not hear of it. */
-const LOCAL_ALONE = templates('SELECT 3');
+const LOCAL_ALONE = templates('SELECT 3 | SLOWLOG GET | SLOWLOG LEN');
 
 /** Not to be had through a proxy. */
 const REFUSED = templates(`
-  MULTI | EXEC | WATCH s | SUBSCRIBE c | PUBLISH c v | KEYS * | SCAN 0 | FLUSHALL | FLUSHDB | RANDOMKEY | BLPOP l 0
-  WAIT 0 0 | SHUTDOWN NOSAVE | CONFIG SET maxmemory 0 | MONITOR | XREAD BLOCK 0 STREAMS y 0 | CLIENT KILL ID 1
-  SLOWLOG GET | REPLICAOF NO ONE
+  SHUTDOWN NOSAVE | CONFIG SET maxmemory 0 | MONITOR | REPLICAOF NO ONE | SAVE | BGSAVE | ACL LIST | DEBUG SLEEP 0
 `);
 
 /** With keys of different tags; they only read, so that a wrong answer leaves no trace. */
@@ -138,7 +136,7 @@ export function certainRedisStream(): readonly WireCommand[] {
       ['INFO'],
       ['PING', 'hello'],
     ].map(words => command(encodeCommand(...words), words[0]!, false)),
-    { ...command(encodeCommand('MULTI'), 'multi', false), isForProxiesOnly: true },
+    { ...command(encodeCommand('MONITOR'), 'monitor', false), isForProxiesOnly: true },
   ];
 }
 

@@ -27,4 +27,8 @@ export const COMMAND_CASES: Readonly<Record<string, CaseList>> = {
 /** Commands that have a test of their own, and why. */
 export const TESTED_APART: Readonly<Record<string, string>> = {
   quit: 'it ends the connection',
+  // The slow requests are those of the pool, not of a server.
+  'slowlog|get': 'integration/slowlog',
+  'slowlog|len': 'integration/slowlog',
+  'slowlog|reset': 'integration/slowlog',
 };

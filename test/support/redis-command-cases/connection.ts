@@ -133,7 +133,7 @@ export const CONNECTION_CASES: Readonly<Record<string, CaseList>> = {
     'COMMAND INFO nosuch',
     'COMMAND INFO get set config|get config|get|key',
     'COMMAND INFO mget xread zunionstore evalsha memory|usage hscan',
-    own('refused', 'COMMAND INFO multi', /^\*1\r\n\$-1\r\n$/, /^\*1\r\n_\r\n$/),
+    own('refused', 'COMMAND INFO monitor', /^\*1\r\n\$-1\r\n$/, /^\*1\r\n_\r\n$/),
   ],
   'command|list': [
     own('without what is not proxied', 'COMMAND LIST', /^\*[23]\d\d\r\n/),
