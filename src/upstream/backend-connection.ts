@@ -41,7 +41,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   /** Of the backend: what was sent on a connection of an earlier one is answered before anything leaves on this. */
   readonly generation: number;
   readonly variant: number;
-  readonly server: ConnectionOwner;
+  readonly server: ConnectionOwner<BackendConnection>;
   readonly stats: BackendStats;
   readonly clock: Clock;
   private readonly handshake: readonly ControlRequest[];
@@ -64,7 +64,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   private isLinkReady = false;
   private readonly welcome = new Welcome();
 
-  constructor(backend: ConnectionOwner, variant: number, generation: number, isDemanding: boolean) {
+  constructor(backend: ConnectionOwner<BackendConnection>, variant: number, generation: number, isDemanding: boolean) {
     const { protocol, password, db } = backend.options;
     this.server = backend;
     this.stats = backend.stats;

@@ -39,7 +39,7 @@ const RENEW_PAUSE_MS = 1000;
 const RENEWALS_FORGOTTEN_MS = 5000;
 
 /** One server of a pool: its connections, its health, its statistics. */
-export class Backend implements ConnectionOwner {
+export class Backend implements ConnectionOwner<BackendConnection> {
   readonly name: string;
   /** Among the backends of the pool, which keeps it. */
   place = 0;

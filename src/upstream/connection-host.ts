@@ -4,7 +4,6 @@ import type { Turn } from '../loop/turn.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
-import type { BackendConnection } from './backend-connection.ts';
 import type { BackendOptions } from './backend-options.ts';
 
 /** The backend, as its connections know it. */
@@ -26,11 +25,11 @@ export interface ConnectionHost {
   failed(reason: FailureReason): void;
 }
 
-/** The backend, as its shared connections know it. */
-export interface ConnectionOwner extends ConnectionHost {
+/** The backend, as its shared connections of the class C know it. */
+export interface ConnectionOwner<C> extends ConnectionHost {
   probeSucceeded(): void;
   probeFailed(reason: FailureReason): void;
-  connectionRetired(connection: BackendConnection): void;
+  connectionRetired(connection: C): void;
   /** Has connections made anew on which all kinds of replies can be asked for; the one in place of `connection`. */
-  demand(connection: BackendConnection): BackendConnection;
+  demand(connection: C): C;
 }

@@ -15,14 +15,14 @@ import type { ConnectionOwner } from './connection-host.ts';
  *                                            └─ the last one of a variant is closed: generation n + 1 is released
  */
 export class SharedConnections {
-  private readonly owner: ConnectionOwner;
+  private readonly owner: ConnectionOwner<BackendConnection>;
   private readonly byVariant: readonly BackendConnection[][];
   private readonly retiring = new Set<BackendConnection>();
   private generation = 0;
   /** Clients ask for more than what is plain: once one has, all connections are made so. */
   private isDemanding = false;
 
-  constructor(owner: ConnectionOwner) {
+  constructor(owner: ConnectionOwner<BackendConnection>) {
     this.owner = owner;
     const { protocol, connections } = owner.options;
     this.byVariant = Array.from({ length: protocol.variants }, () => []);
