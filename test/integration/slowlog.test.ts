@@ -5,7 +5,7 @@ import { startMemcached } from '../support/memcached-server.ts';
 import { startDaemon } from '../support/pool-daemon.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { runRingmaster } from '../support/ringmaster.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { untilEqual, waitFor } from '../support/wait-for.ts';
 
 type Daemon = Awaited<ReturnType<typeof startDaemon>>;
 type Entry = Readonly<Record<string, unknown>>;
@@ -135,6 +135,29 @@ test('memcached pools have one, and slowlog_length bounds it; keys may be left o
     entries.map(({ command, key }) => [command, key]),
     Array(3).fill(['get', null]),
   );
+});
+
+test('its settings apply at once, to clients that are connected', async t => {
+  const daemon = await startSlow(t, [], 2);
+  const client = await daemon.client('p');
+  const set = async (setting: string, value: string) => {
+    const { code, stderr } = await runRingmaster(['set', setting, value, '--admin', `127.0.0.1:${daemon.adminPort}`]);
+    assert.deepEqual([code, stderr], [0, '']);
+  };
+  const keys = async () => (await slowlog(daemon, '&pool=p')).map(({ key }) => key);
+  for (const key of ['a', 'b', 'c']) await client.command('get', key);
+  await untilEqual(keys, ['c', 'b', 'a'], 'three entries');
+  await set('p.slowlog_length', '2');
+  await untilEqual(keys, ['c', 'b'], 'the newest two');
+  await set('p.slowlog_hide_keys', 'true');
+  await client.command('get', 'd');
+  await untilEqual(keys, [null, 'c'], 'one without a key');
+  await set('p.slowlog_threshold', 'off');
+  await client.command('get', 'e');
+  await set('p.slowlog_threshold', '0ms');
+  await set('p.slowlog_hide_keys', 'false');
+  await client.command('get', 'f');
+  await untilEqual(keys, ['f', null], 'nothing of what came while it was off');
 });
 
 test('it outlives the worker, and its successor knows it', async t => {
