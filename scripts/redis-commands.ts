@@ -12,9 +12,11 @@ import path from 'node:path';
 import {
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_AUDIENCE,
   ROUTE_EVERY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
+  ROUTE_PUBLICATION,
   ROUTE_SAME_SERVER,
   ROUTE_SERVER,
   ROUTE_SPLIT,
@@ -174,6 +176,7 @@ function serviceOf(command: Command): string {
     case ROUTE_SPLIT:
       return 'Sent to the servers of its keys, split by server; replies merged';
     case ROUTE_ALL:
+    case ROUTE_AUDIENCE:
       return 'Sent to every server; replies merged';
     case ROUTE_EVERY:
       return EVERY;
@@ -185,11 +188,12 @@ function serviceOf(command: Command): string {
       return PRIVATE;
     case ROUTE_SUBSCRIPTION:
       return SUBSCRIPTION;
+    case ROUTE_PUBLICATION:
+      return CHANNEL;
     case ROUTE_SAME_SERVER:
-      if (command.name === 'publish') return CHANNEL;
       return SAME_SERVER;
     default:
-      return command.name === 'spublish' ? CHANNEL : ONE_KEY;
+      return ONE_KEY;
   }
 }
 

@@ -86,6 +86,16 @@ export interface PushReading {
   readonly nameEnd: number;
 }
 
+/** Knows the clients of this worker that have subscribed. */
+export interface Listeners {
+  /** Those to `name`, beyond the one that its server sees of them; `isOfMessage`: to patterns that match, too. */
+  beyondOne(kind: TopicKind, name: string, isOfMessage: boolean): number;
+}
+
+export interface TopicMatcher {
+  matches(channel: string): boolean;
+}
+
 /** How clients and servers talk about topics. Subscribed servers are asked by a connection of variant 0. */
 export interface SubscriptionWords {
   /** Asks a server for one topic, or to leave it. */
@@ -98,6 +108,12 @@ export interface SubscriptionWords {
   firstByte(variant: number): number;
   /** Every server has it to itself, and speaks of it: it is not published by clients. */
   isOnEveryServer(kind: TopicKind, name: Buffer): boolean;
+  /** How many get a message, from the server's reply to its publication on `name`, a character a byte. */
+  publicationReply(listeners: Listeners, kind: TopicKind, name: string): ReplyTransform;
+  /** How many have subscribed to topics, from what the servers say. */
+  audienceReply(listeners: Listeners, kind: TopicKind): ReplyTransform;
+  /** Tells which channels a pattern stands for; null: it is too long to tell. */
+  matcher(pattern: string): TopicMatcher | null;
   /** What the client reads that wants more topics than it, or its worker, may have. */
   readonly tooManyReply: Buffer;
 }
@@ -233,7 +249,11 @@ export const ROUTE_SUBSCRIPTION = 7;
 export const ROUTE_SERVER = 8;
 /** As ROUTE_ALL, and to those that are out of the ring, too: that one can't do it is not to be passed over. */
 export const ROUTE_EVERY = 9;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+/** To the server of the channel that key 0 names, which answers how many heard it. */
+export const ROUTE_PUBLICATION = 10;
+/** To every server, as ROUTE_ALL: who listens there. */
+export const ROUTE_AUDIENCE = 11;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11;
 
 // What a request does with the client's own connection, in `RequestParser.hold`. The words are those of Redis; the keys of
 // the request, where it has any, name the server.
@@ -286,11 +306,14 @@ export interface RequestParser {
   readonly waitMs: number;
   /** ROUTE_PRIVATE: it leaves something behind at the server that the next user of the connection must not meet. */
   readonly isSoiling: boolean;
-  /** ROUTE_SUBSCRIPTION: what the keys are names of, and whether the client leaves them. */
+  /** ROUTE_SUBSCRIPTION, ROUTE_PUBLICATION: what the keys are names of. ROUTE_AUDIENCE: what is asked for. */
   readonly topicKind: TopicKind;
+  /** ROUTE_SUBSCRIPTION: the client leaves them. */
   readonly isLeavingTopics: boolean;
   /** ROUTE_SERVER: which, in the order of `CommandRules.serverNames`. */
   readonly serverPlace: number;
+  /** ROUTE_AUDIENCE: the reply has numbers of subscribers. */
+  readonly isCountingListeners: boolean;
   /** What the reply scanner must expect from the server. */
   readonly replyKind: number;
   /** Makes of the server's reply what the client reads, and is this request's alone; null: the client reads the reply itself. */

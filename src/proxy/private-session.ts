@@ -12,8 +12,10 @@ import {
   type RequestParser,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_AUDIENCE,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
+  ROUTE_PUBLICATION,
   ROUTE_SUBSCRIPTION,
   type TransactionWords,
 } from '../protocol/protocol.ts';
@@ -331,8 +333,8 @@ export class PrivateSession implements PrivateLane {
     const { own } = this;
     const { route } = parser;
     if (own.backend === null || own.lostReason !== null) return false;
-    if (route === ROUTE_SUBSCRIPTION || route === ROUTE_LOCAL || route === ROUTE_ANY || route === ROUTE_ALL)
-      return false;
+    if (route === ROUTE_SUBSCRIPTION || route === ROUTE_PUBLICATION || route === ROUTE_AUDIENCE) return false;
+    if (route === ROUTE_LOCAL || route === ROUTE_ANY || route === ROUTE_ALL) return false;
     const owner = commonOwner(this.pool, parser, bytes);
     if (owner === SEVERAL) {
       this.pool.stats.forwardError++;

@@ -8,18 +8,22 @@ import {
   type RequestParser,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_AUDIENCE,
   ROUTE_EVERY,
   ROUTE_KEY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
+  ROUTE_PUBLICATION,
   ROUTE_SAME_SERVER,
   ROUTE_SERVER,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
+  type SubscriptionWords,
 } from '../protocol/protocol.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
+import type { SubscriptionHub } from '../upstream/subscription-hub.ts';
 import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
@@ -94,6 +98,12 @@ export class Router {
       case ROUTE_PRIVATE:
         this.goPrivate(origin, parser, bytes);
         return;
+      case ROUTE_PUBLICATION:
+        this.publish(origin, parser, bytes);
+        return;
+      case ROUTE_AUDIENCE:
+        this.askAudience(origin, parser, bytes);
+        return;
       case ROUTE_SUBSCRIPTION:
         this.subscribe(origin, parser, bytes);
         return;
@@ -144,11 +154,37 @@ export class Router {
     }
   }
 
+  /** The clients of this worker count, of which the server sees one. */
+  private publish(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+    const backend = this.backendOf(parser, bytes, 0);
+    const hub = this.hub();
+    if (hub.isIdle) {
+      forward(origin, parser, backend, bytes);
+      return;
+    }
+    const { keyStarts, keyEnds, keyBuf } = parser;
+    const name = (keyBuf ?? bytes.buf).toString('latin1', keyStarts[0], keyEnds[0]);
+    forward(origin, parser, backend, bytes, this.words.publicationReply(hub, parser.topicKind, name));
+  }
+
+  private askAudience(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+    const isCounting = parser.isCountingListeners;
+    const transform = isCounting ? this.words.audienceReply(this.hub(), parser.topicKind) : parser.transform;
+    broadcast(this.pool, origin, parser, bytes, false, transform);
+  }
+
+  private get words(): SubscriptionWords {
+    const { subscriptions, name } = this.protocol;
+    if (subscriptions === null) throw new Error(`${name} has no requests about topics`);
+    return subscriptions;
+  }
+
+  private hub(): SubscriptionHub {
+    return this.pool.subscriptions(this.words);
+  }
+
   private subscribe(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
-    const { pool, protocol } = this;
-    const words = protocol.subscriptions;
-    if (words === null) throw new Error(`${protocol.name} has no requests about topics`);
-    origin.subscriptions ??= new Subscriber(origin, pool.subscriptions(words), words);
+    origin.subscriptions ??= new Subscriber(origin, this.hub(), this.words);
     origin.subscriptions.take(parser, bytes, this.limits.subscriptions);
   }
 

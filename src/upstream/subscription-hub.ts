@@ -3,10 +3,16 @@ import type { Clock } from '../loop/clock.ts';
 import { Fifo } from '../memory/fifo.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import { ACCESS_WRITE, type Access } from '../placement/placement.ts';
-import type { SubscriptionWords, TopicKind } from '../protocol/protocol.ts';
+import {
+  type Listeners,
+  type SubscriptionWords,
+  TOPIC_CHANNEL,
+  TOPIC_PATTERN,
+  type TopicKind,
+} from '../protocol/protocol.ts';
 import type { Backend } from './backend.ts';
 import { type MessageOwner, SubscriptionLink } from './subscription-link.ts';
-import { type Seat, Topic, type TopicSubscriber, type TopicWaiter } from './topic.ts';
+import { SEAT_TAKEN, type Seat, Topic, type TopicSubscriber, type TopicWaiter } from './topic.ts';
 import type { TopicMessage } from './topic-message.ts';
 
 /** The pool, as far as a hub knows it. */
@@ -30,7 +36,7 @@ const MOVED_AT_ONCE = 1000;
  *   subscribers ⇄ topic ⇄ seat ⇄ link ⇄ server          channel: the server of its name, as if it were a key
  *                       └ seat ⇄ link ⇄ server          pattern, and what each server tells of its own keys: all of them
  */
-export class SubscriptionHub implements MessageOwner {
+export class SubscriptionHub implements MessageOwner, Listeners {
   private readonly pool: HubPool;
   private readonly words: SubscriptionWords;
   private readonly links = new Map<Backend, SubscriptionLink>();
@@ -52,13 +58,28 @@ export class SubscriptionHub implements MessageOwner {
     return this.pool.stats.subscriptions;
   }
 
+  /** Nobody in this worker has subscribed to anything. */
+  get isIdle(): boolean {
+    return this.topics.every(topics => topics.size === 0);
+  }
+
+  beyondOne(kind: TopicKind, name: string, isOfMessage: boolean): number {
+    let listeners = beyondOneOf(this.topics[kind]?.get(name));
+    if (!isOfMessage || kind !== TOPIC_CHANNEL) return listeners;
+    for (const topic of (this.topics[TOPIC_PATTERN] as Map<string, Topic>).values()) {
+      if (topic.subscribers.size > 1 && topic.matches(name)) listeners += beyondOneOf(topic);
+    }
+    return listeners;
+  }
+
   /** The topic of that name, asked for at its servers. It stays as long as somebody waits or is subscribed. */
   await(kind: TopicKind, name: Buffer, waiter: TopicWaiter): Topic {
     const key = name.toString('latin1');
     const topics = this.topics[kind] as Map<string, Topic>;
     let topic = topics.get(key);
     if (topic === undefined) {
-      topic = new Topic(kind, name, key, this.words.isOnEveryServer(kind, name) || this.pool.spreadsAtRandom);
+      const isOnEveryServer = this.words.isOnEveryServer(kind, name) || this.pool.spreadsAtRandom;
+      topic = new Topic(kind, name, key, isOnEveryServer, kind === TOPIC_PATTERN ? this.words.matcher(key) : null);
       topics.set(key, topic);
       this.pool.stats.topics++;
       for (const backend of this.homesOf(topic)) this.linkTo(backend).join(topic);
@@ -167,4 +188,11 @@ export class SubscriptionHub implements MessageOwner {
     this.pool.stats.topics--;
     for (const seat of [...topic.seats]) seat.link.leave(seat);
   }
+}
+
+/** The server sees one of them, if it sends messages at all. */
+function beyondOneOf(topic: Topic | undefined): number {
+  return topic === undefined || topic.subscribers.size === 0 || topic.state !== SEAT_TAKEN
+    ? 0
+    : topic.subscribers.size - 1;
 }

@@ -1,4 +1,4 @@
-import type { TopicKind } from '../protocol/protocol.ts';
+import type { TopicKind, TopicMatcher } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Backend } from './backend.ts';
 import type { TopicMessage } from './topic-message.ts';
@@ -62,16 +62,23 @@ export class Topic {
   /** Its name as a string, a character a byte. */
   readonly key: string;
   readonly isOnEveryServer: boolean;
+  private readonly matcher: TopicMatcher | null;
   readonly subscribers = new Set<TopicSubscriber>();
   readonly waiters = new Set<TopicWaiter>();
   /** Where it is subscribed to, those it moves away from included. */
   seats: Seat[] = [];
 
-  constructor(kind: TopicKind, name: Buffer, key: string, isOnEveryServer: boolean) {
+  constructor(kind: TopicKind, name: Buffer, key: string, isOnEveryServer: boolean, matcher: TopicMatcher | null) {
+    this.matcher = matcher;
     this.kind = kind;
     this.name = name;
     this.key = key;
     this.isOnEveryServer = isOnEveryServer;
+  }
+
+  /** It is a pattern, and stands for this channel. */
+  matches(channel: string): boolean {
+    return this.matcher?.matches(channel) === true;
   }
 
   get isUnused(): boolean {

@@ -23,7 +23,7 @@ const RANDOM_BATCH = 200;
  * finds depends on the server's hash seed.
  */
 const NOT_AT_RANDOM =
-  /^(?:spop|srandmember|hrandfield|zrandmember|object\|idletime|memory\|usage|dump|[hsz]?scan|keys|randomkey|flushdb|flushall)$/;
+  /^(?:[ps]?(?:un)?subscribe|spop|srandmember|hrandfield|zrandmember|object\|idletime|memory\|usage|dump|[hsz]?scan|keys|randomkey|flushdb|flushall)$/;
 /** Of the protocol between clients and Ringmaster, and Ringmaster and servers. */
 const VERSIONS = [2, 3] as const;
 type Version = (typeof VERSIONS)[number];

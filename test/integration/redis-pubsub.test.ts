@@ -6,6 +6,7 @@ import type { RawClient } from '../support/raw-client.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { encodeCommand, replyEnd } from '../support/resp-reader.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const CONVERSATIONS = 30;
 const STEPS = 25;
@@ -39,7 +40,18 @@ const SUBSCRIBING = [
   'GET',
   'RESET',
 ];
-const PUBLISHING = ['PUBLISH a 1', 'PUBLISH b hello', 'PUBLISH c x', 'PUBLISH abc y', 'SPUBLISH a z', 'SPUBLISH s w'];
+const PUBLISHING = [
+  'PUBLISH a 1',
+  'PUBLISH b hello',
+  'PUBLISH c x',
+  'PUBLISH abc y',
+  'SPUBLISH a z',
+  'SPUBLISH s w',
+  'PUBSUB NUMSUB a b c d',
+  'PUBSUB NUMPAT',
+  'PUBSUB SHARDNUMSUB a s',
+  'PUBSUB SHARDCHANNELS b',
+];
 
 const wire = (line: string) => encodeCommand(...line.split(' '));
 
@@ -87,6 +99,20 @@ async function readAsMuch(client: RawClient, wanted: string): Promise<string> {
   return comparable(read);
 }
 
+/** What is listened to, as the servers know it. */
+async function heardBy(client: RawClient): Promise<string> {
+  const channels = (await client.command('PUBSUB', 'CHANNELS')) as Buffer[];
+  const shards = (await client.command('PUBSUB', 'SHARDCHANNELS')) as Buffer[];
+  const patterns = await client.command('PUBSUB', 'NUMPAT');
+  return `${channels.map(String).sort()} ${shards.map(String).sort()} ${patterns}`;
+}
+
+/** A server hears a moment later than a client that the last one has left. */
+async function untilBothHear(ours: RawClient, theirs: RawClient): Promise<void> {
+  const wanted = await heardBy(theirs);
+  await waitFor(async () => (await heardBy(ours)) === wanted, { what: `listeners to ${wanted}` });
+}
+
 test('random conversations with subscriptions are those with a server', { timeout: 100_000 }, async t => {
   const seed = seedFrom('PUBSUB_SEED');
   t.diagnostic(`PUBSUB_SEED=${seed} repeats this run`);
@@ -108,8 +134,14 @@ test('random conversations with subscriptions are those with a server', { timeou
       said.push(`${isPublishing ? 'publisher' : who}: ${lines.join(' | ')}`);
       const bytes = Buffer.concat(lines.map(wire));
       if (isPublishing) {
+        await untilBothHear(...publishers);
         for (const publisher of publishers) publisher.send(bytes);
-        for (const publisher of publishers) await publisher.readReplies(lines.length);
+        const [mine, wanted] = await Promise.all(
+          publishers.map(async publisher =>
+            Buffer.concat(await publisher.readReplies(lines.length)).toString('latin1'),
+          ),
+        );
+        assert.equal(mine, wanted, `conversation ${i}:\n${said.join('\n')}\nPUBSUB_SEED=${seed}`);
       } else {
         ours[who]?.send(bytes);
         theirs[who]?.send(bytes);
@@ -122,6 +154,8 @@ test('random conversations with subscriptions are those with a server', { timeou
       }
     }
     for (const client of [...ours, ...theirs]) client.destroy();
+    // The next conversation counts its own listeners only.
+    await waitFor(async () => (await heardBy(publishers[1])) === '  0', { what: 'nobody to listen' });
   }
 });
 

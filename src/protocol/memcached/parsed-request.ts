@@ -35,6 +35,7 @@ export class ParsedRequest {
   readonly isSoiling = false;
   readonly topicKind = TOPIC_CHANNEL;
   readonly isLeavingTopics = false;
+  readonly isCountingListeners = false;
   isNoreply = false;
   reply: Buffer = NO_REPLY;
   closesClient = false;

@@ -35,7 +35,7 @@ const KEYS_TOO_LARGE = errorReply(
 );
 
 /** Deals with errors, so that the coalescers see only parts that succeeded. */
-abstract class ErrorFirstCoalescer implements Coalescer {
+export abstract class ErrorFirstCoalescer implements Coalescer {
   merge(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): void {
     for (const part of parts) {
       if (part[0] !== MINUS && part[0] !== BANG) continue;

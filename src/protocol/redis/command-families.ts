@@ -22,6 +22,7 @@ export type Family =
   | 'blocking'
   | 'subscription'
   | 'publication'
+  | 'audience'
   | 'scan'
   | 'whole_database'
   | 'index'
@@ -61,15 +62,10 @@ const MEMBERS: readonly FamilyMembers[] = [
     isServedByOne: false,
     commands: 'psubscribe punsubscribe ssubscribe subscribe sunsubscribe unsubscribe',
   },
+  { family: 'publication', why: null, isServedByOne: true, commands: 'publish spublish' },
   {
-    family: 'publication',
+    family: 'audience',
     why: null,
-    isServedByOne: true,
-    commands: 'publish spublish',
-  },
-  {
-    family: 'publication',
-    why: 'each server knows its own subscribers, and a pool has several',
     isServedByOne: true,
     commands: 'pubsub|channels pubsub|numpat pubsub|numsub pubsub|shardchannels pubsub|shardnumsub',
   },

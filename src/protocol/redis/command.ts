@@ -7,10 +7,12 @@ import {
   FLAG_WRITES,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_AUDIENCE,
   ROUTE_EVERY,
   ROUTE_KEY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
+  ROUTE_PUBLICATION,
   ROUTE_SAME_SERVER,
   ROUTE_SERVER,
   ROUTE_SPLIT,
@@ -179,6 +181,8 @@ export class Command {
     if (this.refusal !== null || LOCAL.includes(name)) return ROUTE_LOCAL;
     if (this.isTransactional || this.family === 'blocking') return ROUTE_PRIVATE;
     if (this.family === 'subscription') return ROUTE_SUBSCRIPTION;
+    if (this.family === 'publication') return ROUTE_PUBLICATION;
+    if (this.family === 'audience') return ROUTE_AUDIENCE;
     if (name in SPLIT) return ROUTE_SPLIT;
     if (name in TO_ALL) return ROUTE_ALL;
     if (name in TO_EVERY) return ROUTE_EVERY;

@@ -16,10 +16,12 @@ import {
   type ReplyTransform,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_AUDIENCE,
   ROUTE_EVERY,
   ROUTE_KEY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
+  ROUTE_PUBLICATION,
   ROUTE_SAME_SERVER,
   ROUTE_SERVER,
   ROUTE_SPLIT,
@@ -28,6 +30,7 @@ import {
   TOPIC_CHANNEL,
   type TopicKind,
 } from '../protocol.ts';
+import { AUDIENCE_COALESCERS } from './audience.ts';
 import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER } from './blocking-timeout.ts';
 import { coalescerFor, LimitedKeysCoalescer } from './coalescers.ts';
 import type { Command } from './command.ts';
@@ -43,7 +46,7 @@ import * as errors from './request-errors.ts';
 import { EMPTY, encodeRequest, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
 import { ScanCursors, ScanReply } from './scan-cursors.ts';
 import type { RedisSession } from './session.ts';
-import { isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
+import { isCounting, isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
 import {
   endsByReset,
   endsByWrongArity,
@@ -69,6 +72,7 @@ export class RequestRouting {
   readonly isSoiling = false;
   topicKind: TopicKind = TOPIC_CHANNEL;
   isLeavingTopics = false;
+  isCountingListeners = false;
   reply: Buffer = EMPTY;
   closesClient = false;
   coalescer: Coalescer = coalescerFor('same');
@@ -159,6 +163,7 @@ export class RequestRouting {
       }
     } else if (route === ROUTE_SUBSCRIPTION) this.subscribe(command);
     else if (route === ROUTE_SERVER) this.scan(command);
+    else if (route === ROUTE_AUDIENCE) this.askAudience(command);
     else if (route !== ROUTE_LOCAL) this.findKeys(command, route);
     else this.answerItself(command, session);
   }
@@ -169,6 +174,13 @@ export class RequestRouting {
     this.topicKind = topicKindOf(command);
     this.isLeavingTopics = isLeaving(command);
     if (args.count > 1) keys.addArguments(args, 1, args.count - 1, 1);
+  }
+
+  private askAudience(command: Command): void {
+    this.route = ROUTE_AUDIENCE;
+    this.topicKind = topicKindOf(command);
+    this.coalescer = AUDIENCE_COALESCERS[command.name]!;
+    this.isCountingListeners = isCounting(command);
   }
 
   private refuseArity(command: Command, session: RedisSession): void {
@@ -198,6 +210,7 @@ export class RequestRouting {
     const refusal = isOurs ? (this.commands.refusals[command.id] ?? refusalInside(command)) : null;
     if (isImmediate(command)) this.answerItself(command, session);
     else if (refusal !== null) this.answer(command.name, refusal);
+    else if (route === ROUTE_AUDIENCE && this.commands.hasOneServer) this.route = ROUTE_ANY;
     else if (isOfAll(route)) this.answer(command.name, refusalOfAll(command));
     else if (route === ROUTE_LOCAL || route === ROUTE_PRIVATE) this.route = ROUTE_ANY;
     else this.findKeys(command, route);
@@ -273,6 +286,7 @@ export class RequestRouting {
     if (result === KEYS_BLOCK) this.block(command);
     else if (result === KEYS_UNKNOWN) this.refuseKeys(command);
     else if (command.isChoosingDatabase && this.commands.copyRefusal !== null) this.refuseOtherDatabase(command);
+    else if (route === ROUTE_PUBLICATION) this.topicKind = topicKindOf(command);
     else if (route === ROUTE_SAME_SERVER || route === ROUTE_SPLIT) {
       if (keys.count === 0) this.routeWithoutKeys(command, result);
       else if (keys.count === 1 || result === KEYS_UNCLEAR) this.route = ROUTE_KEY;
@@ -348,5 +362,5 @@ const UNKNOWN_KEYS = 'where its keys are is not known';
 
 /** To all servers, now or one after the other. Where a pool has one, hardly any command is. */
 function isOfAll(route: Route): boolean {
-  return route === ROUTE_ALL || route === ROUTE_EVERY || route === ROUTE_SERVER;
+  return route === ROUTE_ALL || route === ROUTE_AUDIENCE || route === ROUTE_EVERY || route === ROUTE_SERVER;
 }

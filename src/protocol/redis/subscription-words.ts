@@ -17,6 +17,8 @@ import {
   type TopicCounts,
   type TopicKind,
 } from '../protocol.ts';
+import { AudienceReply, PublicationReply } from './audience.ts';
+import { Glob } from './glob.ts';
 import { DOLLAR, encodeRequest, errorReply, GREATER, LF, MINUS, STAR, ZERO } from './resp.ts';
 import { RESP3_VARIANT } from './session.ts';
 
@@ -113,5 +115,8 @@ export const SUBSCRIPTION_WORDS: SubscriptionWords = {
   isOnEveryServer: (kind, name) =>
     kind === TOPIC_PATTERN ||
     (kind === TOPIC_CHANNEL && KEY_EVENTS.some(prefix => prefix.equals(name.subarray(0, prefix.length)))),
+  publicationReply: (listeners, kind, name) => new PublicationReply(listeners, kind, name),
+  audienceReply: (listeners, kind) => new AudienceReply(listeners, kind),
+  matcher: pattern => Glob.read(pattern),
   tooManyReply: TOO_MANY,
 };

@@ -6,19 +6,26 @@ import { errorReply } from './resp.ts';
 const TOPIC_KIND: Readonly<Record<string, TopicKind>> = {
   psubscribe: TOPIC_PATTERN,
   punsubscribe: TOPIC_PATTERN,
+  'pubsub|shardnumsub': TOPIC_SHARD,
+  spublish: TOPIC_SHARD,
   ssubscribe: TOPIC_SHARD,
   sunsubscribe: TOPIC_SHARD,
 };
 const LEAVING: readonly string[] = ['punsubscribe', 'sunsubscribe', 'unsubscribe'];
 const ALLOWED: readonly string[] = ['ping', 'quit', 'reset'];
 
-/** Of a command of the family `subscription`. */
+/** Of a command that is about topics. */
 export function topicKindOf({ name }: Command): TopicKind {
   return TOPIC_KIND[name] ?? TOPIC_CHANNEL;
 }
 
 export function isLeaving({ name }: Command): boolean {
   return LEAVING.includes(name);
+}
+
+/** PUBSUB NUMSUB and SHARDNUMSUB. */
+export function isCounting({ name }: Command): boolean {
+  return name.endsWith('numsub');
 }
 
 /** Whether it is served to a client of RESP2 that has subscribed. */

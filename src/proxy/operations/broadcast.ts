@@ -1,4 +1,4 @@
-import type { RequestParser } from '../../protocol/protocol.ts';
+import type { ReplyTransform, RequestParser } from '../../protocol/protocol.ts';
 import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
@@ -19,6 +19,7 @@ export function broadcast(
   parser: RequestParser,
   bytes: RequestBytes,
   isForEvery: boolean,
+  transform: ReplyTransform | null = parser.transform,
 ): void {
   const live: Backend[] = [];
   for (const backend of pool.backends) if (isForEvery || backend.isLive) live.push(backend);
@@ -30,7 +31,7 @@ export function broadcast(
   request.isSilent = parser.isNoreply;
   request.part = live.length;
   origin.enqueue(request);
-  const whole = new CoalescedReply(origin, request, parser.coalescer, NO_OWNERS, live.length, parser.transform);
+  const whole = new CoalescedReply(origin, request, parser.coalescer, NO_OWNERS, live.length, transform);
   for (let part = 0; part < live.length; part++) {
     const fragment = new Request(whole, parser.replyKind);
     fragment.part = part;

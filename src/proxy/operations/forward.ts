@@ -1,4 +1,4 @@
-import type { RequestParser } from '../../protocol/protocol.ts';
+import type { ReplyTransform, RequestParser } from '../../protocol/protocol.ts';
 import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
@@ -15,12 +15,12 @@ export function forward(
   parser: RequestParser,
   backend: Backend | null,
   bytes: RequestBytes,
+  transform: ReplyTransform | null = parser.transform,
 ): void {
   if (backend === null) {
     refuse(origin, parser, 'no_backend');
     return;
   }
-  const { transform } = parser;
   const sink = transform === null ? origin : new TransformedReply(origin, transform);
   const request = new Request(sink, parser.replyKind);
   request.isSilent = parser.isNoreply;
