@@ -122,6 +122,11 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     return true;
   }
 
+  /** Both lead to the same server. */
+  isSameServer(other: Backend): boolean {
+    return isSameAddress(this.options.address, other.options.address);
+  }
+
   /** Whether `reconfigure` will do: the server and what is said to it at first are the same. */
   canBecome(options: BackendOptions): boolean {
     const now = this.options;

@@ -177,10 +177,20 @@ export class SubscriptionHub implements MessageOwner, Listeners {
   private linkTo(backend: Backend): SubscriptionLink {
     let link = this.links.get(backend);
     if (link === undefined) {
+      this.endOthersTo(backend);
       link = new SubscriptionLink(backend, this.words, this);
       this.links.set(backend, link);
     }
     return link;
+  }
+
+  /** A server that went and is back, or has another password, must not tell everything twice. */
+  private endOthersTo(backend: Backend): void {
+    for (const [other, link] of this.links) {
+      if (!other.isSameServer(backend)) continue;
+      link.end();
+      this.links.delete(other);
+    }
   }
 
   private drop(topic: Topic): void {

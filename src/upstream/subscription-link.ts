@@ -119,6 +119,12 @@ export class SubscriptionLink implements PushSink, PrivateConnectionUser, SeatLi
     this.forget();
   }
 
+  /** As `close`, and nobody is subscribed by it any more. */
+  end(): void {
+    this.close();
+    for (const seat of [...this.seats]) this.leave(seat);
+  }
+
   readonly eachHolder: HolderWalk = visit => {
     if (this.connection !== null) visit(this.connection);
   };
