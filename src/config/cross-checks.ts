@@ -12,6 +12,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
   for (const pool of draft.pools) {
     checkProtocolKeys(pool, problems);
     checkServers(pool, problems);
+    checkDatabases(pool, problems);
   }
   checkListenAddresses(draft, problems);
 }
@@ -29,6 +30,13 @@ function checkProtocolKeys(pool: PoolDraft, problems: Problems): void {
     const message = `only for ${PROTOCOL_TRAITS[owner].title}, and this pool speaks ${PROTOCOL_TRAITS[protocol].title}; leave it out`;
     problems.add(offset, joinPath(pool.path, key), message);
   }
+}
+
+function checkDatabases({ fields, offsets, path }: PoolDraft, problems: Problems): void {
+  const { databases = 1, redisDb = 0 } = fields;
+  const offset = offsets.get('databases');
+  if (databases === 1 || redisDb === 0 || offset === undefined) return;
+  problems.add(offset, joinPath(path, 'databases'), 'redis_db makes the pool one database; leave one of the two out');
 }
 
 function checkServers(pool: PoolDraft, problems: Problems): void {

@@ -9,7 +9,7 @@ export const OWN_FILES = 64;
 
 /** Of one worker, all its server connections open; besides these, the listening socket. */
 export function serverFiles(pool: PoolConfig): number {
-  return 1 + pool.servers.length * pool.serverConnections * PROTOCOL_TRAITS[pool.protocol].variants;
+  return 1 + pool.servers.length * pool.serverConnections * PROTOCOL_TRAITS[pool.protocol].variants * pool.databases;
 }
 
 /** Open files of one worker that are not for clients. */

@@ -27,7 +27,7 @@ export interface Protocol {
   readonly tooLargeReply: Buffer;
   /** The pool has as many clients as it may; the connection closes after it. */
   readonly tooManyClientsReply: Buffer;
-  /** How many kinds of server connections there are; see `Session.variant`. */
+  /** How many kinds of server connections most clients need; see `Session.variant`. There may be more, with higher numbers. */
   readonly variants: number;
   /** Replies of a higher kind are asked for only on connections whose handshake has found out whether the server can give them. */
   readonly plainReplyKind: number;
@@ -162,6 +162,8 @@ export interface CommandRules {
   readonly keysLimitBytes: number;
   /** The database that the pool is; other than 0, no command may reach into another. Default: 0. */
   readonly db: number;
+  /** How many databases clients may choose from. Default: 1, without a choice. */
+  readonly databases: number;
   /** Refused; `config|set` names a subcommand. Default: none. */
   readonly deniedCommands: readonly string[];
   /** Commands that the protocol's table does not know. Default: none. */
@@ -310,6 +312,8 @@ export interface RequestParser {
   readonly topicKind: TopicKind;
   /** ROUTE_SUBSCRIPTION: the client leaves them. */
   readonly isLeavingTopics: boolean;
+  /** ROUTE_EVERY: it goes out on a connection of each of these variants; null: of the client's own. */
+  readonly variants: readonly number[] | null;
   /** ROUTE_SERVER: which, in the order of `CommandRules.serverNames`. */
   readonly serverPlace: number;
   /** ROUTE_AUDIENCE: the reply has numbers of subscribers. */

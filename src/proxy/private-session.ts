@@ -26,6 +26,7 @@ import type { Pool } from '../upstream/pool.ts';
 import { AbortedRun } from './operations/aborted-run.ts';
 import { commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { NotedReply } from './operations/noted-reply.ts';
+import { TransformedReply } from './operations/transformed-reply.ts';
 import { OwnConnection } from './own-connection.ts';
 import type { PrivateLane, RequestOrigin } from './request-origin.ts';
 
@@ -224,7 +225,8 @@ export class PrivateSession implements PrivateLane {
     } else {
       this.tellOfTransaction();
       const target = own.backend ?? this.pool.pickAny();
-      const request = this.ask(parser);
+      const { transform } = parser;
+      const request = this.ask(parser, transform === null ? this.origin : new TransformedReply(this.origin, transform));
       if (target === null) this.origin.onFailure(request, 'no_backend');
       else own.send(target, request, bytes);
       this.isOpenAtServer = false;

@@ -103,6 +103,11 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     return this.state === DOWN ? this.downReason : null;
   }
 
+  /** Nothing waits here and nothing is awaited. */
+  get isQuiet(): boolean {
+    return this.stream.length === 0 && this.unsentBytes === 0;
+  }
+
   /** Adds what is queued here to the gauges. */
   measure(stats: BackendStats): void {
     const { length, inflightBytes } = this.stream;

@@ -4,9 +4,13 @@ import type { FailureReason } from '../request/failure.ts';
 import { BackendConnection } from './backend-connection.ts';
 import type { ConnectionOwner } from './connection-host.ts';
 
+/** Connections of a variant that few clients need are closed after so long without a request. */
+const UNUSED_MS = 60_000;
+
 /**
  * The connections of one backend that all clients of a worker share: for each `Session.variant` as many as the pool has
- * `server_connections`. Each opens with the first request of a client that it serves.
+ * `server_connections`. Each opens with the first request of a client that it serves. Those of variants that few clients need
+ * are made when one does, and closed once none has for a while.
  *
  * They come in generations. A client may be served by another connection than before when they are made anew, so what was
  * sent on the old ones is answered before anything leaves on the new ones: nobody's requests overtake each other.
@@ -16,8 +20,14 @@ import type { ConnectionOwner } from './connection-host.ts';
  */
 export class SharedConnections {
   private readonly owner: ConnectionOwner<BackendConnection>;
-  private readonly byVariant: readonly BackendConnection[][];
+  private readonly byVariant: BackendConnection[][];
   private readonly retiring = new Set<BackendConnection>();
+  /** Variants below have connections from the beginning. */
+  private readonly permanent: number;
+  /** When a client last needed a variant, on the worker's clock; of those that are not permanent. */
+  private readonly usedAtMs: number[] = [];
+  /** Of each variant. */
+  private count: number;
   private generation = 0;
   /** Clients ask for more than what is plain: once one has, all connections are made so. */
   private isDemanding = false;
@@ -25,7 +35,9 @@ export class SharedConnections {
   constructor(owner: ConnectionOwner<BackendConnection>) {
     this.owner = owner;
     const { protocol, connections } = owner.options;
+    this.permanent = protocol.variants;
     this.byVariant = Array.from({ length: protocol.variants }, () => []);
+    this.count = connections;
     this.replace(connections);
   }
 
@@ -46,6 +58,7 @@ export class SharedConnections {
 
   /** The connection that serves a client: always the same, whatever their number, so that its requests keep their order. */
   of(clientId: number, variant: number): BackendConnection {
+    if (variant >= this.permanent) this.need(variant);
     const connections = this.byVariant[variant] as BackendConnection[];
     return (
       connections.length === 1 ? connections[0] : connections[clientId % connections.length]
@@ -59,17 +72,44 @@ export class SharedConnections {
 
   /** From now on `count` of each variant. */
   setCount(count: number): void {
-    if (this.byVariant.some(set => set.length !== count)) this.replace(count);
+    if (this.count !== count) this.replace(count);
+  }
+
+  /** A client asks on connections that there may not be yet. */
+  private need(variant: number): void {
+    this.usedAtMs[variant] = this.owner.clock.nowMs;
+    while (this.byVariant.length <= variant) this.byVariant.push([]);
+    const set = this.byVariant[variant] as BackendConnection[];
+    if (set.length > 0) return;
+    this.make(variant, this.count);
+    this.releaseHeld();
+  }
+
+  private make(variant: number, count: number): void {
+    const set = this.byVariant[variant] as BackendConnection[];
+    while (set.length < count) set.push(new BackendConnection(this.owner, variant, this.generation, this.isDemanding));
+  }
+
+  /** Nobody has asked anything on them for long, and all is answered. */
+  private closeUnused(nowMs: number): void {
+    for (let variant = this.permanent; variant < this.byVariant.length; variant++) {
+      const set = this.byVariant[variant] as BackendConnection[];
+      if (set.length === 0 || nowMs - (this.usedAtMs[variant] ?? 0) < UNUSED_MS) continue;
+      if (!set.every(connection => connection.isQuiet)) continue;
+      for (const connection of set) connection.close();
+      set.length = 0;
+    }
   }
 
   /** Makes them all anew, `count` of each variant. */
   replace(count: number): void {
     const old = this.byVariant.flat();
     this.generation++;
+    this.count = count;
     for (const [variant, set] of this.byVariant.entries()) {
+      const isMade = variant < this.permanent || set.length > 0;
       set.length = 0;
-      while (set.length < count)
-        set.push(new BackendConnection(this.owner, variant, this.generation, this.isDemanding));
+      if (isMade) this.make(variant, count);
     }
     for (const connection of old) this.retiring.add(connection);
     for (const connection of old) connection.retire();
@@ -99,6 +139,7 @@ export class SharedConnections {
   checkDeadlines(nowMs: number): void {
     for (const set of this.byVariant) for (const connection of set) connection.checkDeadline(nowMs);
     for (const connection of this.retiring) connection.checkDeadline(nowMs);
+    this.closeUnused(nowMs);
   }
 
   /** Refuses requests on all of them. */

@@ -321,6 +321,7 @@ function frontendOptions(config: PoolConfig): FrontendOptions {
         serverNames: config.servers.map(server => server.name),
         keysLimitBytes: config.keysLimitBytes,
         db: config.redisDb,
+        databases: config.databases,
         keylessScripts: config.keylessScripts,
         deniedCommands: config.deniedCommands ?? [],
         declaredCommands: config.declaredCommands ?? [],

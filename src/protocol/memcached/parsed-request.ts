@@ -32,6 +32,7 @@ export class ParsedRequest {
   readonly hold = HOLD_NONE;
   readonly waitMs = 0;
   readonly serverPlace = 0;
+  readonly variants = null;
   readonly isSoiling = false;
   readonly topicKind = TOPIC_CHANNEL;
   readonly isLeavingTopics = false;

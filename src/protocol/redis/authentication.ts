@@ -5,7 +5,7 @@ import { REDIS_VERSION } from './command-data.ts';
 import type { RequestArgs } from './request-args.ts';
 import { SYNTAX_ERROR } from './request-errors.ts';
 import { encodeReply, errorReply, OK, ReplyMap } from './resp.ts';
-import { RESP2_VARIANT, RESP3_VARIANT, type RedisSession } from './session.ts';
+import type { RedisSession } from './session.ts';
 
 const NO_PASSWORD_SET = errorReply(
   'ERR AUTH <password> called without any password configured for the default user. ' +
@@ -38,12 +38,12 @@ export class Authentication {
 
   /** HELLO [protover [AUTH username password] [SETNAME name]]. */
   hello(args: RequestArgs, session: RedisSession): Buffer {
-    let { variant } = session;
+    let version = session.respVersion;
     if (args.count > 1) {
-      const version = args.integer(1);
-      if (Number.isNaN(version)) return VERSION_NO_INTEGER;
-      if (version !== 2 && version !== 3) return NO_SUCH_PROTOCOL;
-      variant = version === 3 ? RESP3_VARIANT : RESP2_VARIANT;
+      const asked = args.integer(1);
+      if (Number.isNaN(asked)) return VERSION_NO_INTEGER;
+      if (asked !== 2 && asked !== 3) return NO_SUCH_PROTOCOL;
+      version = asked;
     }
     // In the order they stand: what comes before a mistake has happened.
     for (let at = 2; at < args.count; at++) {
@@ -57,7 +57,7 @@ export class Authentication {
       } else return errorReply(`ERR Syntax error in HELLO option '${args.text(at)}'`);
     }
     if (this.digest !== null && !session.isAuthenticated) return HELLO_BEFORE_AUTH;
-    session.variant = variant;
+    session.speak(version);
     const { id, respVersion } = session;
     const entries = ['server', 'redis', 'version', REDIS_VERSION, 'proto', respVersion, 'id', id];
     return encodeReply(new ReplyMap([...entries, 'mode', 'standalone', 'role', 'master', 'modules', []]), respVersion);

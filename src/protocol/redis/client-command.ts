@@ -95,7 +95,7 @@ function line(session: RedisSession, command: string): string {
   const age = Math.floor((Date.now() - session.connectedAtMs) / 1000);
   const { id, addresses, name, libName, libVersion, respVersion } = session;
   return (
-    `id=${id} ${addresses} name=${name} age=${age} idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 ` +
+    `id=${id} ${addresses} name=${name} age=${age} idle=0 flags=N db=${session.database} sub=0 psub=0 ssub=0 multi=-1 ` +
     'qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r ' +
     `cmd=${command} user=default redir=-1 resp=${respVersion} lib-name=${libName} lib-ver=${libVersion}\n`
   );

@@ -22,6 +22,7 @@ const DEFAULTS: CommandRules = {
   serverNames: [],
   keysLimitBytes: Number.POSITIVE_INFINITY,
   db: 0,
+  databases: 1,
   deniedCommands: [],
   declaredCommands: [],
   keylessScripts: 'error',
@@ -71,8 +72,10 @@ export class PoolCommands {
     this.rules = { ...DEFAULTS, ...rules };
     this.denied = new Set(this.rules.deniedCommands.map(name => name.toLowerCase().replace(' ', '|')));
     this.keylessRoute = this.rules.hasOneServer ? ROUTE_ANY : KEYLESS_ROUTES[this.rules.keylessScripts];
-    const { hasOneServer, db, deniedCommands } = this.rules;
-    const { refusals, routes } = sharedTables(`${hasOneServer} ${db !== 0} ${deniedCommands}`, () => this.tables());
+    const { hasOneServer, db, databases, deniedCommands } = this.rules;
+    const { refusals, routes } = sharedTables(`${hasOneServer} ${db !== 0} ${databases > 1} ${deniedCommands}`, () =>
+      this.tables(),
+    );
     this.refusals = refusals;
     this.routes = routes;
     this.add(this.rules.declaredCommands.map(rowOf), 'declared');
@@ -114,6 +117,15 @@ export class PoolCommands {
     return this.rules.hasOneServer;
   }
 
+  get databases(): number {
+    return this.rules.databases;
+  }
+
+  /** Of the servers: what the client's number 0 is. */
+  get firstDatabase(): number {
+    return this.rules.db;
+  }
+
   get serverNames(): readonly string[] {
     return this.rules.serverNames;
   }
@@ -140,6 +152,8 @@ export class PoolCommands {
   private routeOf(command: Command, refusal: Buffer | null): Route {
     if (refusal !== null) return ROUTE_LOCAL;
     if (command.refusal === null) {
+      if (command.name === 'move' && this.rules.databases > 1) return ROUTE_SAME_SERVER;
+      if (command.name === 'flushall' && this.rules.databases > 1) return command.route;
       const isForAll = command.route === ROUTE_ALL || command.route === ROUTE_EVERY;
       return isForAll && this.rules.hasOneServer ? ROUTE_ANY : command.route;
     }

@@ -109,7 +109,7 @@ export class Command {
     this.merge = SPLIT[name] ?? TO_ALL[name] ?? TO_EVERY[name] ?? null;
     this.family = family?.family ?? null;
     this.isScript = SCRIPTS.includes(name);
-    this.isChoosingDatabase = name === 'copy';
+    this.isChoosingDatabase = name === 'copy' || name === 'move';
     const wrongArity = `wrong number of arguments for '${name}' command`;
     // EXEC has words of its own: whatever is wrong with it ends the transaction.
     const isExec = name === 'exec';

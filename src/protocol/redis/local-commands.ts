@@ -6,6 +6,7 @@ import * as client from './client-command.ts';
 import type { Command } from './command.ts';
 import { CommandIntrospection } from './command-introspection.ts';
 import { getKeys, getKeysAndFlags } from './command-keys.ts';
+import { refusalText } from './command-policy.ts';
 import type { PoolCommands } from './command-rules.ts';
 import { configReply } from './config-get.ts';
 import { infoReply } from './info.ts';
@@ -17,7 +18,10 @@ import * as slowlog from './slowlog-command.ts';
 type Handler = (args: RequestArgs, session: RedisSession) => Buffer;
 
 export const NOT_AN_INTEGER = errorReply('ERR value is not an integer or out of range');
-const WRONG_DB = errorReply('ERR DB index is out of range');
+export const WRONG_DB = errorReply('ERR DB index is out of range');
+const SELECT_WATCHING = errorReply(
+  refusalText('select', 'of another database while keys are watched; UNWATCH or EXEC comes first'),
+);
 const PONG = simpleReply('PONG');
 const RESET = simpleReply('RESET');
 const PING_ARITY = errorReply("ERR wrong number of arguments for 'ping' command");
@@ -65,7 +69,7 @@ function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Re
     'command|getkeysandflags': (args, session) => getKeysAndFlags(args, commands, session),
     'command|info': (args, session) => introspection.info(args, session),
     'command|list': args => introspection.list(args),
-    'config|get': (args, session) => configReply(args, session),
+    'config|get': (args, session) => configReply(args, session, options.rules?.databases ?? 1),
     echo: args => encodeReply(args.bytes(1)),
     hello: (args, session) => authentication.hello(args, session),
     info: (args, session) => infoReply(args, session, options),
@@ -76,7 +80,7 @@ function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Re
       session.reset();
       return RESET;
     },
-    select,
+    select: (args, session) => select(args, session, options.rules?.databases ?? 1),
     'slowlog|get': (args, session) => slowlog.get(args, session, slowLog),
     'slowlog|len': () => slowlog.length(slowLog),
     'slowlog|reset': () => slowlog.reset(slowLog),
@@ -90,11 +94,14 @@ function ping(args: RequestArgs, session: RedisSession): Buffer {
   return args.count === 1 ? PONG : encodeReply(args.bytes(1));
 }
 
-/** Every client works on the database that the pool is set to, which is number 0 to it. */
-function select(args: RequestArgs): Buffer {
-  const db = args.integer(1);
-  if (Number.isNaN(db)) return NOT_AN_INTEGER;
-  return db === 0 ? OK : WRONG_DB;
+/** Pools have one database, or as many as they say. */
+function select(args: RequestArgs, session: RedisSession, databases: number): Buffer {
+  const database = args.integer(1);
+  if (Number.isNaN(database)) return NOT_AN_INTEGER;
+  if (database < 0 || database >= databases) return WRONG_DB;
+  if (database !== session.database && session.isWatching) return SELECT_WATCHING;
+  session.select(database);
+  return OK;
 }
 
 function time(): Buffer {

@@ -51,6 +51,7 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
   parse(session: Session, buf: Buffer, start: number, end: number): number {
     this.rewritten = null;
     this.transform = null;
+    this.variants = null;
     this.closesClient = false;
     this.keys.count = 0;
     if (start >= end) return INCOMPLETE;

@@ -11,6 +11,7 @@ import {
   HOLD_NONE,
   HOLD_QUEUE,
   HOLD_REFUSE,
+  HOLD_RUN,
   type Hold,
   type ParserOptions,
   type ReplyTransform,
@@ -40,11 +41,12 @@ import { KEYLESS_REFUSAL, PoolCommands } from './command-rules.ts';
 import { COMMANDS, UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { buildFragment } from './fragment.ts';
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
-import { LocalCommands } from './local-commands.ts';
+import { LocalCommands, WRONG_DB } from './local-commands.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, encodeRequest, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
 import { ScanCursors, ScanReply } from './scan-cursors.ts';
+import { SelectingRun } from './selecting-run.ts';
 import type { RedisSession } from './session.ts';
 import { isCounting, isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
 import {
@@ -69,7 +71,8 @@ export class RequestRouting {
   readonly isNoreply = false;
   hold: Hold = HOLD_NONE;
   waitMs = 0;
-  readonly isSoiling = false;
+  isSoiling = false;
+  variants: readonly number[] | null = null;
   topicKind: TopicKind = TOPIC_CHANNEL;
   isLeavingTopics = false;
   isCountingListeners = false;
@@ -164,7 +167,7 @@ export class RequestRouting {
     } else if (route === ROUTE_SUBSCRIPTION) this.subscribe(command);
     else if (route === ROUTE_SERVER) this.scan(command);
     else if (route === ROUTE_AUDIENCE) this.askAudience(command);
-    else if (route !== ROUTE_LOCAL) this.findKeys(command, route);
+    else if (route !== ROUTE_LOCAL) this.findKeys(command, route, session);
     else this.answerItself(command, session);
   }
 
@@ -193,6 +196,7 @@ export class RequestRouting {
   private goPrivate(hold: Hold): void {
     this.route = ROUTE_PRIVATE;
     this.hold = hold;
+    this.isSoiling = false;
   }
 
   /** The answer that was set is an error, and the transaction can't be run any more. */
@@ -213,16 +217,35 @@ export class RequestRouting {
     else if (route === ROUTE_AUDIENCE && this.commands.hasOneServer) this.route = ROUTE_ANY;
     else if (isOfAll(route)) this.answer(command.name, refusalOfAll(command));
     else if (route === ROUTE_LOCAL || route === ROUTE_PRIVATE) this.route = ROUTE_ANY;
-    else this.findKeys(command, route);
+    else this.findKeys(command, route, session);
     if (route === ROUTE_PRIVATE) findKeys(command, this.args, this.keys);
     if (isImmediate(command)) return;
     if (this.route === ROUTE_LOCAL) this.refuseInside();
     else this.goPrivate(HOLD_QUEUE);
+    if (command.name === 'select') this.selectInside(session);
+  }
+
+  /**
+   * SELECT inside a transaction is the server's, by its own numbers: the client is in that database once the transaction was
+   * run, and the connection, which is too, is nobody else's any more.
+   */
+  private selectInside(session: RedisSession): void {
+    const { databases, firstDatabase } = this.commands;
+    const database = this.args.integer(1);
+    if (Number.isNaN(database)) return;
+    const isKnown = database >= 0 && database < databases;
+    // The server's words for it are those that EXEC has.
+    this.rewriteArguments('SELECT', 2, String(isKnown ? firstDatabase + database : -1));
+    if (!isKnown) return;
+    session.databaseToBe = database;
+    this.isSoiling = true;
   }
 
   /** MULTI and its like. */
   private takeStep(command: Command, session: RedisSession): void {
+    const { databaseToBe } = session;
     const step = transactionStep(command, session);
+    if (step === HOLD_RUN && databaseToBe >= 0) this.transform = new SelectingRun(session, databaseToBe);
     if (typeof step !== 'number') this.answer(command.name, step);
     else {
       findKeys(command, this.args, this.keys);
@@ -273,7 +296,7 @@ export class RequestRouting {
   }
 
   /** Sets the key ranges and how they decide the route, for a command with none or several. */
-  private findKeys(command: Command, route: Route): void {
+  private findKeys(command: Command, route: Route, session: RedisSession): void {
     const { keys } = this;
     this.found = command;
     this.route = route;
@@ -282,10 +305,10 @@ export class RequestRouting {
     if (command.finder === 'streams' && result !== KEYS_BLOCK) this.flags &= ~FLAG_BLOCKS;
     if (command.merge === 'keys') this.coalescer = this.keysCoalescer;
     else if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
-    if (command.name === 'flushall') this.rewriteArguments('FLUSHDB', 1);
+    if (command.name === 'flushall') this.flushAll(session);
     if (result === KEYS_BLOCK) this.block(command);
     else if (result === KEYS_UNKNOWN) this.refuseKeys(command);
-    else if (command.isChoosingDatabase && this.commands.copyRefusal !== null) this.refuseOtherDatabase(command);
+    else if (command.isChoosingDatabase) this.checkDatabase(command);
     else if (route === ROUTE_PUBLICATION) this.topicKind = topicKindOf(command);
     else if (route === ROUTE_SAME_SERVER || route === ROUTE_SPLIT) {
       if (keys.count === 0) this.routeWithoutKeys(command, result);
@@ -331,15 +354,30 @@ export class RequestRouting {
     else this.answer(command.name, errors.SYNTAX_ERROR);
   }
 
-  /** COPY source destination [DB database] [REPLACE]. */
-  private refuseOtherDatabase(command: Command): void {
-    for (let i = 3; i < this.args.count; i++) {
-      if (!this.args.isWord(i, 'db')) continue;
-      this.keys.count = 0;
-      this.answer(command.name, this.commands.copyRefusal!);
+  /** COPY source destination [DB database] [REPLACE], MOVE key database: not out of what the pool is. */
+  private checkDatabase(command: Command): void {
+    const { args, commands, keys } = this;
+    const { databases, copyRefusal } = commands;
+    if (keys.count === 1) this.route = ROUTE_KEY;
+    for (let i = 2; i < args.count; i++) {
+      if (command.name === 'copy' && !(i > 2 && args.isWord(i, 'db'))) continue;
+      const database = args.integer(command.name === 'copy' ? Math.min(i + 1, args.count - 1) : i);
+      const isElsewhere = databases > 1 && (database < 0 || database >= databases);
+      const refusal = copyRefusal ?? (isElsewhere ? WRONG_DB : null);
+      if (refusal === null) continue;
+      keys.count = 0;
+      this.answer(command.name, refusal);
       return;
     }
-    if (this.keys.count === 1) this.route = ROUTE_KEY;
+  }
+
+  /** FLUSHALL empties the databases that clients of the pool can see: one, or all they may choose from. */
+  private flushAll({ variant, database }: RedisSession): void {
+    const { databases } = this.commands;
+    this.rewriteArguments('FLUSHDB', 1);
+    if (databases === 1) return;
+    const version = variant - 2 * database;
+    this.variants = Array.from({ length: databases }, (_, each) => version + 2 * each);
   }
 
   private answerUnknown(): void {

@@ -2,7 +2,7 @@
 import type { FailureReason } from '../../request/failure.ts';
 import type { ControlRequest, HandshakeOptions } from '../protocol.ts';
 import { encodeRequest, MINUS, PERCENT } from './resp.ts';
-import { RESP3_VARIANT } from './session.ts';
+import { databaseOf, isResp3 } from './session.ts';
 
 const MAX_QUOTED_BYTES = 120;
 /** Codes by which a server refuses a client, and why requests fail then. */
@@ -56,8 +56,9 @@ function complaint(name: string, reply: Buffer): string {
 export function handshakeRequests(options: HandshakeOptions): readonly ControlRequest[] {
   const requests: ControlRequest[] = [];
   if (options.password !== null) requests.push(new OkRequest('AUTH', [options.password], '+OK\r\n'));
-  if (options.variant === RESP3_VARIANT) requests.push(HELLO_3);
-  if (options.db !== 0) requests.push(new OkRequest('SELECT', [String(options.db)], '+OK\r\n'));
+  if (isResp3(options.variant)) requests.push(HELLO_3);
+  const db = options.db + databaseOf(options.variant);
+  if (db !== 0) requests.push(new OkRequest('SELECT', [String(db)], '+OK\r\n'));
   return requests;
 }
 

@@ -1,15 +1,27 @@
 import { type ConnectionEnds, NO_TOPICS, type Session, type TopicCounts } from '../protocol.ts';
 import type { RespVersion } from './resp.ts';
 
+/** The lowest bit of a variant says which protocol, the others which database. */
 export const RESP2_VARIANT = 0;
 export const RESP3_VARIANT = 1;
+
+export function isResp3(variant: number): boolean {
+  return (variant & 1) === RESP3_VARIANT;
+}
+
+export function databaseOf(variant: number): number {
+  return variant >> 1;
+}
 
 const NO_ENDS: ConnectionEnds = { peer: '', local: '', descriptor: -1 };
 
 /** What Ringmaster remembers of one Redis client. */
 export class RedisSession implements Session {
   readonly id: number;
-  /** HELLO's choice: replies can't be translated from one version to the other, so each has its server connections. */
+  /**
+   * HELLO's choice and SELECT's: replies can't be translated from one version of the protocol to the other, and a server
+   * connection is in one database, so each has server connections of its own.
+   */
   variant: number = RESP2_VARIANT;
   /** Has given the pool's password. Means nothing in a pool that has none. */
   isAuthenticated = false;
@@ -23,6 +35,8 @@ export class RedisSession implements Session {
   /** Since WATCH, and until something makes the server forget. */
   isWatching = false;
   topics: TopicCounts = NO_TOPICS;
+  /** What a transaction selects once it is run; -1: nothing. */
+  databaseToBe = -1;
   readonly connectedAtMs = Date.now();
   private readonly ends: ConnectionEnds;
 
@@ -44,7 +58,20 @@ export class RedisSession implements Session {
   }
 
   get respVersion(): RespVersion {
-    return this.variant === RESP3_VARIANT ? 3 : 2;
+    return isResp3(this.variant) ? 3 : 2;
+  }
+
+  /** The database that the client has chosen, as it numbers them. */
+  get database(): number {
+    return databaseOf(this.variant);
+  }
+
+  speak(version: RespVersion): void {
+    this.variant = (this.variant & ~1) | (version === 3 ? RESP3_VARIANT : RESP2_VARIANT);
+  }
+
+  select(database: number): void {
+    this.variant = (database << 1) | (this.variant & 1);
   }
 
   /** RESET: as if the client had just connected. */
@@ -58,11 +85,12 @@ export class RedisSession implements Session {
 
   /** It has subscribed, and reads nothing but messages and the replies to commands that say so: RESP2 can't tell them apart. */
   get isOnlyListening(): boolean {
-    return this.topics !== NO_TOPICS && this.variant === RESP2_VARIANT;
+    return this.topics !== NO_TOPICS && !isResp3(this.variant);
   }
 
   endTransaction(): void {
     this.isInTransaction = false;
     this.isWatching = false;
+    this.databaseToBe = -1;
   }
 }

@@ -11,6 +11,7 @@ interface DeclaredCommand {
   readonly isWrite: boolean;
 }
 
+const MAX_DATABASES = 1000;
 const NAME = /^[a-z0-9_.-]{1,32}([| ][a-z0-9_.-]{1,32})?$/i;
 const DECLARED = /^(\S+) +(\d{1,3}) +(-?\d{1,3}) +(\d{1,3}) +(read|write)$/i;
 
@@ -64,6 +65,16 @@ export const REDIS_SETTINGS = {
     default: '0',
     twemproxy: count(0),
     about: 'Database selected on every server connection. Redis only.',
+    applies: 'live',
+  },
+  /** Numbered from 0, as on the servers. */
+  databases: {
+    key: 'databases',
+    kind: count(1, MAX_DATABASES),
+    default: '1',
+    about:
+      'Databases that clients of a Redis pool may SELECT, 0 to one less; the servers need as many. Each has server connections of ' +
+      'its own, opened on demand and closed after a minute without use. With 1 the pool is one database, `redis_db`.',
     applies: 'live',
   },
   /** A multi-key command that cannot be split and whose keys fall on different servers. */

@@ -20,7 +20,7 @@ import {
 import { AudienceReply, PublicationReply } from './audience.ts';
 import { Glob } from './glob.ts';
 import { DOLLAR, encodeRequest, errorReply, GREATER, LF, MINUS, STAR, ZERO } from './resp.ts';
-import { RESP3_VARIANT } from './session.ts';
+import { isResp3 } from './session.ts';
 
 /** By TopicKind. */
 const SUBSCRIBE = ['subscribe', 'psubscribe', 'ssubscribe'] as const;
@@ -93,13 +93,13 @@ function confirmation(
   counts: TopicCounts,
   variant: number,
 ): Buffer {
-  const isResp3 = variant === RESP3_VARIANT;
+  const isPush = isResp3(variant);
   const word = (isLeaving ? UNSUBSCRIBE : SUBSCRIBE)[kind];
   const [channels, patterns, shards] = counts;
   // Redis counts shard channels apart.
   const count = kind === TOPIC_SHARD ? shards : channels + patterns;
-  const head = `${isResp3 ? '>' : '*'}3\r\n$${word.length}\r\n${word}\r\n`;
-  if (name === null) return Buffer.from(`${head}${isResp3 ? '_' : '$-1'}\r\n:${count}\r\n`, 'latin1');
+  const head = `${isPush ? '>' : '*'}3\r\n$${word.length}\r\n${word}\r\n`;
+  if (name === null) return Buffer.from(`${head}${isPush ? '_' : '$-1'}\r\n:${count}\r\n`, 'latin1');
   return Buffer.concat([
     Buffer.from(`${head}$${name.length}\r\n`, 'latin1'),
     name,
@@ -111,7 +111,7 @@ export const SUBSCRIPTION_WORDS: SubscriptionWords = {
   request: (kind, isLeaving, name) => encodeRequest((isLeaving ? UNSUBSCRIBE : SUBSCRIBE)[kind], name),
   confirmation,
   read,
-  firstByte: variant => (variant === RESP3_VARIANT ? GREATER : STAR),
+  firstByte: variant => (isResp3(variant) ? GREATER : STAR),
   isOnEveryServer: (kind, name) =>
     kind === TOPIC_PATTERN ||
     (kind === TOPIC_CHANNEL && KEY_EVENTS.some(prefix => prefix.equals(name.subarray(0, prefix.length)))),

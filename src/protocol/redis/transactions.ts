@@ -68,7 +68,7 @@ export function endsByReset(command: Command, session: RedisSession): boolean {
   return command.name === 'reset' && (session.isInTransaction || session.isWatching);
 }
 
-const OF_CONNECTION = ['auth', 'hello', 'select'];
+const OF_CONNECTION = ['auth', 'hello'];
 const ONE_CONNECTION = 'inside a transaction it would concern the connection to the server, not the one to the client';
 const NO_CURSOR = 'inside a transaction its cursor would not say which server it is of';
 const ONE_SERVER = 'inside a transaction only one of the servers would have it';

@@ -27,14 +27,17 @@ export function broadcast(
     forward(origin, parser, null, bytes);
     return;
   }
+  const variants = parser.variants ?? [origin.variant];
+  const parts = live.length * variants.length;
   const request = new Request(origin, parser.replyKind);
   request.isSilent = parser.isNoreply;
-  request.part = live.length;
+  request.part = parts;
   origin.enqueue(request);
-  const whole = new CoalescedReply(origin, request, parser.coalescer, NO_OWNERS, live.length, transform);
-  for (let part = 0; part < live.length; part++) {
+  const whole = new CoalescedReply(origin, request, parser.coalescer, NO_OWNERS, parts, transform);
+  for (let part = 0; part < parts; part++) {
     const fragment = new Request(whole, parser.replyKind);
     fragment.part = part;
-    (live[part] as Backend).connectionFor(origin.id, origin.variant).send(fragment, bytes);
+    const backend = live[part % live.length] as Backend;
+    backend.connectionFor(origin.id, variants[Math.floor(part / live.length)] as number).send(fragment, bytes);
   }
 }

@@ -50,6 +50,24 @@ test('a connection of each kind is opened when a client needs it, and says HELLO
   assert.deepEqual(heard(1), ['AUTH secret', 'HELLO 3', 'SELECT 3', 'GET b']);
 });
 
+test('the connections of a database are closed when nobody has asked on them for a minute, and opened again', async t => {
+  const { fake, proxy, get, heard } = await pair(t, server());
+  assert.equal(await get('a', 0).settled(), '*1\r\n+a\r\n');
+  assert.equal(await get('b', 4).settled(), '*1\r\n+b\r\n');
+  assert.equal(await get('c', 5).settled(), '~1\r\n+c\r\n');
+  assert.deepEqual(heard(1), ['SELECT 2', 'GET b']);
+  assert.deepEqual(heard(2), ['HELLO 3', 'SELECT 2', 'GET c']);
+  const { clock } = proxy.backend;
+  proxy.backend.checkDeadlines(clock.nowMs + 50_000);
+  assert.equal(proxy.stats.serverConnections, 3);
+  proxy.backend.checkDeadlines(clock.nowMs + 70_000);
+  assert.equal(proxy.stats.serverConnections, 1);
+  assert.equal(await get('d', 4).settled(), '*1\r\n+d\r\n');
+  assert.equal(await get('e', 0).settled(), '*1\r\n+e\r\n');
+  assert.equal(fake.connections.length, 4);
+  assert.deepEqual(heard(0), ['GET a', 'GET e']);
+});
+
 test('each kind has as many connections as the pool says, and the same one for a client', async t => {
   const { fake, proxy, get } = await pair(t, server(), { connections: 2 });
   const clients = [1, 2, 3, 4];
