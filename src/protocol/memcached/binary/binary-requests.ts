@@ -28,6 +28,7 @@ import {
   STATUS_UNKNOWN_COMMAND,
 } from './binary-header.ts';
 import { LineReply } from './line-reply.ts';
+import { metaNameOf } from './meta-names.ts';
 import { MetaReply } from './meta-reply.ts';
 import {
   findOpcode,
@@ -53,6 +54,7 @@ import {
   type Opcode,
 } from './opcodes.ts';
 import { fitsBase64, isTextKey, RequestText } from './request-text.ts';
+import { answerSasl, isBeforePassword } from './sasl.ts';
 import { StatReply } from './stat-reply.ts';
 import { ValuesReply } from './values-reply.ts';
 
@@ -69,10 +71,6 @@ const CREATE_NOTHING = 0xffffffff;
 const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
 const GETS = ascii('gets');
 const GATS = ascii('gats ');
-const MG = ascii('mg ');
-const MS = ascii('ms ');
-const MD = ascii('md ');
-const MA = ascii('ma ');
 const BASE64 = ascii(' b');
 const WITH_CAS = ascii(' c');
 const WITH_ITEM = ascii(' f c v');
@@ -164,7 +162,7 @@ export class BinaryRequests {
       case OP_SASL_LIST:
       case OP_SASL_AUTH:
       case OP_SASL_STEP:
-        return out.answer(this.authenticate(session, opcode.kind, buf, start, next), next);
+        return out.answer(answerSasl(this.credentials, session, opcode.kind, buf, start, next), next);
       case OP_FLUSH:
       case OP_VERBOSITY:
       case OP_VERSION:
@@ -301,7 +299,7 @@ export class BinaryRequests {
       return out.answer(errorResponse(code, opaqueOf(buf, start), STATUS_INVALID), next);
     }
     text.begin(base64Length(keyEnd - keyStart) + next - keyEnd);
-    text.word(nameOf(kind));
+    text.word(metaNameOf(kind));
     if (isText) text.copy(buf, keyStart, keyEnd);
     else text.base64(buf, keyStart, keyEnd);
     const isStored = opcode.hasValue;
@@ -394,44 +392,5 @@ export class BinaryRequests {
     const { text } = this;
     out.rewrite(text.block!, text.length);
     text.block = null;
-  }
-
-  /** The response to a request of SASL. */
-  private authenticate(session: MemcachedSession, kind: number, buf: Buffer, start: number, next: number): Buffer {
-    const { credentials } = this;
-    const code = opcodeOf(buf, start);
-    const opaque = opaqueOf(buf, start);
-    if (credentials === null) return errorResponse(code, opaque, STATUS_UNKNOWN_COMMAND);
-    if (kind === OP_SASL_LIST) return response(code, opaque, STATUS_OK, 'PLAIN');
-    const keyStart = start + BINARY_HEADER_BYTES;
-    const keyEnd = keyStart + keyBytesOf(buf, start);
-    const isPlain = kind === OP_SASL_AUTH && buf.toString('latin1', keyStart, keyEnd) === 'PLAIN';
-    if (!isPlain || !credentials.admitsPlain(buf.subarray(keyEnd, next))) {
-      session.isAuthenticated = false;
-      return errorResponse(code, opaque, STATUS_AUTH_ERROR);
-    }
-    session.isAuthenticated = true;
-    return response(code, opaque, STATUS_OK, 'Authenticated');
-  }
-}
-
-/** As memcached has it. */
-function isBeforePassword(kind: number): boolean {
-  return kind >= OP_SASL_LIST || kind === OP_VERSION || kind === OP_QUIT;
-}
-
-function nameOf(kind: number): Buffer {
-  switch (kind) {
-    case OP_GET:
-    case OP_GAT:
-    case OP_TOUCH:
-      return MG;
-    case OP_DELETE:
-      return MD;
-    case OP_INCREMENT:
-    case OP_DECREMENT:
-      return MA;
-    default:
-      return MS;
   }
 }

@@ -1,0 +1,41 @@
+// SASL in the binary protocol, as far as memcached's clients use it: the mechanism PLAIN, against the pool's user and password.
+import type { Credentials } from '../credentials.ts';
+import type { MemcachedSession } from '../session.ts';
+import {
+  BINARY_HEADER_BYTES,
+  errorResponse,
+  keyBytesOf,
+  opaqueOf,
+  opcodeOf,
+  response,
+  STATUS_AUTH_ERROR,
+  STATUS_OK,
+  STATUS_UNKNOWN_COMMAND,
+} from './binary-header.ts';
+import { OP_QUIT, OP_SASL_AUTH, OP_SASL_LIST, OP_VERSION } from './opcodes.ts';
+
+/** Whether requests of this kind are taken before the password, as memcached has it. */
+export function isBeforePassword(kind: number): boolean {
+  return kind >= OP_SASL_LIST || kind === OP_VERSION || kind === OP_QUIT;
+}
+
+/** The response to the SASL request `buf[start, next)`. Without credentials there is no such command. */
+export function answerSasl(
+  credentials: Credentials | null,
+  session: MemcachedSession,
+  kind: number,
+  buf: Buffer,
+  start: number,
+  next: number,
+): Buffer {
+  const code = opcodeOf(buf, start);
+  const opaque = opaqueOf(buf, start);
+  if (credentials === null) return errorResponse(code, opaque, STATUS_UNKNOWN_COMMAND);
+  if (kind === OP_SASL_LIST) return response(code, opaque, STATUS_OK, 'PLAIN');
+  const keyStart = start + BINARY_HEADER_BYTES;
+  const keyEnd = keyStart + keyBytesOf(buf, start);
+  const isPlain = kind === OP_SASL_AUTH && buf.toString('latin1', keyStart, keyEnd) === 'PLAIN';
+  session.isAuthenticated = isPlain && credentials.admitsPlain(buf.subarray(keyEnd, next));
+  if (!session.isAuthenticated) return errorResponse(code, opaque, STATUS_AUTH_ERROR);
+  return response(code, opaque, STATUS_OK, 'Authenticated');
+}
