@@ -19,6 +19,7 @@ import { PidFile } from './pid-file.ts';
 import type { ReloadResult } from './progress.ts';
 import { ReportRounds } from './report-rounds.ts';
 import { type RestartResult, RollingRestart } from './rolling-restart.ts';
+import { ServiceManager } from './service-manager.ts';
 import { settingsRoutes } from './settings-api.ts';
 import { SlowLogs } from './slow-logs.ts';
 import { SocketTable } from './socket-table.ts';
@@ -66,6 +67,7 @@ export class Master implements WorkerSlotHost {
   private readonly ejections: Ejections;
   private readonly byHand: HandVerdicts;
   private readonly blocks: Blocks;
+  private readonly serviceManager: ServiceManager;
   private pidFile: PidFile | null = null;
   private isStarted = false;
   /** What changes the workers, one after the other. */
@@ -80,6 +82,13 @@ export class Master implements WorkerSlotHost {
 
   constructor(config: Config, options: MasterOptions) {
     this.options = options;
+    this.serviceManager = new ServiceManager({
+      env: process.env,
+      status: () => {
+        const slots = this.slots.current;
+        return `${slots.filter(slot => slot.isServing).length} of ${slots.length} workers serve`;
+      },
+    });
     this.quotas.setPools(config.pools);
     this.masterLog = new MasterLog(config.log, message => this.slots.broadcast(message));
     this.log = this.masterLog.log;
@@ -197,6 +206,7 @@ export class Master implements WorkerSlotHost {
       throw new StartError((error as Error).message);
     }
     this.isStarted = true;
+    this.serviceManager.ready();
     this.health.setPools(this.config.pools);
     this.log.info(
       { pools: this.sockets.addresses(), workers: this.slots.current.length, ...this.monitoring.addresses },
@@ -209,6 +219,7 @@ export class Master implements WorkerSlotHost {
   async stop(why: string): Promise<void> {
     if (this.isStopping) return;
     this.isStopping = true;
+    this.serviceManager.stopping();
     this.log.info({ why }, 'ringmaster drains');
     this.health.stop();
     this.ejections.stop();
@@ -227,7 +238,7 @@ export class Master implements WorkerSlotHost {
 
   /** See `LiveConfig.reload`. */
   reload(by: string): Promise<ReloadResult> {
-    return this.liveConfig.reload(by);
+    return this.serviceManager.reloading(() => this.liveConfig.reload(by));
   }
 
   /** See `RollingRestart.run`. */
@@ -368,6 +379,7 @@ export class Master implements WorkerSlotHost {
 
   private release(): void {
     this.watchdog.stop();
+    this.serviceManager.close();
     this.sockets.close();
     this.monitoring.close();
     this.pidFile?.release();
