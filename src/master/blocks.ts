@@ -60,28 +60,28 @@ export class Blocks {
   remove(id: number, by: string): Block | null {
     const entry = this.entries.get(id);
     if (entry === undefined) return null;
-    this.drop(id, by, 'unblocked');
+    this.drop(id, by);
     this.host.onChange();
     return entry.block;
   }
 
   /** Another configuration: those of pools that are gone go too. It is not told to the host. */
   keepPools(names: readonly string[]): void {
-    for (const { id, pool } of this.list()) if (!names.includes(pool)) this.drop(id, 'reload', 'unblocked');
+    for (const { id, pool } of this.list()) if (!names.includes(pool)) this.drop(id, 'reload');
   }
 
   private end(id: number): void {
-    this.drop(id, 'its time', 'unblocked');
+    this.drop(id, 'its time');
     this.host.onChange();
   }
 
-  private drop(id: number, by: string, message: string): void {
+  private drop(id: number, by: string): void {
     const entry = this.entries.get(id);
     if (entry === undefined) return;
     if (entry.timer !== null) clearTimeout(entry.timer);
     this.entries.delete(id);
     const { pool, kind, value } = entry.block;
-    this.host.log.warn({ by, pool, block: id, kind, value }, message);
+    this.host.log.warn({ by, pool, block: id, kind, value }, 'unblocked');
   }
 
   private read(asked: unknown): Blocked & { readonly lifetimeMs: number | null } {

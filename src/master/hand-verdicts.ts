@@ -50,7 +50,8 @@ export class HandVerdicts {
       throw new RefusedError(`${name} is the last server of pool ${pool} in the ring; force it if that is meant`);
     }
     this.entries = [...this.without(pool, name), { pool, server, verdict }];
-    this.host.log.warn({ by, pool, server: name, verdict }, `server ${verdict} by hand`);
+    const what = verdict === 'ejected' ? 'server ejected by hand' : 'server drained by hand';
+    this.host.log.warn({ by, pool, server: name, verdict }, what);
     this.host.onVerdict();
   }
 
