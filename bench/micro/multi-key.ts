@@ -138,6 +138,7 @@ class MultiKeyRequest {
     length: 0,
     isNext: () => true,
     leavePrivate() {},
+    destroy() {},
     enqueue() {},
     answer() {},
     onReply() {},

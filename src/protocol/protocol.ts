@@ -37,8 +37,20 @@ export interface Protocol {
   readonly probe: ControlRequest;
   /** For requests of ROUTE_PRIVATE; null: there are none. */
   readonly transactions: TransactionWords | null;
+  /** For requests of HOLD_BLOCK; null: there are none. */
+  readonly waits: WaitWords | null;
   /** For requests of ROUTE_SUBSCRIPTION; null: there are none. */
   readonly subscriptions: SubscriptionWords | null;
+}
+
+/** How a server is told that a client waits no longer. */
+export interface WaitWords {
+  /** Asked on each private connection when it opens: `onNumber` hears by which number the server knows it. */
+  identify(onNumber: (number: number) => void): ControlRequest;
+  /** Has the server answer what the connection of that number waits for: as if the time had run out, or with an error. */
+  unblock(number: number, isError: boolean): Buffer;
+  /** The reply that begins at `buf[start]` is that error: nothing had come when the server was told. */
+  isInterrupted(buf: Buffer, start: number, end: number): boolean;
 }
 
 /** What is said of a transaction that no server knows of yet, or that none may run. Replies are never written to again. */

@@ -84,6 +84,7 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
   /** Ends the connection as soon as all pending requests are answered; takes no new ones. */
   drain(): void {
     this.stopReading();
+    this.replies.privateLane?.interrupt();
     this.closeWhenDone();
   }
 

@@ -39,6 +39,11 @@ export class OwnConnection implements PrivateConnectionWaiter {
     this.onLost = onLost;
   }
 
+  /** By which the server knows it; 0: not yet, or not any more. */
+  get connectionNumber(): number {
+    return this.connection?.number ?? 0;
+  }
+
   get heldRequests(): number {
     return this.held.length;
   }

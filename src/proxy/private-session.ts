@@ -25,6 +25,7 @@ import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { AbortedRun } from './operations/aborted-run.ts';
 import { commonOwner, SEVERAL } from './operations/common-owner.ts';
+import { InterruptedReply } from './operations/interrupted-reply.ts';
 import { NotedReply } from './operations/noted-reply.ts';
 import { TransformedReply } from './operations/transformed-reply.ts';
 import { OwnConnection } from './own-connection.ts';
@@ -68,6 +69,8 @@ export class PrivateSession implements PrivateLane {
   private isWatching = false;
   /** … as it has told the client. */
   private isWatchKept = false;
+  /** Waits at the server. */
+  private blocked: Request | null = null;
   private isSoiled = false;
   private isEnding = false;
   private isOver = false;
@@ -99,7 +102,7 @@ export class PrivateSession implements PrivateLane {
   refuseNext(parser: RequestParser, words: Buffer): boolean {
     if (parser.route !== ROUTE_PRIVATE) return false;
     if (parser.hold === HOLD_QUEUE) {
-      this.refuse(words);
+      this.refuse(parser, words);
     } else if (parser.hold === HOLD_RUN) {
       this.endTransaction();
       this.giveUp(parser, words);
@@ -116,6 +119,20 @@ export class PrivateSession implements PrivateLane {
     this.endIfDone();
   }
 
+  interrupt(): void {
+    const { own, blocked, origin } = this;
+    const { waits } = this.protocol;
+    const { backend, connectionNumber } = own;
+    if (blocked === null || blocked.isSettled || waits === null || backend === null || connectionNumber === 0) return;
+    this.blocked = null;
+    blocked.sink = new InterruptedReply(origin, waits);
+    const bytes = waits.unblock(connectionNumber, true);
+    const request = new Request(null, 0);
+    backend
+      .connectionFor(origin.id, origin.variant)
+      .send(request, new RequestBytes().set(bytes, 0, bytes.length, null));
+  }
+
   abandon(): void {
     this.finish(!this.isOpenAtServer && !this.isWatching);
   }
@@ -129,7 +146,7 @@ export class PrivateSession implements PrivateLane {
         this.queue(parser, bytes);
         return;
       case HOLD_REFUSE:
-        this.refuse(parser.reply);
+        this.refuse(parser, parser.reply);
         return;
       case HOLD_RUN:
         this.run(parser, bytes);
@@ -172,12 +189,12 @@ export class PrivateSession implements PrivateLane {
     const { own, protocol } = this;
     const owner = commonOwner(this.pool, parser, bytes);
     if (own.lostReason !== null) {
-      this.refuse(protocol.failureReply(own.lostReason));
+      this.refuse(parser, protocol.failureReply(own.lostReason));
     } else if (owner === SEVERAL || this.isElsewhere(owner)) {
       this.pool.stats.forwardError++;
-      this.refuse(protocol.crossServerReply);
+      this.refuse(parser, protocol.crossServerReply);
     } else if (own.backend === null && owner === null && parser.keyCount > 0) {
-      this.refuse(protocol.failureReply('no_backend'));
+      this.refuse(parser, protocol.failureReply('no_backend'));
     } else if (own.backend === null && owner === null) {
       this.keepForLater(parser, bytes);
     } else {
@@ -196,7 +213,7 @@ export class PrivateSession implements PrivateLane {
     const { own } = this;
     const { maxPipeline, bufferBytes } = this.limits;
     if (own.heldRequests >= maxPipeline || own.heldBytes + bytes.sizeBytes >= bufferBytes) {
-      this.refuse(this.protocol.failureReply('overloaded'));
+      this.refuse(parser, this.protocol.failureReply('overloaded'));
       return;
     }
     if (parser.isSoiling) this.isSoiled = true;
@@ -210,9 +227,9 @@ export class PrivateSession implements PrivateLane {
     this.isOpenAtServer = true;
   }
 
-  private refuse(words: Buffer): void {
+  private refuse(parser: RequestParser, words: Buffer): void {
     this.isAborted = true;
-    this.origin.answer(words, false);
+    this.answer(parser, words);
   }
 
   private run(parser: RequestParser, bytes: RequestBytes): void {
@@ -307,6 +324,7 @@ export class PrivateSession implements PrivateLane {
     const request = this.ask(parser);
     request.extraMs = parser.waitMs;
     this.isBlocking = true;
+    this.blocked = request;
     this.own.send(target, request, bytes);
   }
 
@@ -320,7 +338,7 @@ export class PrivateSession implements PrivateLane {
     const owner = commonOwner(pool, parser, bytes);
     if (owner === SEVERAL || this.isElsewhere(owner)) {
       pool.stats.forwardError++;
-      origin.answer(this.protocol.crossServerReply, false);
+      this.answer(parser, this.protocol.crossServerReply);
       return null;
     }
     if (owner === null) origin.onFailure(this.ask(parser), 'no_backend');
@@ -340,7 +358,7 @@ export class PrivateSession implements PrivateLane {
     const owner = commonOwner(this.pool, parser, bytes);
     if (owner === SEVERAL) {
       this.pool.stats.forwardError++;
-      this.origin.answer(this.protocol.crossServerReply, false);
+      this.answer(parser, this.protocol.crossServerReply);
       return true;
     }
     if (owner !== own.backend) return false;

@@ -153,6 +153,10 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
     return this.pending.peek() === request;
   }
 
+  destroy(): void {
+    this.owner.destroy();
+  }
+
   leavePrivate(): void {
     this.privateLane = null;
   }

@@ -18,6 +18,8 @@ export interface PrivateLane {
   refuseNext(parser: RequestParser, words: Buffer): boolean;
   /** Requests at the head of the client's queue were answered. */
   onAnswered(): void;
+  /** The client has to go: what it waits for at a server is ended there first, so that nothing is lost. */
+  interrupt(): void;
   /** The client is gone. What the server keeps for it goes with the connection; a clean one is another's. */
   abandon(): void;
 }
@@ -58,6 +60,8 @@ export interface RequestOrigin extends ReplySink {
   readonly length: number;
   /** All that was asked before it is answered. */
   isNext(request: Request): boolean;
+  /** Cuts the client off. */
+  destroy(): void;
   /** It goes on over shared connections. */
   leavePrivate(): void;
   /** Puts a request in the client's order of replies. */

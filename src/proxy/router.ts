@@ -40,6 +40,8 @@ export interface RouterLimits extends PrivateLimits {
   readonly subscriptions: SubscriptionLimits;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /**
  * Chooses what is done for the request that the parser has just read: an operation of `operations/`. One per pool and
  * worker; servers come and go under it.
@@ -148,7 +150,7 @@ export class Router {
     const owner = this.sendsToFirstKey ? this.backendOf(parser, bytes, 0) : commonOwner(this.pool, parser, bytes);
     if (owner === SEVERAL) {
       this.pool.stats.forwardError++;
-      origin.answer(this.protocol.crossServerReply, false);
+      origin.answer(parser.isNoreply ? NOTHING : this.protocol.crossServerReply, false);
     } else {
       forward(origin, parser, owner, bytes);
     }

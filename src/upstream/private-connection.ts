@@ -48,6 +48,8 @@ export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   private readonly stream: ReplyStream;
   private readonly link: ServerLink;
   private readonly onGone: (connection: PrivateConnection) => void;
+  /** By which the server knows it; 0: it has not said yet, or has no such numbers. */
+  number = 0;
   private isReady = false;
   private isGone = false;
 
@@ -67,10 +69,15 @@ export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     this.variant = variant;
     this.onGone = onGone;
     const scanner = protocol.createReplyScanner();
-    const handshake: readonly ControlRequest[] = protocol.handshake({ password, db, variant, isDemanding: true });
+    const handshake: ControlRequest[] = [...protocol.handshake({ password, db, variant, isDemanding: true })];
+    if (protocol.waits !== null) handshake.push(protocol.waits.identify(number => this.isKnownAs(number)));
     this.stream = new ReplyStream(this, scanner, pushes);
     stats.reconnects++;
     this.link = new ServerLink(options, handshake, scanner, host, this);
+  }
+
+  private isKnownAs(number: number): void {
+    this.number = number;
   }
 
   answered(scanner: ReplyScanner): void {

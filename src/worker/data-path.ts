@@ -98,7 +98,7 @@ export class DataPath {
       keyTrail,
       replyTimer,
       slowLog: pool => this.slowLog(pool),
-      nextClientId: () => ++this.clients,
+      nextClientId: () => nextClientId(++this.clients),
       ...master,
     };
     this.master = master;
@@ -358,3 +358,11 @@ function tickPeriodMs(pools: readonly PoolConfig[]): number {
   );
   return Math.min(TICK_MAX_MS, Math.max(TICK_MIN_MS, shortestMs));
 }
+
+/** Unique among the workers that live, and growing in each of them: Redis's clients have 64-bit numbers. */
+function nextClientId(count: number): number {
+  return process.pid * CLIENTS_PER_PROCESS + (count % CLIENTS_PER_PROCESS);
+}
+
+/** A process has at most 2^22 as its number on Linux, so that all is exact in a double. */
+const CLIENTS_PER_PROCESS = 2 ** 24;

@@ -23,5 +23,6 @@ export const memcachedProtocol: Protocol = {
   handshake: handshakeRequests,
   probe: PROBE,
   transactions: null,
+  waits: null,
   subscriptions: null,
 };

@@ -3,11 +3,10 @@ import { refusalText } from './command-policy.ts';
 import type { RequestArgs } from './request-args.ts';
 import { SYNTAX_ERROR } from './request-errors.ts';
 import { encodeReply, errorReply, MAX_CLIENT_NAME_BYTES, OK, ReplyMap, ReplySet, VerbatimText } from './resp.ts';
-import type { RedisSession } from './session.ts';
+import { REPLIES_OFF, REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
 
 const BAD_NAME = errorReply('ERR Client names cannot contain spaces, newlines or special characters.');
 const NAME_TOO_LONG = errorReply(`ERR Client names cannot be longer than ${MAX_CLIENT_NAME_BYTES} bytes.`);
-const NO_SILENCE = errorReply(refusalText('client|reply', 'only REPLY ON is supported'));
 const NO_TRACKING = errorReply(
   refusalText('client|tracking', 'invalidations come from servers that other clients share'),
 );
@@ -46,10 +45,13 @@ export function setInfo(args: RequestArgs, session: RedisSession): Buffer {
   return OK;
 }
 
-/** CLIENT REPLY ON | OFF | SKIP. */
-export function reply(args: RequestArgs): Buffer {
-  if (args.isWord(2, 'on')) return OK;
-  return args.isWord(2, 'off') || args.isWord(2, 'skip') ? NO_SILENCE : SYNTAX_ERROR;
+/** CLIENT REPLY ON | OFF | SKIP; the request itself is answered, or not, by the mode that it leaves. */
+export function reply(args: RequestArgs, session: RedisSession): Buffer {
+  if (args.isWord(2, 'on')) session.replyMode = REPLIES_ON;
+  else if (args.isWord(2, 'off')) session.replyMode = REPLIES_OFF;
+  else if (!args.isWord(2, 'skip')) return SYNTAX_ERROR;
+  else if (session.replyMode === REPLIES_ON) session.replyMode = REPLIES_SKIP;
+  return OK;
 }
 
 /** CLIENT TRACKING ON | OFF. */

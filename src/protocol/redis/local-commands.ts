@@ -57,7 +57,7 @@ function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Re
     'client|list': (args, session) => client.list(args, session),
     'client|no-evict': args => client.onOff(args),
     'client|no-touch': args => client.onOff(args),
-    'client|reply': args => client.reply(args),
+    'client|reply': (args, session) => client.reply(args, session),
     'client|setinfo': (args, session) => client.setInfo(args, session),
     'client|setname': (args, session) => client.setName(session, args.text(2)) ?? OK,
     'client|tracking': args => client.tracking(args),

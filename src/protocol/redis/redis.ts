@@ -3,7 +3,7 @@ import { RedisFramer } from './framer.ts';
 import { RedisReplyScanner } from './reply-scanner.ts';
 import { CROSS_SERVER, failureReply, TOO_LARGE } from './request-errors.ts';
 import { RedisRequestParser } from './request-parser.ts';
-import { handshakeRequests, PROBE } from './server-requests.ts';
+import { handshakeRequests, PROBE, WAIT_WORDS } from './server-requests.ts';
 import { RedisSession } from './session.ts';
 import { SUBSCRIPTION_WORDS } from './subscription-words.ts';
 import { REDIS_VARIANTS } from './traits.ts';
@@ -25,5 +25,6 @@ export const redisProtocol: Protocol = {
   handshake: handshakeRequests,
   probe: PROBE,
   transactions: TRANSACTION_WORDS,
+  waits: WAIT_WORDS,
   subscriptions: SUBSCRIPTION_WORDS,
 };

@@ -44,10 +44,10 @@ import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './
 import { LocalCommands, WRONG_DB } from './local-commands.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
 import * as errors from './request-errors.ts';
-import { EMPTY, encodeRequest, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
+import { EMPTY, encodeRequest, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
 import { ScanCursors, ScanReply } from './scan-cursors.ts';
 import { SelectingRun } from './selecting-run.ts';
-import type { RedisSession } from './session.ts';
+import { REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
 import { isCounting, isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
 import {
   endsByReset,
@@ -68,7 +68,7 @@ export class RequestRouting {
   serverPlace = 0;
   readonly cutStart = 0;
   readonly cutEnd = 0;
-  readonly isNoreply = false;
+  isNoreply = false;
   hold: Hold = HOLD_NONE;
   waitMs = 0;
   isSoiling = false;
@@ -135,6 +135,20 @@ export class RequestRouting {
 
   /** The request is complete and its arguments are known: finds the command and what is to be done. */
   protected dispatch(session: RedisSession, buf: Buffer): void {
+    const { replyMode } = session;
+    this.isNoreply = replyMode !== REPLIES_ON;
+    if (replyMode === REPLIES_SKIP) session.replyMode = REPLIES_ON;
+    this.choose(session, buf);
+    if (this.isNoreply || session.replyMode !== REPLIES_ON) this.mute(session);
+  }
+
+  /** By CLIENT REPLY the client wants no reply; that request itself goes by what it has changed. */
+  private mute(session: RedisSession): void {
+    if (this.command === 'client|reply' && this.reply === OK) this.isNoreply = session.replyMode !== REPLIES_ON;
+    if (this.isNoreply) this.reply = EMPTY;
+  }
+
+  private choose(session: RedisSession, buf: Buffer): void {
     const { args } = this;
     const command = this.lookUp(buf);
     if (command === null) {

@@ -1,7 +1,7 @@
 // What Ringmaster itself asks of a Redis server: AUTH, HELLO and SELECT when a connection opens, PING to see that it is well.
 import type { FailureReason } from '../../request/failure.ts';
-import type { ControlRequest, HandshakeOptions } from '../protocol.ts';
-import { encodeRequest, MINUS, PERCENT } from './resp.ts';
+import type { ControlRequest, HandshakeOptions, WaitWords } from '../protocol.ts';
+import { COLON, encodeRequest, MINUS, PERCENT } from './resp.ts';
 import { databaseOf, isResp3 } from './session.ts';
 
 const MAX_QUOTED_BYTES = 120;
@@ -61,6 +61,35 @@ export function handshakeRequests(options: HandshakeOptions): readonly ControlRe
   if (db !== 0) requests.push(new OkRequest('SELECT', [String(db)], '+OK\r\n'));
   return requests;
 }
+
+/** CLIENT ID, of Redis 5 and newer; an older server answers with an error, and its connections have no number. */
+class NumberRequest implements ControlRequest {
+  readonly bytes = encodeRequest('CLIENT', 'ID');
+  readonly replyKind = 0;
+  private readonly onNumber: (number: number) => void;
+
+  constructor(onNumber: (number: number) => void) {
+    this.onNumber = onNumber;
+  }
+
+  check(reply: Buffer): string | null {
+    if (reply[0] === COLON) this.onNumber(Number(reply.toString('latin1', 1)));
+    return null;
+  }
+
+  failure(): FailureReason {
+    return 'server_auth';
+  }
+}
+
+const UNBLOCKED = Buffer.from('-UNBLOCKED ');
+
+export const WAIT_WORDS: WaitWords = {
+  identify: onNumber => new NumberRequest(onNumber),
+  unblock: (number, isError) => encodeRequest('CLIENT', 'UNBLOCK', String(number), isError ? 'ERROR' : 'TIMEOUT'),
+  isInterrupted: (buf, start, end) =>
+    buf.compare(UNBLOCKED, 0, UNBLOCKED.length, start, Math.min(end, start + UNBLOCKED.length)) === 0,
+};
 
 export const PROBE: ControlRequest = new OkRequest('PING', [], '+PONG\r\n');
 

@@ -15,6 +15,12 @@ export function databaseOf(variant: number): number {
 
 const NO_ENDS: ConnectionEnds = { peer: '', local: '', descriptor: -1 };
 
+// What becomes of a client's replies.
+export const REPLIES_ON = 0;
+export const REPLIES_OFF = 1;
+/** The next one is left out. */
+export const REPLIES_SKIP = 2;
+
 /** What Ringmaster remembers of one Redis client. */
 export class RedisSession implements Session {
   readonly id: number;
@@ -37,6 +43,8 @@ export class RedisSession implements Session {
   topics: TopicCounts = NO_TOPICS;
   /** What a transaction selects once it is run; -1: nothing. */
   databaseToBe = -1;
+  /** CLIENT REPLY. */
+  replyMode: number = REPLIES_ON;
   readonly connectedAtMs = Date.now();
   private readonly ends: ConnectionEnds;
 
@@ -80,6 +88,7 @@ export class RedisSession implements Session {
     this.isAuthenticated = false;
     this.name = '';
     this.topics = NO_TOPICS;
+    this.replyMode = REPLIES_ON;
     this.endTransaction();
   }
 

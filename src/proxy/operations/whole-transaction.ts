@@ -40,5 +40,7 @@ export class WholeTransaction implements PrivateLane {
 
   onAnswered(): void {}
 
+  interrupt(): void {}
+
   abandon(): void {}
 }

@@ -28,6 +28,7 @@ class Origin implements RequestOrigin {
     return true;
   }
   leavePrivate(): void {}
+  destroy(): void {}
   readonly requests: Request[] = [];
   /** Replies and failures, in the order they settled. */
   readonly settled: string[] = [];

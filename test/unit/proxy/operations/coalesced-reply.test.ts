@@ -22,6 +22,7 @@ class Parent implements RequestOrigin {
     return true;
   }
   leavePrivate(): void {}
+  destroy(): void {}
   settled: string[] = [];
   heldBytes = 0;
 

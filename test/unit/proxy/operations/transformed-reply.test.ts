@@ -27,6 +27,7 @@ class Origin implements RequestOrigin {
     return true;
   }
   leavePrivate(): void {}
+  destroy(): void {}
   readonly pieces: string[] = [];
   readonly blocks: boolean[] = [];
 
