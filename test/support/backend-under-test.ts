@@ -65,7 +65,8 @@ export class BackendUnderTest implements BackendHost {
       {
         name: 'server',
         address: { host: '127.0.0.1', port },
-        protocol: redisProtocol,
+        // Its private connections have no number: fake servers are asked what the test asks, and no more.
+        protocol: { ...redisProtocol, waits: null },
         password: null,
         db: 0,
         connections: 1,
