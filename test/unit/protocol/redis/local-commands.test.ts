@@ -98,7 +98,6 @@ test('CLIENT answers what clients send when they connect', () => {
   assert.match(String(say('CLIENT', 'LIST', 'ID', '8', '7')), /^id=7 /);
   assert.equal(say('CLIENT', 'SETNAME', ''), 'OK');
   assert.equal(say('CLIENT', 'GETNAME'), null);
-  assert.match(String(say('CLIENT', 'REPLY', 'OFF')), /^-ERR 'client\|reply' cannot be used through Ringmaster/);
   assert.match(String(say('CLIENT', 'TRACKING', 'ON')), /^-ERR 'client\|tracking' cannot be used through Ringmaster/);
   assert.match(String(say('CLIENT', 'KILL', 'x')), /^-ERR 'client\|kill' cannot be used through Ringmaster/);
 });
