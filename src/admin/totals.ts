@@ -72,6 +72,11 @@ export class Totals {
     this.setPools(pools);
   }
 
+  /** The servers of a pool are others than the config says. */
+  setServers(pool: string, servers: readonly { readonly name: string }[]): void {
+    this.byName.get(pool)?.setServers(servers);
+  }
+
   /** Takes over another config. Pools and servers that stay, by name, keep what they have counted. */
   setPools(pools: readonly PoolNames[]): void {
     const old = this.byName;

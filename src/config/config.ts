@@ -1,5 +1,6 @@
 import type { ConfigForm, SettingsOf } from '../settings/setting.ts';
 import type { ServerAddress } from './address.ts';
+import type { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import type { DAEMON_SETTINGS } from './daemon-settings.ts';
 import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './pool-settings.ts';
 
@@ -23,9 +24,11 @@ export type PoolSettings = SettingsOf<typeof POOL_SETTINGS>;
 
 export interface PoolConfig extends PoolSettings {
   readonly name: string;
-  /** At least one; names are unique. In the order of the file. */
+  /** At least one; names are unique. In the order of the file. Of a pool with `cluster`, its seeds. */
   readonly servers: readonly ServerConfig[];
 }
+
+export type ClusterConfig = SettingsOf<typeof CLUSTER_SETTINGS>;
 
 export type HealthCheckConfig = SettingsOf<typeof HEALTH_CHECK_SETTINGS>;
 

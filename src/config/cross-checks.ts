@@ -13,6 +13,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
     checkProtocolKeys(pool, problems);
     checkServers(pool, problems);
     checkDatabases(pool, problems);
+    checkCluster(pool, problems);
   }
   checkListenAddresses(draft, problems);
 }
@@ -37,6 +38,35 @@ function checkDatabases({ fields, offsets, path }: PoolDraft, problems: Problems
   const offset = offsets.get('databases');
   if (databases === 1 || redisDb === 0 || offset === undefined) return;
   problems.add(offset, joinPath(path, 'databases'), 'redis_db makes the pool one database; leave one of the two out');
+}
+
+/** What a cluster decides by itself. */
+const NOT_WITH_CLUSTER: Readonly<Record<string, string>> = {
+  databases: 'a cluster has only database 0; leave it out',
+  servers: 'a cluster tells its servers itself: leave them out, "seeds" has where to ask',
+  hash: 'a cluster places keys by slots; leave it out',
+  hash_tag: 'a cluster has {} for a tag; leave it out',
+  distribution: 'a cluster places keys by slots; leave it out',
+  auto_eject_hosts: 'a cluster has an owner for each slot and nobody to stand in; leave it out',
+  health_check: 'a cluster looks after its nodes itself; leave it out',
+};
+
+function checkCluster(pool: PoolDraft, problems: Problems): void {
+  const { cluster, protocol, redisDb } = pool.fields;
+  const offset = pool.offsets.get('cluster') ?? pool.keyOffset;
+  const path = joinPath(pool.path, 'cluster');
+  if (!cluster) return;
+  if (protocol !== undefined && PROTOCOL_TRAITS[protocol].cluster === null) {
+    problems.add(offset, path, `${PROTOCOL_TRAITS[protocol].title} has no clusters`);
+  }
+  if (redisDb) problems.add(offset, path, 'a cluster has only database 0; leave redis_db out');
+  for (const [key, message] of Object.entries(NOT_WITH_CLUSTER)) {
+    const at = pool.offsets.get(key);
+    if (at !== undefined) problems.add(at, joinPath(pool.path, key), message);
+  }
+  if (cluster.seeds !== undefined && cluster.refreshMinMs > cluster.refreshIntervalMs) {
+    problems.add(offset, path, 'refresh_min is longer than refresh_interval');
+  }
 }
 
 function checkServers(pool: PoolDraft, problems: Problems): void {

@@ -54,7 +54,9 @@ export function readFields<Table extends SettingTable>(
     if (entry === undefined || (rules.form === 'native' && isNull(entry))) {
       const value = defaultOf(setting, rules.form);
       if (value !== undefined) fields[field] = value;
-      else problems.add(entry?.keyOffset ?? mapOffset, keyPath, `required: ${takesIn(setting, rules.form)}`);
+      else if (!isLeftToAnother(setting, map, rules)) {
+        problems.add(entry?.keyOffset ?? mapOffset, keyPath, `required: ${takesIn(setting, rules.form)}`);
+      }
       continue;
     }
     offsets.set(setting.key, entry.value.offset);
@@ -111,6 +113,11 @@ function readScalar(
 function listText(value: YamlNode): string | null {
   if (value.kind !== 'list' || !value.items.every(item => item.kind === 'scalar')) return null;
   return value.items.map(item => (item as YamlScalar).text).join(', ');
+}
+
+/** twemproxy's form knows no other way to say it. */
+function isLeftToAnother(setting: Setting, map: YamlMap, { form }: FieldRules): boolean {
+  return 'unless' in setting && form === 'native' && map.entries.has(setting.unless as string);
 }
 
 function isNull({ value }: YamlEntry): boolean {

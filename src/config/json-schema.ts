@@ -43,12 +43,21 @@ function tableSchema(table: SettingTable): object {
     type: 'object',
     additionalProperties: false,
     // `<<` takes over the keys of another map, required ones among them: those it can't tell.
-    anyOf: [{ required: settings.filter(isRequired).map(({ key }) => key) }, { required: ['<<'] }],
+    anyOf: [...requiredKeys(settings).map(required => ({ required })), { required: ['<<'] }],
     properties: {
       ...Object.fromEntries(settings.map(setting => [setting.key, settingSchema(setting)])),
       '<<': { type: ['object', 'array'] },
     },
   };
+}
+
+/** The keys that must be there; a list more for each key that stands for another. */
+function requiredKeys(settings: readonly Setting[]): string[][] {
+  const keys = settings.filter(isRequired).map(({ key }) => key);
+  const others = settings.flatMap(setting =>
+    'unless' in setting ? [keys.map(key => (key === setting.key ? (setting.unless as string) : key))] : [],
+  );
+  return [keys, ...others];
 }
 
 function isRequired(setting: Setting): boolean {

@@ -1,5 +1,12 @@
 import { LineCounter } from 'yaml';
-import { type Applies, defaultOf, isGroup, isScalar, type ScalarSetting } from '../settings/setting.ts';
+import {
+  type Applies,
+  defaultOf,
+  type GroupSetting,
+  isGroup,
+  isScalar,
+  type ScalarSetting,
+} from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
 import type { Config } from './config.ts';
 import { crossCheck } from './cross-checks.ts';
@@ -129,14 +136,38 @@ function usualOf(config: Config, { path, setting }: SettingAddress): unknown {
   return usual;
 }
 
+/** It can't be had by defaults alone. */
+function hasRequired({ settings }: GroupSetting): boolean {
+  return Object.values(settings).some(setting => isScalar(setting) && setting.default === undefined);
+}
+
+/** @throws SettingError for a group that was begun by one of its members, and lacks another */
+function refuseHalf(config: Config): void {
+  for (const { name, cluster } of config.pools) {
+    if (cluster !== null && cluster.seeds === undefined)
+      throw new SettingError(`${name}.cluster: can be turned on and off in the file only`);
+  }
+}
+
 function read(address: SettingAddress, text: string): unknown {
   const { path, setting, isServerAddress } = address;
+  if (isGroup(setting) && hasRequired(setting))
+    throw new SettingError(`${path}: can be turned on and off in the file only`);
   if (isGroup(setting)) {
     if (text === setting.unset) return null;
     if (text === '{}') return defaultOf({ ...setting, default: '{}' }, 'native');
     throw new SettingError(`${path}: must be {} or ${setting.unset}; its members are set by themselves`);
   }
   const { kind } = setting as ScalarSetting;
+  // Pool, its number, the group, the setting.
+  if (
+    isScalar(setting) &&
+    setting.default === undefined &&
+    address.fields.length > 3 &&
+    address.fields[2] !== 'servers'
+  ) {
+    throw new SettingError(`${path}: can be set in the file only`);
+  }
   if (text === '') throw new SettingError(`${path}: is empty; give ${kind.takes}`);
   try {
     const value = kind.read(text);
@@ -163,6 +194,7 @@ function replaced(config: Config, address: SettingAddress, value: unknown): Conf
 /** Frozen. Throws a SettingError when the settings contradict each other. */
 function checked(next: Config): Config {
   const problems = new Problems('', new LineCounter());
+  refuseHalf(next);
   crossCheck(draftOf(next), problems);
   const [problem] = problems.list();
   if (problem !== undefined) throw new SettingError(`${problem.path}: ${problem.message}`);
@@ -217,6 +249,7 @@ function draftOf(config: Config): ConfigDraft {
       const path = poolPath(config, pool);
       const given = Object.entries(POOL_SETTINGS).filter(([field, setting]) => {
         const value = (pool as unknown as Record<string, unknown>)[field];
+        if (!isScalar(setting) && !isGroup(setting)) return false;
         return JSON.stringify(value) !== JSON.stringify(defaultOf(setting, config.form));
       });
       return {

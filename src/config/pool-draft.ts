@@ -1,6 +1,6 @@
 import { ringName } from '../placement/server-name.ts';
-import type { ServerAddress } from './address.ts';
-import type { Config, PoolConfig, PoolSettings, ServerConfig } from './config.ts';
+import { addressText, type ServerAddress } from './address.ts';
+import type { ClusterConfig, Config, PoolConfig, PoolSettings, ServerConfig } from './config.ts';
 
 /*
  * Both forms of the file are read into drafts, which know where things stand in the file and may lack what could not be
@@ -47,5 +47,15 @@ export function namedServer(
 /** Only for a draft without problems: every field is there. */
 export function finishPool(draft: PoolDraft): PoolConfig {
   const fields = draft.fields as PoolSettings;
-  return { name: draft.name, ...fields, servers: draft.servers.map(({ server }) => server) };
+  return { name: draft.name, ...fields, servers: fields.cluster === null ? given(draft) : seedsOf(fields.cluster) };
+}
+
+function given(draft: PoolDraft): readonly ServerConfig[] {
+  return draft.servers.map(({ server }) => server);
+}
+
+/** The nodes that are known without asking. */
+function seedsOf({ seeds }: ClusterConfig): readonly ServerConfig[] {
+  const byName = new Map(seeds.map(address => [addressText(address), address]));
+  return [...byName].map(([name, address]) => ({ name, address, weight: 1 }));
 }

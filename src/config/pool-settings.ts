@@ -16,6 +16,7 @@ import {
 import type { SettingTable } from '../settings/setting.ts';
 import { type ListenAddress, listenText } from './address.ts';
 import { type BareIpv6, parseListenAddress } from './addresses.ts';
+import { CLUSTER_SETTINGS } from './cluster-settings.ts';
 
 /*
  * What a pool may say, in both forms of the file. How a table of settings works, and what a new one needs:
@@ -100,8 +101,20 @@ export const POOL_SETTINGS = {
   servers: {
     key: 'servers',
     structure: 'servers',
+    unless: 'cluster',
     takes: 'a list of servers',
-    about: 'The servers, in any order; see [Servers](#servers).',
+    about: 'The servers, in any order; see [Servers](#servers). Not in a pool with `cluster`.',
+  },
+  /** The servers are the nodes of a cluster, which place the keys and change by themselves; null: they are not. */
+  cluster: {
+    key: 'cluster',
+    settings: CLUSTER_SETTINGS,
+    default: null,
+    takes: 'a map with seeds',
+    example: '{ seeds: [10.0.0.1:7001, 10.0.0.2:7001] }',
+    unset: 'off',
+    about:
+      'The pool is a Redis Cluster: its nodes and who has which keys are asked of it; see [cluster.md](cluster.md).',
   },
   hash: {
     key: 'hash',

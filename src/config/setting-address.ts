@@ -26,7 +26,9 @@ export function settingAddresses(config: Config): SettingAddress[] {
 }
 
 function poolAddresses(pool: PoolConfig, i: number): SettingAddress[] {
-  const servers = pool.servers.flatMap((server, j) => {
+  // Those of a cluster are its seeds.
+  const configured = pool.cluster === null ? pool.servers : [];
+  const servers = configured.flatMap((server, j) => {
     const path = `${pool.name}.servers.${server.name}.`;
     return addressesIn(SETTABLE_OF_SERVER, server, path, ['pools', i, 'servers', j]).map(address => ({
       ...address,

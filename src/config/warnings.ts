@@ -25,7 +25,11 @@ export function configWarnings(config: Config): ConfigWarning[] {
 /** Once for the file: whoever let the default of an earlier release place the keys must hear that it is another now. */
 function defaultHashWarnings({ pools, withoutHash }: Config): ConfigWarning[] {
   const places = pools.filter(
-    pool => withoutHash.includes(pool.name) && pool.servers.length > 1 && pool.distribution !== 'random',
+    pool =>
+      pool.cluster === null &&
+      withoutHash.includes(pool.name) &&
+      pool.servers.length > 1 &&
+      pool.distribution !== 'random',
   );
   const [first, ...others] = places;
   if (first === undefined) return [];

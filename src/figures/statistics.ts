@@ -52,6 +52,9 @@ export class PoolStats {
   messagesOut = 0;
   subscriptionsLost = 0;
   subscribersCut = 0;
+  moved = 0;
+  asked = 0;
+  putOff = 0;
 }
 
 /** Of one backend in one worker. */
@@ -276,6 +279,27 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     statsName: null,
     metric: 'ringmaster_pool_slow_subscribers_total',
     help: 'clients that had subscribed and were cut off because they did not read (client_output_limit)',
+  },
+  {
+    field: 'moved',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_moved_redirects_total',
+    help: 'requests that a node of the cluster sent on because another has their slot (MOVED).',
+  },
+  {
+    field: 'asked',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_ask_redirects_total',
+    help: 'requests that a node of the cluster sent on because their slot is on its way to another (ASK).',
+  },
+  {
+    field: 'putOff',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_requests_put_off_total',
+    help: 'times a request waited because a node of the cluster could not serve it yet (TRYAGAIN, CLUSTERDOWN, LOADING).',
   },
 ];
 

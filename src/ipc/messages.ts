@@ -3,6 +3,7 @@ import type { SlowLogEntry, SlowRequest } from '../figures/slow-request.ts';
 import type { ProcessSnapshot } from '../figures/statistics.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { LogLevel } from '../system/log.ts';
+import { type ClusterTopology, isTopology } from './cluster-topology.ts';
 
 /*
  * What master and workers say to each other. Anything else is refused: both ends are the same program, so an unknown
@@ -66,6 +67,8 @@ export type ToWorker =
   | { readonly type: 'health'; readonly out: readonly OutServer[] }
   /** What is blocked; all else is not. Say `blocking` once it is so. */
   | { readonly type: 'block'; readonly id: number; readonly blocked: readonly Blocked[] }
+  /** Who has which keys of a pool that is a cluster. */
+  | { readonly type: 'topology'; readonly pool: string; readonly topology: ClusterTopology }
   /** New entries of a pool's slow log, from all workers; `isWhole`: it has no others. */
   | {
       readonly type: 'slowlog';
@@ -99,6 +102,8 @@ export type ToMaster =
       readonly reason: string;
       readonly failures: number;
     }
+  /** Something hints at a change of a cluster: the master may ask it. */
+  | { readonly type: 'hint'; readonly pool: string; readonly why: string }
   /** Last message of a worker that drained: how many clients it had to cut off. */
   | { readonly type: 'drained'; readonly clientsCut: number }
   | { readonly type: 'blocking'; readonly id: number }
@@ -154,6 +159,7 @@ const TO_WORKER: Shapes<ToWorker> = {
   recall: { pool: isText },
   health: { out: isOutServers },
   block: { id: isCount, blocked: isBlockedList },
+  topology: { pool: isText, topology: isTopology },
   slowlog: { pool: isText, entries: isList, isWhole: isFlag },
   insight: { id: isCount },
   log: { level: isText, file: orNull(isText), reopen: isFlag },
@@ -170,6 +176,7 @@ const TO_MASTER: Shapes<ToMaster> = {
   giveBack: { pool: isText, count: isCount, isAnswer: isFlag },
   trouble: { pool: isText, server: isText, reason: isText, failures: isCount },
   blocking: { id: isCount },
+  hint: { pool: isText, why: isText },
   drained: { clientsCut: isCount },
   slow: { requests: isList },
   clearSlowlog: { pool: isText },

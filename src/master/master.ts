@@ -2,9 +2,11 @@ import type { HostPort } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
+import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer, ToWorker } from '../ipc/messages.ts';
 import type { LogLevel } from '../system/log.ts';
 import { Blocks } from './blocks.ts';
+import { Clusters } from './clusters.ts';
 import type { ConfigFile } from './config-file.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
 import { Deployment, slotCount } from './deployment.ts';
@@ -68,6 +70,7 @@ export class Master implements WorkerSlotHost {
   private readonly byHand: HandVerdicts;
   private readonly blocks: Blocks;
   private readonly serviceManager: ServiceManager;
+  private readonly clusters: Clusters;
   private pidFile: PidFile | null = null;
   private isStarted = false;
   /** What changes the workers, one after the other. */
@@ -102,6 +105,7 @@ export class Master implements WorkerSlotHost {
       poolNames: () => this.config.pools.map(({ name }) => name),
       onChange: () => this.slots.broadcast({ type: 'block', id: 0, blocked: this.blocked() }),
     });
+    this.clusters = new Clusters({ log: this.log, onTopology: (pool, topology) => this.onTopology(pool, topology) });
     this.watchdog = new Watchdog({
       limitMs: () => this.config.workerTimeoutMs,
       workers: () => this.slots.processes(),
@@ -154,6 +158,7 @@ export class Master implements WorkerSlotHost {
       onSwitched: () => {
         this.tellHealth();
         this.slots.broadcast({ type: 'block', id: 0, blocked: this.blocked() });
+        for (const [pool, topology] of this.topologies()) this.onTopology(pool, topology);
         this.tellSlowLogs();
       },
     });
@@ -177,7 +182,8 @@ export class Master implements WorkerSlotHost {
     this.ejections.setPools(config.pools);
     this.byHand.setPools(config.pools);
     this.blocks.keepPools(config.pools.map(({ name }) => name));
-    this.monitoring.setConfig(config);
+    void this.clusters.setPools(config.pools);
+    this.monitoring.setConfig({ ...config, pools: this.clusters.withNodes(config.pools) });
   }
 
   /**
@@ -192,6 +198,7 @@ export class Master implements WorkerSlotHost {
       this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
       const { admin } = this.config;
       await this.monitoring.listen({ adminAddress: admin, statsAddress: this.options.statsAddress });
+      await this.clusters.start(this.config.pools);
       if (!this.isStopping) await this.startWorkers(slots);
       if (this.isStopping) {
         // What was opened after `stop` had closed all there was.
@@ -223,6 +230,7 @@ export class Master implements WorkerSlotHost {
     this.log.info({ why }, 'ringmaster drains');
     this.health.stop();
     this.ejections.stop();
+    this.clusters.stop();
     const allGone = new Promise<void>(resolve => {
       this.onAllGone = resolve;
     });
@@ -284,6 +292,19 @@ export class Master implements WorkerSlotHost {
 
   out(): readonly OutServer[] {
     return [...this.health.down(), ...this.ejections.out(), ...this.byHand.out()];
+  }
+
+  topologies(): ReadonlyMap<string, ClusterTopology> {
+    return this.clusters.topologies();
+  }
+
+  private onTopology(pool: string, topology: ClusterTopology): void {
+    this.monitoring.setServers(pool, topology.nodes);
+    this.slots.broadcast({ type: 'topology', pool, topology });
+  }
+
+  onHint(pool: string, why: string): void {
+    this.clusters.wanted(pool, why);
   }
 
   current(): Generation {

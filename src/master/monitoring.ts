@@ -141,6 +141,11 @@ export class Monitoring {
     this.readiness.setPools(pools);
   }
 
+  /** The servers of a pool that are found, not configured. */
+  setServers(pool: string, servers: readonly { readonly name: string }[]): void {
+    this.totals.setServers(pool, servers);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.bound.admin && this.admin.close(), this.bound.stats && this.statsPort.close()]);
     this.bound = {};

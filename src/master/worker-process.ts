@@ -42,6 +42,7 @@ export interface WorkerProcessEvents {
   onServing(worker: WorkerProcess): void;
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
   onTrouble(trouble: Trouble): void;
+  onHint(pool: string, why: string): void;
   onReport(worker: WorkerProcess, report: Report): void;
   onSeen(worker: WorkerProcess, message: SeenMessage): void;
   /** It refuses what it was told to; see `block`. */
@@ -219,6 +220,9 @@ export class WorkerProcess implements Watched {
         return;
       case 'trouble':
         this.events.onTrouble(message);
+        return;
+      case 'hint':
+        this.events.onHint(message.pool, message.why);
         return;
       case 'report':
         this.events.onReport(this, message);

@@ -1,4 +1,5 @@
 import type { SlowLogEntry } from '../figures/slow-request.ts';
+import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer, ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
@@ -30,6 +31,8 @@ export interface WorkerSlotHost {
   logLevel(): LogLevel;
   /** Servers that are out of the ring. */
   out(): readonly OutServer[];
+  /** Of the pools that are clusters. */
+  topologies(): ReadonlyMap<string, ClusterTopology>;
   /** The slow requests of all workers, by pool. */
   slowlogs(): ReadonlyMap<string, readonly SlowLogEntry[]>;
   /** The sockets of a slot, by pool. */
@@ -37,6 +40,7 @@ export interface WorkerSlotHost {
   onServing(slot: WorkerSlot): void;
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void;
   onTrouble(trouble: Trouble): void;
+  onHint(pool: string, why: string): void;
   onReport(worker: WorkerProcess, report: Report): void;
   onSeen(worker: WorkerProcess, message: SeenMessage): void;
   onBlocking(worker: WorkerProcess, id: number): void;
@@ -161,6 +165,7 @@ export class WorkerSlot implements WorkerProcessEvents {
     const blocked = host.blocked();
     // Before it is told to switch, so that it never serves without.
     if (blocked.length > 0) this.worker.send({ type: 'block', id: 0, blocked });
+    for (const [pool, topology] of host.topologies()) this.worker.send({ type: 'topology', pool, topology });
     for (const [pool, entries] of host.slowlogs()) this.worker.send({ type: 'slowlog', pool, entries, isWhole: true });
   }
 
@@ -250,6 +255,10 @@ export class WorkerSlot implements WorkerProcessEvents {
 
   onTrouble(trouble: Trouble): void {
     this.host.onTrouble(trouble);
+  }
+
+  onHint(pool: string, why: string): void {
+    this.host.onHint(pool, why);
   }
 
   onReport(worker: WorkerProcess, report: Report): void {

@@ -23,6 +23,8 @@ export interface Protocol {
   failureReply(reason: FailureReason): Buffer;
   /** The keys of a command that cannot be split are on different servers. */
   readonly crossServerReply: Buffer;
+  /** What nodes of a cluster say to each other's clients; null: servers of this protocol form none. */
+  readonly cluster: ClusterWords | null;
   /** The request grew over `maxRequestBytes`; the connection closes after it. */
   readonly tooLargeReply: Buffer;
   /** The pool has as many clients as it may; the connection closes after it. */
@@ -120,6 +122,8 @@ export interface SubscriptionWords {
   firstByte(variant: number): number;
   /** Every server has it to itself, and speaks of it: it is not published by clients. */
   isOnEveryServer(kind: TopicKind, name: Buffer): boolean;
+  /** In a cluster, whose servers pass on what clients publish: each tells of its own, and to its own clients only. */
+  isOfEachServer(kind: TopicKind, name: Buffer): boolean;
   /** How many get a message, from the server's reply to its publication on `name`, a character a byte. */
   publicationReply(listeners: Listeners, kind: TopicKind, name: string): ReplyTransform;
   /** How many have subscribed to topics, from what the servers say. */
@@ -128,6 +132,45 @@ export interface SubscriptionWords {
   matcher(pattern: string): TopicMatcher | null;
   /** What the client reads that wants more topics than it, or its worker, may have. */
   readonly tooManyReply: Buffer;
+}
+
+/** A reply like any other. */
+export const WORD_NONE = 0;
+/** Another node has the slot. */
+export const WORD_MOVED = 1;
+/** Another node may have the key: it is to be told that it was asked for on purpose. */
+export const WORD_ASK = 2;
+/** The keys are on two nodes just now. */
+export const WORD_TRY_AGAIN = 3;
+/** The node, or the cluster, serves nobody for now. */
+export const WORD_DOWN = 4;
+
+/** What a node of a cluster answers in place of a reply. */
+export interface NodeWord {
+  readonly kind: 0 | 1 | 2 | 3 | 4;
+  /** WORD_MOVED, WORD_ASK: of which slot it speaks, and where to go; empty host: that of who says it. */
+  readonly slot: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ClusterWords {
+  /** A reply that begins with `byte` may be such a word. */
+  mayBegin(byte: number): boolean;
+  /** A longer reply is none. */
+  readonly maxBytes: number;
+  /** Reads the whole reply `buf[start, end)`. */
+  read(buf: Buffer, start: number, end: number): NodeWord;
+  /** Goes before a request that WORD_ASK has sent on; answered with a reply of its own. */
+  readonly asking: Buffer;
+  /** The keys of a command are in different slots. */
+  readonly crossSlotReply: Buffer;
+  /** Nobody has the slot. */
+  readonly noOwnerReply: Buffer;
+  /** The slot has moved, and the request belongs to what stays where it was. */
+  readonly movedMeanwhileReply: Buffer;
+  /** A request was sent on and on. */
+  readonly tooManyRedirectsReply: Buffer;
 }
 
 export interface ParserOptions {

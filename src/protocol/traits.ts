@@ -15,6 +15,8 @@ export interface ProtocolTraits {
   readonly variantsNote: string;
   /** What `redis:` of twemproxy's form says to have this protocol; null: it is not to be had there. */
   readonly twemproxyRedis: boolean | null;
+  /** Its servers may form a cluster that places the keys itself; null: they don't. */
+  readonly cluster: ClusterTraits | null;
   /**
    * What a server is asked, one after the other, to see if it is there. `password`: what it wants to hear first, null for
    * nothing: then only an answer that others would get too will do. Undefined: whoever asks does not know, and to be asked
@@ -31,4 +33,36 @@ export interface Question {
   readonly answer: RegExp;
   /** Answers in the protocol that nevertheless mean that the server serves nobody now, or not us. */
   readonly refusal: RegExp;
+}
+
+/** How a node of a cluster is asked who has which keys. */
+export interface ClusterTraits {
+  /** What to write to it. `isModern`: it is taken to know the youngest form of the question. */
+  question(password: string | null, isModern: boolean): Buffer;
+  /** With what its answer ends, in latin1. */
+  readonly end: string;
+  /** Text: why the answer is of no use. Null: it does not know the question in its youngest form. */
+  read(answer: Buffer, hasPassword: boolean, isModern: boolean): ClusterAnswer | string | null;
+}
+
+/** What a node says of its cluster. */
+export interface ClusterAnswer {
+  readonly nodes: readonly ToldNode[];
+  /** First slot, last slot, index of the owner in `nodes`; and so on. */
+  readonly ranges: readonly number[];
+  /** The node sees most of its cluster. */
+  readonly isOk: boolean;
+  /** Grows with every change of who has what: a node that has seen less of these knows less. */
+  readonly epoch: number;
+}
+
+/** One node, as another speaks of it. */
+export interface ToldNode {
+  /** Where it wants to be reached; empty: at the host that was asked. */
+  readonly host: string;
+  /** What else it is called. */
+  readonly others: readonly string[];
+  readonly port: number;
+  readonly isReplica: boolean;
+  readonly isOnline: boolean;
 }

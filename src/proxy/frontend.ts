@@ -276,6 +276,7 @@ export class Frontend implements ClientOwner {
 
   readonly eachHolder: HolderWalk = visit => {
     for (const client of this.clients) visit(client);
+    if (this.router.cluster !== null) visit(this.router.cluster.order);
   };
 
   private enter(socket: StreamSocket): void {

@@ -27,6 +27,7 @@ import { AbortedRun } from './operations/aborted-run.ts';
 import { commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { InterruptedReply } from './operations/interrupted-reply.ts';
 import { NotedReply } from './operations/noted-reply.ts';
+import type { SlotForward } from './operations/slot-forward.ts';
 import { TransformedReply } from './operations/transformed-reply.ts';
 import { OwnConnection } from './own-connection.ts';
 import type { PrivateLane, RequestOrigin } from './request-origin.ts';
@@ -59,6 +60,8 @@ export class PrivateSession implements PrivateLane {
   private readonly words: TransactionWords;
   private readonly limits: PrivateLimits;
   private readonly own: OwnConnection;
+  /** Null: the pool is a ring. */
+  private readonly cluster: SlotForward | null;
   /** The client is inside a transaction, … */
   private isOpen = false;
   /** … of which the server knows, or will by what is held. */
@@ -75,7 +78,15 @@ export class PrivateSession implements PrivateLane {
   private isEnding = false;
   private isOver = false;
 
-  constructor(origin: RequestOrigin, pool: Pool, protocol: Protocol, words: TransactionWords, limits: PrivateLimits) {
+  constructor(
+    origin: RequestOrigin,
+    pool: Pool,
+    protocol: Protocol,
+    words: TransactionWords,
+    limits: PrivateLimits,
+    cluster: SlotForward | null,
+  ) {
+    this.cluster = cluster;
     this.origin = origin;
     this.pool = pool;
     this.protocol = protocol;
@@ -367,7 +378,8 @@ export class PrivateSession implements PrivateLane {
   }
 
   private ask(parser: RequestParser, sink: ReplySink = this.origin): Request {
-    const request = new Request(sink, parser.replyKind);
+    const taker = this.cluster === null ? sink : this.cluster.onOwnConnection(this.origin, sink);
+    const request = new Request(taker, parser.replyKind);
     request.isSilent = parser.isNoreply;
     this.origin.enqueue(request);
     return request;

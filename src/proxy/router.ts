@@ -28,6 +28,7 @@ import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
 import { refuse } from './operations/refuse.ts';
+import { SlotForward } from './operations/slot-forward.ts';
 import { Split } from './operations/split.ts';
 import { WholeTransaction } from './operations/whole-transaction.ts';
 import { type PrivateLimits, PrivateSession } from './private-session.ts';
@@ -55,6 +56,8 @@ export class Router {
   private readonly pool: Pool;
   private readonly protocol: Protocol;
   private readonly split: Split;
+  /** Null: the pool is a ring. */
+  readonly cluster: SlotForward | null;
 
   constructor(pool: Pool, protocol: Protocol, sendsToFirstKey: boolean, limits: RouterLimits) {
     this.pool = pool;
@@ -62,6 +65,8 @@ export class Router {
     this.sendsToFirstKey = sendsToFirstKey;
     this.split = new Split(pool);
     this.limits = limits;
+    const isCluster = pool.cluster !== null && protocol.cluster !== null;
+    this.cluster = isCluster ? new SlotForward(pool, protocol.cluster) : null;
   }
 
   /**
@@ -77,13 +82,16 @@ export class Router {
         origin.answer(parser.reply, parser.closesClient);
         return;
       case ROUTE_KEY:
-        forward(origin, parser, this.backendOf(parser, bytes, 0), bytes);
+        if (this.cluster !== null) this.cluster.forward(origin, parser, bytes);
+        else forward(origin, parser, this.backendOf(parser, bytes, 0), bytes);
         return;
       case ROUTE_SAME_SERVER:
-        this.forwardTogether(origin, parser, bytes);
+        if (this.cluster !== null) this.cluster.forwardTogether(origin, parser, bytes);
+        else this.forwardTogether(origin, parser, bytes);
         return;
       case ROUTE_SPLIT:
-        this.split.start(origin, parser, accessOf(parser), bytes);
+        if (this.cluster !== null) this.cluster.split(origin, parser, bytes);
+        else this.split.start(origin, parser, accessOf(parser), bytes);
         return;
       case ROUTE_ANY:
         forward(origin, parser, this.pool.pickAny(), bytes);
@@ -119,6 +127,8 @@ export class Router {
   openWhole(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes, requests: number): void {
     // Something of it may have to be refused, and then none of it is to be run.
     if (this.blocks !== null) return;
+    // What of the client waits for its slot must not be overtaken.
+    if (this.cluster !== null) return;
     const owner = parser.keyCount === 0 ? this.pool.pickAny() : commonOwner(this.pool, parser, bytes);
     if (owner === null || owner === SEVERAL) return;
     const connection = owner.connectionFor(origin.id, origin.variant);
@@ -195,7 +205,7 @@ export class Router {
     const { pool, protocol } = this;
     const words = protocol.transactions;
     if (words === null) throw new Error(`${protocol.name} has no requests for private connections`);
-    const lane = new PrivateSession(origin, pool, protocol, words, this.limits);
+    const lane = new PrivateSession(origin, pool, protocol, words, this.limits, this.cluster);
     origin.privateLane = lane;
     lane.take(parser, bytes);
   }

@@ -56,6 +56,8 @@ export interface GroupSetting {
 export interface StructureSetting {
   readonly key: string;
   readonly structure: 'pools' | 'servers';
+  /** It need not be there where this key is. */
+  readonly unless?: string;
   readonly takes: string;
   readonly about: string;
 }

@@ -48,7 +48,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   private readonly scanner: ReplyScanner;
   private state = IDLE;
   private link: ServerLink | null = null;
-  private readonly stream: ReplyStream;
+  readonly stream: ReplyStream;
   /** While down: why, for the requests that fail at once. */
   private downReason: FailureReason = 'connection_refused';
   private readonly reconnects = new Reconnects(() => this.open());

@@ -6,6 +6,8 @@ export type BackendAddress = { readonly host: string; readonly port: number } | 
 export interface BackendOptions {
   readonly name: string;
   readonly address: BackendAddress;
+  /** Of a cluster: it has a copy of another's keys, and none of its own. Left out: it has keys. */
+  readonly isReplica?: boolean;
   readonly protocol: Protocol;
   readonly password: string | null;
   readonly db: number;

@@ -182,6 +182,16 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     return this.connections.demand(connection);
   }
 
+  /** Why requests of this variant fail at once; null: they don't. */
+  whyDown(variant: number): FailureReason | null {
+    return this.connections.whyDown(variant);
+  }
+
+  /** For so long it has said nothing on some connection, though a reply was due. */
+  silentMs(nowMs: number): number {
+    return this.connections.silentMs(nowMs);
+  }
+
   /** Gives `waiter` a connection of its own, now or later, or refuses it: at once while the server is down. */
   acquirePrivate(waiter: PrivateConnectionWaiter): void {
     const whyDown = this.connections.whyDown(waiter.variant);

@@ -5,6 +5,7 @@ import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import { KeyRing, type KeyRingOptions } from '../placement/key-ring.ts';
 import type { Access, Placement } from '../placement/placement.ts';
+import { SlotMap, type SlotMapOptions } from '../placement/slot-map.ts';
 import type { SubscriptionWords } from '../protocol/protocol.ts';
 import { FAILURE_REASONS, type FailureReason } from '../request/failure.ts';
 import type { Log } from '../system/log.ts';
@@ -12,8 +13,20 @@ import { Backend, type BackendHost } from './backend.ts';
 import type { BackendOptions } from './backend-options.ts';
 import { SubscriptionHub } from './subscription-hub.ts';
 
+/** Of a pool that is a cluster. */
+export interface ClusterOptions {
+  /** Who has which slots, of `backends`. */
+  readonly slots: SlotMapOptions;
+  /** How often one request is sent on to another node. */
+  readonly maxRedirects: number;
+  /** How long a request may wait in all for its slot to be served. */
+  readonly patienceMs: number;
+}
+
 export interface PoolOptions {
   readonly ring: Omit<KeyRingOptions, 'servers'>;
+  /** Null, or left out: the servers are a ring. */
+  readonly cluster?: ClusterOptions | null;
   readonly backends: readonly (BackendOptions & { readonly weight: number })[];
 }
 
@@ -28,6 +41,7 @@ export interface PoolPlan {
  * not computed again. Throws a RangeError for weights that no ring can have.
  */
 export function planPool(options: PoolOptions, known: Placement | null = null): PoolPlan {
+  if (options.cluster) return { options, placement: new SlotMap(options.cluster.slots) };
   const servers = options.backends.map(({ name, weight }) => ({ name, weight }));
   return {
     options,
@@ -57,13 +71,26 @@ export interface PoolWorker {
   readonly log: Log;
   /** Asks the master to take a server out of all rings; false when nobody is there to decide. */
   readonly tellTrouble?: (trouble: PoolTrouble) => boolean;
+  /** Of a cluster: something hints at a change of who has which slots. */
+  readonly hint?: (pool: string, why: string) => void;
 }
+
+/** One hint says as much as many: no more often. */
+const HINT_PAUSE_MS = 100;
+/** A node of a cluster that owes replies and has said nothing for so long may have a successor. */
+const SILENCE_HINT_MS = 500;
 
 /** The servers behind one listen address, and the placement that spreads keys over those that are live. */
 export class Pool implements BackendHost {
   /** A reload may give it another. */
   name: string;
   backends: readonly Backend[] = [];
+  /** Those of them that have keys of their own. */
+  holders: readonly Backend[] = [];
+  /** Null: the pool is a ring. */
+  cluster: ClusterOptions | null = null;
+  /** Of a cluster: called when slots may have other owners. */
+  onSlotsChange: () => void = () => {};
   readonly stats = new PoolStats();
   readonly commands = new PoolCommands();
   readonly clock: Clock;
@@ -77,6 +104,8 @@ export class Pool implements BackendHost {
   private readonly stopTicking: () => void;
   private nextAny = 0;
   private readonly tellTrouble: (trouble: PoolTrouble) => boolean;
+  private readonly tellHint: (pool: string, why: string) => void;
+  private hintedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, plan: PoolPlan, worker: PoolWorker) {
     this.name = name;
@@ -84,10 +113,12 @@ export class Pool implements BackendHost {
     this.turn = worker.turn;
     this.log = worker.log;
     this.tellTrouble = worker.tellTrouble ?? (() => false);
+    this.tellHint = worker.hint ?? (() => {});
     this.placement = plan.placement;
     this.apply(plan, 0);
     this.stopTicking = worker.clock.onTick(nowMs => {
       for (const backend of this.backends) backend.checkDeadlines(nowMs);
+      if (this.cluster !== null) this.hintAtSilence(nowMs);
       for (const backend of this.retiring) backend.checkDeadlines(nowMs);
       this.hub?.checkDeadlines(nowMs);
     });
@@ -108,7 +139,10 @@ export class Pool implements BackendHost {
       return had;
     });
     for (const [place, backend] of this.backends.entries()) backend.place = place;
+    this.holders = this.backends.filter(({ options }) => !options.isReplica);
     this.placement = plan.placement;
+    this.cluster = plan.options.cluster ?? null;
+    if (this.cluster !== null) this.onSlotsChange();
     if (!this.backends.every(backend => backend.isLive)) this.onEjectionChange();
     else this.hub?.serversChanged();
     for (const backend of old.values()) {
@@ -134,14 +168,53 @@ export class Pool implements BackendHost {
     return this.placement.isRandom;
   }
 
+  get isOneForMessages(): boolean {
+    return this.cluster !== null;
+  }
+
   /** A backend for a request without a key: they take turns. Null when all are out of the ring. */
   pickAny(): Backend | null {
-    const { backends } = this;
-    for (let i = 0; i < backends.length; i++) {
-      const backend = backends[this.nextAny++ % backends.length] as Backend;
+    const { holders } = this;
+    for (let i = 0; i < holders.length; i++) {
+      const backend = holders[this.nextAny++ % holders.length] as Backend;
       if (backend.isLive) return backend;
     }
     return null;
+  }
+
+  /** Of a cluster: who has which slots. */
+  get slots(): SlotMap {
+    return this.placement as SlotMap;
+  }
+
+  /** Of a cluster: the owner of the slot, as far as is known; null: nobody. */
+  ownerOf(slot: number): Backend | null {
+    const place = this.slots.owners[slot] as number;
+    return place < 0 ? null : (this.backends[place] as Backend);
+  }
+
+  /** Of a cluster: a node other than `backend` that can be asked; always the same, as long as it can. */
+  otherNode(backend: Backend, variant: number): Backend | null {
+    const { backends } = this;
+    for (let i = 1; i < backends.length; i++) {
+      const other = backends[(backend.place + i) % backends.length] as Backend;
+      if (other !== backend && other.whyDown(variant) === null) return other;
+    }
+    return null;
+  }
+
+  /** Of a cluster: who has which slots may have changed. */
+  hint(why: string): void {
+    const { nowMs } = this.clock;
+    if (nowMs - this.hintedAtMs < HINT_PAUSE_MS) return;
+    this.hintedAtMs = nowMs;
+    this.tellHint(this.name, why);
+  }
+
+  private hintAtSilence(nowMs: number): void {
+    for (const backend of this.backends) {
+      if (backend.silentMs(nowMs) >= SILENCE_HINT_MS) this.hint(`${backend.name} is silent`);
+    }
   }
 
   /** The master's verdicts: the servers that are out of the ring. All others are in it. */

@@ -70,6 +70,15 @@ export class SharedConnections {
     return this.byVariant[variant]?.[0]?.whyDown ?? null;
   }
 
+  /** For so long nothing has come on some connection, though a reply was due. */
+  silentMs(nowMs: number): number {
+    let longestMs = 0;
+    for (const set of this.byVariant) {
+      for (const connection of set) longestMs = Math.max(longestMs, connection.stream.silentMs(nowMs));
+    }
+    return longestMs;
+  }
+
   /** From now on `count` of each variant. */
   setCount(count: number): void {
     if (this.count !== count) this.replace(count);

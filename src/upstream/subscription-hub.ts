@@ -8,6 +8,7 @@ import {
   type SubscriptionWords,
   TOPIC_CHANNEL,
   TOPIC_PATTERN,
+  TOPIC_SHARD,
   type TopicKind,
 } from '../protocol/protocol.ts';
 import type { Backend } from './backend.ts';
@@ -21,6 +22,10 @@ export interface HubPool {
   readonly clock: Clock;
   readonly stats: PoolStats;
   readonly spreadsAtRandom: boolean;
+  /** Its servers pass on to each other what is published: it is heard at any of them, but for what each tells of its own keys. */
+  readonly isOneForMessages: boolean;
+  /** Those that have keys of their own. */
+  readonly holders: readonly Backend[];
   pick(buf: Buffer, start: number, end: number, access: Access): Backend | null;
 }
 
@@ -167,11 +172,25 @@ export class SubscriptionHub implements MessageOwner, Listeners {
     topic.seatChanged();
   }
 
-  private homesOf({ name, isOnEveryServer }: Topic): readonly Backend[] {
+  private homesOf(topic: Topic): readonly Backend[] {
     const { pool } = this;
+    const { kind, name, isOnEveryServer } = topic;
+    if (pool.isOneForMessages && kind !== TOPIC_SHARD) {
+      return this.words.isOfEachServer(kind, name) ? pool.holders : this.anyHome(topic);
+    }
     if (isOnEveryServer) return pool.backends.filter(backend => backend.isLive);
     const home = pool.pick(name, 0, name.length, ACCESS_WRITE);
     return home === null ? [] : [home];
+  }
+
+  /** Where it is now, as long as that is of use: elsewhere it would be heard twice for a while. */
+  private anyHome({ name, seats }: Topic): readonly Backend[] {
+    const { pool } = this;
+    const now = seats.find(({ link: { backend }, leavesAtMs }) => leavesAtMs === 0 && pool.backends.includes(backend));
+    if (now !== undefined && now.link.backend.whyDown(0) === null) return [now.link.backend];
+    const usual = pool.pick(name, 0, name.length, ACCESS_WRITE);
+    const home = usual?.whyDown(0) === null ? usual : pool.holders.find(backend => backend.whyDown(0) === null);
+    return home === undefined ? [] : [home];
   }
 
   private linkTo(backend: Backend): SubscriptionLink {

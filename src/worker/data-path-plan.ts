@@ -1,7 +1,8 @@
-import type { Config, PoolConfig } from '../config/config.ts';
+import type { ClusterConfig, Config, PoolConfig } from '../config/config.ts';
 import { poolPassword } from '../config/pool-password.ts';
+import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
-import { type Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
+import { type ClusterOptions, type Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
 import { Slices } from './slices.ts';
 
 /** The next configuration with everything done that can be refused. */
@@ -34,7 +35,8 @@ export class DataPathPlanner {
     for (const pool of pools) {
       this.configs.push(pool);
       if (this.running?.servesAsIs(pool) !== true) {
-        this.plans.set(pool.name, planPool(poolOptions(pool), this.running?.placementOf(pool.name)));
+        // Of a cluster the plan is made anew when it is applied: by then its topology may be known.
+        this.plans.set(pool.name, planPool(poolOptions(pool, NO_TOPOLOGY), this.running?.placementOf(pool.name)));
       }
       await slices.next();
     }
@@ -47,7 +49,12 @@ export class DataPathPlanner {
   }
 }
 
-function poolOptions(config: PoolConfig): PoolOptions {
+export const NO_TOPOLOGY: ClusterTopology = { nodes: [], ranges: [] };
+/** Where there is no `timeout`. */
+const PATIENCE_MS = 5000;
+
+/** `topology`: of a pool that is a cluster. */
+export function poolOptions(config: PoolConfig, topology: ClusterTopology): PoolOptions {
   const tag = config.hashTag === null ? null : Buffer.from(config.hashTag);
   return {
     ring: {
@@ -55,9 +62,11 @@ function poolOptions(config: PoolConfig): PoolOptions {
       hashTag: tag === null ? null : [tag[0] as number, tag[1] as number],
       distribution: config.distribution,
     },
-    backends: config.servers.map(server => ({
+    cluster: config.cluster === null ? null : clusterOptions(config, config.cluster, topology),
+    backends: serversOf(config, topology).map(server => ({
       name: server.name,
       weight: server.weight,
+      isReplica: server.isReplica,
       address: server.address,
       protocol: PROTOCOLS[config.protocol],
       password: poolPassword(config),
@@ -75,4 +84,22 @@ function poolOptions(config: PoolConfig): PoolOptions {
       retryTimeoutMs: config.serverRetryTimeoutMs,
     })),
   };
+}
+
+function clusterOptions(
+  { timeoutMs }: PoolConfig,
+  { maxRedirects }: ClusterConfig,
+  { nodes, ranges }: ClusterTopology,
+): ClusterOptions {
+  return {
+    slots: { addresses: nodes.map(({ name, aliases }) => [name, ...aliases]), ranges },
+    maxRedirects,
+    patienceMs: timeoutMs > 0 ? timeoutMs : PATIENCE_MS,
+  };
+}
+
+/** Those of a cluster that have keys of their own come first. */
+export function serversOf(config: PoolConfig, { nodes }: ClusterTopology) {
+  if (config.cluster === null) return config.servers.map(server => ({ ...server, isReplica: false }));
+  return nodes.map(({ name, host, port, isReplica }) => ({ name, address: { host, port }, weight: 1, isReplica }));
 }

@@ -6,6 +6,7 @@ import { poolPassword } from '../config/pool-password.ts';
 import { CommandSeries, PoolSeries, type Series, ServerSeries } from '../figures/series.ts';
 import { SlowLog, type SlowLogEntry, type SlowRequest } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
+import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer } from '../ipc/messages.ts';
 import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
@@ -22,8 +23,8 @@ import type { Log } from '../system/log.ts';
 import { openFilesLimit } from '../system/open-files-limit.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import { VERSION } from '../system/version.ts';
-import { Pool, type PoolPlan, type PoolTrouble } from '../upstream/pool.ts';
-import type { DataPathPlan } from './data-path-plan.ts';
+import { Pool, type PoolPlan, type PoolTrouble, planPool } from '../upstream/pool.ts';
+import { type DataPathPlan, NO_TOPOLOGY, poolOptions, serversOf } from './data-path-plan.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 import { Slices } from './slices.ts';
 
@@ -52,6 +53,8 @@ export type PlaceOffice = Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces' |
 export interface MasterLink extends PlaceOffice {
   /** A server should leave the ring of all workers; false when there is no master to decide. */
   tellTrouble(trouble: PoolTrouble): boolean;
+  /** Who has which slots of a cluster may have changed. */
+  hint(pool: string, why: string): void;
 }
 
 /** Everything of a worker that touches traffic, built from the configuration. */
@@ -73,6 +76,9 @@ export class DataPath {
   private readonly frontendHost: FrontendHost;
   /** The master's verdicts, by pool and server. */
   private out: ReadonlyMap<string, readonly OutServer[]> = new Map();
+  /** Of clusters, by pool, also of pools to come. */
+  private readonly topologies = new Map<string, ClusterTopology>();
+  private shutdownTimeoutMs = 0;
   /** By pool, also of pools to come. */
   private readonly slowLogs = new Map<string, SlowLog>();
   private blocked: ReadonlyMap<string, readonly Blocked[]> = new Map();
@@ -140,6 +146,15 @@ export class DataPath {
     return things === undefined ? null : new RequestBlocks(things);
   }
 
+  /** Takes over who has which slots of a cluster; also of a pool to come. */
+  setTopology(name: string, topology: ClusterTopology): void {
+    this.topologies.set(name, topology);
+    const lane = this.lanes.get(name);
+    if (lane === undefined || lane.config.cluster === null) return;
+    lane.pool.apply(planPool(poolOptions(lane.config, topology)), this.shutdownTimeoutMs);
+    lane.frontend.reconfigure(frontendOptions(lane.config, topology));
+  }
+
   /**
    * Serves by `plan` from now on. Clients of a pool that stays, perhaps by another name, keep their connections, and so
    * do the servers that stay in it; a pool that is gone, or speaks another protocol, answers what is pending and closes.
@@ -163,17 +178,19 @@ export class DataPath {
       config.pools,
     );
     this.memory.setLimit(memoryLimitBytes(config));
+    this.shutdownTimeoutMs = config.shutdownTimeoutMs;
     this.room.limit = Math.max(CLIENTS_MIN, this.openFilesLimit - filesBesideClients(config));
     this.setSlowLogs(config);
     const slices = new Slices();
     for (const next of config.pools) {
       const old = pairs.get(next.name)?.name;
       const lane = old === undefined ? undefined : before.get(old);
-      const staysLane = lane?.config.protocol === next.protocol;
-      if (staysLane) before.delete(lane.config.name);
+      const isCluster = next.cluster !== null;
+      const staysLane = lane?.config.protocol === next.protocol && (lane.config.cluster !== null) === isCluster;
+      if (staysLane) before.delete((lane as Lane).config.name);
       const poolPlan = plan.pools.get(next.name);
       if (poolPlan !== undefined) {
-        if (staysLane && lane.config.name !== next.name) this.lanes.delete(lane.config.name);
+        if (staysLane && lane?.config.name !== next.name) this.lanes.delete((lane as Lane).config.name);
         this.lanes.set(next.name, this.applyPool(next, poolPlan, staysLane ? lane : undefined, config));
       }
       await slices.next();
@@ -182,6 +199,8 @@ export class DataPath {
       if (this.lanes.get(name) === lane) this.lanes.delete(name);
       this.retire(lane, config);
     }
+    const names = new Set(config.pools.map(pool => pool.name));
+    for (const name of this.topologies.keys()) if (!names.has(name)) this.topologies.delete(name);
     this.startClock(config);
     await Promise.all([...handles].map(([pool, handle]) => this.listen(pool, handle)));
   }
@@ -202,26 +221,29 @@ export class DataPath {
     this.tickPeriodMs = periodMs;
   }
 
-  private applyPool(next: PoolConfig, plan: PoolPlan, lane: Lane | undefined, config: Config): Lane {
+  private applyPool(next: PoolConfig, planned: PoolPlan, lane: Lane | undefined, config: Config): Lane {
+    const topology = this.topologies.get(next.name) ?? this.topologies.get(lane?.config.name ?? '') ?? NO_TOPOLOGY;
+    const plan = next.cluster === null ? planned : planPool(poolOptions(next, topology));
     if (lane !== undefined) {
       lane.pool.name = next.name;
       lane.pool.apply(plan, config.shutdownTimeoutMs);
       if (lane.config.name !== next.name) lane.frontend.admission.reset();
-      lane.frontend.reconfigure(frontendOptions(next));
+      lane.frontend.reconfigure(frontendOptions(next, topology));
     }
-    const applied = lane === undefined ? this.newLane(next, plan) : { ...lane, config: next };
+    const applied = lane === undefined ? this.newLane(next, plan, topology) : { ...lane, config: next };
     applied.pool.markOut(this.out.get(next.name) ?? []);
     applied.frontend.router.blocks = this.blocksOf(next.name);
     if (next.preconnect) applied.pool.preconnect();
     return applied;
   }
 
-  private newLane(config: PoolConfig, plan: PoolPlan): Lane {
+  private newLane(config: PoolConfig, plan: PoolPlan, topology: ClusterTopology): Lane {
     const pool = new Pool(config.name, plan, {
       ...{ clock: this.clock, turn: this.turn, log: this.log },
       tellTrouble: trouble => this.master.tellTrouble(trouble),
+      hint: (pool, why) => this.master.hint(pool, why),
     });
-    const frontend = new Frontend(pool, frontendOptions(config), this.frontendHost);
+    const frontend = new Frontend(pool, frontendOptions(config, topology), this.frontendHost);
     this.frontends.set(pool, frontend);
     return { config, pool, frontend };
   }
@@ -310,15 +332,16 @@ async function drainLane({ pool, frontend }: Lane, timeoutMs: number, acceptsQue
   return cut;
 }
 
-function frontendOptions(config: PoolConfig): FrontendOptions {
+/** `topology`: of a pool that is a cluster. */
+function frontendOptions(config: PoolConfig, topology: ClusterTopology): FrontendOptions {
   return {
     protocol: PROTOCOLS[config.protocol],
     parser: {
       version: VERSION,
       password: poolPassword(config),
       rules: {
-        hasOneServer: config.servers.length === 1,
-        serverNames: config.servers.map(server => server.name),
+        hasOneServer: config.cluster === null && config.servers.length === 1,
+        serverNames: serversOf(config, topology).flatMap(({ name, isReplica }) => (isReplica ? [] : [name])),
         keysLimitBytes: config.keysLimitBytes,
         db: config.redisDb,
         databases: config.databases,

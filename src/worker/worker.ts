@@ -96,6 +96,9 @@ class WorkerRole {
         this.dataPath?.setBlocked(message.blocked);
         send({ type: 'blocking', id: message.id });
         return;
+      case 'topology':
+        this.dataPath?.setTopology(message.pool, message.topology);
+        return;
       case 'slowlog':
         this.dataPath?.addToSlowlog(message.pool, message.entries, message.isWhole);
         return;
@@ -149,6 +152,7 @@ class WorkerRole {
         send({ type: 'trouble', ...trouble });
         return process.connected;
       },
+      hint: (pool, why) => send({ type: 'hint', pool, why }),
       onSlowRequest: () => void setTimeout(() => this.reportSlowRequests(), SLOW_REPORT_MS).unref(),
       clearSlowlog: pool => send({ type: 'clearSlowlog', pool }),
       giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),

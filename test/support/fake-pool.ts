@@ -108,11 +108,16 @@ export class FakeBackendOfPool {
 export class FakePool {
   readonly name = 'fake';
   readonly stats = new PoolStats();
+  readonly cluster = null;
   backends: FakeBackendOfPool[] = [];
   private nextAny = 0;
 
   constructor(count: number) {
     this.resize(count);
+  }
+
+  get holders(): FakeBackendOfPool[] {
+    return this.backends;
   }
 
   /** Servers come or go. */

@@ -29,7 +29,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ipc: ['config', 'figures', 'system'],
   admin: ['ipc', 'traits', 'figures', 'request', 'system'],
   worker: ['proxy', 'upstream', 'protocol', 'socket', 'ipc', 'config', 'figures', ...BASE],
-  master: ['admin', 'ipc', 'config', 'settings', 'placement', 'figures', 'system'],
+  master: ['admin', 'ipc', 'config', 'settings', 'traits', 'placement', 'figures', 'system'],
   // `serve` starts the master; `route` and `diff` compute rings. A client's connection they never see.
   cli: ['master', 'admin', 'config', 'settings', 'traits', 'placement', 'hash', 'figures', 'system'],
   'main.ts': ['cli', 'admin', 'config'],
@@ -52,7 +52,7 @@ function importsOf(file: string, text: string): string[] {
 }
 
 /** What the control side may know of a protocol, without the code that reads a client's bytes. */
-const TRAITS = /^protocol\/(?:\w+\/)?(?:settings|(?:protocol-)?traits)\.ts$/;
+const TRAITS = /^protocol\/(?:\w+\/)?(?:settings|(?:[a-z]+-)?traits)\.ts$/;
 const layerOf = (file: string) => (TRAITS.test(file) ? 'traits' : file.split('/')[0]!);
 
 function forbiddenImports(sources: Sources): string[] {

@@ -16,6 +16,7 @@ export const memcachedProtocol: Protocol = {
   createReplyScanner: (): ReplyScanner => new MemcachedReplyScanner(),
   failureReply,
   crossServerReply: CROSS_SERVER,
+  cluster: null,
   tooLargeReply: REQUEST_TOO_LARGE,
   tooManyClientsReply: Buffer.from('ERROR Too many open connections\r\n'),
   variants: 1,

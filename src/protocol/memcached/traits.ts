@@ -16,6 +16,7 @@ export const memcachedTraits = {
   variants: 1,
   variantsNote: '',
   twemproxyRedis: false,
+  cluster: null,
   questions(password) {
     if (password === undefined) return [VERSION];
     if (password === null) return [{ ...VERSION, refusal: REFUSAL_TO_US }];

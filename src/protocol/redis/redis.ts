@@ -1,4 +1,5 @@
 import type { Protocol, Session } from '../protocol.ts';
+import { CLUSTER_WORDS } from './cluster-words.ts';
 import { RedisFramer } from './framer.ts';
 import { RedisReplyScanner } from './reply-scanner.ts';
 import { CROSS_SERVER, failureReply, TOO_LARGE } from './request-errors.ts';
@@ -18,6 +19,7 @@ export const redisProtocol: Protocol = {
   createReplyScanner: () => new RedisReplyScanner(),
   failureReply,
   crossServerReply: CROSS_SERVER,
+  cluster: CLUSTER_WORDS,
   tooLargeReply: TOO_LARGE,
   tooManyClientsReply: Buffer.from('-ERR max number of clients reached\r\n'),
   variants: REDIS_VARIANTS,

@@ -107,14 +107,17 @@ function confirmation(
   ]);
 }
 
+function isOfKeyEvents(name: Buffer): boolean {
+  return KEY_EVENTS.some(prefix => prefix.equals(name.subarray(0, prefix.length)));
+}
+
 export const SUBSCRIPTION_WORDS: SubscriptionWords = {
   request: (kind, isLeaving, name) => encodeRequest((isLeaving ? UNSUBSCRIBE : SUBSCRIBE)[kind], name),
   confirmation,
   read,
   firstByte: variant => (isResp3(variant) ? GREATER : STAR),
-  isOnEveryServer: (kind, name) =>
-    kind === TOPIC_PATTERN ||
-    (kind === TOPIC_CHANNEL && KEY_EVENTS.some(prefix => prefix.equals(name.subarray(0, prefix.length)))),
+  isOnEveryServer: (kind, name) => kind === TOPIC_PATTERN || (kind === TOPIC_CHANNEL && isOfKeyEvents(name)),
+  isOfEachServer: (kind, name) => kind !== TOPIC_SHARD && isOfKeyEvents(name),
   publicationReply: (listeners, kind, name) => new PublicationReply(listeners, kind, name),
   audienceReply: (listeners, kind) => new AudienceReply(listeners, kind),
   matcher: pattern => Glob.read(pattern),

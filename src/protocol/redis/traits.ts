@@ -1,4 +1,5 @@
 import type { ProtocolTraits, Question } from '../traits.ts';
+import { CLUSTER_TRAITS } from './cluster-traits.ts';
 import { REDIS_SETTINGS } from './settings.ts';
 
 /** RESP2 and RESP3 have connections of their own. */
@@ -17,6 +18,7 @@ export const redisTraits = {
   variants: REDIS_VARIANTS,
   variantsNote: ' × 2 for RESP3',
   twemproxyRedis: true,
+  cluster: CLUSTER_TRAITS,
   questions(password) {
     if (password === undefined) return [PING];
     const ping = { ...PING, refusal: REFUSAL_TO_US };

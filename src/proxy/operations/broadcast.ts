@@ -22,7 +22,7 @@ export function broadcast(
   transform: ReplyTransform | null = parser.transform,
 ): void {
   const live: Backend[] = [];
-  for (const backend of pool.backends) if (isForEvery || backend.isLive) live.push(backend);
+  for (const backend of pool.holders) if (isForEvery || backend.isLive) live.push(backend);
   if (live.length === 0) {
     forward(origin, parser, null, bytes);
     return;

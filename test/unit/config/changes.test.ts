@@ -96,12 +96,13 @@ test('settings of the daemon, and which of them wait for new workers', () => {
 test('every setting is compared, called what the file calls it, and no secret is told', () => {
   const settings = { redis_auth: 'geheim', health_check: {} };
   const before = config({ p: pool(1, settings) }, { admin_token: 'geheim' });
-  const [first] = before.pools as [PoolConfig];
+  const cluster = { seeds: [], refreshIntervalMs: 1, refreshMinMs: 1, maxRedirects: 1, addressMap: null };
+  const first = { ...before.pools[0], cluster } as unknown as PoolConfig;
   const after = {
     ...changeAll(DAEMON_SETTINGS, before),
     pools: [changeAll(POOL_SETTINGS, first)],
   } as unknown as Config;
-  const changes = configChanges(before, after);
+  const changes = configChanges({ ...before, pools: [first] }, after);
   assert.deepEqual([...changes.changed[0]!.settings].sort(), paths(POOL_SETTINGS).sort());
   assert.deepEqual([...changes.settings].sort(), paths(DAEMON_SETTINGS).sort());
   assert.doesNotMatch(JSON.stringify(changes), /geheim/);
@@ -112,7 +113,8 @@ function changeAll(table: SettingTable, values: object): object {
   const changed = { ...values } as Record<string, unknown>;
   for (const [field, setting] of Object.entries(table)) {
     if ('settings' in setting) changed[field] = changeAll(setting.settings, changed[field] as object);
-    else if ('kind' in setting) changed[field] = setting.kind.isList ? [] : { host: 'another', port: 1 };
+    else if ('kind' in setting)
+      changed[field] = setting.kind.isList ? [{ host: 'another', port: 1 }] : { host: 'another', port: 1 };
   }
   return changed;
 }

@@ -128,6 +128,8 @@ test('settings are found by pattern, with their values and defaults', () => {
 test('each setting of the tables can be set to what it is, by its name', () => {
   const leaves = (table: SettingTable, prefix: string): string[] =>
     Object.values(table).flatMap(setting => {
+      // What the file alone can turn on is off here.
+      if (setting.key === 'cluster') return [];
       if (isGroup(setting)) return leaves(setting.settings, `${prefix}${setting.key}.`);
       // What is not set is not written.
       return isScalar(setting) && setting.default !== null ? [prefix + setting.key] : [];
@@ -137,6 +139,17 @@ test('each setting of the tables can be set to what it is, by its name', () => {
     const [state] = settingStates(checked, path);
     assert.ok(state !== undefined, path);
     assert.equal(withSetting(checked, path, state.value).config, checked, path);
+  }
+});
+
+test('a cluster can be turned on in the file only', () => {
+  for (const [path, text] of [
+    ['red.cluster', '{}'],
+    ['red.cluster', 'off'],
+    ['red.cluster.seeds', '127.0.0.1:7001'],
+    ['red.cluster.max_redirects', '3'],
+  ] as const) {
+    assert.throws(() => withSetting(CONFIG, path, text), SettingError, path);
   }
 });
 

@@ -22,6 +22,7 @@ test('a worker that the system does not start is gone, with the reason: nobody w
     onPlaces: unexpected,
     onTrouble: unexpected,
     onBlocking: () => assert.fail(),
+    onHint: unexpected,
     onSeen: unexpected,
     onReport: unexpected,
     onLeaving: unexpected,

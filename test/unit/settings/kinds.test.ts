@@ -46,6 +46,7 @@ const SAMPLES = [
   'first_key',
   'debug',
   'my.mset 1 -1 2 write, my.get 1 1 1 read',
+  '10.0.0.1:7001=203.0.113.5:17001, 10.0.0.2=203.0.113.6',
 ];
 
 describe('what a setting writes, it reads as the same value', () => {
