@@ -29,7 +29,7 @@ export function readTopology(
     const reached = mappedAddress(node.host === '' ? askedHost : node.host, node.port, map);
     const aliases = hosts.map(host => addressText({ host, port: node.port })).sort();
     // One that is down and owns nothing is of no use to anybody, until it is back.
-    const isUseful = node.isOnline || owners.has(i);
+    const isUseful = !node.isDown || owners.has(i);
     return { node: { name: addressText(reached), ...reached, isReplica: node.isReplica, aliases }, isUseful };
   });
   const byName = new Map<string, ClusterNode>();

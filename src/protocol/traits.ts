@@ -64,5 +64,6 @@ export interface ToldNode {
   readonly others: readonly string[];
   readonly port: number;
   readonly isReplica: boolean;
-  readonly isOnline: boolean;
+  /** Others can't reach it. */
+  readonly isDown: boolean;
 }

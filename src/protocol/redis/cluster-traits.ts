@@ -42,7 +42,7 @@ function readShards(shards: readonly Value[]): Pick<ClusterAnswer, 'nodes' | 'ra
   const ranges: number[] = [];
   for (const shard of shards) {
     const told = listOf(field(shard, 'nodes')).flatMap(node => shardNode(node) ?? []);
-    const owner = told.find(node => !node.isReplica && node.isOnline) ?? told.find(node => !node.isReplica);
+    const owner = told.find(node => !node.isReplica && !node.isDown) ?? told.find(node => !node.isReplica);
     const slots = listOf(field(shard, 'slots'));
     for (let i = 0; owner !== undefined && i + 1 < slots.length; i += 2) {
       addRange(ranges, Number(slots[i]), Number(slots[i + 1]), nodes.length + told.indexOf(owner));
@@ -60,7 +60,7 @@ function shardNode(node: Value): ToldNode | null {
     ...hostsOf(endpoint, ip, hostname),
     port,
     isReplica: field(node, 'role') !== 'master',
-    isOnline: field(node, 'health') === 'online',
+    isDown: field(node, 'health') === 'fail',
   };
 }
 
@@ -78,7 +78,7 @@ function readSlots(entries: readonly Value[]): Pick<ClusterAnswer, 'nodes' | 'ra
       const key = `${hosts.host} ${port}`;
       const index = known.get(key) ?? nodes.length;
       known.set(key, index);
-      if (index === nodes.length) nodes.push({ ...hosts, port: Number(port), isReplica: i > 0, isOnline: true });
+      if (index === nodes.length) nodes.push({ ...hosts, port: Number(port), isReplica: i > 0, isDown: false });
       if (i === 0) addRange(ranges, Number(first), Number(last), index);
     }
   }

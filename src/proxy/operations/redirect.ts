@@ -226,18 +226,19 @@ export class SlotRequest implements ReplySink {
       this.putOff();
       return true;
     }
-    if (++this.redirects > (pool.cluster?.maxRedirects ?? 0)) {
-      this.answer(order.words.tooManyRedirectsReply);
-      return true;
-    }
     if (word.kind === WORD_MOVED) pool.stats.moved++;
     else pool.stats.asked++;
     const place = pool.slots.serverAt(order.addressOf(word, this.backend as Backend));
     if (place === NO_OWNER) {
       // Nobody but the master may say who belongs to the cluster: a script could name anybody.
       pool.hint('a node sent a request to one that is not known');
+      pool.stats.putOff++;
       order.unsettle(this.slot);
       this.putOff();
+      return true;
+    }
+    if (++this.redirects > (pool.cluster?.maxRedirects ?? 0)) {
+      this.answer(order.words.tooManyRedirectsReply);
       return true;
     }
     const to = pool.backends[place] as Backend;
