@@ -1,0 +1,120 @@
+// Servers that speak as nodes of a Redis Cluster, and answer what a test wants: for what real ones do seldom or never.
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { encodeReply } from '../../src/protocol/redis/resp.ts';
+import { parseReply, replyEnd } from './resp-reader.ts';
+
+/** The reply, as RESP; never: it is held back for good. */
+export type FakeAnswer = (words: readonly string[], node: FakeNode) => string | Promise<string>;
+
+export interface FakeNode {
+  readonly port: number;
+  /** All requests but those of the topology, as they came: `SET k 1`. */
+  readonly asked: string[];
+  answer: FakeAnswer;
+}
+
+export interface FakeCluster {
+  readonly nodes: readonly FakeNode[];
+  /** First slot, last slot, index of the node; what nodes tell. */
+  slots: readonly (readonly [number, number, number])[];
+  /** How often nodes were asked for them. */
+  readonly topologyQuestions: number;
+  /** Nodes know no CLUSTER SHARDS. */
+  isOld: boolean;
+  stop(): Promise<void>;
+}
+
+const OK = '+OK\r\n';
+
+/** Starts `count` nodes, of which the first has all slots. */
+export async function startFakeCluster(count: number): Promise<FakeCluster> {
+  const servers: Server[] = [];
+  const sockets = new Set<Socket>();
+  const nodes: FakeNode[] = [];
+  let questions = 0;
+  const cluster: FakeCluster = {
+    nodes,
+    slots: [[0, 16_383, 0]],
+    get topologyQuestions() {
+      return questions;
+    },
+    isOld: false,
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      await Promise.all(servers.map(server => once(server.close(), 'close')));
+    },
+  };
+  const reply = (words: readonly string[], node: FakeNode): string | Promise<string> => {
+    const [command, subcommand] = words.map(word => word.toUpperCase());
+    if (command === 'PING') return '+PONG\r\n';
+    if (command === 'CLUSTER' && subcommand === 'INFO') return encodeReply('cluster_state:ok\r\n').toString();
+    if (command === 'CLUSTER' && subcommand === 'SHARDS' && cluster.isOld) {
+      return "-ERR Unknown subcommand or wrong number of arguments for 'SHARDS'.\r\n";
+    }
+    if (command === 'CLUSTER') {
+      questions++;
+      return (subcommand === 'SHARDS' ? shards(cluster) : slots(cluster)).toString();
+    }
+    node.asked.push(words.join(' '));
+    return node.answer(words, node);
+  };
+  for (let i = 0; i < count; i++) {
+    const server = createServer(socket => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket)).on('error', () => {});
+      serve(socket, words => reply(words, node));
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const node: FakeNode = { port: (server.address() as AddressInfo).port, asked: [], answer: () => OK };
+    servers.push(server);
+    nodes.push(node);
+  }
+  return cluster;
+}
+
+/** Replies leave in the order of the requests, however long one takes. */
+function serve(socket: Socket, answer: (words: readonly string[]) => string | Promise<string>): void {
+  let rest = Buffer.alloc(0);
+  let last: Promise<unknown> = Promise.resolve();
+  socket.on('data', chunk => {
+    rest = Buffer.concat([rest, chunk as Buffer]);
+    for (let end = replyEnd(rest); end >= 0; end = rest.length === 0 ? -1 : replyEnd(rest)) {
+      const words = (parseReply(rest.subarray(0, end)) as Buffer[]).map(String);
+      rest = rest.subarray(end);
+      const text = answer(words);
+      last = last.then(async () => socket.write(await text, 'latin1'));
+    }
+  });
+}
+
+function shards({ nodes, slots: ranges }: FakeCluster): Buffer {
+  const all = nodes.map(({ port }, i) => [
+    'slots',
+    ranges.filter(([, , owner]) => owner === i).flatMap(([first, last]) => [first, last]),
+    'nodes',
+    [
+      [
+        'id',
+        `node${i}`,
+        'port',
+        port,
+        'ip',
+        '127.0.0.1',
+        'endpoint',
+        '127.0.0.1',
+        'role',
+        'master',
+        'health',
+        'online',
+      ],
+    ],
+  ]);
+  return encodeReply(all);
+}
+
+function slots({ nodes, slots: ranges }: FakeCluster): Buffer {
+  return encodeReply(
+    ranges.map(([first, last, owner]) => [first, last, ['127.0.0.1', (nodes[owner] as FakeNode).port, `node${owner}`]]),
+  );
+}
