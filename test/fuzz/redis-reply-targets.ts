@@ -1,6 +1,5 @@
 // The Redis reply scanner against a second reading of the same bytes, and the coalescers of what it lets through.
-import { coalescerFor } from '../../src/protocol/redis/coalescers.ts';
-import type { MergeKind } from '../../src/protocol/redis/command-policy.ts';
+import { coalescerFor, type SharedMergeKind } from '../../src/protocol/redis/coalescers.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { ReplyCollector } from '../support/reply-collector.ts';
 import { randomReply } from '../support/resp-replies.ts';
@@ -85,7 +84,7 @@ function referenceScan(input: Buffer): ScanResult {
  * What the coalescers are given: an input is a kind's letter, the owner of each key as a digit, a line end, then the
  * replies of the parts, one after the other. Inputs of which the scanner takes less or more than the parts are no case.
  */
-const KINDS: Readonly<Record<string, MergeKind>> = { v: 'values', s: 'sum', e: 'same', t: 'all_true', k: 'keys' };
+const KINDS: Readonly<Record<string, SharedMergeKind>> = { v: 'values', s: 'sum', e: 'same', t: 'all_true', k: 'keys' };
 
 const coalescers: FuzzTarget = {
   name: 'redis coalescers',
@@ -151,7 +150,7 @@ function rightPart(random: SeededRandom, letter: string, keys: number, length: n
 }
 
 /** What the merged reply must be, by a plain reading of the parts; null: an error. */
-function merged(kind: MergeKind, parts: readonly Buffer[], owners: readonly number[]): string | null {
+function merged(kind: SharedMergeKind, parts: readonly Buffer[], owners: readonly number[]): string | null {
   const texts = parts.map(part => part.toString('latin1'));
   const failed = texts.find(text => /^[-!]/.test(text));
   if (failed !== undefined) return failed;

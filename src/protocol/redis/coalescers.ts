@@ -225,7 +225,10 @@ const BIT_BYTES = 4;
 /** Length of `_\r\n`. */
 const RESP3_NULL_BYTES = 3;
 
-const COALESCERS: Readonly<Record<MergeKind, Coalescer>> = {
+/** Others are made for the request. */
+export type SharedMergeKind = Exclude<MergeKind, 'info'>;
+
+const COALESCERS: Readonly<Record<SharedMergeKind, Coalescer>> = {
   values: new ValuesCoalescer(),
   sum: new SumCoalescer(),
   same: new SameCoalescer(),
@@ -236,6 +239,6 @@ const COALESCERS: Readonly<Record<MergeKind, Coalescer>> = {
 };
 
 /** The coalescer for a merge kind; shared, they keep nothing. */
-export function coalescerFor(kind: MergeKind): Coalescer {
+export function coalescerFor(kind: SharedMergeKind): Coalescer {
   return COALESCERS[kind];
 }

@@ -2,7 +2,7 @@
 // what COMMAND does not say. A command with keys that stands in none of these lists, nor in command-families.ts, is forwarded
 // by its keys; one without keys is refused.
 /** How the replies of several servers become one; see coalescers.ts. */
-export type MergeKind = 'values' | 'sum' | 'same' | 'all_true' | 'first' | 'keys' | 'one_of';
+export type MergeKind = 'values' | 'sum' | 'same' | 'all_true' | 'first' | 'keys' | 'one_of' | 'info';
 
 /** Finders of keys for commands whose key specifications say too little; see key-finder.ts. */
 export type Finder = 'one_key' | 'channel' | 'streams' | 'sort' | 'geo_store';
@@ -24,6 +24,7 @@ export const TO_ALL: Readonly<Record<string, MergeKind>> = {
   'function|flush': 'same',
   'function|load': 'same',
   'function|restore': 'same',
+  info: 'info',
   keys: 'keys',
   randomkey: 'one_of',
   'script|exists': 'all_true',
@@ -97,7 +98,6 @@ export const LOCAL: readonly string[] = [
   'config|get',
   'echo',
   'hello',
-  'info',
   'module|list',
   'ping',
   'quit',

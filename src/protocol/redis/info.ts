@@ -1,55 +1,90 @@
-import type { ParserOptions } from '../protocol.ts';
-import { REDIS_VERSION } from './command-data.ts';
+// INFO of a pool: what its servers say of themselves, as if they were one, and a section about Ringmaster.
+import type { FailureReason } from '../../request/failure.ts';
+import type { ReplyOut } from '../../request/request.ts';
+import type { Coalescer, ParserOptions } from '../protocol.ts';
+import { mergeInfo } from './info-merge.ts';
 import type { RequestArgs } from './request-args.ts';
-import { encodeReply, VerbatimText } from './resp.ts';
-import type { RedisSession } from './session.ts';
+import { failureReply } from './request-errors.ts';
+import { BANG, EQUALS, encodeReply, LF, MINUS, type RespVersion, VerbatimText } from './resp.ts';
 
-type Field = readonly [string, string | number];
-
-/** INFO's sections, with the fields that clients look at before they send anything. */
-function sectionsOf(options: ParserOptions): readonly { readonly name: string; readonly fields: readonly Field[] }[] {
-  const uptime = Math.floor(process.uptime());
-  return [
-    {
-      name: 'Server',
-      fields: [
-        ['redis_version', REDIS_VERSION],
-        ['redis_mode', 'standalone'],
-        ['ringmaster_version', options.version],
-        ['ringmaster_pool', options.poolName],
-        ['process_id', process.pid],
-        ['uptime_in_seconds', uptime],
-        ['uptime_in_days', Math.floor(uptime / 86400)],
-      ],
-    },
-    { name: 'Persistence', fields: [['loading', 0]] },
-    {
-      name: 'Replication',
-      fields: [
-        ['role', 'master'],
-        ['connected_slaves', 0],
-      ],
-    },
-    { name: 'Cluster', fields: [['cluster_enabled', 0]] },
-  ];
-}
-
-/** INFO [section …]: of the proxy, not of its servers. An unknown section has nothing in it. */
-export function infoReply(args: RequestArgs, session: RedisSession, options: ParserOptions): Buffer {
-  const texts: string[] = [];
-  for (const { name, fields } of sectionsOf(options)) {
-    if (!isAsked(args, name.toLowerCase())) continue;
-    texts.push(`# ${name}\r\n${fields.map(([key, value]) => `${key}:${value}\r\n`).join('')}`);
-  }
-  return encodeReply(new VerbatimText(texts.join('\r\n')), session.respVersion);
-}
-
-function isAsked(args: RequestArgs, section: string): boolean {
-  if (args.count === 1) return true;
-  for (let i = 1; i < args.count; i++) {
-    if (args.isWord(i, section) || ALL.some(word => args.isWord(i, word))) return true;
-  }
-  return false;
-}
-
+const OURS = 'ringmaster';
 const ALL = ['all', 'default', 'everything'];
+
+/** The sections that a request asks for, as far as Ringmaster has to know. */
+export interface InfoAsked {
+  /** `# Ringmaster` is among them, … */
+  readonly isOurs: boolean;
+  /** … and nothing else. */
+  readonly isOnlyOurs: boolean;
+}
+
+/** INFO [section …]. */
+export function infoAsked(args: RequestArgs): InfoAsked {
+  if (args.count === 1) return { isOurs: true, isOnlyOurs: false };
+  let isOurs = false;
+  let isOnlyOurs = true;
+  for (let i = 1; i < args.count; i++) {
+    if (args.isWord(i, OURS)) isOurs = true;
+    else isOnlyOurs = false;
+    if (ALL.some(word => args.isWord(i, word))) isOurs = true;
+  }
+  return { isOurs, isOnlyOurs };
+}
+
+/** The section `# Ringmaster`; `answering`: of the servers, -1 when none was asked. */
+function section(options: ParserOptions, answering: number): string {
+  const servers = options.rules?.serverNames ?? [];
+  const lines = [
+    '# Ringmaster',
+    `ringmaster_version:${options.version}`,
+    `ringmaster_pool:${options.poolName}`,
+    `ringmaster_servers:${servers.length}`,
+    ...(answering < 0 ? [] : [`ringmaster_servers_answering:${answering}`]),
+    `ringmaster_worker_process_id:${process.pid}`,
+    `ringmaster_worker_uptime_in_seconds:${Math.floor(process.uptime())}`,
+  ];
+  return `${lines.join('\r\n')}\r\n`;
+}
+
+/** The reply where nobody need be asked. */
+export function ownInfoReply(options: ParserOptions, version: RespVersion): Buffer {
+  return encodeReply(new VerbatimText(section(options, -1)), version);
+}
+
+/** Makes one text of those of the servers. One that does not answer is left out, unless none does. */
+export class InfoCoalescer implements Coalescer {
+  private readonly options: ParserOptions;
+  private readonly version: RespVersion;
+  private readonly isOurs: boolean;
+
+  constructor(options: ParserOptions, version: RespVersion, isOurs: boolean) {
+    this.options = options;
+    this.version = version;
+    this.isOurs = isOurs;
+  }
+
+  failedPart(reason: FailureReason): Buffer {
+    return failureReply(reason);
+  }
+
+  merge(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): void {
+    const answers = parts.filter(part => part[0] !== MINUS && part[0] !== BANG);
+    if (answers.length === 0) {
+      out.appendOwned(parts[0]!);
+      return;
+    }
+    const texts = answers.map(textOf);
+    const theirs = texts.length === 1 ? texts[0]! : mergeInfo(texts);
+    const pieces = this.isOurs ? [theirs, section(this.options, answers.length)] : [theirs];
+    out.appendOwned(encodeReply(new VerbatimText(pieces.filter(text => text !== '').join('\r\n')), this.version));
+  }
+}
+
+/** Of a bulk string, or of a verbatim string, which has its format in front. */
+function textOf(part: Buffer): string {
+  const start = part.indexOf(LF) + 1;
+  return part.toString('utf8', part[0] === EQUALS ? start + FORMAT_BYTES : start, part.length - 2);
+}
+
+/** `txt:`. */
+const FORMAT_BYTES = 4;

@@ -9,7 +9,6 @@ import { getKeys, getKeysAndFlags } from './command-keys.ts';
 import { refusalText } from './command-policy.ts';
 import type { PoolCommands } from './command-rules.ts';
 import { configReply } from './config-get.ts';
-import { infoReply } from './info.ts';
 import type { RequestArgs } from './request-args.ts';
 import { EMPTY_ARRAY, encodeReply, errorReply, OK, simpleReply } from './resp.ts';
 import type { RedisSession } from './session.ts';
@@ -72,7 +71,6 @@ function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Re
     'config|get': (args, session) => configReply(args, session, options.rules?.databases ?? 1),
     echo: args => encodeReply(args.bytes(1)),
     hello: (args, session) => authentication.hello(args, session),
-    info: (args, session) => infoReply(args, session, options),
     'module|list': () => EMPTY_ARRAY,
     ping,
     quit: () => OK,

@@ -40,6 +40,7 @@ import { rowsOfReply } from './command-reply.ts';
 import { KEYLESS_REFUSAL, PoolCommands } from './command-rules.ts';
 import { COMMANDS, UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { buildFragment } from './fragment.ts';
+import { InfoCoalescer, infoAsked, ownInfoReply } from './info.ts';
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
 import { LocalCommands, WRONG_DB } from './local-commands.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
@@ -92,12 +93,14 @@ export class RequestRouting {
   private readonly local: LocalCommands;
   private readonly keysCoalescer: Coalescer;
   private readonly scanCursors: ScanCursors;
+  private readonly options: ParserOptions;
   protected readonly hasPassword: boolean;
 
   constructor(options: ParserOptions) {
     this.commands = new PoolCommands(options.rules);
     this.local = new LocalCommands(options, this.commands);
     this.keysCoalescer = new LimitedKeysCoalescer(options.rules?.keysLimitBytes ?? Number.POSITIVE_INFINITY);
+    this.options = options;
     this.scanCursors = new ScanCursors(this.commands.serverNames);
     this.hasPassword = options.password !== null;
   }
@@ -229,6 +232,7 @@ export class RequestRouting {
     if (isImmediate(command)) this.answerItself(command, session);
     else if (refusal !== null) this.answer(command.name, refusal);
     else if (route === ROUTE_AUDIENCE && this.commands.hasOneServer) this.route = ROUTE_ANY;
+    else if (command.merge === 'info') this.route = ROUTE_ANY;
     else if (isOfAll(route)) this.answer(command.name, refusalOfAll(command));
     else if (route === ROUTE_LOCAL || route === ROUTE_PRIVATE) this.route = ROUTE_ANY;
     else this.findKeys(command, route, session);
@@ -317,6 +321,10 @@ export class RequestRouting {
     const result = findKeys(command, this.args, keys);
     // XREAD and XREADGROUP wait only with BLOCK.
     if (command.finder === 'streams' && result !== KEYS_BLOCK) this.flags &= ~FLAG_BLOCKS;
+    if (command.merge === 'info') {
+      this.askForInfo(command, session);
+      return;
+    }
     if (command.merge === 'keys') this.coalescer = this.keysCoalescer;
     else if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
     if (command.name === 'flushall') this.flushAll(session);
@@ -328,6 +336,24 @@ export class RequestRouting {
       if (keys.count === 0) this.routeWithoutKeys(command, result);
       else if (keys.count === 1 || result === KEYS_UNCLEAR) this.route = ROUTE_KEY;
     }
+  }
+
+  /** INFO [server] [section …]. */
+  private askForInfo(command: Command, session: RedisSession): void {
+    const { args, options } = this;
+    const { respVersion } = session;
+    if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) {
+      this.answer(command.name, errors.localTooLarge(command.name));
+      return;
+    }
+    const place = args.count === 1 ? -1 : this.commands.serverNames.indexOf(args.text(1));
+    const { isOurs, isOnlyOurs } = infoAsked(args);
+    if (place >= 0) {
+      this.route = ROUTE_SERVER;
+      this.serverPlace = place;
+      this.rewriteArguments('INFO', 2);
+    } else if (isOnlyOurs) this.answer(command.name, ownInfoReply(options, respVersion));
+    else this.coalescer = new InfoCoalescer(options, respVersion, isOurs);
   }
 
   /** SCAN cursor [option …]: the cursor says which server is next. */

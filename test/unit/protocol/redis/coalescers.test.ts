@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { coalescerFor } from '../../../../src/protocol/redis/coalescers.ts';
-import type { MergeKind } from '../../../../src/protocol/redis/command-policy.ts';
+import { coalescerFor, type SharedMergeKind } from '../../../../src/protocol/redis/coalescers.ts';
 import { ReplyCollector } from '../../../support/reply-collector.ts';
 
 /** Merges parts given as text; what came out, and which pieces came out without a copy. */
 function merge(
-  kind: MergeKind,
+  kind: SharedMergeKind,
   parts: readonly string[],
   owners: readonly number[] = [],
 ): { all: string; owned: Buffer[] } {
