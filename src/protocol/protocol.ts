@@ -219,6 +219,8 @@ export interface CommandRules {
   readonly db: number;
   /** How many databases clients may choose from. Default: 1, without a choice. */
   readonly databases: number;
+  /** Clients may change to RESP3. Default: yes. */
+  readonly hasResp3: boolean;
   /** Refused; `config|set` names a subcommand. Default: none. */
   readonly deniedCommands: readonly string[];
   /** Commands that the protocol's table does not know. Default: none. */

@@ -4,10 +4,12 @@ import { type TestContext, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { run } from '../support/child.ts';
+import { startDaemon } from '../support/pool-daemon.ts';
 import { startRedisPool } from '../support/pool-under-test.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { encodeCommand, parseReply, type RespValue } from '../support/resp-reader.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const SPREAD = { servers: 3, workers: 1 } as const;
 const PASSWORD = 'secret';
@@ -129,20 +131,64 @@ test('redis-cli -3', async t => {
   assert.match(ours.stdout, /1# "a" => "1"[\s\S]*1~ "1"[\s\S]*\(double\) 1\.5/);
 });
 
-test('servers that do not know HELLO: clients of RESP3 read why, those of RESP2 are served', async t => {
+const OLD = { args: ['--rename-command', 'HELLO', ''] };
+
+test('where one server does not know HELLO, HELLO 3 is NOPROTO, the client goes on in RESP2 and nobody is ejected', async t => {
+  const [young, old] = await Promise.all([startRedis(), startRedis(OLD)]);
+  t.after(() => Promise.all([young.kill(), old.kill()]));
   const settings = ['auto_eject_hosts: true', 'server_failure_limit: 1'];
-  const redis = { args: ['--rename-command', 'HELLO', ''] };
-  const pool = await startRedisPool(t, { servers: 2, workers: 1, settings, redis });
-  const [plain, other] = await Promise.all([pool.client(), pool.client()]);
-  await other.command('HELLO', 3);
-  for (let i = 0; i < 20; i++) {
-    assert.equal(await plain.command('SET', `k${i}`, `v${i}`), 'OK');
-    other.send(encodeCommand('GET', `k${i}`));
-    assert.match(String(await other.readReply()), /^-ERR server does not speak the version of the protocol/);
-    assert.equal(String(await plain.command('GET', `k${i}`)), `v${i}`);
+  const servers = [young.port, old.port];
+  const daemon = await startDaemon(t, { pool: { protocol: 'redis', servers, settings } });
+  const client = await daemon.client('pool');
+  await client.command('HSET', 'hash', 'f', 'v');
+  for (let round = 0; round < 5; round++) {
+    client.send(
+      Buffer.concat([
+        encodeCommand('HGETALL', 'hash'),
+        encodeCommand('HELLO', '3'),
+        encodeCommand('HGETALL', 'hash'),
+        encodeCommand('HELLO', '3', 'SETNAME', 'me'),
+        encodeCommand('CLIENT', 'GETNAME'),
+        encodeCommand('MGET', 'none'),
+      ]),
+    );
+    assert.equal(
+      Buffer.concat(await client.readReplies(6)).toString(),
+      '*2\r\n$1\r\nf\r\n$1\r\nv\r\n-NOPROTO unsupported protocol version\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n' +
+        '-NOPROTO unsupported protocol version\r\n$2\r\nme\r\n*1\r\n$-1\r\n',
+    );
   }
-  await other.command('HELLO', 2);
-  assert.equal(String(await other.command('GET', 'k1')), 'v1');
+  for (let i = 0; i < 20; i++) assert.equal(await client.command('SET', `k${i}`, 'v'), 'OK');
+  assert.equal(await daemon.metric('ringmaster_pool_server_ejects_total'), 0);
+});
+
+test('a server that is down when a client says HELLO 3, and does not know it, fails its requests in words', async t => {
+  const server = await startRedis(OLD);
+  const { port } = server;
+  await server.kill();
+  const daemon = await startDaemon(t, { pool: { protocol: 'redis', servers: [port] } });
+  const client = await daemon.client('pool');
+  client.send(encodeCommand('HELLO', '3'));
+  assert.match(String(await client.readReply()), /^%7\r\n/);
+  const back = await startRedis({ ...OLD, port });
+  t.after(() => back.kill());
+  const asks = async () => {
+    client.send(encodeCommand('GET', 'k'));
+    return /^-ERR server does not speak the version of the protocol/.test(String(await client.readReply()));
+  };
+  await waitFor(asks, { what: 'the server to be found too old' });
+  const other = await daemon.client('pool');
+  other.send(encodeCommand('HELLO', '3'));
+  assert.equal(String(await other.readReply()), '-NOPROTO unsupported protocol version\r\n');
+});
+
+test('resp3: off is NOPROTO whatever the servers speak', async t => {
+  const pool = await startRedisPool(t, { settings: ['resp3: off'] });
+  const client = await pool.client();
+  client.send(encodeCommand('HELLO', '3'));
+  assert.equal(String(await client.readReply()), '-NOPROTO unsupported protocol version\r\n');
+  client.send(encodeCommand('HELLO', '2'));
+  assert.match(String(await client.readReply()), /^\*14\r\n/);
 });
 
 /** Replies of a type that shows the version, with the key in them. */

@@ -5,6 +5,7 @@ import { REDIS_VERSION } from './command-data.ts';
 import type { RequestArgs } from './request-args.ts';
 import { SYNTAX_ERROR } from './request-errors.ts';
 import { encodeReply, errorReply, OK, ReplyMap } from './resp.ts';
+import { NO_SUCH_PROTOCOL } from './resp3-proof.ts';
 import type { RedisSession } from './session.ts';
 
 const NO_PASSWORD_SET = errorReply(
@@ -13,7 +14,6 @@ const NO_PASSWORD_SET = errorReply(
 );
 const WRONG_PASSWORD = errorReply('WRONGPASS invalid username-password pair or user is disabled.');
 const VERSION_NO_INTEGER = errorReply('ERR Protocol version is not an integer or out of range');
-const NO_SUCH_PROTOCOL = errorReply('NOPROTO unsupported protocol version');
 const HELLO_BEFORE_AUTH = errorReply(
   'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option ' +
     'can be used to authenticate the client and select the RESP protocol version at the same time',
@@ -23,8 +23,10 @@ const DEFAULT_USER = 'default';
 /** The pool's password and who has given it. */
 export class Authentication {
   private readonly digest: Buffer | null;
+  private readonly hasResp3: boolean;
 
-  constructor(password: string | null) {
+  constructor(password: string | null, hasResp3 = true) {
+    this.hasResp3 = hasResp3;
     this.digest = password === null ? null : digestOf(Buffer.from(password));
   }
 
@@ -42,7 +44,7 @@ export class Authentication {
     if (args.count > 1) {
       const asked = args.integer(1);
       if (Number.isNaN(asked)) return VERSION_NO_INTEGER;
-      if (asked !== 2 && asked !== 3) return NO_SUCH_PROTOCOL;
+      if (asked !== 2 && (asked !== 3 || !this.hasResp3)) return NO_SUCH_PROTOCOL;
       version = asked;
     }
     // In the order they stand: what comes before a mistake has happened.

@@ -23,6 +23,7 @@ const DEFAULTS: CommandRules = {
   keysLimitBytes: Number.POSITIVE_INFINITY,
   db: 0,
   databases: 1,
+  hasResp3: true,
   deniedCommands: [],
   declaredCommands: [],
   keylessScripts: 'error',

@@ -43,7 +43,7 @@ export class LocalCommands {
 
 function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Record<string, Handler>> {
   const introspection = new CommandIntrospection(commands);
-  const authentication = new Authentication(options.password);
+  const authentication = new Authentication(options.password, options.rules?.hasResp3);
   const slowLog = options.slowLog ?? NO_SLOW_LOG;
   return {
     'acl|whoami': () => encodeReply('default'),

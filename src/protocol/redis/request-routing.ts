@@ -46,6 +46,7 @@ import { LocalCommands, WRONG_DB } from './local-commands.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, encodeRequest, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
+import { PROOF_REQUEST, Resp3Proof } from './resp3-proof.ts';
 import { ScanCursors, ScanReply } from './scan-cursors.ts';
 import { SelectingRun } from './selecting-run.ts';
 import { REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
@@ -94,6 +95,8 @@ export class RequestRouting {
   private readonly keysCoalescer: Coalescer;
   private readonly scanCursors: ScanCursors;
   private readonly options: ParserOptions;
+  /** All servers of the pool have answered in RESP3. */
+  private isResp3Proven = false;
   protected readonly hasPassword: boolean;
 
   constructor(options: ParserOptions) {
@@ -290,10 +293,23 @@ export class RequestRouting {
       this.leaveToServer(command, session.isOnlyListening);
     else {
       const endsTransaction = endsByReset(command, session);
+      const { respVersion } = session;
       this.answer(command.name, this.local.answer(command, args, session));
+      if (session.respVersion > respVersion) this.proveResp3(session);
       this.closesClient = command.closesClient;
       if (endsTransaction) this.goPrivate(HOLD_ABORT);
     }
+  }
+
+  /** HELLO 3 was answered, and what it promises is to be asked of the servers first; on connections of RESP3, of course. */
+  private proveResp3(session: RedisSession): void {
+    if (this.isResp3Proven || this.commands.serverNames.length === 0) return;
+    this.route = ROUTE_EVERY;
+    this.coalescer = new Resp3Proof(session, this.reply, () => {
+      this.isResp3Proven = true;
+    });
+    this.rewritten = PROOF_REQUEST;
+    this.rewrittenEnd = PROOF_REQUEST.length;
   }
 
   /** Too large for us to answer. What any server answers alike goes to one, under the limits of all that is forwarded. */

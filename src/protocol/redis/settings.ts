@@ -77,6 +77,15 @@ export const REDIS_SETTINGS = {
       'its own, opened on demand and closed after a minute without use. With 1 the pool is one database, `redis_db`.',
     applies: 'live',
   },
+  resp3: {
+    key: 'resp3',
+    kind: oneOf<'auto' | 'off'>('choice', ['auto', 'off']),
+    default: 'auto',
+    about:
+      'Whether clients of a Redis pool may change to RESP3 by HELLO 3: where all servers speak it, or not at all. Where they may not, ' +
+      'they read NOPROTO, and go on in RESP2.',
+    applies: 'live',
+  },
   /** A multi-key command that cannot be split and whose keys fall on different servers. */
   crossServer: {
     key: 'cross_server',
