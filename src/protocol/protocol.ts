@@ -1,4 +1,5 @@
 import type { Block } from '../memory/block.ts';
+import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ReplyOut } from '../request/request.ts';
 import type { ProtocolName } from './protocol-traits.ts';
@@ -11,8 +12,11 @@ import type { ProtocolName } from './protocol-traits.ts';
  */
 export interface Protocol {
   readonly name: ProtocolName;
-  /** One per pool and worker, shared by its clients: it keeps nothing from one `parse` to the next. */
-  createParser(options: ParserOptions): RequestParser;
+  /**
+   * One per pool and worker, shared by its clients: what it keeps from one `parse` to the next concerns all of them. `before`
+   * is that of the same pool by other options, whose place it takes.
+   */
+  createParser(options: ParserOptions, before?: RequestParser): RequestParser;
   /** One per client: what the protocol remembers of it (authenticated, its name, …). */
   createSession(id: number, ends?: ConnectionEnds): Session;
   /** One per client, made when its first request in pieces arrives. `session` is that client's, if limits depend on it. */
@@ -221,6 +225,8 @@ export interface CommandRules {
   readonly databases: number;
   /** Clients may change to RESP3. Default: yes. */
   readonly hasResp3: boolean;
+  /** Texts of scripts that are kept for servers that lose them, in bytes. Default: none. */
+  readonly scriptMemoryBytes: number;
   /** Refused; `config|set` names a subcommand. Default: none. */
   readonly deniedCommands: readonly string[];
   /** Commands that the protocol's table does not know. Default: none. */
@@ -354,6 +360,8 @@ export const FLAG_RESENDABLE = 16;
  * overwritten by the next `parse`, so the caller is done with them before.
  */
 export interface RequestParser {
+  /** What it keeps for all clients; null: nothing. */
+  readonly kept: MemoryHolder | null;
   readonly route: Route;
   /** Canonical name from the command table; never bytes of the client's. */
   readonly command: string;
@@ -379,6 +387,8 @@ export interface RequestParser {
   readonly replyKind: number;
   /** Makes of the server's reply what the client reads, and is this request's alone; null: the client reads the reply itself. */
   readonly transform: ReplyTransform | null;
+  /** ROUTE_KEY, ROUTE_SAME_SERVER, ROUTE_ANY: what helps a server that can't do it for want of something; null: nothing. */
+  readonly remedy: Remedy | null;
   readonly keyCount: number;
   /**
    * Key i is `buf[keyStarts[i], keyEnds[i])` of `keyBuf`, or where that is null of the request as it is sent. The arrays are
@@ -430,6 +440,12 @@ export interface RequestParser {
    * `members[0, count)`, indexes in ascending order.
    */
   fragment(buf: Buffer, start: number, end: number, members: Int32Array, count: number): Fragment;
+}
+
+/** What helps a server that can't do one request for want of something. */
+export interface Remedy {
+  /** The request that gives it to the server whose whole reply is `buf[start, end)`; null: that is not what it says. */
+  for(buf: Buffer, start: number, end: number): Buffer | null;
 }
 
 /** A request in `block.bytes[0, length)`. The block's one reference is the caller's. */

@@ -161,7 +161,7 @@ export class Frontend implements ClientOwner {
   reconfigure(options: FrontendOptions): void {
     this.options = options;
     this.parserOptions = this.optionsOfParser();
-    this.parser = options.protocol.createParser(this.parserOptions);
+    this.parser = options.protocol.createParser(this.parserOptions, this.parser);
     this.router.sendsToFirstKey = options.sendsToFirstKey;
     this.router.limits = options.limits;
     this.limits = options.limits;
@@ -277,6 +277,7 @@ export class Frontend implements ClientOwner {
   readonly eachHolder: HolderWalk = visit => {
     for (const client of this.clients) visit(client);
     if (this.router.cluster !== null) visit(this.router.cluster.order);
+    if (this.parser.kept !== null) visit(this.parser.kept);
   };
 
   private enter(socket: StreamSocket): void {

@@ -345,6 +345,7 @@ function frontendOptions(config: PoolConfig, topology: ClusterTopology): Fronten
         keysLimitBytes: config.keysLimitBytes,
         db: config.redisDb,
         databases: config.databases,
+        scriptMemoryBytes: config.scriptMemoryBytes,
         hasResp3: config.resp3 === 'auto',
         keylessScripts: config.keylessScripts,
         deniedCommands: config.deniedCommands ?? [],

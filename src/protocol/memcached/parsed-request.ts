@@ -32,6 +32,8 @@ export class ParsedRequest {
   readonly hold = HOLD_NONE;
   readonly waitMs = 0;
   readonly serverPlace = 0;
+  readonly remedy = null;
+  readonly kept = null;
   readonly variants = null;
   readonly isSoiling = false;
   readonly topicKind = TOPIC_CHANNEL;

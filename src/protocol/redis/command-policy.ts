@@ -68,6 +68,16 @@ export const FINDERS: Readonly<Record<string, Finder>> = {
   xreadgroup: 'streams',
 };
 
+/** Where commands have a script's text or its digest. */
+export const SCRIPT_PLACES: Readonly<Record<string, number>> = {
+  eval: 1,
+  eval_ro: 1,
+  evalsha: 1,
+  evalsha_ro: 1,
+  'script|flush': 1,
+  'script|load': 2,
+};
+
 /** They may have no keys; a pool of several servers then goes by `keyless_scripts`. */
 export const SCRIPTS: readonly string[] = ['eval', 'eval_ro', 'evalsha', 'evalsha_ro', 'fcall', 'fcall_ro'];
 

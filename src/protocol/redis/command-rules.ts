@@ -24,6 +24,7 @@ const DEFAULTS: CommandRules = {
   db: 0,
   databases: 1,
   hasResp3: true,
+  scriptMemoryBytes: 0,
   deniedCommands: [],
   declaredCommands: [],
   keylessScripts: 'error',

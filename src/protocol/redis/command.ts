@@ -29,6 +29,7 @@ import {
   LOCAL,
   type MergeKind,
   refusalText,
+  SCRIPT_PLACES,
   SCRIPTS,
   SPLIT,
   TO_ALL,
@@ -83,6 +84,9 @@ export class Command {
   readonly isServedByOne: boolean;
   /** A pool of several servers needs to be told where it runs without keys. */
   readonly isScript: boolean;
+  /** The argument that is a script, or its digest; 0: none is. */
+  readonly scriptAt: number;
+  readonly isByDigest: boolean;
   /** It has an option that names another database. */
   readonly isChoosingDatabase: boolean;
   readonly wrongArity: Buffer;
@@ -109,6 +113,8 @@ export class Command {
     this.merge = SPLIT[name] ?? TO_ALL[name] ?? TO_EVERY[name] ?? null;
     this.family = family?.family ?? null;
     this.isScript = SCRIPTS.includes(name);
+    this.scriptAt = SCRIPT_PLACES[name] ?? 0;
+    this.isByDigest = name.startsWith('evalsha');
     this.isChoosingDatabase = name === 'copy' || name === 'move';
     const wrongArity = `wrong number of arguments for '${name}' command`;
     // EXEC has words of its own: whatever is wrong with it ends the transaction.

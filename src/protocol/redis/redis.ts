@@ -13,7 +13,7 @@ import { TRANSACTION_WORDS } from './transactions.ts';
 /** RESP2 and RESP3, as clients and servers of Redis speak them. */
 export const redisProtocol: Protocol = {
   name: 'redis',
-  createParser: options => new RedisRequestParser(options),
+  createParser: (options, before) => new RedisRequestParser(options, before),
   createSession: (id, ends) => new RedisSession(id, ends),
   createFramer: (options, session?: Session) => new RedisFramer(options, session as RedisSession | undefined),
   createReplyScanner: () => new RedisReplyScanner(),

@@ -43,14 +43,15 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
   /** Of `wholeTransaction`. */
   private readonly wholeKeys = new KeyRanges();
 
-  constructor(options: ParserOptions) {
-    super(options);
+  constructor(options: ParserOptions, before?: RequestParser) {
+    super(options, before);
     this.maxRequestBytes = options.maxRequestBytes;
   }
 
   parse(session: Session, buf: Buffer, start: number, end: number): number {
     this.rewritten = null;
     this.transform = null;
+    this.remedy = null;
     this.variants = null;
     this.closesClient = false;
     this.keys.count = 0;

@@ -14,7 +14,9 @@ import {
   HOLD_RUN,
   type Hold,
   type ParserOptions,
+  type Remedy,
   type ReplyTransform,
+  type RequestParser,
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
@@ -43,11 +45,13 @@ import { buildFragment } from './fragment.ts';
 import { InfoCoalescer, infoAsked, ownInfoReply } from './info.ts';
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
 import { LocalCommands, WRONG_DB } from './local-commands.ts';
+import { MissingScript } from './missing-script.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, encodeRequest, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
 import { PROOF_REQUEST, Resp3Proof } from './resp3-proof.ts';
 import { ScanCursors, ScanReply } from './scan-cursors.ts';
+import { ScriptMemory } from './script-memory.ts';
 import { SelectingRun } from './selecting-run.ts';
 import { REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
 import { isCounting, isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
@@ -67,6 +71,8 @@ export class RequestRouting {
   flags = 0;
   readonly replyKind = 0;
   transform: ReplyTransform | null = null;
+  remedy: Remedy | null = null;
+  readonly kept: ScriptMemory;
   serverPlace = 0;
   readonly cutStart = 0;
   readonly cutEnd = 0;
@@ -99,7 +105,9 @@ export class RequestRouting {
   private isResp3Proven = false;
   protected readonly hasPassword: boolean;
 
-  constructor(options: ParserOptions) {
+  constructor(options: ParserOptions, before?: RequestParser) {
+    this.kept = before instanceof RequestRouting ? before.kept : new ScriptMemory();
+    this.kept.setLimit(options.rules?.scriptMemoryBytes ?? 0);
     this.commands = new PoolCommands(options.rules);
     this.local = new LocalCommands(options, this.commands);
     this.keysCoalescer = new LimitedKeysCoalescer(options.rules?.keysLimitBytes ?? Number.POSITIVE_INFINITY);
@@ -344,6 +352,7 @@ export class RequestRouting {
     if (command.merge === 'keys') this.coalescer = this.keysCoalescer;
     else if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
     if (command.name === 'flushall') this.flushAll(session);
+    if (command.scriptAt !== 0) this.knowScript(command);
     if (result === KEYS_BLOCK) this.block(command);
     else if (result === KEYS_UNKNOWN) this.refuseKeys(command);
     else if (command.isChoosingDatabase) this.checkDatabase(command);
@@ -392,6 +401,19 @@ export class RequestRouting {
     const rest = Array.from({ length: args.count - from }, (_, i) => args.bytes(from + i));
     this.rewritten = encodeRequest(name, ...words, ...rest);
     this.rewrittenEnd = this.rewritten.length;
+  }
+
+  /** What EVAL and SCRIPT LOAD say is kept for servers that lose it; EVALSHA may need it. */
+  private knowScript(command: Command): void {
+    const { args, kept } = this;
+    const at = command.scriptAt;
+    const [start, end] = [args.starts[at]!, args.ends[at]!];
+    if (command.name === 'script|flush') kept.clear();
+    else if (!command.isByDigest) kept.remember(args.buf, start, end);
+    else {
+      const body = kept.find(args.buf, start, end);
+      if (body !== null) this.remedy = new MissingScript(body);
+    }
   }
 
   private routeWithoutKeys(command: Command, result: number): void {

@@ -115,6 +115,16 @@ export const REDIS_SETTINGS = {
     about: 'Bytes that the reply to KEYS may have in a Redis pool of several servers; with more it is an error.',
     applies: 'live',
   },
+  /** 0: none are kept. */
+  scriptMemoryBytes: {
+    key: 'script_memory',
+    kind: size(0),
+    default: '4mb',
+    about:
+      'Bytes of scripts (EVAL, SCRIPT LOAD) that each worker keeps for a Redis pool: a server that answers EVALSHA with NOSCRIPT is ' +
+      'given the script and asked again, once. 0: none, and NOSCRIPT reaches the client.',
+    applies: 'live',
+  },
   deniedCommands: {
     key: 'deny_commands',
     kind: listOf(commandName(), 'list of commands'),

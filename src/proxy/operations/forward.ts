@@ -4,6 +4,7 @@ import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import { refuse } from './refuse.ts';
+import { RemediedReply } from './remedied-reply.ts';
 import { TransformedReply } from './transformed-reply.ts';
 
 /**
@@ -21,7 +22,9 @@ export function forward(
     refuse(origin, parser, 'no_backend');
     return;
   }
-  const sink = transform === null ? origin : new TransformedReply(origin, transform);
+  const { remedy } = parser;
+  const plain = transform === null ? origin : new TransformedReply(origin, transform);
+  const sink = remedy === null ? plain : new RemediedReply(origin, plain, backend, bytes, remedy);
   const request = new Request(sink, parser.replyKind);
   request.isSilent = parser.isNoreply;
   origin.enqueue(request);

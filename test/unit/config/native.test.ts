@@ -108,6 +108,7 @@ test('every key of the native form arrives in the configuration', () => {
         crossServer: 'first_key',
         keylessScripts: 'all',
         keysLimitBytes: 1_048_576,
+        scriptMemoryBytes: 4_194_304,
         deniedCommands: ['flushdb', 'config|set', 'script|load'],
         declaredCommands: [
           { name: 'my.mset', firstKey: 1, lastKey: -1, keyStep: 2, isWrite: true },
@@ -190,6 +191,7 @@ test('what is left out has its default', () => {
         crossServer: 'error',
         keylessScripts: 'error',
         keysLimitBytes: 67_108_864,
+        scriptMemoryBytes: 4_194_304,
         deniedCommands: null,
         declaredCommands: null,
         clientSubscriptions: 100_000,
