@@ -178,13 +178,15 @@ describe('real servers', () => {
     }
   });
 
-  test('nutcracker starts in front of a server and serves its statistics', async () => {
+  test('nutcracker starts in front of a server and serves its statistics', async t => {
     const redis = await startRedis();
+    t.after(() => redis.kill());
     const [port] = await freePorts(1);
     const config = `alpha:\n  listen: 127.0.0.1:${port}\n  redis: true\n  servers:\n    - 127.0.0.1:${redis.port}:1\n`;
     assert.equal((await testNutcrackerConfig(config)).code, 0);
     assert.equal((await testNutcrackerConfig('alpha: 7\n')).code, 1);
     const nutcracker = await startNutcracker(config);
+    t.after(() => nutcracker.kill());
     const client = await RawClient.connect(nutcracker.ports.alpha!);
     assert.equal(await client.command('SET', 'k', 'v'), 'OK');
     assert.equal((await nutcracker.stats()).service, 'nutcracker');
