@@ -39,6 +39,11 @@ export class ConnectionBook {
     if (entry !== undefined) entry.rank = rank;
   }
 
+  /** It counts no more; whoever has it now bounds it. */
+  leave(socket: Socket): void {
+    this.entries.delete(socket);
+  }
+
   destroyAll(): void {
     for (const socket of this.entries.keys()) socket.destroy();
   }

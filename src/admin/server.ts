@@ -3,6 +3,7 @@ import type { Log } from '../system/log.ts';
 import { isLoopback, mayChange, mayRead, type Refusal } from './access.ts';
 import type { Api, JsonAnswer } from './api.ts';
 import { ConnectionBook, KEPT } from './connection-book.ts';
+import type { EventStream } from './event-stream.ts';
 import { joinRunning } from './join-running.ts';
 import { closeServer, type HostPort, listenOn } from './listen.ts';
 import type { ReadinessReport } from './readiness.ts';
@@ -17,6 +18,8 @@ export interface AdminServerOptions {
   readonly config: () => object;
   /** It may show what a web page should not see. */
   readonly api: Api;
+  /** What is sent to who asks for /api/v1/stream. */
+  readonly stream: EventStream;
   /** What a POST to each of these paths does; it does not reject. */
   readonly control: ReadonlyMap<string, () => Promise<JsonAnswer>>;
   /** What such a POST must carry; null: nothing, on loopback. */
@@ -50,6 +53,7 @@ const ANSWERED = 1;
 const MAX_HEADER_BYTES = 8192;
 const MAX_CHECK_INTERVAL_MS = 1000;
 
+const STREAM = '/api/v1/stream';
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json';
 
@@ -69,6 +73,7 @@ GET  /api/v1/settings     the settings, and what the file says of them
 PATCH /api/v1/settings    change settings, in all workers or in none
 POST /api/v1/settings/save          write what was changed into the file
 GET  /api/v1/settings/differences   what runs against the file as it is now
+GET  /api/v1/overview, pools, servers, workers, events, history, stream
 GET  /api/v1/blocks       what is blocked; POST blocks something, DELETE /api/v1/blocks/{id} takes it back
 POST /api/v1/servers/{pool}/{server}/eject|drain|readmit
 POST /-/reload            read the configuration file again and serve by it
@@ -156,6 +161,7 @@ export class AdminServer {
 
   private async serve(request: IncomingMessage, response: ServerResponse, isLocal: boolean): Promise<void> {
     this.book.rank(request.socket, KEPT);
+    if (request.method === 'GET' && request.url === STREAM && this.listens(request, response, isLocal)) return;
     const { status, type, body, headers } = await this.answer(request, isLocal);
     this.book.rank(request.socket, ANSWERED);
     // What a client does with its answer must not take long; how long the answer takes is our own affair.
@@ -172,6 +178,14 @@ export class AdminServer {
     response.end(bytes);
   }
 
+  private listens({ headers, socket }: IncomingMessage, response: ServerResponse, isLocal: boolean): boolean {
+    const { stream } = this.options;
+    if (stream.isFull || mayRead(headers, isLocal) !== null) return false;
+    this.book.leave(socket);
+    stream.accept(response);
+    return true;
+  }
+
   private async answer(request: IncomingMessage, isLocal: boolean): Promise<Answer> {
     const { method = '', url = '/', headers } = request;
     const path = url.split('?', 1)[0]!;
@@ -184,6 +198,7 @@ export class AdminServer {
         const { status, body } = await act();
         return json(status, body);
       }
+      if (path === STREAM) return this.answerStream(request, isLocal);
       if (path.startsWith('/api/')) return await this.answerApi(request, path, isLocal);
       const page = this.pages.get(path);
       if (page === undefined) return text(404, `Not found. There is: ${this.paths().join(' ')}\n`);
@@ -195,6 +210,14 @@ export class AdminServer {
       this.log.error({ err: error, url }, 'admin page failed');
       return text(500, 'Internal error; the log has more.\n');
     }
+  }
+
+  /** Why it is not sent. */
+  private answerStream({ method, headers }: IncomingMessage, isLocal: boolean): Answer {
+    if (method !== 'GET') return notAllowed('GET');
+    const refusal = mayRead(headers, isLocal);
+    if (refusal !== null) return this.refuse(STREAM, refusal);
+    return json(503, { result: 'refused', error: 'as many as may listen do already' });
   }
 
   private async answerApi(request: IncomingMessage, path: string, isLocal: boolean): Promise<Answer> {

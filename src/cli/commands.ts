@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { checkFile } from './check.ts';
+import { addCompletion } from './completion.ts';
 import { askReload, askRestart, type ControlOptions, type ControlOutcome } from './control.ts';
 import { runDaemonCommand } from './daemon-command.ts';
 import { diffFiles } from './diff.ts';
@@ -10,6 +11,7 @@ import { poolsOf, routeKeys } from './route.ts';
 import { addSettingsCommands, DIFFERENCES } from './settings.ts';
 import { SHOWN, show } from './show.ts';
 import { sizedKeys, spreadText } from './spread.ts';
+import { addStateCommands } from './state.ts';
 import { addSteeringCommands } from './steering.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -74,9 +76,11 @@ export function addCommands(program: Command): void {
 
   addSettingsCommands(program);
   addSteeringCommands(program);
+  addStateCommands(program);
 
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);
   addControl(program, 'restart-workers', 'have the running daemon replace its workers one by one', askRestart);
+  addCompletion(program);
 }
 
 interface RouteFlags {

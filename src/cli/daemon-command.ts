@@ -33,17 +33,27 @@ export function addDaemonCommand(program: Command, usage: string, description: s
 }
 
 /** Asks, and prints the answer. Throws a UsageError or ConfigError. */
-export async function runDaemonCommand(command: Command, asked: DaemonRequest): Promise<void> {
-  const { text, exitCode } = await outcome(command, asked);
+export async function runDaemonCommand(command: Command, request: DaemonRequest): Promise<void> {
+  const { text, exitCode } = await outcome(command, request);
   await print(text);
   process.exitCode = exitCode;
 }
 
+/** What is at `path`, as the daemon has it. Throws a UsageError or ConfigError, also with what it says against it. */
+export async function askPath(command: Command, path: string): Promise<string> {
+  const { status, body } = await asked(command, 'GET', path);
+  return status === 200 ? body : outcomeOf(status, body, false, () => body).text;
+}
+
 async function outcome(command: Command, { method, path, body, text }: DaemonRequest): Promise<ControlOutcome> {
+  const answer = await asked(command, method, path, body);
+  return outcomeOf(answer.status, answer.body, command.opts<DaemonFlags>().json, text);
+}
+
+function asked(command: Command, method: DaemonRequest['method'], path: string, body?: object) {
   const own = command.opts<DaemonFlags>();
   // Also `ringmaster -c FILE get`.
   const confFile = own.confFile ?? command.optsWithGlobals<{ confFile: string }>().confFile;
   const { address, token } = daemonOf(confFile, own.admin ?? null, own.tokenFile ?? null);
-  const answer = await askDaemon(method, address, path, token, body);
-  return outcomeOf(answer.status, answer.body, own.json, text);
+  return askDaemon(method, address, path, token, body);
 }

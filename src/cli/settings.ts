@@ -66,7 +66,8 @@ const WHEN: Readonly<Record<string, string>> = {
   'worker-restart': '; in effect after `ringmaster restart-workers`',
 };
 
-function changedText({ changes, workers, tookMs, warnings, problems }: SettingsResult): string {
+/** The answer to a change. */
+export function changedText({ changes, workers, tookMs, warnings, problems }: SettingsResult): string {
   const lines = [
     ...changes.map(({ path, old, new: now, applies }) => `  ${path}: ${old} → ${now}${WHEN[applies]}\n`),
     ...[...warnings, ...problems].map(warning => `  warning: ${warning}\n`),

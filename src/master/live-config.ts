@@ -147,6 +147,11 @@ export class LiveConfig {
     });
   }
 
+  /** How many settings were set since the file was read. */
+  get overrides(): number {
+    return this.state.overrides.size;
+  }
+
   /** The settings that are called so; see `settingStates`. */
   settings(pattern: string): readonly RunningSetting[] {
     const { config, file, overrides } = this.state;

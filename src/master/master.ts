@@ -4,7 +4,7 @@ import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer, ToWorker } from '../ipc/messages.ts';
-import type { LogLevel } from '../system/log.ts';
+import type { Log, LogLevel } from '../system/log.ts';
 import { Blocks } from './blocks.ts';
 import { Clusters } from './clusters.ts';
 import type { ConfigFile } from './config-file.ts';
@@ -12,6 +12,7 @@ import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
 import { Deployment, slotCount } from './deployment.ts';
 import { Ejections, type Trouble } from './ejections.ts';
 import { RefusedError, StartError } from './errors.ts';
+import { Events } from './events.ts';
 import { HandVerdicts } from './hand-verdicts.ts';
 import { HealthChecks } from './health-checks.ts';
 import { LiveConfig } from './live-config.ts';
@@ -49,7 +50,8 @@ export interface MasterOptions {
  * client traffic.
  */
 export class Master implements WorkerSlotHost {
-  readonly log: MasterLog['log'];
+  readonly log: Log;
+  private readonly events: Events;
   private readonly options: MasterOptions;
   private readonly masterLog: MasterLog;
   private readonly deployment: Deployment;
@@ -94,7 +96,8 @@ export class Master implements WorkerSlotHost {
     });
     this.quotas.setPools(config.pools);
     this.masterLog = new MasterLog(config.log, message => this.slots.broadcast(message));
-    this.log = this.masterLog.log;
+    this.events = new Events(event => this.monitoring.stream.send('event', event));
+    this.log = this.events.from(this.masterLog.log);
     this.health = new HealthChecks({ log: this.log, onVerdict: () => this.tellHealth() });
     this.ejections = new Ejections({ log: this.log, onVerdict: () => this.tellHealth() });
     this.ejections.setPools(config.pools);
@@ -135,6 +138,10 @@ export class Master implements WorkerSlotHost {
         reload: () => this.reload('admin'),
         restartWorkers: () => this.restartWorkers('admin'),
       },
+      events: this.events,
+      out: () => this.out(),
+      byHand: (pool, server) => this.byHand.of(pool, server),
+      steered: () => ({ settings: this.liveConfig.overrides, blocks: this.blocks.list().length }),
       routes: [
         ...settingsRoutes(() => this.liveConfig, this.log),
         ...steeringRoutes({

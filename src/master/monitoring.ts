@@ -1,4 +1,5 @@
 import { Api, type ApiRoute, pageRoutes } from '../admin/api.ts';
+import { EventStream } from '../admin/event-stream.ts';
 import { joinRunning } from '../admin/join-running.ts';
 import { type HealthFigures, Metrics } from '../admin/metrics.ts';
 import { Readiness } from '../admin/readiness.ts';
@@ -11,11 +12,19 @@ import type { Config } from '../config/config.ts';
 import { redactConfig } from '../config/redact.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
+import type { OutServer } from '../ipc/messages.ts';
 import type { Log } from '../system/log.ts';
 import type { UnwrittenLines } from '../system/logger.ts';
 import { VERSION } from '../system/version.ts';
 import { type Control, controlAnswers } from './control.ts';
+import type { Events } from './events.ts';
+import type { HandVerdict } from './hand-verdicts.ts';
+import { History } from './history.ts';
+import { overview, type StateSource, stateRoutes } from './state-api.ts';
 import type { SlotState } from './worker-slot.ts';
+
+/** Workers report as often. */
+const PULSE_MS = 1000;
 
 export interface MonitoringAddresses {
   /** Where the admin server listens; null: nowhere. */
@@ -46,6 +55,11 @@ export interface MonitoringSource {
   readonly control: Control;
   /** Of the API, besides those of figures. */
   readonly routes: readonly ApiRoute[];
+  readonly events: Events;
+  /** See `StateSource`. */
+  out(): readonly OutServer[];
+  byHand(pool: string, server: string): HandVerdict | null;
+  steered(): { readonly settings: number; readonly blocks: number };
 }
 
 /** The admin server at another address: it listens there already, beside the old one. */
@@ -58,6 +72,11 @@ export interface AdminPlan {
 /** All that looks at the workers from outside: the admin HTTP server and the statistics port. */
 export class Monitoring {
   readonly totals: Totals;
+  readonly history: History;
+  private readonly state: StateSource;
+  private pulse: NodeJS.Timeout | null = null;
+  /** What whoever listens to /api/v1/stream is told. */
+  readonly stream = new EventStream();
   private readonly source: MonitoringSource;
   private readonly admin: AdminServer;
   private readonly statsPort: StatsPort;
@@ -67,7 +86,17 @@ export class Monitoring {
   constructor(config: Config, source: MonitoringSource) {
     this.source = source;
     this.totals = new Totals(config.pools);
+    const { totals } = this;
+    this.history = new History(totals);
     const fresh = () => source.fresh();
+    this.state = {
+      ...{ totals, history: this.history, events: source.events, fresh },
+      config: () => source.config(),
+      workers: () => source.workers(),
+      out: () => source.out(),
+      byHand: (pool, server) => source.byHand(pool, server),
+      steered: () => source.steered(),
+    };
     const metrics = new Metrics({
       totals: this.totals,
       version: VERSION,
@@ -100,8 +129,10 @@ export class Monitoring {
             slowlog: (pool, count) => source.slowlog(pool, count),
           }),
         ),
+        ...stateRoutes(this.state),
         ...source.routes,
       ]),
+      stream: this.stream,
       control: controlAnswers(source.control, source.log),
       token: () => source.config().adminToken,
       log: source.log,
@@ -116,6 +147,7 @@ export class Monitoring {
 
   /** Throws an Error whose message is the sentence to show. */
   async listen({ adminAddress, statsAddress }: MonitoringAddresses): Promise<void> {
+    this.pulse = setInterval(() => this.beat(), PULSE_MS).unref();
     if (adminAddress !== null) this.bound.admin = await this.admin.listen(adminAddress);
     if (statsAddress !== null) this.bound.stats = await this.statsPort.listen(statsAddress);
   }
@@ -146,7 +178,14 @@ export class Monitoring {
     this.totals.setServers(pool, servers);
   }
 
+  private beat(): void {
+    this.history.sample();
+    if (this.stream.hasListeners) this.stream.send('overview', overview(this.state));
+  }
+
   async close(): Promise<void> {
+    if (this.pulse !== null) clearInterval(this.pulse);
+    this.pulse = null;
     await Promise.all([this.bound.admin && this.admin.close(), this.bound.stats && this.statsPort.close()]);
     this.bound = {};
   }

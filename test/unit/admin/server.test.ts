@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { Api, type JsonAnswer, pageRoutes } from '../../../src/admin/api.ts';
+import { EventStream } from '../../../src/admin/event-stream.ts';
 import type { ReadinessReport } from '../../../src/admin/readiness.ts';
 import { AdminServer, type AdminServerOptions } from '../../../src/admin/server.ts';
 import { CollectedLog } from '../../support/collected-log.ts';
@@ -28,6 +29,7 @@ async function start(t: TestContext, options: Partial<AdminServerOptions> = {}):
     fresh: async () => {},
     config: () => ({ pools: [] }),
     api: new Api([]),
+    stream: new EventStream(),
     control: new Map(),
     token: () => null,
     log,
@@ -319,6 +321,7 @@ test('a port in use is one sentence that names the address', async t => {
     fresh: async () => {},
     config: () => ({}),
     api: new Api([]),
+    stream: new EventStream(),
     control: new Map(),
     token: () => null,
     log: new CollectedLog(),

@@ -1,0 +1,97 @@
+import type { Log } from '../system/log.ts';
+
+/** What is worth remembering, by the words that the log has for it; the name stands in the log, too, as `event`. */
+const NAMES: ReadonlyMap<string, string> = new Map([
+  ['ringmaster is ready', 'ready'],
+  ['ringmaster drains', 'draining'],
+  ['configuration reloaded: every worker has it', 'reloaded'],
+  ['not reloaded: nothing has changed', 'reload_refused'],
+  ['reloaded, but not everywhere', 'reload_incomplete'],
+  ['reload: what was set is kept', 'setting_kept'],
+  ['reload: the file wins over what was set', 'setting_overruled'],
+  ['setting changed', 'setting_changed'],
+  ['not set: nothing has changed', 'set_refused'],
+  ['set, but not everywhere', 'set_incomplete'],
+  ['settings saved', 'settings_saved'],
+  ['blocked', 'blocked'],
+  ['unblocked', 'unblocked'],
+  ['server ejected', 'server_ejected'],
+  ['server readmitted', 'server_readmitted'],
+  ['server ejected by hand', 'server_ejected_by_hand'],
+  ['server drained by hand', 'server_drained_by_hand'],
+  ['server readmitted by hand', 'server_readmitted_by_hand'],
+  ['server is down: health checks failed, it is out of the ring', 'server_down'],
+  ['server is up again: health checks succeed, it is back in the ring', 'server_up'],
+  ['worker serves', 'worker_serves'],
+  ['worker left', 'worker_left'],
+  ['worker died; another takes its place', 'worker_died'],
+  ['worker hangs: it reports nothing; it is killed', 'worker_hangs'],
+  ['all workers were replaced', 'workers_replaced'],
+  ['not all workers were replaced', 'restart_incomplete'],
+]);
+
+const KEPT = 1000;
+/** A reload may name thousands of servers: of a larger one only the plain values are kept. */
+const DETAILS_MAX_LENGTH = 2000;
+
+export interface RingmasterEvent {
+  /** Counts from 1. */
+  readonly id: number;
+  /** ISO 8601. */
+  readonly at: string;
+  readonly event: string;
+  readonly level: 'info' | 'warn' | 'error';
+  /** The words of the log. */
+  readonly message: string;
+  /** As in the log. */
+  readonly details: object;
+}
+
+/** The newest 1,000 events. */
+export class Events {
+  private readonly kept: RingmasterEvent[] = [];
+  private last = 0;
+  private readonly onEvent: (event: RingmasterEvent) => void;
+
+  constructor(onEvent: (event: RingmasterEvent) => void) {
+    this.onEvent = onEvent;
+  }
+
+  /** `log`, of which what is an event is also kept here. */
+  from(log: Log): Log {
+    const at =
+      (level: RingmasterEvent['level']) =>
+      (fields: object, message: string): void => {
+        const event = NAMES.get(message);
+        if (event === undefined) {
+          log[level](fields, message);
+          return;
+        }
+        log[level]({ event, ...fields }, message);
+        this.add(event, level, message, fields);
+      };
+    return {
+      debug: (fields, message) => log.debug(fields, message),
+      info: at('info'),
+      warn: at('warn'),
+      error: at('error'),
+    };
+  }
+
+  /** The newest first. `since`: only those after that one. */
+  list(since = 0): readonly RingmasterEvent[] {
+    return this.kept.filter(({ id }) => id > since).reverse();
+  }
+
+  private add(event: string, level: RingmasterEvent['level'], message: string, fields: object): void {
+    const isSmall = JSON.stringify(fields).length <= DETAILS_MAX_LENGTH;
+    const details = isSmall ? fields : Object.fromEntries(Object.entries(fields).filter(([, value]) => isPlain(value)));
+    const entry = { id: ++this.last, at: new Date().toISOString(), event, level, message, details };
+    this.kept.push(entry);
+    if (this.kept.length > KEPT) this.kept.shift();
+    this.onEvent(entry);
+  }
+}
+
+const isPlain = (value: unknown): boolean =>
+  typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && value.length <= 200);

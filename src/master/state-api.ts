@@ -1,0 +1,176 @@
+import { type ApiRoute, paged, refused } from '../admin/api.ts';
+import type { Totals } from '../admin/totals.ts';
+import { addressText, listenText } from '../config/address.ts';
+import type { Config } from '../config/config.ts';
+import type { OutServer } from '../ipc/messages.ts';
+import { VERSION } from '../system/version.ts';
+import type { Events } from './events.ts';
+import type { HandVerdict } from './hand-verdicts.ts';
+import type { History } from './history.ts';
+import type { SlotState } from './worker-slot.ts';
+
+const RATE_WINDOW_S = 10;
+
+export interface StateSource {
+  readonly totals: Totals;
+  readonly history: History;
+  readonly events: Events;
+  config(): Config;
+  workers(): readonly SlotState[];
+  out(): readonly OutServer[];
+  byHand(pool: string, server: string): HandVerdict | null;
+  /** Settings that were set since the file was read, and blocks. */
+  steered(): { readonly settings: number; readonly blocks: number };
+  /** Asks the workers for new figures; resolves when they have come, or soon anyway. */
+  fresh(): Promise<void>;
+}
+
+export interface Overview {
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly workers: { readonly serving: number; readonly wanted: number; readonly restarts: number };
+  readonly steered: { readonly settings: number; readonly blocks: number };
+  readonly pools: readonly {
+    readonly pool: string;
+    readonly protocol: string;
+    readonly servers: number;
+    readonly out: number;
+    readonly requestsPerSecond: number;
+    readonly errorsPerSecond: number;
+    readonly clients: number;
+    readonly p50Us: number;
+    readonly p99Us: number;
+  }[];
+}
+
+export interface ServerRow {
+  readonly pool: string;
+  readonly server: string;
+  readonly address: string;
+  readonly weight: number;
+  readonly state: 'in' | 'ejected' | 'down' | 'ejected by hand' | 'drained by hand';
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  readonly inflight: number;
+  readonly errorReplies: number;
+  readonly failures: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+}
+
+export interface WorkerRow extends SlotState {
+  readonly clients: number;
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+  readonly heldBytes: number;
+}
+
+const NOTHING_YET = { requestsPerSecond: 0, errorsPerSecond: 0, clients: 0, p50Us: 0, p99Us: 0 };
+
+export function overview(source: StateSource): Overview {
+  const workers = source.workers();
+  const out = Map.groupBy(source.out(), ({ pool }) => pool);
+  return {
+    version: VERSION,
+    pid: process.pid,
+    uptimeSeconds: Math.floor(process.uptime()),
+    workers: {
+      serving: workers.filter(({ state }) => state === 'serving').length,
+      wanted: workers.length,
+      restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
+    },
+    steered: source.steered(),
+    pools: source.config().pools.map(({ name, protocol, servers }) => ({
+      pool: name,
+      protocol,
+      servers: servers.length,
+      out: new Set(out.get(name)?.map(({ server }) => server)).size,
+      ...(source.history.last(name) ?? NOTHING_YET),
+    })),
+  };
+}
+
+function servers(source: StateSource, only: string | null): ServerRow[] {
+  const { totals } = source;
+  const nowS = totals.nowS();
+  const figures = new Map(totals.pools().map(each => [each.name, new Map(each.backends.map(b => [b.name, b.stats]))]));
+  const times = new Map(
+    totals.latencies().map(each => [each.name, new Map(each.servers.map(s => [s.name, s.server]))]),
+  );
+  const out = source.out();
+  return source.config().pools.flatMap(pool => {
+    if (only !== null && pool.name !== only) return [];
+    return pool.servers.map(({ name, address, weight }): ServerRow => {
+      const stats = figures.get(pool.name)?.get(name);
+      const recent = times.get(pool.name)?.get(name)?.window(RATE_WINDOW_S, nowS);
+      const verdict = out.find(each => each.pool === pool.name && each.server === name);
+      const hand = source.byHand(pool.name, name);
+      const state = hand === null ? verdict && (verdict.isEjected ? 'ejected' : 'down') : (`${hand} by hand` as const);
+      return {
+        ...{ pool: pool.name, server: name, address: addressText(address), weight, state: state ?? 'in' },
+        requests: stats?.requests ?? 0,
+        requestsPerSecond: (recent?.count ?? 0) / RATE_WINDOW_S,
+        inflight: stats?.outQueue ?? 0,
+        errorReplies: stats?.errorReplies ?? 0,
+        failures: Object.values(stats?.failures ?? {}).reduce((sum, count) => sum + count, 0),
+        p50Us: recent?.quantileUs(0.5) ?? 0,
+        p99Us: recent?.quantileUs(0.99) ?? 0,
+      };
+    });
+  });
+}
+
+function workers(source: StateSource): WorkerRow[] {
+  const figures = new Map(source.totals.workers().map(each => [each.slot, each]));
+  return source.workers().map(state => {
+    const { process: taken, clientConnections = 0 } = figures.get(state.slot) ?? {};
+    return {
+      ...state,
+      clients: clientConnections,
+      cpuSeconds: ((taken?.cpuUserUs ?? 0) + (taken?.cpuSystemUs ?? 0)) / 1e6,
+      residentBytes: taken?.residentBytes ?? 0,
+      heldBytes: taken?.heldBytes ?? 0,
+    };
+  });
+}
+
+/** How things are and were. */
+export function stateRoutes(source: StateSource): ApiRoute[] {
+  const get = (name: string, handle: ApiRoute['handle']): ApiRoute => ({
+    method: 'GET',
+    path: `/api/v1/${name}`,
+    handle,
+  });
+  return [
+    get('overview', async () => ({ status: 200, body: overview(source) })),
+    get('pools', async ({ query }) => {
+      await source.fresh();
+      const figures = new Map(source.totals.pools().map(({ name, stats }) => [name, stats]));
+      const rows = source.config().pools.map(({ name, protocol, listen }) => ({
+        ...{ pool: name, protocol, listen: listenText(listen), ...(source.history.last(name) ?? NOTHING_YET) },
+        figures: { ...figures.get(name) },
+      }));
+      return paged(query, 'pools', rows);
+    }),
+    get('servers', async ({ query }) => {
+      await source.fresh();
+      return paged(query, 'servers', servers(source, query.get('pool')));
+    }),
+    get('workers', async ({ query }) => {
+      await source.fresh();
+      return paged(query, 'workers', workers(source));
+    }),
+    get('events', async ({ query }) => {
+      const since = Number(query.get('since') ?? 0);
+      if (!Number.isInteger(since) || since < 0) return refused(400, 'since must be the id of an event');
+      return paged(query, 'events', source.events.list(since));
+    }),
+    get('history', async ({ query }) => {
+      const [pool, span] = [query.get('pool') ?? '', query.get('span') ?? '15m'];
+      if (span !== '15m' && span !== '24h') return refused(400, 'span must be 15m or 24h');
+      const body = source.history.of(pool, span);
+      return body === null ? refused(404, `there is no history of a pool ${pool}`) : { status: 200, body };
+    }),
+  ];
+}
