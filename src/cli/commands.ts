@@ -68,7 +68,8 @@ export function addCommands(program: Command): void {
     .action(async (oldFile: string | undefined, newFile: string | undefined, _flags: object, command: Command) => {
       const flags = command.opts<{ json: boolean; running: boolean }>();
       if (flags.running && oldFile === undefined) return runDaemonCommand(command, DIFFERENCES);
-      if (oldFile === undefined || newFile === undefined) throw new UsageError('give either two files or --running');
+      if (oldFile === undefined || newFile === undefined)
+        throw new UsageError('a file is missing: give two, or --running');
       await print(diffFiles(oldFile, newFile, flags.json));
     });
 

@@ -1,7 +1,7 @@
 import type { Log } from '../system/log.ts';
 
 /** What is worth remembering, by the words that the log has for it; the name stands in the log, too, as `event`. */
-const NAMES: ReadonlyMap<string, string> = new Map([
+export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['ringmaster is ready', 'ready'],
   ['ringmaster drains', 'draining'],
   ['configuration reloaded: every worker has it', 'reloaded'],
@@ -62,7 +62,7 @@ export class Events {
     const at =
       (level: RingmasterEvent['level']) =>
       (fields: object, message: string): void => {
-        const event = NAMES.get(message);
+        const event = EVENT_NAMES.get(message);
         if (event === undefined) {
           log[level](fields, message);
           return;

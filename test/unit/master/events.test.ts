@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Events, type RingmasterEvent } from '../../../src/master/events.ts';
+import { logEvents } from '../../../scripts/logging-reference.ts';
+import { EVENT_NAMES, Events, type RingmasterEvent } from '../../../src/master/events.ts';
 import { CollectedLog } from '../../support/collected-log.ts';
 
 function make() {
@@ -50,4 +51,12 @@ test('its name stands in the log', () => {
   const log = new Events(() => {}).from({ debug: take, info: take, warn: take, error: take });
   log.error({ slot: 1 }, 'worker died; another takes its place');
   assert.deepEqual(fields, [{ event: 'worker_died', slot: 1 }]);
+});
+
+test('all words that are events are words of the log', () => {
+  const logged = new Set(logEvents().map(({ message }) => message));
+  assert.deepEqual(
+    [...EVENT_NAMES.keys()].filter(message => !logged.has(message)),
+    [],
+  );
 });
