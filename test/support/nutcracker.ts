@@ -57,6 +57,10 @@ export async function startNutcracker(config: string, options: NutcrackerOptions
 
   const log = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
   const { ports, paths } = listeners(config);
+  const others = listeningPorts();
+  const taken = Object.values(ports).find(port => others.has(port));
+  // Else that would be taken for its own, in the moment before it ends for want of the port.
+  if (taken !== undefined) throw new Error(`somebody is listening on port ${taken} already`);
   const child = new Child(NUTCRACKER, args);
   try {
     await child.until(() => {
