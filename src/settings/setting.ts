@@ -8,6 +8,7 @@ import type { Kind } from './kinds.ts';
  *
  * A new setting is one entry in its table, named as the field of `Config` is to be named, and its use (the data path gets
  * it through worker/data-path.ts). Then run scripts/config-reference.ts, which writes the reference and the schema anew.
+ * test/integration/set-under-load.test.ts wants a value to set it to while clients are served.
  * A check between several settings goes into config/cross-checks.ts, a word about odd values into config/warnings.ts.
  */
 
