@@ -18,10 +18,15 @@ export function isLoopback(address: string): boolean {
 /**
  * Whether a request may change something. It needs the token where there is one; without one it is let in only where
  * nobody but this machine can connect. A page in a browser on this machine can: it gives itself away by `Origin`, or by
- * a `Host` that is a name made to point here.
+ * a `Host` that is a name made to point here. Our own page may with the token, which no other page has.
  */
 export function mayChange(headers: IncomingHttpHeaders, isLocal: boolean, token: string | null): Refusal | null {
-  if (headers.origin !== undefined) return refused(403, 'requests of web pages (with an Origin header) are refused');
+  if (headers.origin !== undefined && (token === null || !isOwnOrigin(headers))) {
+    return refused(
+      403,
+      'requests of web pages (with an Origin header) are refused, but for those of our own with admin_token',
+    );
+  }
   if (token !== null) {
     return hasToken(headers.authorization, token)
       ? null
@@ -37,6 +42,10 @@ export function mayChange(headers: IncomingHttpHeaders, isLocal: boolean, token:
 export function mayRead({ host }: IncomingHttpHeaders, isLocal: boolean): Refusal | null {
   if (!isLocal || isOwnHost(host ?? '')) return null;
   return refused(403, 'the Host header must be an IP address or localhost');
+}
+
+function isOwnOrigin({ origin, host }: IncomingHttpHeaders): boolean {
+  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
 }
 
 function hasToken(authorization: string | undefined, token: string): boolean {

@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Log } from '../system/log.ts';
 import { isLoopback, mayChange, mayRead, type Refusal } from './access.ts';
 import type { Api, JsonAnswer } from './api.ts';
@@ -8,6 +14,7 @@ import { joinRunning } from './join-running.ts';
 import { closeServer, type HostPort, listenOn } from './listen.ts';
 import type { ReadinessReport } from './readiness.ts';
 import { BodyError, readJsonBody } from './request-body.ts';
+import { PAGE_HEADERS, type StaticFile, staticFiles } from './static-files.ts';
 
 export interface AdminServerOptions {
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
@@ -42,7 +49,7 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-type Page = () => Answer | Promise<Answer>;
+type Page = (headers: IncomingHttpHeaders) => Answer | Promise<Answer>;
 
 const CLIENT_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 64;
@@ -103,8 +110,12 @@ export class AdminServer {
       return metrics.render();
     });
     const check = joinRunning(() => readiness.check());
+    const files = [...staticFiles()].map(([path, file]): [string, Page] => [path, () => pageFile(file())]);
+    const page = staticFiles().get('/page/index.html')!;
     this.pages = new Map<string, Page>([
-      ['/', () => text(200, INDEX)],
+      // curl gets the list, a browser the page.
+      ['/', ({ accept = '' }) => (accept.includes('text/html') ? pageFile(page()) : text(200, INDEX))],
+      ...files,
       ['/healthz', () => text(200, 'ok\n')],
       ['/metrics', async () => ({ status: 200, type: metrics.contentType, body: await scrape() })],
       ['/readyz', async () => readyAnswer(await check())],
@@ -204,7 +215,7 @@ export class AdminServer {
       if (page === undefined) return text(404, `Not found. There is: ${this.paths().join(' ')}\n`);
       if (method !== 'GET' && method !== 'HEAD') return notAllowed('GET, HEAD');
       const refusal = path === '/config' ? mayRead(headers, isLocal) : null;
-      return refusal === null ? await page() : this.refuse(path, refusal);
+      return refusal === null ? await page(headers) : this.refuse(path, refusal);
     } catch (error) {
       if (error instanceof BodyError) return json(error.status, { result: 'refused', error: error.message });
       this.log.error({ err: error, url }, 'admin page failed');
@@ -243,7 +254,7 @@ export class AdminServer {
 
   private paths(): string[] {
     return [
-      ...this.pages.keys(),
+      ...[...this.pages.keys()].filter(path => !path.startsWith('/page/')),
       ...new Set(this.options.api.routes.map(({ path }) => path)),
       ...this.options.control.keys(),
     ];
@@ -255,6 +266,10 @@ function whoAsks({ headers, socket }: IncomingMessage): string {
   const given = headers['x-ringmaster-by'];
   const name = typeof given === 'string' && /^[\x21-\x7e]{1,64}$/.test(given) ? given : 'admin';
   return `${name} from ${socket.remoteAddress ?? 'nowhere'}`;
+}
+
+function pageFile(file: StaticFile): Answer {
+  return { status: 200, ...file, headers: { ...PAGE_HEADERS, vary: 'accept' } };
 }
 
 function text(status: number, body: string): Answer {

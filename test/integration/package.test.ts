@@ -26,7 +26,16 @@ test('npm pack makes a package that installs and runs', async () => {
   const tarball = path.join(directory, `ringmaster-${manifest.version}.tgz`);
 
   const listing = (await run('tar', ['-tzf', tarball])).stdout.split('\n');
-  for (const file of ['dist/main.js', 'conf/ringmaster.yml', 'CHANGELOG.md', 'LICENSE', 'package.json']) {
+  for (const file of [
+    'dist/main.js',
+    'dist/admin/page/page.js',
+    'dist/admin/page/index.html',
+    'deploy/grafana/ringmaster.json',
+    'conf/ringmaster.yml',
+    'CHANGELOG.md',
+    'LICENSE',
+    'package.json',
+  ]) {
     assert.ok(listing.includes(`package/${file}`), `${file} is in the package`);
   }
   assert.deepEqual(
@@ -55,6 +64,10 @@ test('npm pack makes a package that installs and runs', async () => {
   assert.equal(await client.command('SET', 'k', 'v'), 'OK');
   assert.deepEqual(await client.command('GET', 'k'), Buffer.from('v'));
   client.destroy();
+  for (const file of ['', 'page/page.js', 'page/uPlot.esm.js']) {
+    const response = await fetch(`http://127.0.0.1:${admin}/${file}`, { headers: { accept: 'text/html' } });
+    assert.equal(response.status, 200, `/${file}`);
+  }
   await daemon.stop();
   await redis.stop();
 });

@@ -140,15 +140,17 @@ export const byteByByte: Delivery = async (socket, reply) => {
 export function late(delayMs: number): Delivery {
   return (socket, reply) =>
     new Promise(resolve => {
+      const onClose = () => {
+        clearTimeout(timer);
+        resolve();
+      };
       const timer = setTimeout(() => {
+        socket.off('close', onClose);
         if (!socket.destroyed) socket.write(reply);
         resolve();
       }, delayMs);
       timer.unref();
-      socket.once('close', () => {
-        clearTimeout(timer);
-        resolve();
-      });
+      socket.once('close', onClose);
     });
 }
 
