@@ -86,4 +86,66 @@ describe('commands of a pool that is a cluster', () => {
       requests.map(([, , value]) => `$${value.length}\r\n${value}\r\n`),
     );
   });
+
+  test('transactions, watched keys and commands that block go to the node of their slot', async () => {
+    assert.equal(await client.command('MULTI'), 'OK');
+    assert.equal(await client.command('SET', '{tx}a', 1), 'QUEUED');
+    assert.equal(await client.command('INCR', '{tx}a'), 'QUEUED');
+    assert.deepEqual(await client.command('EXEC'), ['OK', 2]);
+    assert.equal(await client.command('WATCH', '{tx}a'), 'OK');
+    assert.equal(await client.command('MULTI'), 'OK');
+    assert.equal(await client.command('GET', '{tx}a'), 'QUEUED');
+    assert.deepEqual(await client.command('EXEC'), [Buffer.from('2')]);
+    const waiting = client.command('BLPOP', '{queue}', 10);
+    const other = await daemon.client('orders');
+    assert.equal(await other.command('RPUSH', '{queue}', 'job'), 1);
+    assert.deepEqual(await waiting, [Buffer.from('{queue}'), Buffer.from('job')]);
+    other.destroy();
+  });
+
+  test('a transaction whose slot has moved is told so, and not run', async () => {
+    const slot = slotOf('{moving}');
+    const owner = await cluster.ownerOf(slot);
+    const other = cluster.nodes.find(node => node !== owner) as typeof owner;
+    assert.equal(await client.command('SET', '{moving}', 0), 'OK');
+    assert.equal(await client.command('WATCH', '{moving}'), 'OK');
+    await cluster.moveSlot(slot, owner, other);
+    assert.equal(await client.command('MULTI'), 'OK');
+    const moved = new RespError('TRYAGAIN The slot has moved to another node meanwhile');
+    assert.deepEqual(await client.command('INCR', '{moving}'), moved);
+    const refused = (await client.command('EXEC')) as RespError;
+    assert.match(refused.text, /^EXECABORT /);
+    assert.deepEqual(await client.command('GET', '{moving}'), Buffer.from('0'));
+    assert.equal(await client.command('MULTI'), 'OK');
+    assert.equal(await client.command('INCR', '{moving}'), 'QUEUED');
+    assert.deepEqual(await client.command('EXEC'), [1]);
+  });
+
+  test('messages are heard once, by channel and by pattern', async () => {
+    const [listener, publisher] = [await daemon.client('orders'), await daemon.client('orders')];
+    listener.send('SUBSCRIBE news\r\nPSUBSCRIBE n*\r\n');
+    await listener.readReplies(2);
+    for (const word of ['one', 'two']) await publisher.command('PUBLISH', 'news', word);
+    const heard = (await listener.readReplies(4)).map(String);
+    for (const word of ['one', 'two']) {
+      assert.equal(heard.filter(text => text.includes(`\r\n${word}\r\n`)).length, 2, heard.join('|'));
+    }
+    await publisher.command('PUBLISH', 'news', 'end');
+    for (const text of (await listener.readReplies(2)).map(String)) assert.match(text, /end/);
+    listener.destroy();
+    publisher.destroy();
+  });
+
+  test('a scan sees the keys of all nodes, and each once', async () => {
+    const fresh = await daemon.client('orders');
+    const found: string[] = [];
+    let cursor = '0';
+    do {
+      const [next, keys] = (await fresh.command('SCAN', cursor, 'MATCH', 'key:*', 'COUNT', 100)) as [Buffer, Buffer[]];
+      cursor = next.toString();
+      found.push(...keys.map(String));
+    } while (cursor !== '0');
+    assert.deepEqual(found.toSorted(), Array.from({ length: 300 }, (_, i) => `key:${i}`).toSorted());
+    fresh.destroy();
+  });
 });
