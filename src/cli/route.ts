@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import { type HashName, hashFunction } from '../hash/hash.ts';
 import { HashTag } from '../hash/hash-tag.ts';
 import type { KeyRing } from '../placement/key-ring.ts';
+import { keySlot } from '../placement/key-slot.ts';
 import { keyText } from './key-text.ts';
 import { keyRingOf } from './pool-ring.ts';
 import { counted, textTable } from './text-table.ts';
@@ -22,8 +23,10 @@ export interface Route {
   /** For reading; `keyBase64` has the bytes. */
   readonly key: string;
   readonly keyBase64: string;
-  /** `hash`: by the steps below. Else nothing was computed: the pool has one server, or takes any. */
-  readonly by: 'hash' | 'only-server' | 'random';
+  /** `hash`: by the steps below. `slot`: a cluster says who has it. Else nothing was computed: the pool has one server, or takes any. */
+  readonly by: 'hash' | 'slot' | 'only-server' | 'random';
+  /** Of a pool that is a cluster. */
+  readonly slot?: number;
   /** null: any of the pool's. */
   readonly server: { readonly name: string; readonly address: string; readonly weight: number } | null;
   readonly steps: RouteSteps | null;
@@ -73,6 +76,9 @@ export function poolsOf(confFile: string, name: string | null): readonly PoolCon
 /** Follows the key through the ring of its pool. */
 export function routeOf(pool: PoolConfig, ring: KeyRing, key: Buffer): Route {
   const base = { pool: pool.name, key: keyText(key), keyBase64: key.toString('base64') };
+  if (pool.cluster !== null) {
+    return { ...base, by: 'slot', slot: keySlot(key, 0, key.length), server: null, steps: null };
+  }
   if (pool.servers.length === 1) return { ...base, by: 'only-server', server: serverOf(pool, 0), steps: null };
   if (ring.ring.distribution === 'random') return { ...base, by: 'random', server: null, steps: null };
   const hashed = hashedPart(pool, key);
@@ -120,14 +126,16 @@ function serverOf(pool: PoolConfig, index: number): Route['server'] {
 function toText(routes: readonly Route[], pools: readonly PoolConfig[]): string {
   const rows = routes.map(route => {
     const servers = pools.find(pool => pool.name === route.pool)!.servers.length;
-    return [route.pool, route.key, route.server?.name ?? '(any)', route.server?.address ?? '', reason(route, servers)];
+    const server = route.server?.name ?? (route.by === 'slot' ? '(its owner)' : '(any)');
+    return [route.pool, route.key, server, route.server?.address ?? '', reason(route, servers)];
   });
   const header = ['pool', 'key', 'server', 'address', 'because'];
   const table = [header, ...rows];
   return textTable(pools.length > 1 ? table : table.map(row => row.slice(1)));
 }
 
-function reason({ by, steps }: Route, servers: number): string {
+function reason({ by, slot, steps }: Route, servers: number): string {
+  if (by === 'slot') return `slot ${slot}, whose owner the cluster knows`;
   if (by === 'only-server') return 'the only server of the pool';
   if (by === 'random' || steps === null) return `distribution: random, any of ${counted(servers, 'server')} each time`;
   const what = steps.isTagged ? `hash_tag ${steps.hashed}` : steps.hashed;
