@@ -66,6 +66,8 @@ function findStreams(command: Command, args: RequestArgs, keys: KeyRanges): numb
       if (rest === 0 || rest % 2 !== 0) return KEYS_UNCLEAR;
       return isBlocking ? KEYS_BLOCK : KEYS_FOUND;
     }
+    // An error whatever follows, which the server words.
+    if (!isOfGroup && args.isWord(at, 'group')) return KEYS_UNCLEAR;
     const length = streamOptionLength(args, at, isOfGroup);
     if (length === 0) return KEYS_UNKNOWN;
     isBlocking ||= args.isWord(at, 'block');
