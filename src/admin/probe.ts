@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { PROTOCOL_TRAITS, type ProtocolName } from '../protocol/protocol-traits.ts';
 import type { Question } from '../protocol/traits.ts';
 import { FAILURE_TEXT, failureFromErrno } from '../request/failure.ts';
+import { type ServerTls, startServerTls } from '../system/server-tls.ts';
 
 /** A server to be asked whether it is there. */
 export interface ProbeTarget {
@@ -9,6 +10,8 @@ export interface ProbeTarget {
   readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
   /** As in `ProtocolTraits.questions`. */
   readonly password?: string | null;
+  /** Null or not given: it is not spoken. */
+  readonly tls?: ServerTls | null;
 }
 
 /** The reason when it was not even tried: nothing is known of the server then. */
@@ -31,7 +34,9 @@ const MAX_LINE_BYTES = 512;
 export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSignal): Promise<string | null> {
   const questions = [...PROTOCOL_TRAITS[target.protocol].questions(target.password)];
   return new Promise(resolve => {
-    const socket = connect({ ...target.address });
+    const { address, tls = null } = target;
+    const plain = connect({ ...address });
+    const socket = tls === null ? plain : startServerTls(plain, address, tls);
     let line = '';
     let isConnected = false;
     const settle = (why: string | null) => {
@@ -39,6 +44,11 @@ export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSign
       signal?.removeEventListener('abort', aborted);
       socket.destroy();
       resolve(why);
+    };
+    const failed = (error: NodeJS.ErrnoException) => {
+      if (OUR_OWN_LACKS.has(error.code)) settle(CANNOT_ASK);
+      else if (tls !== null && !('errno' in error)) settle(`${FAILURE_TEXT.server_tls}: ${error.message}`);
+      else settle(`${FAILURE_TEXT[failureFromErrno(error.code)]} (${error.code ?? error.message})`);
     };
     const aborted = () => settle('not asked any longer');
     const name = () => questions[0]?.name;
@@ -52,7 +62,8 @@ export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSign
       else socket.write((questions[0] as Question).bytes, 'latin1');
     };
     socket.setEncoding('latin1');
-    socket.once('connect', () => {
+    if (tls !== null) plain.on('error', failed);
+    socket.once(tls === null ? 'connect' : 'secureConnect', () => {
       isConnected = true;
       ask();
     });
@@ -72,9 +83,6 @@ export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSign
       }
     });
     socket.once('end', () => settle(`closed the connection without an answer to ${name()}`));
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (OUR_OWN_LACKS.has(error.code)) settle(CANNOT_ASK);
-      else settle(`${FAILURE_TEXT[failureFromErrno(error.code)]} (${error.code ?? error.message})`);
-    });
+    socket.on('error', failed);
   });
 }

@@ -1,3 +1,4 @@
+import { CertificateError, withTlsFiles } from '../config/certificates.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { type ConfigWarning, configWarnings, poolPath } from '../config/warnings.ts';
 import { NUMBERED, unevenOnNumbers } from './key-spread.ts';
@@ -19,11 +20,23 @@ export function checkWarnings(config: Config, machine: Machine): ConfigWarning[]
     } else {
       warnings.push(...shareWarnings(pool, path), ...hashWarnings(pool, path));
     }
+    warnings.push(...tlsFileWarnings(pool, path));
     warnings.push(...portWarnings(`${path}.listen`, pool.listen, machine));
   }
   if (config.admin !== null) warnings.push(...portWarnings('admin', config.admin, machine));
   warnings.push(...openFilesWarnings(config, machine));
   return warnings;
+}
+
+/** A file may well be meant for another machine. */
+function tlsFileWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
+  try {
+    withTlsFiles(pool);
+    return [];
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    return [{ path, message: `it would not start here: ${error.message}` }];
+  }
 }
 
 function shareWarnings(pool: PoolConfig, path: string): ConfigWarning[] {

@@ -1,3 +1,4 @@
+import { withTlsFiles } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
@@ -20,6 +21,8 @@ const STATS_ADDRESS = '0.0.0.0';
  */
 export async function serve(options: DaemonOptions): Promise<void> {
   const config = withFlags(loadConfig(options.confFile), options);
+  // As long as somebody looks: later it would be said in a log.
+  for (const pool of config.pools) withTlsFiles(pool);
   if (options.daemonize && !isDaemon) {
     const failure = await startDaemon();
     if (failure !== null) throw new Error(failure);

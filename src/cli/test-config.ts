@@ -1,3 +1,4 @@
+import { CertificateError, withTlsFiles } from '../config/certificates.ts';
 import { ConfigError } from '../config/errors.ts';
 import { loadConfig } from '../config/load.ts';
 
@@ -7,9 +8,9 @@ import { loadConfig } from '../config/load.ts';
  */
 export function testConfig(path: string): number {
   try {
-    loadConfig(path);
+    for (const pool of loadConfig(path).pools) withTlsFiles(pool);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof ConfigError || error instanceof CertificateError)) throw error;
     process.stderr.write(`${error.message}\nringmaster: configuration file '${path}' syntax is invalid\n`);
     return 1;
   }

@@ -1,4 +1,6 @@
 import type { ConfigForm, SettingsOf } from '../settings/setting.ts';
+import type { ListenTls } from '../system/listen-tls.ts';
+import type { ServerTls } from '../system/server-tls.ts';
 import type { ServerAddress } from './address.ts';
 import type { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import type { DAEMON_SETTINGS } from './daemon-settings.ts';
@@ -26,6 +28,14 @@ export interface PoolConfig extends PoolSettings {
   readonly name: string;
   /** At least one; names are unique. In the order of the file. Of a pool with `cluster`, its seeds. */
   readonly servers: readonly ServerConfig[];
+  /** Only as workers get it: private keys are in it, and what the master has is shown to operators. */
+  readonly tls?: PoolTls;
+}
+
+/** What the TLS settings of a pool come to when their files are read; null: TLS is not spoken. */
+export interface PoolTls {
+  readonly listen: ListenTls | null;
+  readonly servers: ServerTls | null;
 }
 
 export type ClusterConfig = SettingsOf<typeof CLUSTER_SETTINGS>;

@@ -14,6 +14,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
     checkServers(pool, problems);
     checkDatabases(pool, problems);
     checkCluster(pool, problems);
+    checkTls(pool, problems);
   }
   checkListenAddresses(draft, problems);
 }
@@ -86,6 +87,25 @@ function checkServers(pool: PoolDraft, problems: Problems): void {
   const path = joinPath(pool.path, 'servers');
   if (pool.servers.length > MAX_RING_SERVERS) problems.add(offset, path, `at most ${MAX_RING_SERVERS} servers`);
   if (totalWeight > MAX_TOTAL_WEIGHT) problems.add(offset, path, `the weights add up to over ${MAX_TOTAL_WEIGHT}`);
+}
+
+function checkTls({ fields, offsets, path }: PoolDraft, problems: Problems): void {
+  const { listenTls, serverTls, cluster } = fields;
+  const report = (key: string, message: string) => problems.add(offsets.get(key) ?? 0, joinPath(path, key), message);
+  // What could not be read is reported by itself.
+  if (listenTls?.cert && listenTls.key && listenTls.cert.length !== listenTls.key.length) {
+    report(
+      'listen_tls',
+      `${listenTls.cert.length} of cert, and ${listenTls.key.length} of key: each has one of the other`,
+    );
+  }
+  if (listenTls && listenTls.clientCert !== 'none' && listenTls.ca === null) {
+    report('listen_tls', 'client_cert asks for certificates: say who may sign them, with ca');
+  }
+  if (serverTls && cluster) report('server_tls', 'the nodes of a cluster are spoken to without TLS only; leave it out');
+  if (serverTls && (serverTls.cert === null) !== (serverTls.key === null)) {
+    report('server_tls', 'cert and key belong together: give both, or neither');
+  }
 }
 
 interface Listener {

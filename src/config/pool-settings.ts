@@ -17,6 +17,7 @@ import type { SettingTable } from '../settings/setting.ts';
 import { type ListenAddress, listenText } from './address.ts';
 import { type BareIpv6, parseListenAddress } from './addresses.ts';
 import { CLUSTER_SETTINGS } from './cluster-settings.ts';
+import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tls-settings.ts';
 
 /*
  * What a pool may say, in both forms of the file. How a table of settings works, and what a new one needs:
@@ -92,6 +93,16 @@ export const POOL_SETTINGS = {
     about: 'Where clients connect. Port 0 lets the system choose one. A mode such as `0660` is set on the unix socket.',
     applies: 'new-connections',
   },
+  /** How clients are spoken to in TLS; null: they are not. */
+  listenTls: {
+    key: 'listen_tls',
+    settings: LISTEN_TLS_SETTINGS,
+    default: null,
+    takes: 'a map',
+    example: '{ cert: /etc/ringmaster/cert.pem, key: /etc/ringmaster/key.pem }',
+    unset: 'off',
+    about: 'Speak TLS with clients, and with them only so; see [TLS](tls.md).',
+  },
   protocol: {
     key: 'protocol',
     kind: oneOf<ProtocolName>('protocol', PROTOCOL_NAMES, PROTOCOL_NAMES.join(' or ')),
@@ -115,6 +126,16 @@ export const POOL_SETTINGS = {
     unset: 'off',
     about:
       'The pool is a Redis Cluster: its nodes and who has which keys are asked of it; see [cluster.md](cluster.md).',
+  },
+  /** How servers are spoken to in TLS; null: they are not. */
+  serverTls: {
+    key: 'server_tls',
+    settings: SERVER_TLS_SETTINGS,
+    default: null,
+    takes: 'a map; {} for the defaults',
+    example: '{ ca: /etc/ringmaster/ca.pem }, or {} for the defaults',
+    unset: 'off',
+    about: 'Speak TLS with all servers of the pool; see [TLS](tls.md).',
   },
   hash: {
     key: 'hash',

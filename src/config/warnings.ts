@@ -86,6 +86,9 @@ function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
       'timeout is longer than interval: servers that hang are probed more rarely than interval says',
     );
   }
+  if (pool.serverTls?.verify === false) {
+    warn('server_tls', 'verify is false: whoever can come between here and the servers reads and changes everything');
+  }
   for (const key of foreignKeys(pool)) {
     warn(key, `no effect: a pool that speaks ${PROTOCOL_TRAITS[pool.protocol].title} has no use for it`);
   }

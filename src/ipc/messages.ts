@@ -15,7 +15,7 @@ import { type ClusterTopology, isTopology } from './cluster-topology.ts';
  * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
  * workers that it starts from then on are of another version, and must not guess.
  */
-export const IPC_VERSION = 3;
+export const IPC_VERSION = 4;
 
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {

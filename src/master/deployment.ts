@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { withTlsFiles } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
 import { IncompleteError, RefusedError } from './errors.ts';
 import type { MasterLog } from './master-log.ts';
@@ -41,16 +42,20 @@ export class Deployment {
   config: Config;
   /** Counts configurations: how master and workers speak of them. */
   private generation = 1;
+  /** What workers get, with the files that were read when it came into force: they may be half replaced by now. */
+  served: Config;
   private readonly host: DeploymentHost;
 
+  /** Throws a CertificateError. */
   constructor(config: Config, host: DeploymentHost) {
     this.config = config;
+    this.served = forWorkers(config);
     this.host = host;
   }
 
   /** What a worker that starts now serves by. */
   current(): Generation {
-    return { id: this.generation, config: forWorkers(this.config) };
+    return { id: this.generation, config: this.served };
   }
 
   /**
@@ -82,7 +87,7 @@ export class Deployment {
   /** All that can be refused; what follows can't. Makes `config` the current one. */
   private async prepareAll(config: Config) {
     const { sockets, slots, monitoring, log, refuseUnlessRunning } = this.host;
-    const generation = { id: this.generation + 1, config: forWorkers(config) };
+    const generation = { id: this.generation + 1, config: readForWorkers(config) };
     const plan = await sockets.plan(config.pools, slotCount(config));
     let admin: AdminPlan | null = null;
     try {
@@ -100,6 +105,7 @@ export class Deployment {
     const before = this.config;
     this.generation = generation.id;
     this.config = config;
+    this.served = generation.config;
     this.host.onAdopted(config);
     const { closeObsolete, problems } = sockets.adopt(plan);
     log.adopt(before.log, config.log);
@@ -138,9 +144,17 @@ export function slotCount({ workers }: Config): number {
   return workers === 'auto' ? availableParallelism() : workers;
 }
 
-/** Workers have no business with the admin server's secret. */
+/** Workers have no business with the admin server's secret. Throws a CertificateError. */
 function forWorkers(config: Config): Config {
-  return { ...config, adminToken: null };
+  return { ...config, adminToken: null, pools: config.pools.map(withTlsFiles) };
+}
+
+function readForWorkers(config: Config): Config {
+  try {
+    return forWorkers(config);
+  } catch (error) {
+    return refuse(error as Error);
+  }
 }
 
 function refuse(error: Error): never {

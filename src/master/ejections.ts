@@ -206,5 +206,10 @@ class Ejection {
 }
 
 function targetOf(pool: PoolConfig, server: ServerConfig): ProbeTarget {
-  return { protocol: pool.protocol, address: server.address, password: poolPassword(pool) };
+  return {
+    protocol: pool.protocol,
+    address: server.address,
+    password: poolPassword(pool),
+    tls: pool.tls?.servers ?? null,
+  };
 }

@@ -98,7 +98,12 @@ class ServerCheck {
 
   configure(pool: PoolConfig, server: ServerConfig, rules: HealthCheckConfig): void {
     this.names = { pool: pool.name, server: server.name };
-    const target = { protocol: pool.protocol, address: server.address, password: poolPassword(pool) };
+    const target = {
+      protocol: pool.protocol,
+      address: server.address,
+      password: poolPassword(pool),
+      tls: pool.tls?.servers ?? null,
+    };
     const isSameTarget = isDeepStrictEqual(target, this.target);
     if (isSameTarget && isDeepStrictEqual(rules, this.rules)) return;
     if (!isSameTarget) this.health = new ServerHealth();

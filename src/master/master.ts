@@ -100,7 +100,6 @@ export class Master implements WorkerSlotHost {
     this.log = this.events.from(this.masterLog.log);
     this.health = new HealthChecks({ log: this.log, onVerdict: () => this.tellHealth() });
     this.ejections = new Ejections({ log: this.log, onVerdict: () => this.tellHealth() });
-    this.ejections.setPools(config.pools);
     this.byHand = new HandVerdicts({ log: this.log, out: () => this.out(), onVerdict: () => this.tellHealth() });
     this.byHand.setPools(config.pools);
     this.blocks = new Blocks({
@@ -169,6 +168,7 @@ export class Master implements WorkerSlotHost {
         this.tellSlowLogs();
       },
     });
+    this.ejections.setPools(this.deployment.served.pools);
     this.liveConfig = new LiveConfig(config, {
       log: this.log,
       file: options.configFile,
@@ -185,8 +185,8 @@ export class Master implements WorkerSlotHost {
   private adopt(config: Config): void {
     this.quotas.setPools(config.pools);
     this.slowLogs.setPools(config.pools);
-    this.health.setPools(config.pools);
-    this.ejections.setPools(config.pools);
+    this.health.setPools(this.deployment.served.pools);
+    this.ejections.setPools(this.deployment.served.pools);
     this.byHand.setPools(config.pools);
     this.blocks.keepPools(config.pools.map(({ name }) => name));
     void this.clusters.setPools(config.pools);
@@ -221,7 +221,7 @@ export class Master implements WorkerSlotHost {
     }
     this.isStarted = true;
     this.serviceManager.ready();
-    this.health.setPools(this.config.pools);
+    this.health.setPools(this.deployment.served.pools);
     this.log.info(
       { pools: this.sockets.addresses(), workers: this.slots.current.length, ...this.monitoring.addresses },
       'ringmaster is ready',

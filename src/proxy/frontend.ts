@@ -9,6 +9,8 @@ import type { Framer, ParserOptions, Protocol, RequestParser, Session, SlowLogSo
 import { RequestBytes } from '../request/request-bytes.ts';
 import { type Listener, type ListenHandle, listenOn } from '../socket/sockets.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
+import { TlsIntake } from '../socket/tls-intake.ts';
+import type { ListenTls } from '../system/listen-tls.ts';
 import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import type { Pool } from '../upstream/pool.ts';
@@ -38,6 +40,8 @@ export interface FrontendOptions {
   readonly keepaliveIdleMs: number;
   readonly slowRequests: SlowRequestOptions;
   readonly watch: TrafficWatchOptions;
+  /** Null: it is not spoken. */
+  readonly tls: ListenTls | null;
   readonly backlog: number;
 }
 
@@ -101,6 +105,7 @@ export class Frontend implements ClientOwner {
    */
   private readonly clients: ClientConnection[] = [];
   private listener: Listener | null = null;
+  private tls: TlsIntake | null = null;
   private isDraining = false;
   private drainTimer: NodeJS.Timeout | null = null;
   private idleTimer: NodeJS.Timeout | null = null;
@@ -149,6 +154,7 @@ export class Frontend implements ClientOwner {
     );
     this.admission.setLimit(options.maxClients);
     this.watchIdle(options.idleTimeoutMs);
+    this.speakTls(options.tls);
   }
 
   get poolName(): string {
@@ -168,6 +174,7 @@ export class Frontend implements ClientOwner {
     this.lookAtTraffic(options);
     this.admission.setLimit(options.maxClients);
     this.watchIdle(options.idleTimeoutMs);
+    this.speakTls(options.tls);
   }
 
   /** Accepts clients on a bound handle, and on no other any more; resolves when it listens. */
@@ -177,10 +184,15 @@ export class Frontend implements ClientOwner {
     this.listener = await listenOn(
       handle,
       { keepaliveIdleMs, backlog },
-      socket => this.enter(socket),
+      socket => (this.tls === null ? this.enter(socket) : this.tls.enter(socket)),
       error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'),
     );
     before?.close();
+  }
+
+  /** With clients that come from now on; handshakes that are under way end as they began. */
+  private speakTls(tls: ListenTls | null): void {
+    this.tls = tls === null ? null : new TlsIntake(tls, this, socket => this.enter(socket));
   }
 
   createFramer(session: Session): Framer {
@@ -225,6 +237,7 @@ export class Frontend implements ClientOwner {
       await nextTurn();
     }
     this.isDraining = true;
+    this.tls?.close();
     this.watchIdle(0);
     this.listener?.close();
     // Of a pool that is gone, the master grants no places.

@@ -19,7 +19,8 @@ export type FailureReason =
   | 'server_wrongpass'
   | 'server_noperm'
   | 'server_version'
-  | 'server_garbage';
+  | 'server_garbage'
+  | 'server_tls';
 
 export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
   connection_refused: 'Connection refused',
@@ -39,6 +40,7 @@ export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
   server_noperm: 'server refused the proxy: its user lacks a permission',
   server_version: 'server does not speak the version of the protocol that this client has chosen',
   server_garbage: 'server answered something that is not its protocol',
+  server_tls: 'server and proxy could not agree on TLS',
 };
 
 export const FAILURE_REASONS = Object.keys(FAILURE_TEXT) as readonly FailureReason[];
@@ -55,6 +57,7 @@ const BY_ERRNO: Readonly<Record<string, FailureReason>> = {
   EHOSTUNREACH: 'no_route',
   ENETUNREACH: 'no_route',
   EPIPE: 'broken_pipe',
+  EPROTO: 'server_tls',
 };
 
 /** The reason that belongs to a socket error's `code`. */

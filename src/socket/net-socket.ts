@@ -10,8 +10,9 @@ const NO_BYTES = Buffer.alloc(0);
  */
 export class NetSocket implements StreamSocket {
   closeListener: (() => void) | null = null;
-  private readonly socket: Socket;
-  private reader: SocketReader | null = null;
+  /** Of node. */
+  readonly socket: Socket;
+  protected reader: SocketReader | null = null;
   private errorCode: string | null = null;
   private readonly onWritten = (error?: Error | null): void => {
     if (!error && !this.isDestroyed) this.reader?.onTaken();
@@ -20,7 +21,7 @@ export class NetSocket implements StreamSocket {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.errorCode = error.code ?? 'EIO';
+      this.errorCode = errnoOf(error);
     });
     socket.on('close', () => {
       this.reader?.onClosed(this.errorCode);
@@ -108,6 +109,11 @@ export class NetSocket implements StreamSocket {
     this.socket.write(NO_BYTES, this.onWritten);
     return false;
   }
+}
+
+/** Errors of OpenSSL have names of their own, by the hundred. */
+function errnoOf({ code = 'EIO' }: NodeJS.ErrnoException): string {
+  return code.startsWith('ERR_SSL_') ? 'EPROTO' : code;
 }
 
 function endText(address: string, port: number | undefined): string {

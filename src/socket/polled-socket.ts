@@ -78,6 +78,13 @@ export class PolledSocket implements StreamSocket, PollTarget {
     return bytes;
   }
 
+  /** Gives the descriptor to the caller, who is to close it. Only before `start`. */
+  release(): number {
+    const { descriptor } = this;
+    this.isDestroyed = true;
+    return descriptor;
+  }
+
   start(reader: SocketReader): void {
     this.reader = reader;
     this.resume();

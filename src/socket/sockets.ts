@@ -1,4 +1,5 @@
-import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, Socket } from 'node:net';
+import { type ServerTls, startServerTls } from '../system/server-tls.ts';
 import { keepAlive } from './keepalive.ts';
 import { lookupName } from './name-lookup.ts';
 import { NetSocket } from './net-socket.ts';
@@ -6,6 +7,7 @@ import { type BoundHandle, PolledListener } from './polled-listener.ts';
 import { PolledSocket } from './polled-socket.ts';
 import { socketCalls } from './socket-calls.ts';
 import type { StreamSocket } from './stream-socket.ts';
+import { TlsSocket } from './tls-socket.ts';
 
 /** A bound socket that the master made for this worker slot: node's internal TCP or Pipe handle. */
 export type ListenHandle = object;
@@ -21,6 +23,9 @@ export interface Listener {
   close(): void;
 }
 
+/** Where to connect to. */
+export type PeerAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
 /** An attempt to connect that is under way. */
 export interface ConnectAttempt {
   /** Gives up; nobody hears of the outcome. */
@@ -30,7 +35,8 @@ export interface ConnectAttempt {
 /** The attempt's outcome; never called before `connectSocket` returns. */
 export interface ConnectListener {
   onConnected(socket: StreamSocket): void;
-  onRefused(errorCode: string): void;
+  /** `complaint`: what was wrong with the peer's TLS; null: it did not come to that. */
+  onRefused(errorCode: string, complaint: string | null): void;
 }
 
 /** Whether sockets are polled; else they are node's. */
@@ -87,19 +93,35 @@ function listening(server: Server, handle: ListenHandle, backlog: number): Promi
 
 /**
  * Connects to a host, trying its addresses in turn, or to the path of a unix socket. `keepaliveIdleMs` as for a listener.
+ * With `tls` it is connected when the peer has proved who it is.
  */
 export function connectSocket(
-  address: NetConnectOpts,
+  address: PeerAddress,
   keepaliveIdleMs: number,
+  tls: ServerTls | null,
   listener: ConnectListener,
 ): ConnectAttempt {
   let socket: Socket | null = null;
   let errorCode = 'EIO';
+  let complaint: string | null = null;
   let isOver = false;
+  const connected = (make: () => StreamSocket): void => {
+    if (isOver) return;
+    isOver = true;
+    listener.onConnected(make());
+  };
+  const failed = (error: NodeJS.ErrnoException): void => {
+    errorCode = error.code ?? errorCode;
+  };
+  const closed = (): void => {
+    if (isOver) return;
+    isOver = true;
+    listener.onRefused(errorCode, complaint);
+  };
   // node's own sockets need the ends of callbacks that node itself makes, and a round of polled sockets is none.
   setImmediate(() => {
     if (isOver) return;
-    socket = connect({
+    const plain = connect({
       ...address,
       lookup: lookupName,
       allowHalfOpen: true,
@@ -107,30 +129,51 @@ export function connectSocket(
       keepAlive: keepaliveIdleMs > 0,
       keepAliveInitialDelay: keepaliveIdleMs,
     });
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      errorCode = error.code ?? errorCode;
-    });
-    socket.once('connect', () => {
+    socket = plain;
+    plain.on('error', failed);
+    plain.once('close', closed);
+    plain.once('connect', () => {
       if (isOver) return;
-      isOver = true;
-      const stream = streamSocket(socket as Socket);
-      if (keepaliveIdleMs > 0 && socketCalls !== null && stream instanceof PolledSocket) {
-        keepAlive(socketCalls, BigInt(stream.descriptor), keepaliveIdleMs);
-      }
-      listener.onConnected(stream);
-    });
-    socket.once('close', () => {
-      if (isOver) return;
-      isOver = true;
-      listener.onRefused(errorCode);
+      if (tls === null) connected(() => polledWhereAble(plain, keepaliveIdleMs));
+      else socket = secure(plain, tls);
     });
   });
+  const secure = (plain: Socket, wanted: ServerTls): Socket => {
+    const tlsSocket = startServerTls(plain, address, wanted);
+    plain.off('close', closed);
+    tlsSocket.on('error', (error: NodeJS.ErrnoException) => {
+      // The system's own errors say enough.
+      const isOfSystem = 'errno' in error || error.code === 'ECONNRESET';
+      errorCode = isOfSystem ? (error.code ?? errorCode) : 'EPROTO';
+      complaint = isOfSystem ? null : `TLS: ${error.message}`;
+    });
+    tlsSocket.once('secureConnect', () => connected(() => new TlsSocket(tlsSocket)));
+    tlsSocket.once('close', closed);
+    return tlsSocket;
+  };
   return {
     cancel: () => {
       isOver = true;
       socket?.destroy();
     },
   };
+}
+
+function polledWhereAble(socket: Socket, keepaliveIdleMs: number): StreamSocket {
+  const stream = streamSocket(socket);
+  if (keepaliveIdleMs > 0 && socketCalls !== null && stream instanceof PolledSocket) {
+    keepAlive(socketCalls, BigInt(stream.descriptor), keepaliveIdleMs);
+  }
+  return stream;
+}
+
+/** Node's socket in place of one that was accepted and from which nothing was read; throws an Error where there is none. */
+export function nodeSocket(stream: StreamSocket): Socket {
+  if (stream instanceof NetSocket) return stream.socket;
+  if (stream instanceof PolledSocket) {
+    return new Socket({ fd: stream.release(), allowHalfOpen: true, readable: true, writable: true });
+  }
+  throw new Error('a socket of no known kind');
 }
 
 /** Of a socket that is connected and from which nothing was read: a polled one takes its place. */

@@ -1,4 +1,5 @@
 import type { Protocol } from '../protocol/protocol.ts';
+import type { ServerTls } from '../system/server-tls.ts';
 
 export type BackendAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
@@ -9,6 +10,8 @@ export interface BackendOptions {
   /** Of a cluster: it has a copy of another's keys, and none of its own. Left out: it has keys. */
   readonly isReplica?: boolean;
   readonly protocol: Protocol;
+  /** Null: it is not spoken. */
+  readonly tls: ServerTls | null;
   readonly password: string | null;
   readonly db: number;
   readonly connections: number;

@@ -6,6 +6,7 @@ import { FlapPenalty } from '../placement/flap-penalty.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
+import type { ServerTls } from '../system/server-tls.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import type { BackendAddress, BackendOptions } from './backend-options.ts';
 import type { ConnectionOwner } from './connection-host.ts';
@@ -134,7 +135,8 @@ export class Backend implements ConnectionOwner<BackendConnection> {
       isSameAddress(now.address, options.address) &&
       now.protocol === options.protocol &&
       now.password === options.password &&
-      now.db === options.db
+      now.db === options.db &&
+      isSameTrust(now.tls, options.tls)
     );
   }
 
@@ -382,4 +384,10 @@ export class Backend implements ConnectionOwner<BackendConnection> {
 function isSameAddress(a: BackendAddress, b: BackendAddress): boolean {
   if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
   return a.host === b.host && a.port === b.port;
+}
+
+/** Certificates that were renewed are for new connections. */
+function isSameTrust(a: ServerTls | null, b: ServerTls | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.verify === b.verify && a.serverName === b.serverName;
 }

@@ -32,7 +32,7 @@ const OWN_BLOCK_MIN_BYTES = 32 * 1024;
 const OWN_BLOCK_MAX_BYTES = 256 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 
-type LinkOptions = Pick<BackendOptions, 'address' | 'connectTimeoutMs' | 'keepaliveIdleMs'>;
+type LinkOptions = Pick<BackendOptions, 'address' | 'connectTimeoutMs' | 'keepaliveIdleMs' | 'tls'>;
 
 /**
  * One socket to a server, from the attempt to connect to its end:
@@ -61,7 +61,7 @@ export class ServerLink implements SocketReader, OutboxOwner {
 
   /** `connectTimeoutMs` is for the handshake, too. */
   constructor(
-    { address, connectTimeoutMs, keepaliveIdleMs }: LinkOptions,
+    { address, connectTimeoutMs, keepaliveIdleMs, tls }: LinkOptions,
     controls: readonly ControlRequest[],
     scanner: ReplyScanner,
     { turn, clock }: { readonly turn: Turn; readonly clock: Clock },
@@ -71,9 +71,9 @@ export class ServerLink implements SocketReader, OutboxOwner {
     this.scanner = scanner;
     this.user = user;
     this.outbox = new Outbox(null, turn, this, true);
-    this.attempt = connectSocket(address, keepaliveIdleMs, {
+    this.attempt = connectSocket(address, keepaliveIdleMs, tls, {
       onConnected: socket => this.connected(socket),
-      onRefused: errorCode => this.fail(failureFromErrno(errorCode), null),
+      onRefused: (errorCode, complaint) => this.fail(failureFromErrno(errorCode), complaint),
     });
     this.connectTimeoutMs = connectTimeoutMs;
     this.startedAtMs = clock.refresh();

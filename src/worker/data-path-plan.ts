@@ -69,6 +69,7 @@ export function poolOptions(config: PoolConfig, topology: ClusterTopology): Pool
       isReplica: server.isReplica,
       address: server.address,
       protocol: PROTOCOLS[config.protocol],
+      tls: config.tls?.servers ?? null,
       password: poolPassword(config),
       db: config.redisDb,
       connections: config.serverConnections,

@@ -369,6 +369,7 @@ function frontendOptions(config: PoolConfig, topology: ClusterTopology): Fronten
       isLogged: config.slowlogToLog,
     },
     watch: { sampleOneIn: config.sampleOneIn, hidesKeys: config.hotkeysHide },
+    tls: config.tls?.listen ?? null,
     keepaliveIdleMs: config.tcpKeepalive ? config.keepaliveIdleMs : 0,
     backlog: config.backlog,
   };

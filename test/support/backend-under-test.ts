@@ -67,6 +67,7 @@ export class BackendUnderTest implements BackendHost {
         address: { host: '127.0.0.1', port },
         // Its private connections have no number: fake servers are asked what the test asks, and no more.
         protocol: { ...redisProtocol, waits: null },
+        tls: null,
         password: null,
         db: 0,
         connections: 1,

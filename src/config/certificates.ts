@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createTlsServer, type ListenTls } from '../system/listen-tls.ts';
+import { type ServerTls, serverTlsContext } from '../system/server-tls.ts';
+import type { PoolConfig, PoolTls } from './config.ts';
+
+/** More is no certificate or key. */
+const MAX_FILE_BYTES = 4 * 2 ** 20;
+
+/** A file that a pool needs for TLS can't be read, or OpenSSL can't use it. Contents are in no message. */
+export class CertificateError extends Error {}
+
+/** The length that OpenSSL wants. */
+const TICKET_KEYS_BYTES = 48;
+
+/**
+ * Reads and tries the files that the TLS settings of a pool name. The keys of its session tickets are new each time.
+ * @throws CertificateError
+ */
+export function withTlsFiles(pool: PoolConfig): PoolConfig {
+  if (pool.listenTls === null && pool.serverTls === null) return pool;
+  const tls: PoolTls = { listen: readListenTls(pool), servers: readServerTls(pool) };
+  return { ...pool, tls };
+}
+
+function readListenTls({ name, listenTls }: PoolConfig): ListenTls | null {
+  if (listenTls === null) return null;
+  const where = `pool ${name}: listen_tls`;
+  const { cert, key, ca, ...others } = listenTls;
+  const tls: ListenTls = {
+    ...others,
+    certificates: cert.map((path, i) => ({ cert: readPem(path, where), key: readPem(key[i] as string, where) })),
+    ca: ca === null ? null : readPem(ca, where),
+    ticketKeys: randomBytes(TICKET_KEYS_BYTES).toString('base64'),
+  };
+  const files = [...cert, ...key, ...(ca === null ? [] : [ca])];
+  tried(where, files, () => createTlsServer(tls));
+  return tls;
+}
+
+/** Null: it is not spoken with the servers of this pool. */
+export function readServerTls({ name, serverTls }: PoolConfig): ServerTls | null {
+  if (serverTls === null) return null;
+  const where = `pool ${name}: server_tls`;
+  const read = (path: string | null) => (path === null ? null : readPem(path, where));
+  const { ca, cert, key } = serverTls;
+  const tls: ServerTls = { ...serverTls, ca: read(ca), cert: read(cert), key: read(key) };
+  tried(
+    where,
+    [ca, cert, key].filter(path => path !== null),
+    () => serverTlsContext(tls),
+  );
+  return tls;
+}
+
+function tried(where: string, files: readonly string[], use: () => unknown): void {
+  try {
+    use();
+  } catch (error) {
+    throw new CertificateError(`${where}: OpenSSL can't use ${files.join(', ')}: ${(error as Error).message}`);
+  }
+}
+
+function readPem(path: string, where: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'latin1');
+  } catch (error) {
+    throw new CertificateError(`${where}: cannot read ${path}: ${(error as Error).message}`);
+  }
+  if (text.length > MAX_FILE_BYTES || !text.includes('-----BEGIN ')) {
+    throw new CertificateError(`${where}: ${path} is no PEM file`);
+  }
+  return text;
+}

@@ -1,0 +1,105 @@
+import { duration, flag, listOf, oneOf, text } from '../settings/kinds.ts';
+import type { SettingTable } from '../settings/setting.ts';
+
+/* TLS of a pool, on both sides. Paths are relative to where the daemon was started; the files are in PEM. */
+
+const filePath = () => text('path of a PEM file', path => path);
+
+/** Toward clients. */
+export const LISTEN_TLS_SETTINGS = {
+  cert: {
+    key: 'cert',
+    kind: listOf(filePath(), 'path of a PEM file, or several'),
+    about:
+      'The certificate, with the chain that leads to it. Of several, a client gets the one that has the name it asks for ' +
+      '(SNI), else the first.',
+    applies: 'new-connections',
+  },
+  key: {
+    key: 'key',
+    kind: listOf(filePath(), 'path of a PEM file, or several'),
+    about: 'Its private key; of several certificates, theirs in the same order.',
+    applies: 'new-connections',
+  },
+  ca: {
+    key: 'ca',
+    kind: filePath(),
+    default: null,
+    unset: 'unset',
+    about: 'Who may sign the certificates of clients. Needed when `client_cert` asks for them.',
+    applies: 'new-connections',
+  },
+  clientCert: {
+    key: 'client_cert',
+    kind: oneOf('client_cert', ['none', 'optional', 'required'] as const),
+    default: 'none',
+    about: 'Whether clients show a certificate. One that is shown must be good, also where it is `optional`.',
+    applies: 'new-connections',
+  },
+  minVersion: {
+    key: 'min_version',
+    kind: oneOf('min_version', ['1.2', '1.3'] as const),
+    default: '1.2',
+    about: 'The oldest version of TLS that is spoken.',
+    applies: 'new-connections',
+  },
+  ciphers: {
+    key: 'ciphers',
+    kind: text('OpenSSL cipher list', list => list),
+    default: null,
+    unset: "Node's",
+    about: "What may be used to encrypt, in OpenSSL's words: `ECDHE+AESGCM`, or names with colons between them.",
+    applies: 'new-connections',
+  },
+  handshakeTimeoutMs: {
+    key: 'handshake_timeout',
+    kind: duration(10),
+    default: '5s',
+    about: 'A client that has not finished its handshake by then is closed.',
+    applies: 'new-connections',
+  },
+} as const satisfies SettingTable;
+
+/** Toward servers. */
+export const SERVER_TLS_SETTINGS = {
+  ca: {
+    key: 'ca',
+    kind: filePath(),
+    default: null,
+    unset: "Node's list",
+    about: 'Who may sign the certificates of the servers.',
+    applies: 'new-connections',
+  },
+  cert: {
+    key: 'cert',
+    kind: filePath(),
+    default: null,
+    unset: 'unset',
+    about: 'The certificate that is shown to servers that ask for one, with its chain.',
+    applies: 'new-connections',
+  },
+  key: {
+    key: 'key',
+    kind: filePath(),
+    default: null,
+    unset: 'unset',
+    about: 'Its private key.',
+    applies: 'new-connections',
+  },
+  serverName: {
+    key: 'server_name',
+    kind: text('name', name => name),
+    default: null,
+    unset: "the server's host",
+    about: 'The name that the certificates of the servers must have; they are asked for it, too (SNI).',
+    applies: 'new-connections',
+  },
+  verify: {
+    key: 'verify',
+    kind: flag(),
+    default: 'true',
+    about:
+      '`false`: any certificate will do. Then somebody on the way can read and change everything; each start says so.',
+    applies: 'new-connections',
+  },
+} as const satisfies SettingTable;
