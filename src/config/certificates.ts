@@ -26,7 +26,9 @@ export function withTlsFiles(pool: PoolConfig): PoolConfig {
 function readListenTls({ name, listenTls }: PoolConfig): ListenTls | null {
   if (listenTls === null) return null;
   const where = `pool ${name}: listen_tls`;
-  const { cert, key, ca, ...others } = listenTls;
+  const { cert: certs, key: keys, ca, ...others } = listenTls;
+  // The checks of the file have found both.
+  const [cert, key] = [certs ?? [], keys ?? []];
   const tls: ListenTls = {
     ...others,
     certificates: cert.map((path, i) => ({ cert: readPem(path, where), key: readPem(key[i] as string, where) })),

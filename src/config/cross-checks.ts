@@ -92,11 +92,11 @@ function checkServers(pool: PoolDraft, problems: Problems): void {
 function checkTls({ fields, offsets, path }: PoolDraft, problems: Problems): void {
   const { listenTls, serverTls, cluster } = fields;
   const report = (key: string, message: string) => problems.add(offsets.get(key) ?? 0, joinPath(path, key), message);
-  // What could not be read is reported by itself.
+  if (listenTls && (listenTls.cert === null || listenTls.key === null)) report('listen_tls', 'needs cert and key');
   if (listenTls?.cert && listenTls.key && listenTls.cert.length !== listenTls.key.length) {
     report(
       'listen_tls',
-      `${listenTls.cert.length} of cert, and ${listenTls.key.length} of key: each has one of the other`,
+      `has ${listenTls.cert.length} of cert and ${listenTls.key.length} of key; each needs the other`,
     );
   }
   if (listenTls && listenTls.clientCert !== 'none' && listenTls.ca === null) {

@@ -10,6 +10,8 @@ export const LISTEN_TLS_SETTINGS = {
   cert: {
     key: 'cert',
     kind: listOf(filePath(), 'path of a PEM file, or several'),
+    default: null,
+    unset: 'required',
     about:
       'The certificate, with the chain that leads to it. Of several, a client gets the one that has the name it asks for ' +
       '(SNI), else the first.',
@@ -18,6 +20,8 @@ export const LISTEN_TLS_SETTINGS = {
   key: {
     key: 'key',
     kind: listOf(filePath(), 'path of a PEM file, or several'),
+    default: null,
+    unset: 'required',
     about: 'Its private key; of several certificates, theirs in the same order.',
     applies: 'new-connections',
   },
@@ -38,7 +42,8 @@ export const LISTEN_TLS_SETTINGS = {
   },
   minVersion: {
     key: 'min_version',
-    kind: oneOf('min_version', ['1.2', '1.3'] as const),
+    // A number to YAML.
+    kind: { ...oneOf('min_version', ['1.2', '1.3'] as const), json: { enum: ['1.2', '1.3', 1.2, 1.3] } },
     default: '1.2',
     about: 'The oldest version of TLS that is spoken.',
     applies: 'new-connections',

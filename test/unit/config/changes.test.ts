@@ -94,7 +94,12 @@ test('settings of the daemon, and which of them wait for new workers', () => {
 });
 
 test('every setting is compared, called what the file calls it, and no secret is told', () => {
-  const settings = { redis_auth: 'geheim', health_check: {} };
+  const settings = {
+    redis_auth: 'geheim',
+    health_check: {},
+    listen_tls: { cert: '/c.pem', key: '/c.key' },
+    server_tls: {},
+  };
   const before = config({ p: pool(1, settings) }, { admin_token: 'geheim' });
   const cluster = { seeds: [], refreshIntervalMs: 1, refreshMinMs: 1, maxRedirects: 1, addressMap: null };
   const first = { ...before.pools[0], cluster } as unknown as PoolConfig;

@@ -71,3 +71,20 @@ test('weights that overflow the ring are refused', () => {
   const text = `pools:\n  a: { listen: 'h:1', protocol: redis, servers: [${servers}] }\n`;
   assert.deepEqual(configProblems(text), ['2:49: pools.a.servers: the weights add up to over 4294967295']);
 });
+
+const TLS: readonly [settings: string, problem: RegExp | null][] = [
+  ['listen_tls: { cert: /a.pem, key: /a.key }', null],
+  ['listen_tls: {}', /p\.listen_tls: needs cert and key$/],
+  ['listen_tls: { cert: /a.pem }', /p\.listen_tls: needs cert and key$/],
+  ['listen_tls: { cert: [/a.pem, /b.pem], key: /a.key }', /p\.listen_tls: has 2 of cert and 1 of key/],
+  ['listen_tls: { cert: /a, key: /a, client_cert: required }', /p\.listen_tls: client_cert asks for .* with ca$/],
+  ['server_tls: {}', null],
+  ['server_tls: { cert: /a.pem }', /p\.server_tls: cert and key belong together/],
+];
+for (const [settings, problem] of TLS) {
+  test(`${settings} is ${problem === null ? 'whole' : 'refused'}`, () => {
+    const problems = configProblems(`pools:\n  p: { listen: 'h:1', protocol: redis, servers: ['h:2'], ${settings} }\n`);
+    assert.equal(problems.length, problem === null ? 0 : 1);
+    if (problem !== null) assert.match(problems[0]!, problem);
+  });
+}

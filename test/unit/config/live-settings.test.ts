@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Config } from '../../../src/config/config.ts';
 import { DAEMON_SETTINGS } from '../../../src/config/daemon-settings.ts';
-import { settingStates, withDefault, withSetting } from '../../../src/config/live-settings.ts';
+import { settingStates, withDefault, withSetting, withSettings } from '../../../src/config/live-settings.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { POOL_SETTINGS } from '../../../src/config/pool-settings.ts';
 import { isGroup, isScalar, type SettingTable } from '../../../src/settings/setting.ts';
@@ -134,7 +134,12 @@ test('each setting of the tables can be set to what it is, by its name', () => {
       // What is not set is not written.
       return isScalar(setting) && setting.default !== null ? [prefix + setting.key] : [];
     });
-  const checked = withSetting(CONFIG, 'red.health_check', '{}').config;
+  const checked = withSettings(CONFIG, [
+    { path: 'red.health_check', text: '{}' },
+    { path: 'red.server_tls', text: '{}' },
+    { path: 'red.listen_tls.cert', text: '/c.pem' },
+    { path: 'red.listen_tls.key', text: '/c.key' },
+  ]);
   for (const path of [...leaves(DAEMON_SETTINGS, ''), ...leaves(POOL_SETTINGS, 'red.')]) {
     const [state] = settingStates(checked, path);
     assert.ok(state !== undefined, path);

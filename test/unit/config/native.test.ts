@@ -17,6 +17,15 @@ pools:
   sessions:
     listen: 127.0.0.1:22121
     protocol: redis
+    listen_tls:
+      cert: [/a.pem, /b.pem]
+      key: /a.key, /b.key
+      ca: /ca.pem
+      client_cert: required
+      min_version: 1.3
+      ciphers: ECDHE+AESGCM
+      handshake_timeout: 2s
+    server_tls: { ca: /ca.pem, cert: /me.pem, key: /me.key, server_name: cache.test, verify: false }
     hash: md5
     hash_tag: "{}"
     distribution: modula
@@ -82,6 +91,16 @@ test('every key of the native form arrives in the configuration', () => {
         name: 'sessions',
         listen: { host: '127.0.0.1', port: 22121 },
         protocol: 'redis',
+        listenTls: {
+          cert: ['/a.pem', '/b.pem'],
+          key: ['/a.key', '/b.key'],
+          ca: '/ca.pem',
+          clientCert: 'required',
+          minVersion: '1.3',
+          ciphers: 'ECDHE+AESGCM',
+          handshakeTimeoutMs: 2000,
+        },
+        serverTls: { ca: '/ca.pem', cert: '/me.pem', key: '/me.key', serverName: 'cache.test', verify: false },
         hash: 'md5',
         hashTag: '{}',
         distribution: 'modula',
@@ -165,6 +184,8 @@ test('what is left out has its default', () => {
         name: 'p',
         listen: { host: '127.0.0.1', port: 22121 },
         protocol: 'memcached',
+        listenTls: null,
+        serverTls: null,
         hash: 'murmur',
         hashTag: null,
         distribution: 'ketama',

@@ -31,6 +31,7 @@ const CASES: readonly [lines: string, path: string, servers?: string, protocol?:
   ['health_check: {}', 'pools.p.health_check', '[h:1]'],
   ['health_check: {}\ndistribution: modula', 'pools.p.health_check'],
   ['health_check: { timeout: 6s }', 'pools.p.health_check'],
+  ['server_tls: { verify: false }', 'pools.p.server_tls'],
   ['cross_server: first_key', 'pools.p.cross_server', '[h:1, h:2]', 'memcached'],
   ['client_buffer: 2mb\nclient_output_limit: 1mb', 'pools.p.client_output_limit'],
   ['', 'pools.p.servers[1]', '[h:1 a, h:1 b]'],
