@@ -26,8 +26,8 @@ const ARE_COUNTERS = new Map(
 );
 
 /**
- * The worker's end of its reports. A report is a pass over all its series: `begin`, each of them to `add`, `end`; what was
- * written so far can be taken at any time in between, so that many series need not be written in one go.
+ * The worker's end of its reports. A report is a pass over its series: `begin`, those that may have changed to `add`, `end`;
+ * what was written so far can be taken at any time in between, so that many series need not be written in one go.
  */
 export class ReportWriter {
   private readonly out = new ByteWriter();
@@ -73,7 +73,7 @@ export class ReportWriter {
     }
   }
 
-  /** Those that were not added since `begin` are gone. */
+  /** After a pass over all there are: those that were not added since `begin` are gone. */
   end(): void {
     for (const [key, reported] of this.series) if (reported.pass !== this.pass) this.gone(key, reported);
   }

@@ -108,6 +108,11 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     return this.stream.length === 0 && this.unsentBytes === 0;
   }
 
+  /** Nothing here has a deadline. */
+  get isAsleep(): boolean {
+    return this.stream.length === 0 && (this.link === null || this.isLinkReady);
+  }
+
   /** Adds what is queued here to the gauges. */
   measure(stats: BackendStats): void {
     const { length, inflightBytes } = this.stream;
@@ -215,10 +220,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   /** Replies that nobody waits for any more are in the way of all others. The server is not to blame. */
   private unclog(): void {
     const { log, name } = this.server;
-    log.warn(
-      { server: name, awaited: this.stream.awaited },
-      'server connection replaced: late replies held up all others',
-    );
+    log.warn({ server: name, awaited: this.stream.awaited }, 'server connection replaced: late replies held up others');
     this.drop(IDLE, 'timed_out');
     this.closeIfRetired();
   }
@@ -261,6 +263,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     const { options, stats } = this.server;
     if (this.state !== DOWN) this.state = CONNECTING;
     stats.reconnects++;
+    this.server.stir();
     const controls =
       this.isProbing || this.welcome.needsProof ? [...this.handshake, options.protocol.probe] : this.handshake;
     this.link = new ServerLink(options, controls, this.scanner, this.server, this);
@@ -343,9 +346,9 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   }
 
   onLinkClosed(reason: FailureReason | null): void {
-    const { stats } = this.server;
-    if (reason === null) stats.serverEof++;
-    else stats.serverErr++;
+    this.server.stir();
+    if (reason === null) this.stats.serverEof++;
+    else this.stats.serverErr++;
     if (this.welcome.isRefusedBy(this.clock.turnMs())) this.turnedAway();
     else if (this.stream.length === 0) this.drop(IDLE);
     else this.lose(reason ?? 'connection_reset', true);

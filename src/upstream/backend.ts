@@ -25,6 +25,8 @@ export interface BackendHost {
   onEjection(): void;
   /** The ring has to be built anew: the backend has left it, or is back in it. */
   onEjectionChange(): void;
+  /** From now on, until it `isAwake` no more, the backend has to be looked at once per tick. */
+  onAwake(backend: Backend): void;
 }
 
 /** Who decides for all workers has so long; then the worker decides for itself. */
@@ -49,6 +51,10 @@ export class Backend implements ConnectionOwner<BackendConnection> {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
+  /** Something here may have a deadline: `checkDeadlines` is to be called. */
+  isAwake = false;
+  /** Its figures may have changed since they were last reported. */
+  isUnreported = true;
   /** Out of the ring because requests failed: the master's verdict, or ours where it says nothing. */
   isEjected = false;
   /** Out of the ring because the master says that it is down: since then, on the worker's clock; 0: it does not. */
@@ -95,6 +101,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     if (isDown === this.markedDownAtMs > 0) return false;
     this.markedDownAtMs = isDown ? this.clock.refresh() : 0;
     this.stats.isMarkedDown = isDown ? 1 : 0;
+    this.isUnreported = true;
     this.log.debug({ server: this.name, why }, isDown ? 'server marked down' : 'server marked up');
     // Connections that wait before they try again need wait no longer.
     if (!isDown && !this.isEjected) this.connections.resume();
@@ -177,6 +184,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
 
   /** The shared connection that serves a client. */
   connectionFor(clientId: number, variant: number): BackendConnection {
+    if (!this.isAwake) this.stir();
     return this.connections.of(clientId, variant);
   }
 
@@ -196,6 +204,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
 
   /** Gives `waiter` a connection of its own, now or later, or refuses it: at once while the server is down. */
   acquirePrivate(waiter: PrivateConnectionWaiter): void {
+    this.stir();
     const whyDown = this.connections.whyDown(waiter.variant);
     if (whyDown === null) this.privates.acquire(waiter);
     else waiter.onRefused(whyDown);
@@ -219,6 +228,14 @@ export class Backend implements ConnectionOwner<BackendConnection> {
   checkDeadlines(nowMs: number): void {
     this.connections.checkDeadlines(nowMs);
     this.privates.checkDeadlines(nowMs);
+    this.isAwake = !this.connections.isAsleep || !this.privates.isEmpty;
+  }
+
+  stir(): void {
+    this.isUnreported = true;
+    if (this.isAwake) return;
+    this.isAwake = true;
+    this.host.onAwake(this);
   }
 
   close(): void {
@@ -333,6 +350,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
 
   private eject(reason: FailureReason): void {
     this.isEjected = true;
+    this.isUnreported = true;
     this.stats.isEjected = 1;
     this.stats.serverEjectedAtUs = Date.now() * 1000;
     this.connections.suspend(reason);
@@ -355,6 +373,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     this.failuresInARow = 0;
     this.renewals = 0;
     this.stats.isEjected = 0;
+    this.isUnreported = true;
     this.penalty.cameBack(this.clock.nowMs);
     // The other connections were suspended with this one.
     this.connections.resume();

@@ -23,6 +23,8 @@ export interface ConnectionHost {
   outOfService(): void;
   /** A connection was lost with requests on it, or could not be made: the server may be ill. */
   failed(reason: FailureReason): void;
+  /** Something has begun that has a deadline, or something is counted. */
+  stir(): void;
 }
 
 /** The backend, as its shared connections of the class C know it. */

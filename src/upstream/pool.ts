@@ -97,6 +97,8 @@ export class Pool implements BackendHost {
   readonly turn: Turn;
   readonly log: Log;
   placement: Placement;
+  /** Those that have something with a deadline, also of those that left. */
+  private awake: Backend[] = [];
   /** Left the pool, and finish what is inflight. */
   private readonly retiring = new Set<Backend>();
   /** What its clients have subscribed to; null: none has yet. */
@@ -117,9 +119,8 @@ export class Pool implements BackendHost {
     this.placement = plan.placement;
     this.apply(plan, 0);
     this.stopTicking = worker.clock.onTick(nowMs => {
-      for (const backend of this.backends) backend.checkDeadlines(nowMs);
+      this.checkDeadlines(nowMs);
       if (this.cluster !== null) this.hintAtSilence(nowMs);
-      for (const backend of this.retiring) backend.checkDeadlines(nowMs);
       this.hub?.checkDeadlines(nowMs);
     });
   }
@@ -212,7 +213,7 @@ export class Pool implements BackendHost {
   }
 
   private hintAtSilence(nowMs: number): void {
-    for (const backend of this.backends) {
+    for (const backend of this.awake) {
       if (backend.silentMs(nowMs) >= SILENCE_HINT_MS) this.hint(`${backend.name} is silent`);
     }
   }
@@ -231,6 +232,22 @@ export class Pool implements BackendHost {
       if (backend.markEjected(ejected.get(backend.name) ?? null)) isChanged = true;
     }
     if (isChanged) this.onEjectionChange();
+  }
+
+  /** Of thousands of servers most have nothing to wait for: only the others are looked at. */
+  private checkDeadlines(nowMs: number): void {
+    const { awake } = this;
+    if (awake.length === 0) return;
+    // What is failed here may wake others, or the same again.
+    this.awake = [];
+    for (const backend of awake) {
+      backend.checkDeadlines(nowMs);
+      if (backend.isAwake) this.awake.push(backend);
+    }
+  }
+
+  onAwake(backend: Backend): void {
+    this.awake.push(backend);
   }
 
   onTrouble(server: string, reason: FailureReason, failures: number): boolean {

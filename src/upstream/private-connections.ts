@@ -49,6 +49,11 @@ export class PrivateConnections {
     return this.inUse.size;
   }
 
+  /** There are none, and nobody waits for one. */
+  get isEmpty(): boolean {
+    return this.inUse.size === 0 && this.idle.length === 0 && this.waiting.length === 0;
+  }
+
   get countWaiting(): number {
     return this.waiting.length;
   }

@@ -145,6 +145,13 @@ export class SharedConnections {
     for (const connection of this.byVariant[0] as BackendConnection[]) connection.preconnect();
   }
 
+  /** Nothing on them has a deadline. */
+  get isAsleep(): boolean {
+    if (this.retiring.size > 0) return false;
+    for (const set of this.byVariant) for (const connection of set) if (!connection.isAsleep) return false;
+    return true;
+  }
+
   checkDeadlines(nowMs: number): void {
     for (const set of this.byVariant) for (const connection of set) connection.checkDeadline(nowMs);
     for (const connection of this.retiring) connection.checkDeadline(nowMs);

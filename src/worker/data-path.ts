@@ -3,7 +3,6 @@ import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients } from '../config/open-files.ts';
 import { poolPassword } from '../config/pool-password.ts';
-import { CommandSeries, PoolSeries, type Series, ServerSeries } from '../figures/series.ts';
 import { SlowLog, type SlowLogEntry, type SlowRequest } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
@@ -26,6 +25,7 @@ import { VERSION } from '../system/version.ts';
 import { Pool, type PoolPlan, type PoolTrouble, planPool } from '../upstream/pool.ts';
 import { type DataPathPlan, NO_TOPOLOGY, poolOptions, serversOf } from './data-path-plan.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
+import { PoolFigures } from './pool-figures.ts';
 import { Slices } from './slices.ts';
 
 /** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
@@ -82,6 +82,8 @@ export class DataPath {
   /** By pool, also of pools to come. */
   private readonly slowLogs = new Map<string, SlowLog>();
   private blocked: ReadonlyMap<string, readonly Blocked[]> = new Map();
+  /** What it counts. */
+  readonly figures = new PoolFigures(() => [...this.lanes.values()].map(({ pool }) => pool));
   private clients = 0;
   private tickPeriodMs = 0;
 
@@ -152,6 +154,7 @@ export class DataPath {
     const lane = this.lanes.get(name);
     if (lane === undefined || lane.config.cluster === null) return;
     lane.pool.apply(planPool(poolOptions(lane.config, topology)), this.shutdownTimeoutMs);
+    this.figures.poolsChanged();
     lane.frontend.reconfigure(frontendOptions(lane.config, topology));
   }
 
@@ -190,6 +193,7 @@ export class DataPath {
       if (staysLane) before.delete((lane as Lane).config.name);
       const poolPlan = plan.pools.get(next.name);
       if (poolPlan !== undefined) {
+        this.figures.poolsChanged();
         if (staysLane && lane?.config.name !== next.name) this.lanes.delete((lane as Lane).config.name);
         this.lanes.set(next.name, this.applyPool(next, poolPlan, staysLane ? lane : undefined, config));
       }
@@ -197,6 +201,7 @@ export class DataPath {
     }
     for (const [name, lane] of before) {
       if (this.lanes.get(name) === lane) this.lanes.delete(name);
+      this.figures.poolsChanged();
       this.retire(lane, config);
     }
     const names = new Set(config.pools.map(pool => pool.name));
@@ -306,18 +311,6 @@ export class DataPath {
 
   insights(): TrafficInsight[] {
     return [...this.lanes].map(([name, { frontend }]) => frontend.watch.insight(name));
-  }
-
-  /** What it counts. A reload may come while somebody goes through it. */
-  *series(): Generator<Series> {
-    for (const { pool } of this.lanes.values()) {
-      yield new PoolSeries(pool.name, pool.stats);
-      for (const backend of pool.backends) {
-        const stats = backend.snapshot();
-        yield new ServerSeries(pool.name, backend.name, stats, stats.times.histograms());
-      }
-      for (const { name, total } of pool.commands.all()) yield new CommandSeries(pool.name, name, total);
-    }
   }
 }
 

@@ -5,10 +5,17 @@ import { ReportWriter } from '../ipc/report-writer.ts';
 
 /** What a report is made of. */
 export interface ReportSource {
-  series(): Iterable<Series>;
+  /** All its series, or those that may have changed since they were last asked for. */
+  pass(isWhole: boolean): Pass;
   process(): ProcessSnapshot;
   /** `onSent`: the channel took it, or is gone. */
   send(message: ToMaster, onSent: () => void): void;
+}
+
+export interface Pass {
+  readonly series: Iterable<Series>;
+  /** What is not among them is gone. */
+  readonly isWhole: boolean;
 }
 
 /** So many series are written without a break: some hundred microseconds when all of them are busy. */
@@ -30,6 +37,7 @@ export class Reporter {
   private asked: (number | null)[] = [];
   private answering: readonly (number | null)[] = [];
   private rest: Iterator<Series> | null = null;
+  private isWhole = false;
   private unsent = 0;
   private readonly continue = (): void => this.part();
   private readonly sent = (): void => {
@@ -53,7 +61,8 @@ export class Reporter {
     this.asked = [];
     this.rest = null;
     this.writer.begin();
-    for (const series of this.source.series()) this.writer.add(series);
+    for (const series of this.source.pass(true).series) this.writer.add(series);
+    this.isWhole = true;
     this.end();
   }
 
@@ -61,7 +70,9 @@ export class Reporter {
     if (this.rest !== null || this.unsent > 0 || this.asked.length === 0) return;
     this.answering = this.asked;
     this.asked = [];
-    this.rest = this.source.series()[Symbol.iterator]();
+    const { series, isWhole } = this.source.pass(false);
+    this.rest = series[Symbol.iterator]();
+    this.isWhole = isWhole;
     this.writer.begin();
     this.part();
   }
@@ -85,7 +96,7 @@ export class Reporter {
   private end(): void {
     const { answering } = this;
     this.answering = [];
-    this.writer.end();
+    if (this.isWhole) this.writer.end();
     const process = this.source.process();
     for (const id of answering) this.send(id, process);
   }

@@ -46,7 +46,7 @@ class WorkerRole {
   private preparing: Promise<void> = Promise.resolve();
   private isDraining = false;
   private readonly reporter = new Reporter({
-    series: () => this.dataPath?.series() ?? [],
+    pass: isWhole => this.dataPath?.figures.pass(isWhole) ?? { series: [], isWhole },
     process: () => this.process(),
     send,
   });

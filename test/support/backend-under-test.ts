@@ -112,6 +112,8 @@ export class BackendUnderTest implements BackendHost {
     return answer;
   }
 
+  onAwake(): void {}
+
   /** Who decides for all workers; false: nobody does. */
   onTrouble(_server: string, reason: FailureReason): boolean {
     this.troubles.push(reason);

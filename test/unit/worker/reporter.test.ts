@@ -22,7 +22,7 @@ class ReporterUnderTest {
     for (const name of this.names) this.stats.set(name, new BackendStats());
     this.totals = new Totals([{ name: 'p', servers: this.names.map(name => ({ name })) }]);
     this.reporter = new Reporter({
-      series: () => this.series(),
+      pass: () => ({ series: this.series(), isWhole: true }),
       process: () => workerSnapshot(1, []).process,
       send: (message, onSent) => {
         assert.equal(message.type, 'report');
