@@ -1,7 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { BACKEND_FIELDS, POOL_FIELDS, type PoolSnapshot, type StatKind } from '../figures/statistics.ts';
-import { FAILURE_REASONS } from '../request/failure.ts';
+import type { StatKind } from '../figures/statistics.ts';
+import { Slices } from '../system/slices.ts';
 import { latencyMetrics } from './latency-metrics.ts';
+import { MetricsText, US_PER_SECOND } from './metrics-text.ts';
+import { type HealthFigures, poolMetrics } from './pool-metrics.ts';
 import type { Totals, WorkerFigures } from './totals.ts';
 
 export interface WorkerCounts {
@@ -13,18 +15,6 @@ export interface WorkerCounts {
   readonly restarts: number;
   /** Workers killed because they hung. */
   readonly hangs: number;
-}
-
-/** What the health checks of one server have come to. */
-export interface HealthFigures {
-  readonly pool: string;
-  readonly server: string;
-  readonly isDown: boolean;
-  readonly probes: number;
-  /** Probes that failed. */
-  readonly failures: number;
-  /** Verdicts that it is down. */
-  readonly downs: number;
 }
 
 export interface MetricsOptions {
@@ -56,8 +46,6 @@ interface MetricDefinition {
 
 // The delay histogram of the default metrics wakes the process this often.
 const EVENT_LOOP_SAMPLING_MS = 100;
-
-const US_PER_SECOND = 1e6;
 
 /** Of one worker process. CPU seconds begin anew when the slot gets a new process, which Prometheus' rate() allows for. */
 const WORKER_METRICS: readonly {
@@ -152,66 +140,34 @@ const WORKER_METRICS: readonly {
   },
 ];
 
-const HEALTH_METRICS: readonly {
-  readonly name: string;
-  readonly kind: StatKind;
-  readonly help: string;
-  value(figures: HealthFigures): number;
-}[] = [
-  {
-    name: 'ringmaster_server_down',
-    kind: 'gauge',
-    help: '1 while health checks find the server down, else 0; only of pools with health_check, as the next three',
-    value: figures => (figures.isDown ? 1 : 0),
-  },
-  {
-    name: 'ringmaster_server_downs_total',
-    kind: 'counter',
-    help: 'times health checks found the server down',
-    value: figures => figures.downs,
-  },
-  {
-    name: 'ringmaster_server_health_checks_total',
-    kind: 'counter',
-    help: 'health checks of the server',
-    value: figures => figures.probes,
-  },
-  {
-    name: 'ringmaster_server_health_check_failures_total',
-    kind: 'counter',
-    help: 'health checks of the server that failed; the log has the reason',
-    value: figures => figures.failures,
-  },
-];
-
 /** The text of /metrics. Nothing is counted here: every value is read from the totals when it is asked for. */
 export class Metrics {
   readonly contentType: string;
   private readonly registry = new Registry();
   private readonly options: MetricsOptions;
-  // As of the scrape that runs: all its lines come from one state of the totals.
-  private pools: readonly PoolSnapshot[] = [];
+  // As of the scrape that runs.
   private workers: readonly WorkerFigures[] = [];
 
   constructor(options: MetricsOptions) {
     this.options = options;
     this.contentType = this.registry.contentType;
-    for (const metric of this.definitions()) register(metric, this.registry);
+    for (const metric of this.processDefinitions()) register(metric, this.registry);
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLING_MS });
   }
 
   /** All metrics in Prometheus' text format. */
   async render(): Promise<string> {
     const { totals } = this.options;
-    this.pools = totals.pools();
     this.workers = totals.workers();
-    const durations = latencyMetrics(totals.latencies(), totals.nowS());
-    // prom-client calls every collect() before metrics() returns, so overlapping scrapes do not mix.
-    return (await this.registry.metrics()) + durations;
-  }
-
-  private definitions(): MetricDefinition[] {
-    return [...this.processDefinitions(), ...this.poolDefinitions(), ...this.backendDefinitions()];
+    // All numbers are of one moment; prom-client calls every collect() before metrics() returns.
+    const pools = totals.figures();
+    const health = this.options.health();
+    const ours = this.registry.metrics();
+    const text = new MetricsText();
+    const slices = new Slices();
+    await poolMetrics(text, pools, health, slices);
+    await latencyMetrics(text, totals.latencies(), totals.nowS(), slices);
+    return (await ours) + text.toString();
   }
 
   private processDefinitions(): MetricDefinition[] {
@@ -271,61 +227,6 @@ export class Metrics {
         labels: ['worker'],
         samples: () => this.workers.map(worker => ({ labels: { worker: String(worker.slot) }, value: value(worker) })),
       })),
-    ];
-  }
-
-  private poolDefinitions(): MetricDefinition[] {
-    return POOL_FIELDS.map(({ field, kind, metric, help }) => ({
-      name: metric,
-      kind,
-      help,
-      labels: ['pool'],
-      samples: () => this.pools.map(({ name, stats }) => ({ labels: { pool: name }, value: stats[field] })),
-    }));
-  }
-
-  private backendDefinitions(): MetricDefinition[] {
-    const fields = BACKEND_FIELDS.map(({ field, kind, metric, help }) => ({
-      name: metric,
-      kind,
-      help,
-      labels: ['pool', 'server'],
-      samples: () =>
-        this.pools.flatMap(pool =>
-          pool.backends.map(({ name, stats }) => ({
-            labels: { pool: pool.name, server: name },
-            // The table holds numbers only: failures have a metric of their own.
-            value: stats[field] as number,
-          })),
-        ),
-    }));
-    const health = HEALTH_METRICS.map(({ value, ...metric }) => ({
-      ...metric,
-      labels: ['pool', 'server'],
-      samples: () =>
-        this.options.health().map(figures => ({
-          labels: { pool: figures.pool, server: figures.server },
-          value: value(figures),
-        })),
-    }));
-    return [
-      ...fields,
-      ...health,
-      {
-        name: 'ringmaster_server_failures_total',
-        kind: 'counter',
-        help: 'requests that the server did not answer, by reason',
-        labels: ['pool', 'server', 'reason'],
-        samples: () =>
-          this.pools.flatMap(pool =>
-            pool.backends.flatMap(({ name, stats }) =>
-              FAILURE_REASONS.map(reason => ({
-                labels: { pool: pool.name, server: name, reason },
-                value: stats.failures[reason],
-              })),
-            ),
-          ),
-      },
     ];
   }
 }

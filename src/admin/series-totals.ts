@@ -11,6 +11,8 @@ import type { SeriesName } from '../ipc/report-reader.ts';
  *     durations   kept: since the start, and in windows
  */
 export class SeriesTotals {
+  /** One of its numbers was something else than 0 once. */
+  isTouched = false;
   private readonly shape: SeriesShape;
   private readonly kept: Float64Array;
   /** By the worker's own series, of which it may have several one after the other. */
@@ -26,6 +28,7 @@ export class SeriesTotals {
   /** `part`: the worker's own series. `isAlive`: that worker; the gauges of the dead do not count. */
   number(part: SeriesName, isAlive: boolean, field: number, value: number): void {
     const { kind } = this.shape.numbers[field]!;
+    if (value !== 0) this.isTouched = true;
     if (kind === 'counter') this.kept[field]! += value;
     else if (kind === 'timestamp') this.kept[field] = Math.max(this.kept[field]!, value);
     else if (isAlive) this.gaugesOf(part)[field] = value;

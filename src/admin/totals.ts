@@ -39,6 +39,15 @@ export interface PoolLatencies {
   readonly commands: readonly { readonly name: string; readonly total: LatencyWindows }[];
 }
 
+/** The numbers of a pool and its servers, each by the order of its shape; see `SERIES_SHAPES`. */
+export interface PoolNumbers {
+  readonly name: string;
+  readonly numbers: Float64Array;
+  readonly servers: readonly { readonly name: string; readonly numbers: Float64Array }[];
+}
+
+/** Of more servers than this, those that nobody has asked anything yet are not listed. */
+const ALL_SERVERS_MAX = 10_000;
 /** What a worker sent before its end may arrive after it, so that much is remembered of so many of the dead. */
 const RETIRED_KEPT = 64;
 const CLIENT_CONNECTIONS = POOL_FIELDS.findIndex(({ field }) => field === 'clientConnections');
@@ -137,6 +146,13 @@ export class Totals {
     return this.entries.map(entry => entry.total());
   }
 
+  /** The numbers of the same. Of very many servers those are left out of which nothing but zeros would be said. */
+  figures(): PoolNumbers[] {
+    const servers = this.entries.reduce((sum, entry) => sum + entry.serverCount, 0);
+    const isLong = servers > ALL_SERVERS_MAX;
+    return this.entries.map(entry => entry.numbers(isLong));
+  }
+
   /** In the same order. */
   latencies(): PoolLatencies[] {
     return this.entries.map(entry => entry.latencies());
@@ -218,6 +234,18 @@ class PoolEntry {
       this.commands.set(name, series);
     }
     return series;
+  }
+
+  get serverCount(): number {
+    return this.servers.size;
+  }
+
+  numbers(leavesOutUntouched: boolean): PoolNumbers {
+    const servers: { name: string; numbers: Float64Array }[] = [];
+    for (const [name, series] of this.servers) {
+      if (!leavesOutUntouched || series.isTouched) servers.push({ name, numbers: series.numbers() });
+    }
+    return { name: this.name, numbers: this.series.numbers(), servers };
   }
 
   total(): PoolSnapshot {

@@ -1,6 +1,6 @@
 import { withTlsFiles } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
-import { loadConfig, parseConfig } from '../config/load.ts';
+import { parseConfig, RereadConfig } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { Master } from '../master/master.ts';
 import type { LogLevel } from '../system/log.ts';
@@ -20,7 +20,8 @@ const STATS_ADDRESS = '0.0.0.0';
  * operator. Resolves when it is drained.
  */
 export async function serve(options: DaemonOptions): Promise<void> {
-  const config = withFlags(loadConfig(options.confFile), options);
+  const file = new RereadConfig(options.confFile);
+  const config = withFlags(file.load(), options);
   // As long as somebody looks: later it would be said in a log.
   for (const pool of config.pools) withTlsFiles(pool);
   if (options.daemonize && !isDaemon) {
@@ -33,7 +34,7 @@ export async function serve(options: DaemonOptions): Promise<void> {
     statsAddress: statsAddress(config, options),
     configFile: {
       path: options.confFile,
-      load: () => withFlags(loadConfig(options.confFile), options),
+      load: () => withFlags(file.load(), options),
       parse: text => withFlags(parseConfig(text, options.confFile), options),
     },
   });

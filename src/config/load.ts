@@ -38,6 +38,30 @@ export function loadConfig(path: string): Config {
  * @throws ConfigError when it cannot be read or used; all problems at once
  */
 export function loadConfigFile(path: string): ConfigFile {
+  return parseConfigFile(textOf(readConfigBytes(path), path), path);
+}
+
+/** A file that is read again and again: as long as its bytes are the same, what it says is not worked out anew. */
+export class RereadConfig {
+  private readonly path: string;
+  private bytes: Buffer | null = null;
+  private config: Config | null = null;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** As `loadConfig`. */
+  load(): Config {
+    const bytes = readConfigBytes(this.path);
+    if (this.config !== null && this.bytes?.equals(bytes) === true) return this.config;
+    this.config = parseConfig(textOf(bytes, this.path), this.path);
+    this.bytes = bytes;
+    return this.config;
+  }
+}
+
+function readConfigBytes(path: string): Buffer {
   let bytes: Buffer;
   try {
     bytes = readAtMost(path, MAX_CONFIG_BYTES + 1);
@@ -45,13 +69,15 @@ export function loadConfigFile(path: string): ConfigFile {
     throw wholeFileError(path, `cannot read the file: ${readFailure(error as NodeJS.ErrnoException)}`);
   }
   if (bytes.length > MAX_CONFIG_BYTES) throw wholeFileError(path, `larger than ${sizeText(MAX_CONFIG_BYTES)}`);
-  let text: string;
+  return bytes;
+}
+
+function textOf(bytes: Buffer, path: string): string {
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw wholeFileError(path, 'not UTF-8 text; save it as UTF-8');
   }
-  return parseConfigFile(text, path);
 }
 
 /**

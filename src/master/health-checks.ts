@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { HealthFigures } from '../admin/metrics.ts';
+import type { HealthFigures } from '../admin/pool-metrics.ts';
 import { CANNOT_ASK, type ProbeTarget, probe } from '../admin/probe.ts';
 import { pairPools } from '../config/changes.ts';
 import type { HealthCheckConfig, PoolConfig, ServerConfig } from '../config/config.ts';

@@ -1,7 +1,8 @@
 import { Api, type ApiRoute, pageRoutes } from '../admin/api.ts';
 import { EventStream } from '../admin/event-stream.ts';
 import { joinRunning } from '../admin/join-running.ts';
-import { type HealthFigures, Metrics } from '../admin/metrics.ts';
+import { Metrics } from '../admin/metrics.ts';
+import type { HealthFigures } from '../admin/pool-metrics.ts';
 import { Readiness } from '../admin/readiness.ts';
 import { AdminServer } from '../admin/server.ts';
 import { StatsPort } from '../admin/stats-port.ts';

@@ -264,8 +264,8 @@ export class Pool implements BackendHost {
   }
 
   readonly eachHolder: HolderWalk = visit => {
-    for (const backend of this.backends) backend.eachHolder(visit);
-    for (const backend of this.retiring) backend.eachHolder(visit);
+    // The others hold nothing.
+    for (const backend of this.awake) backend.eachHolder(visit);
     this.hub?.eachHolder(visit);
   };
 

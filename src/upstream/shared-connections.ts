@@ -148,6 +148,8 @@ export class SharedConnections {
   /** Nothing on them has a deadline. */
   get isAsleep(): boolean {
     if (this.retiring.size > 0) return false;
+    // Those that are not permanent close when nobody uses them.
+    for (let i = this.permanent; i < this.byVariant.length; i++) if (this.byVariant[i]!.length > 0) return false;
     for (const set of this.byVariant) for (const connection of set) if (!connection.isAsleep) return false;
     return true;
   }

@@ -20,13 +20,13 @@ import { RequestBlocks } from '../proxy/request-blocks.ts';
 import type { ListenHandle } from '../socket/sockets.ts';
 import type { Log } from '../system/log.ts';
 import { openFilesLimit } from '../system/open-files-limit.ts';
+import { Slices } from '../system/slices.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import { VERSION } from '../system/version.ts';
 import { Pool, type PoolPlan, type PoolTrouble, planPool } from '../upstream/pool.ts';
 import { type DataPathPlan, NO_TOPOLOGY, poolOptions, serversOf } from './data-path-plan.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 import { PoolFigures } from './pool-figures.ts';
-import { Slices } from './slices.ts';
 
 /** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
 const TICK_MIN_MS = 5;
@@ -133,8 +133,12 @@ export class DataPath {
 
   /** Takes over the master's verdicts: these servers are out, all others in; also those of pools to come. */
   setOut(servers: readonly OutServer[]): void {
+    const before = this.out;
     this.out = Map.groupBy(servers, ({ pool }) => pool);
-    for (const { pool } of this.lanes.values()) pool.markOut(this.out.get(pool.name) ?? []);
+    for (const { pool } of this.lanes.values()) {
+      const out = this.out.get(pool.name);
+      if (out !== undefined || before.has(pool.name)) pool.markOut(out ?? []);
+    }
   }
 
   /** From now on this is refused, also in pools to come, and nothing else. */

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { latencyMetrics } from '../../../src/admin/latency-metrics.ts';
+import { MetricsText } from '../../../src/admin/metrics-text.ts';
 import { Totals } from '../../../src/admin/totals.ts';
 import { Histogram } from '../../../src/figures/histogram.ts';
 import { CommandSeries, ServerSeries } from '../../../src/figures/series.ts';
 import { BackendStats } from '../../../src/figures/statistics.ts';
 import { ReportWriter } from '../../../src/ipc/report-writer.ts';
+import { Slices } from '../../../src/system/slices.ts';
 import { parsePrometheusText } from '../../support/prometheus-text.ts';
 
 const NOW_S = 1000;
@@ -17,13 +19,15 @@ function histogramOf(...durationsUs: number[]): Histogram {
 }
 
 /** The metrics of one pool, whose figures come at `NOW_S`, at a later time. */
-function metricsAfter(seconds: number, ...series: (CommandSeries | ServerSeries)[]) {
+async function metricsAfter(seconds: number, ...series: (CommandSeries | ServerSeries)[]) {
   const totals = new Totals([{ name: 'a "b"', servers: [{ name: 's' }, { name: 'idle' }] }], () => NOW_S);
   const writer = new ReportWriter();
   writer.begin();
   for (const one of series) writer.add(one);
   totals.take(1, 0, Buffer.from(writer.take()), null);
-  const metrics = parsePrometheusText(latencyMetrics(totals.latencies(), NOW_S + seconds));
+  const text = new MetricsText();
+  await latencyMetrics(text, totals.latencies(), NOW_S + seconds, new Slices());
+  const metrics = parsePrometheusText(text.toString());
   return (name: string, labels: Readonly<Record<string, string>> = {}) =>
     metrics
       .get(name.replace(/_(bucket|sum|count)$/, ''))!
@@ -38,8 +42,8 @@ const commands = () => [
   new CommandSeries('a "b"', 'set', histogramOf(90_000_000)),
 ];
 
-test('a pool: cumulative buckets, sum and count of all its commands', () => {
-  const values = metricsAfter(0, ...commands());
+test('a pool: cumulative buckets, sum and count of all its commands', async () => {
+  const values = await metricsAfter(0, ...commands());
   const pool = { pool: 'a "b"' };
   const name = 'ringmaster_pool_request_duration_seconds';
   assert.deepEqual(
@@ -50,33 +54,33 @@ test('a pool: cumulative buckets, sum and count of all its commands', () => {
   assert.deepEqual(values(`${name}_sum`, pool), [90.00284]);
 });
 
-test('quantiles of a pool by window, as long as something is in it', () => {
+test('quantiles of a pool by window, as long as something is in it', async () => {
   const name = 'ringmaster_pool_latency_seconds';
-  const values = metricsAfter(0, ...commands());
+  const values = await metricsAfter(0, ...commands());
   assert.equal(values(name).length, 21);
   assert.deepEqual(values(name, { window: '10s', quantile: '1' }), [90]);
   assert.ok(Math.abs(values(name, { window: '15m', quantile: '0.5' })[0]! - 0.00015) < 0.000003);
-  const later = metricsAfter(30, ...commands());
+  const later = await metricsAfter(30, ...commands());
   assert.deepEqual(later(name, { window: '10s' }), []);
   assert.deepEqual(later(name, { window: '1m', quantile: '1' }), [90]);
-  assert.deepEqual(metricsAfter(1000, ...commands())(name), []);
+  assert.deepEqual((await metricsAfter(1000, ...commands()))(name), []);
 });
 
-test('commands: quantiles of the last minute, sum and count since the start', () => {
+test('commands: quantiles of the last minute, sum and count since the start', async () => {
   const name = 'ringmaster_pool_command_duration_seconds';
   const get = { command: 'get' };
-  const values = metricsAfter(0, ...commands());
+  const values = await metricsAfter(0, ...commands());
   assert.deepEqual(values(name, { ...get, quantile: '1' }), [0.0025]);
   assert.deepEqual(values(`${name}_count`, get), [4]);
   assert.deepEqual(values(`${name}_sum`, get), [0.00284]);
-  const later = metricsAfter(100, ...commands());
+  const later = await metricsAfter(100, ...commands());
   assert.deepEqual(later(name), []);
   assert.deepEqual(later(`${name}_count`, get), [4]);
 });
 
-test('servers: buckets of their own time, sum and count of what requests waited for them; none of those never asked', () => {
+test('servers: buckets of their own time, sum and count of what requests waited for them; none of those never asked', async () => {
   const server = new ServerSeries('a "b"', 's', new BackendStats(), [histogramOf(400, 600), histogramOf(30, 20)]);
-  const values = metricsAfter(0, server);
+  const values = await metricsAfter(0, server);
   const name = 'ringmaster_server_request_duration_seconds';
   assert.deepEqual(values(`${name}_bucket`, { server: 's', le: '0.0005' }), [1]);
   assert.deepEqual(values(`${name}_count`), [2]);

@@ -161,3 +161,17 @@ test('docs/metrics.md lists exactly what /metrics gives', async () => {
   const document = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
   assert.equal(document, await withMetricsReference(document), 'run: node scripts/metrics-reference.ts');
 });
+
+test('of very many servers only those are listed that were asked something', async () => {
+  const servers = Array.from({ length: 10_001 }, (_, i) => ({ name: `s${i}` }));
+  const totals = new Totals([{ name: 'sessions', servers }]);
+  report(totals, 0, workerSnapshot(10, [poolSnapshot('sessions', { requests: 3 }, { s7: { requests: 3 }, s8: {} })]));
+  const metrics = await scrape(totals);
+  assert.deepEqual(samplesOf(metrics, 'ringmaster_server_requests_total'), [
+    { pool: 'sessions', server: 's7', value: 3 },
+  ]);
+  assert.equal(samplesOf(metrics, 'ringmaster_server_failures_total')?.length, FAILURE_REASONS.length);
+  assert.deepEqual(samplesOf(metrics, 'ringmaster_pool_requests_total'), [{ pool: 'sessions', value: 3 }]);
+  totals.setPools([{ name: 'sessions', servers: servers.slice(1) }]);
+  assert.equal(samplesOf(await scrape(totals), 'ringmaster_server_requests_total')?.length, 10_000);
+});

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Longer than this the control side does not keep clients waiting. */
+/** Longer than this the control side keeps nobody waiting. */
 const SLICE_MS = 3;
 
-/** Long work of the control side in a worker, cut into slices: between them clients are served. */
+/** Long work of the control side, cut into slices: between them others are served. */
 export class Slices {
   private startedAtMs = performance.now();
 
