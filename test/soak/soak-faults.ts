@@ -11,6 +11,7 @@ export type Fault =
   | 'server killed'
   | 'server frozen'
   | 'worker killed'
+  | 'worker paused'
   | 'worker told to end'
   | 'workers replaced'
   | 'reload'
@@ -50,6 +51,7 @@ export class SoakFaults {
     await Promise.all([
       this.repeat(250, 1200, () => this.befallServer()),
       this.repeat(300, 1500, () => this.befallRingmaster(random.between(0, 9))),
+      this.repeat(500, 2500, () => this.pauseWorker()),
     ]);
     await this.reload(USUAL_VARIANT);
   }
@@ -104,6 +106,17 @@ export class SoakFaults {
     }
   }
 
+  /** As throttling does it, or a machine that is moved. */
+  private async pauseWorker(): Promise<void> {
+    const pids = this.ringmaster.workerPids();
+    if (pids.length === 0) return;
+    const pid = this.random.pick(pids);
+    this.count('worker paused');
+    signalIfThere(pid, 'SIGSTOP');
+    await delay(this.random.pick([30, 200, 900]));
+    signalIfThere(pid, 'SIGCONT');
+  }
+
   private variant(): ConfigVariant {
     const { random } = this;
     return {
@@ -135,5 +148,14 @@ export class SoakFaults {
 
   private count(fault: Fault): void {
     this.counts.set(fault, (this.counts.get(fault) ?? 0) + 1);
+  }
+}
+
+/** It may have been killed meanwhile. */
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

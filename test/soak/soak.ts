@@ -15,6 +15,7 @@ import { type Dialect, MEMCACHED_DIALECT, REDIS_DIALECT } from './dialects.ts';
 import { SoakClient, type SoakPool } from './soak-client.ts';
 import { type SoakPlaces, type SoakPoolName, soakConfig, USUAL_VARIANT } from './soak-config.ts';
 import { type Fault, SoakFaults } from './soak-faults.ts';
+import { SoakHostiles } from './soak-hostiles.ts';
 import { SoakServers } from './soak-servers.ts';
 import { SoakTally } from './soak-tally.ts';
 
@@ -110,7 +111,8 @@ async function soak(
   const warm = figures(ringmaster);
 
   const faults = new SoakFaults(random, places, servers, ringmaster, tally);
-  const befalling = faults.run();
+  const hostiles = new SoakHostiles(new SeededRandom(random.between(0, 2 ** 31)), places);
+  const befalling = Promise.all([faults.run(), hostiles.run()]);
   for (let left = options.faultsMs; left > 0; left -= 5000) {
     await delay(Math.min(left, 5000));
     say(
@@ -118,6 +120,7 @@ async function soak(
     );
   }
   faults.stop();
+  hostiles.stop();
   await befalling;
   for (const client of clients) client.stop();
   await Promise.all(running);
