@@ -103,11 +103,6 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     return this.state === DOWN ? this.downReason : null;
   }
 
-  /** Nothing waits here and nothing is awaited. */
-  get isQuiet(): boolean {
-    return this.stream.length === 0 && this.unsentBytes === 0;
-  }
-
   /** Nothing here has a deadline. */
   get isAsleep(): boolean {
     return this.stream.length === 0 && (this.link === null || this.isLinkReady);

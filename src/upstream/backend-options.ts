@@ -35,3 +35,14 @@ export interface BackendOptions {
 
 /** A server that health checks found down, and that says nothing for so long, is waited for no longer: there may be no timeout. */
 export const DOWN_SILENCE_MAX_MS = 5000;
+
+export function isSameAddress(a: BackendAddress, b: BackendAddress): boolean {
+  if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
+  return a.host === b.host && a.port === b.port;
+}
+
+/** Certificates that were renewed are for new connections. */
+export function isSameTrust(a: ServerTls | null, b: ServerTls | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.verify === b.verify && a.serverName === b.serverName;
+}

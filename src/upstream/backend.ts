@@ -6,9 +6,8 @@ import { FlapPenalty } from '../placement/flap-penalty.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
-import type { ServerTls } from '../system/server-tls.ts';
 import type { BackendConnection } from './backend-connection.ts';
-import type { BackendAddress, BackendOptions } from './backend-options.ts';
+import { type BackendOptions, isSameAddress, isSameTrust } from './backend-options.ts';
 import type { ConnectionOwner } from './connection-host.ts';
 import type { PrivateConnection } from './private-connection.ts';
 import { PrivateConnections, type PrivateConnectionWaiter } from './private-connections.ts';
@@ -398,15 +397,4 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     this.retryTimer = setTimeout(() => this.connections.first?.probe(), pauseMs);
     this.retryTimer.unref();
   }
-}
-
-function isSameAddress(a: BackendAddress, b: BackendAddress): boolean {
-  if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
-  return a.host === b.host && a.port === b.port;
-}
-
-/** Certificates that were renewed are for new connections. */
-function isSameTrust(a: ServerTls | null, b: ServerTls | null): boolean {
-  if (a === null || b === null) return a === b;
-  return a.verify === b.verify && a.serverName === b.serverName;
 }

@@ -104,7 +104,7 @@ export class SharedConnections {
     for (let variant = this.permanent; variant < this.byVariant.length; variant++) {
       const set = this.byVariant[variant] as BackendConnection[];
       if (set.length === 0 || nowMs - (this.usedAtMs[variant] ?? 0) < UNUSED_MS) continue;
-      if (!set.every(connection => connection.isQuiet)) continue;
+      if (!set.every(connection => connection.isAsleep)) continue;
       for (const connection of set) connection.close();
       set.length = 0;
     }

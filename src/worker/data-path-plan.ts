@@ -3,7 +3,7 @@ import { poolPassword } from '../config/pool-password.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { Slices } from '../system/slices.ts';
-import { type ClusterOptions, type Pool, type Pool, type PoolOptions, type PoolOptions, type PoolPlan, type PoolPlan, planPool, planPool } from '../upstream/pool.ts';
+import { type ClusterOptions, type Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
 
 /** The next configuration with everything done that can be refused. */
 export interface DataPathPlan {
