@@ -13,6 +13,7 @@ import {
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
+  ROUTE_CLIENTS,
   ROUTE_EVERY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
@@ -178,6 +179,8 @@ function serviceOf(command: Command): string {
     case ROUTE_ALL:
     case ROUTE_AUDIENCE:
       return 'Sent to every server; replies merged';
+    case ROUTE_CLIENTS:
+      return CLIENTS;
     case ROUTE_EVERY:
       return EVERY;
     case ROUTE_SERVER:
@@ -197,6 +200,7 @@ function serviceOf(command: Command): string {
   }
 }
 
+const CLIENTS = 'Answered by all workers of Ringmaster together';
 const ONE_KEY = 'Sent to the server of its key';
 const SAME_SERVER = 'Sent to the server of its keys, which must be one';
 const SUBSCRIPTION = 'For all clients of a worker over one connection to each server';
@@ -216,6 +220,7 @@ const SERVICES = [
   'Sent to any server',
   'Sent to every server; replies merged',
   EVERY,
+  CLIENTS,
   SERVER,
   'Answered by Ringmaster itself',
 ];

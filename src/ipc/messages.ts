@@ -15,7 +15,7 @@ import { type ClusterTopology, isTopology } from './cluster-topology.ts';
  * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
  * workers that it starts from then on are of another version, and must not guess.
  */
-export const IPC_VERSION = 4;
+export const IPC_VERSION = 5;
 
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {
@@ -76,6 +76,15 @@ export type ToWorker =
       readonly entries: readonly SlowLogEntry[];
       readonly isWhole: boolean;
     }
+  /** Say `clients` with this id of the clients of this pool, once it is done. */
+  | { readonly type: 'clients'; readonly id: number; readonly pool: string; readonly question: object }
+  /** The answer to `askClients`; without `isWhole` some worker has not answered in time. */
+  | {
+      readonly type: 'clientsAnswered';
+      readonly id: number;
+      readonly answers: readonly object[];
+      readonly isWhole: boolean;
+    }
   /** Send an `insight` with this id. */
   | { readonly type: 'insight'; readonly id: number }
   /** Log to this file, or standard error, from this level on; `reopen` the file even if it is the same. */
@@ -111,6 +120,10 @@ export type ToMaster =
   | { readonly type: 'slow'; readonly requests: readonly SlowRequest[] }
   /** A client has emptied the slow log of its pool. */
   | { readonly type: 'clearSlowlog'; readonly pool: string }
+  /** A client asks this about the clients of its pool in all workers: `clients` goes to each. What is in it the workers know. */
+  | { readonly type: 'askClients'; readonly id: number; readonly pool: string; readonly question: object }
+  /** The answer to `clients`. */
+  | { readonly type: 'clients'; readonly id: number; readonly answer: object }
   /** What was seen of the pools' traffic lately: the answer to `insight`. */
   | { readonly type: 'insight'; readonly id: number; readonly pools: readonly TrafficInsight[] }
   /**
@@ -161,6 +174,8 @@ const TO_WORKER: Shapes<ToWorker> = {
   block: { id: isCount, blocked: isBlockedList },
   topology: { pool: isText, topology: isTopology },
   slowlog: { pool: isText, entries: isList, isWhole: isFlag },
+  clients: { id: isCount, pool: isText, question: isData },
+  clientsAnswered: { id: isCount, answers: isList, isWhole: isFlag },
   insight: { id: isCount },
   log: { level: isText, file: orNull(isText), reopen: isFlag },
 };
@@ -180,6 +195,8 @@ const TO_MASTER: Shapes<ToMaster> = {
   drained: { clientsCut: isCount },
   slow: { requests: isList },
   clearSlowlog: { pool: isText },
+  askClients: { id: isCount, pool: isText, question: isData },
+  clients: { id: isCount, answer: isData },
   insight: { id: isCount, pools: isList },
   report: { id: orNull(isCount), process: orNull(isData), figures: isText },
 };

@@ -6,6 +6,7 @@ import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer, ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import { Blocks } from './blocks.ts';
+import { ClientInquiries } from './client-inquiries.ts';
 import { Clusters } from './clusters.ts';
 import type { ConfigFile } from './config-file.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
@@ -28,7 +29,7 @@ import { SlowLogs } from './slow-logs.ts';
 import { SocketTable } from './socket-table.ts';
 import { steeringRoutes } from './steering-api.ts';
 import { Watchdog } from './watchdog.ts';
-import type { Generation, Report, SeenMessage, Sockets, WorkerProcess } from './worker-process.ts';
+import type { ClientMessage, Generation, Report, SeenMessage, Sockets, WorkerProcess } from './worker-process.ts';
 import { setUpWorkers } from './worker-runtime.ts';
 import type { WorkerSlotHost } from './worker-slot.ts';
 import { WorkerSlots } from './worker-slots.ts';
@@ -64,6 +65,7 @@ export class Master implements WorkerSlotHost {
   private readonly blockRounds = new ReportRounds(BLOCKING_WITHIN_MS);
   private readonly insightRounds = new ReportRounds();
   private readonly slowLogs: SlowLogs;
+  private readonly clientInquiries = new ClientInquiries(() => this.slots.processes());
   /** What each living worker said last of its traffic, by its id. */
   private readonly seen = new Map<number, readonly TrafficInsight[]>();
   private readonly quotas = new ConnectionQuotas();
@@ -354,6 +356,10 @@ export class Master implements WorkerSlotHost {
     }
   }
 
+  onClients(worker: WorkerProcess, message: ClientMessage): void {
+    this.clientInquiries.receive(worker, message);
+  }
+
   /** Pools may have other names and lengths now. */
   private tellSlowLogs(): void {
     for (const [pool, entries] of this.slowLogs.all()) {
@@ -367,6 +373,7 @@ export class Master implements WorkerSlotHost {
 
   onGone(worker: WorkerProcess): void {
     this.seen.delete(worker.id);
+    this.clientInquiries.gone(worker);
     this.insightRounds.gone(worker.slot);
     this.quotas.retire(worker);
     this.monitoring.totals.retire(worker.id);

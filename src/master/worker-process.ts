@@ -28,6 +28,9 @@ export type Report = Extract<ToMaster, { readonly type: 'report' }>;
 /** What a worker has seen of single requests. */
 export type SeenMessage = Extract<ToMaster, { readonly type: 'slow' | 'clearSlowlog' | 'insight' }>;
 
+/** About the clients of a pool, over all workers. */
+export type ClientMessage = Extract<ToMaster, { readonly type: 'askClients' | 'clients' }>;
+
 export type Sockets = Iterable<readonly [pool: string, handle: BoundHandle]>;
 
 /** What became of a worker that was asked to prepare or to switch. */
@@ -45,6 +48,7 @@ export interface WorkerProcessEvents {
   onHint(pool: string, why: string): void;
   onReport(worker: WorkerProcess, report: Report): void;
   onSeen(worker: WorkerProcess, message: SeenMessage): void;
+  onClients(worker: WorkerProcess, message: ClientMessage): void;
   /** It refuses what it was told to; see `block`. */
   onBlocking(worker: WorkerProcess, id: number): void;
   /** It drains of its own accord and will exit. */
@@ -229,6 +233,10 @@ export class WorkerProcess implements Watched {
         return;
       case 'blocking':
         this.events.onBlocking(this, message.id);
+        return;
+      case 'askClients':
+      case 'clients':
+        this.events.onClients(this, message);
         return;
       case 'slow':
       case 'clearSlowlog':

@@ -7,6 +7,7 @@ import type { Trouble } from './ejections.ts';
 import { SILENT_AFTER_MS } from './watchdog.ts';
 import {
   type Answer,
+  type ClientMessage,
   type Generation,
   type Report,
   type SeenMessage,
@@ -43,6 +44,7 @@ export interface WorkerSlotHost {
   onHint(pool: string, why: string): void;
   onReport(worker: WorkerProcess, report: Report): void;
   onSeen(worker: WorkerProcess, message: SeenMessage): void;
+  onClients(worker: WorkerProcess, message: ClientMessage): void;
   onBlocking(worker: WorkerProcess, id: number): void;
   /** What is blocked. */
   blocked(): readonly Blocked[];
@@ -271,6 +273,10 @@ export class WorkerSlot implements WorkerProcessEvents {
 
   onSeen(worker: WorkerProcess, message: SeenMessage): void {
     this.host.onSeen(worker, message);
+  }
+
+  onClients(worker: WorkerProcess, message: ClientMessage): void {
+    this.host.onClients(worker, message);
   }
 
   /** It failed, or somebody sent it TERM: its successor comes at once, not when it is done. */

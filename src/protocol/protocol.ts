@@ -2,6 +2,7 @@ import type { Block } from '../memory/block.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ReplyOut } from '../request/request.ts';
+import type { ClientInquiry, ClientQuestion } from './client-inquiry.ts';
 import type { ProtocolName } from './protocol-traits.ts';
 
 /**
@@ -47,6 +48,27 @@ export interface Protocol {
   readonly waits: WaitWords | null;
   /** For requests of ROUTE_SUBSCRIPTION; null: there are none. */
   readonly subscriptions: SubscriptionWords | null;
+  /** For requests of ROUTE_CLIENTS; null: there are none. */
+  readonly clients: ClientWords | null;
+}
+
+/** What the proxy knows of a client beside its session. */
+export interface ClientState {
+  readonly idleMs: number;
+  /** Waits at a server. */
+  readonly isBlocked: boolean;
+  /** The last that it asked for; empty: nothing yet. */
+  readonly command: string;
+  readonly unsentBytes: number;
+  readonly memoryBytes: number;
+}
+
+/** How a protocol speaks of clients. */
+export interface ClientWords {
+  /** Whether the question is about this client. */
+  covers(question: ClientQuestion, session: Session): boolean;
+  /** Its line in a list. */
+  line(session: Session, state: ClientState): string;
 }
 
 /** How a server is told that a client waits no longer. */
@@ -57,6 +79,8 @@ export interface WaitWords {
   unblock(number: number, isError: boolean): Buffer;
   /** The reply that begins at `buf[start]` is that error: nothing had come when the server was told. */
   isInterrupted(buf: Buffer, start: number, end: number): boolean;
+  /** What the server answers to `unblock` says that the connection did wait. */
+  isUnblocked(reply: Buffer): boolean;
 }
 
 /** What is said of a transaction that no server knows of yet, or that none may run. Replies are never written to again. */
@@ -318,7 +342,9 @@ export const ROUTE_EVERY = 9;
 export const ROUTE_PUBLICATION = 10;
 /** To every server, as ROUTE_ALL: who listens there. */
 export const ROUTE_AUDIENCE = 11;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11;
+/** To all workers: `inquiry`. */
+export const ROUTE_CLIENTS = 12;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12;
 
 // What a request does with the client's own connection, in `RequestParser.hold`. The words are those of Redis; the keys of
 // the request, where it has any, name the server.
@@ -383,6 +409,8 @@ export interface RequestParser {
   readonly serverPlace: number;
   /** ROUTE_AUDIENCE: the reply has numbers of subscribers. */
   readonly isCountingListeners: boolean;
+  /** ROUTE_CLIENTS: what is asked; else not to be looked at. */
+  readonly inquiry: ClientInquiry | null;
   /** What the reply scanner must expect from the server. */
   readonly replyKind: number;
   /** Makes of the server's reply what the client reads, and is this request's alone; null: the client reads the reply itself. */

@@ -1,9 +1,11 @@
 import { peerCame } from '../loop/rounds.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
+import type { ClientState, Session } from '../protocol/protocol.ts';
 import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
 import { ClientIntake, type IntakeOwner } from './client-intake.ts';
+import type { ListedClient } from './client-roll.ts';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.ts';
 
 /** Keeps the clients of a pool. */
@@ -22,9 +24,12 @@ const LINGER_MS = 2000;
  *   open ─▶ the client ended its side, or nothing more is read from it ─▶ all is answered and sent ─▶ our FIN ─▶ its FIN ─▶ closed
  *     └──────────────────────────────── cut off ────────────────────────────────────────────────────────────────▶ closed
  */
-export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner, ReplyQueueOwner, MemoryHolder {
+export class ClientConnection
+  implements SocketReader, OutboxOwner, IntakeOwner, ReplyQueueOwner, MemoryHolder, ListedClient
+{
   /** Among the owner's clients; the owner's. */
   place = 0;
+  readonly session: Session;
   private readonly host: ClientOwner;
   private readonly socket: StreamSocket;
   private readonly outbox: Outbox;
@@ -41,6 +46,7 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
     this.socket = socket;
     this.host = host;
     const session = host.protocol.createSession(id, socket);
+    this.session = session;
     this.outbox = new Outbox(socket, host.turn, this);
     this.replies = new ReplyQueue(session, host, socket, this.outbox, this);
     this.intake = new ClientIntake(session, host, socket, this.outbox, this.replies, this);
@@ -79,6 +85,30 @@ export class ClientConnection implements SocketReader, OutboxOwner, IntakeOwner,
 
   describe(): Readonly<Record<string, unknown>> {
     return { pool: this.host.poolName, client: this.socket.peer };
+  }
+
+  state(): ClientState {
+    const { intake, replies, host } = this;
+    return {
+      idleMs: Math.max(0, host.clock.turnMs() - intake.activeAtMs),
+      isBlocked: replies.privateLane?.isBlocking === true && replies.length > 0,
+      command: replies.dispatchCommand?.name ?? '',
+      unsentBytes: replies.unsentBytes,
+      memoryBytes: this.memoryBytes,
+    };
+  }
+
+  /** Of one that waits at a server nothing is lost that the server gives it just now. */
+  kill(isAsker: boolean): void {
+    this.stopReading();
+    if (isAsker || this.replies.privateLane?.interrupt()) this.closeWhenDone();
+    else this.destroy();
+  }
+
+  unblock(isError: boolean, then: (wasBlocked: boolean) => void): void {
+    const { privateLane } = this.replies;
+    if (privateLane === null) then(false);
+    else privateLane.unblock(isError, then);
   }
 
   /** Ends the connection as soon as all pending requests are answered; takes no new ones. */

@@ -5,6 +5,7 @@ import type { PoolStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk, MemoryCeiling } from '../memory/memory-ceiling.ts';
+import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
 import type { Framer, ParserOptions, Protocol, RequestParser, Session, SlowLogSource } from '../protocol/protocol.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
 import { type Listener, type ListenHandle, listenOn } from '../socket/sockets.ts';
@@ -17,9 +18,11 @@ import type { Pool } from '../upstream/pool.ts';
 import { Admission, type LeaseOffice } from './admission.ts';
 import { ClientConnection, type ClientOwner } from './client-connection.ts';
 import type { ClientLimits } from './client-host.ts';
+import { answerForClients } from './client-roll.ts';
 import type { ClientRoom } from './client-room.ts';
 import { Farewell } from './farewell.ts';
 import type { KeyTrail } from './key-trail.ts';
+import type { AskClients } from './operations/inquire.ts';
 import { PausedClients } from './paused-clients.ts';
 import type { ReplyTimer } from './reply-timer.ts';
 import { Router } from './router.ts';
@@ -58,6 +61,8 @@ export interface FrontendHost {
   slowLog(pool: string): SlowLog;
   /** A client has emptied the slow log of its pool. */
   clearSlowlog(pool: string): void;
+  /** Asks all workers about their clients of a pool; see `AskClients`. */
+  askClients(pool: string, ...ask: Parameters<AskClients>): void;
   /** Numbers clients within the worker. */
   nextClientId(): number;
   /** See `LeaseOffice`. */
@@ -130,6 +135,7 @@ export class Frontend implements ClientOwner {
     this.protocol = options.protocol;
     this.parser = options.protocol.createParser(this.parserOptions);
     this.router = new Router(pool, options.protocol, options.sendsToFirstKey, options.limits);
+    this.router.askClients = (question, then) => worker.askClients(this.poolName, question, then);
     this.limits = options.limits;
     this.clock = pool.clock;
     this.commands = pool.commands;
@@ -285,6 +291,13 @@ export class Frontend implements ClientOwner {
   destroyClients(): number {
     for (const client of this.clients) client.destroy();
     return this.clients.length;
+  }
+
+  /** What there is to say of its clients, or was done to them. */
+  answerForClients(question: ClientQuestion, then: (answer: ClientAnswer) => void): void {
+    const { clients } = this.protocol;
+    if (clients === null) then({ lines: [], count: 0 });
+    else answerForClients(this.clients, clients, question, then);
   }
 
   readonly eachHolder: HolderWalk = visit => {

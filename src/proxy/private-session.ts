@@ -13,6 +13,7 @@ import {
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
+  ROUTE_CLIENTS,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
   ROUTE_PUBLICATION,
@@ -29,6 +30,7 @@ import { InterruptedReply } from './operations/interrupted-reply.ts';
 import { NotedReply } from './operations/noted-reply.ts';
 import type { SlotForward } from './operations/slot-forward.ts';
 import { TransformedReply } from './operations/transformed-reply.ts';
+import { UnblockReply } from './operations/unblock-reply.ts';
 import { OwnConnection } from './own-connection.ts';
 import type { PrivateLane, RequestOrigin } from './request-origin.ts';
 
@@ -130,18 +132,32 @@ export class PrivateSession implements PrivateLane {
     this.endIfDone();
   }
 
-  interrupt(): void {
+  interrupt(): boolean {
+    const { blocked, origin } = this;
+    const { waits } = this.protocol;
+    if (blocked === null || waits === null || !this.tellUnblocked(new Request(null, 0), true)) return false;
+    this.blocked = null;
+    blocked.sink = new InterruptedReply(origin, waits);
+    return true;
+  }
+
+  unblock(isError: boolean, then: (wasBlocked: boolean) => void): void {
+    const { waits } = this.protocol;
+    if (waits === null || !this.tellUnblocked(new Request(new UnblockReply(waits, then), 0), isError)) then(false);
+  }
+
+  /** False: the client does not wait at a server now. */
+  private tellUnblocked(request: Request, isError: boolean): boolean {
     const { own, blocked, origin } = this;
     const { waits } = this.protocol;
     const { backend, connectionNumber } = own;
-    if (blocked === null || blocked.isSettled || waits === null || backend === null || connectionNumber === 0) return;
-    this.blocked = null;
-    blocked.sink = new InterruptedReply(origin, waits);
-    const bytes = waits.unblock(connectionNumber, true);
-    const request = new Request(null, 0);
+    if (blocked === null || blocked.isSettled || waits === null || backend === null || connectionNumber === 0)
+      return false;
+    const bytes = waits.unblock(connectionNumber, isError);
     backend
       .connectionFor(origin.id, origin.variant)
       .send(request, new RequestBytes().set(bytes, 0, bytes.length, null));
+    return true;
   }
 
   abandon(): void {
@@ -365,6 +381,7 @@ export class PrivateSession implements PrivateLane {
     const { route } = parser;
     if (own.backend === null || own.lostReason !== null) return false;
     if (route === ROUTE_SUBSCRIPTION || route === ROUTE_PUBLICATION || route === ROUTE_AUDIENCE) return false;
+    if (route === ROUTE_CLIENTS) return false;
     if (route === ROUTE_LOCAL || route === ROUTE_ANY || route === ROUTE_ALL) return false;
     const owner = commonOwner(this.pool, parser, bytes);
     if (owner === SEVERAL) {

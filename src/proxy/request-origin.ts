@@ -18,8 +18,10 @@ export interface PrivateLane {
   refuseNext(parser: RequestParser, words: Buffer): boolean;
   /** Requests at the head of the client's queue were answered. */
   onAnswered(): void;
-  /** The client has to go: what it waits for at a server is ended there first, so that nothing is lost. */
-  interrupt(): void;
+  /** The client has to go: what it waits for at a server is ended there first, so that nothing is lost. False: it does not. */
+  interrupt(): boolean;
+  /** Ends its waiting at a server; `then` hears, once the server has said so, whether it did wait. */
+  unblock(isError: boolean, then: (wasBlocked: boolean) => void): void;
   /** The client is gone. What the server keeps for it goes with the connection; a clean one is another's. */
   abandon(): void;
 }

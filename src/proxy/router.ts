@@ -9,6 +9,7 @@ import {
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
+  ROUTE_CLIENTS,
   ROUTE_EVERY,
   ROUTE_KEY,
   ROUTE_LOCAL,
@@ -27,6 +28,7 @@ import type { SubscriptionHub } from '../upstream/subscription-hub.ts';
 import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
+import { type AskClients, inquire } from './operations/inquire.ts';
 import { refuse } from './operations/refuse.ts';
 import { SlotForward } from './operations/slot-forward.ts';
 import { Split } from './operations/split.ts';
@@ -53,6 +55,8 @@ export class Router {
   limits: RouterLimits;
   /** What an operator has blocked; null: nothing. */
   blocks: RequestBlocks | null = null;
+  /** Of all workers; by default there are none. */
+  askClients: AskClients = (_question, then) => then([], false);
   private readonly pool: Pool;
   private readonly protocol: Protocol;
   private readonly split: Split;
@@ -113,6 +117,9 @@ export class Router {
         return;
       case ROUTE_AUDIENCE:
         this.askAudience(origin, parser, bytes);
+        return;
+      case ROUTE_CLIENTS:
+        if (parser.inquiry !== null) inquire(origin, parser.inquiry, parser.isNoreply, this.askClients);
         return;
       case ROUTE_SUBSCRIPTION:
         this.subscribe(origin, parser, bytes);

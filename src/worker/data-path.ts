@@ -11,6 +11,7 @@ import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
 import { trimFreeBlocks } from '../memory/block.ts';
 import { MemoryCeiling } from '../memory/memory-ceiling.ts';
+import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { ClientRoom } from '../proxy/client-room.ts';
 import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
@@ -47,7 +48,10 @@ interface Lane {
 }
 
 /** How a worker reaches the master's count of clients; see proxy/admission.ts. */
-export type PlaceOffice = Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces' | 'onSlowRequest' | 'clearSlowlog'>;
+export type PlaceOffice = Pick<
+  FrontendHost,
+  'askForPlaces' | 'giveBackPlaces' | 'onSlowRequest' | 'clearSlowlog' | 'askClients'
+>;
 
 /** The master, as far as the data path knows it. */
 export interface MasterLink extends PlaceOffice {
@@ -311,6 +315,13 @@ export class DataPath {
       this.slowLogs.set(pool, log);
     }
     return log;
+  }
+
+  /** For the clients of a pool in this worker; there need be no such pool. */
+  answerForClients(pool: string, question: ClientQuestion, then: (answer: ClientAnswer) => void): void {
+    const lane = this.lanes.get(pool);
+    if (lane === undefined) then({ lines: [], count: 0 });
+    else lane.frontend.answerForClients(question, then);
   }
 
   insights(): TrafficInsight[] {

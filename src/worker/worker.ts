@@ -5,10 +5,12 @@ import type { Config, PoolConfig } from '../config/config.ts';
 import type { ProcessSnapshot } from '../figures/statistics.ts';
 import { readToWorker, type ToMaster } from '../ipc/messages.ts';
 import { heapMemory, residentBytes } from '../memory/process-memory.ts';
+import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
 import { arePolled, type ListenHandle } from '../socket/sockets.ts';
 import type { LogConfig, LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog } from '../system/logger.ts';
 import { loadSystemCalls, type SystemCalls } from '../system/system-calls.ts';
+import { ClientInquiries } from './client-inquiries.ts';
 import { DataPath } from './data-path.ts';
 import { type DataPathPlan, DataPathPlanner } from './data-path-plan.ts';
 import { Reporter } from './reporter.ts';
@@ -51,6 +53,9 @@ class WorkerRole {
     send,
   });
   private readonly systemCalls: SystemCalls | null = loadSystemCalls();
+  private readonly inquiries = new ClientInquiries((id, pool, question) =>
+    send({ type: 'askClients', id, pool, question }),
+  );
 
   receive(raw: unknown, handle: ListenHandle | undefined): void {
     const message = readToWorker(raw);
@@ -105,6 +110,12 @@ class WorkerRole {
       case 'insight':
         send({ type: 'insight', id: message.id, pools: this.dataPath?.insights() ?? [] });
         return;
+      case 'clients':
+        this.answerForClients(message.id, message.pool, message.question as ClientQuestion);
+        return;
+      case 'clientsAnswered':
+        this.inquiries.answered(message.id, message.answers as readonly ClientAnswer[], message.isWhole);
+        return;
       case 'log':
         this.setLog(message.level, message.file, message.reopen);
         return;
@@ -121,6 +132,12 @@ class WorkerRole {
     this.reportSlowRequests();
     send({ type: 'drained', clientsCut: cut });
     process.exit(0);
+  }
+
+  private answerForClients(id: number, pool: string, question: ClientQuestion): void {
+    const say = (answer: ClientAnswer) => send({ type: 'clients', id, answer });
+    if (this.dataPath === null) say({ lines: [], count: 0 });
+    else this.dataPath.answerForClients(pool, question, say);
   }
 
   /** The process can't be trusted any more: it says where, answers what it can and makes room for another. */
@@ -154,6 +171,7 @@ class WorkerRole {
       },
       hint: (pool, why) => send({ type: 'hint', pool, why }),
       onSlowRequest: () => void setTimeout(() => this.reportSlowRequests(), SLOW_REPORT_MS).unref(),
+      askClients: (pool, question, then) => this.inquiries.ask(pool, question, then),
       clearSlowlog: pool => send({ type: 'clearSlowlog', pool }),
       giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),
     });

@@ -26,4 +26,5 @@ export const memcachedProtocol: Protocol = {
   transactions: null,
   waits: null,
   subscriptions: null,
+  clients: null,
 };

@@ -39,6 +39,7 @@ export class ParsedRequest {
   readonly topicKind = TOPIC_CHANNEL;
   readonly isLeavingTopics = false;
   readonly isCountingListeners = false;
+  readonly inquiry = null;
   isNoreply = false;
   reply: Buffer = NO_REPLY;
   closesClient = false;

@@ -1,4 +1,5 @@
 // The subcommands of CLIENT that concern the client itself.
+import { clientLine } from './client-line.ts';
 import { refusalText } from './command-policy.ts';
 import type { RequestArgs } from './request-args.ts';
 import { SYNTAX_ERROR } from './request-errors.ts';
@@ -10,7 +11,6 @@ const NAME_TOO_LONG = errorReply(`ERR Client names cannot be longer than ${MAX_C
 const NO_TRACKING = errorReply(
   refusalText('client|tracking', 'invalidations come from servers that other clients share'),
 );
-const INVALID_ID = errorReply('ERR Invalid client ID');
 
 export const NOT_TRACKING = errorReply(
   'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
@@ -69,39 +69,13 @@ export function onOff(args: RequestArgs): Buffer {
   return args.isWord(2, 'on') || args.isWord(2, 'off') ? OK : SYNTAX_ERROR;
 }
 
+/** CLIENT INFO: by what its session knows. */
 export function info(session: RedisSession): Buffer {
-  return encodeReply(new VerbatimText(line(session, 'client|info')), session.respVersion);
+  return encodeReply(new VerbatimText(clientLine(session, ASKING)), session.respVersion);
 }
 
-/** CLIENT LIST [TYPE type] [ID id …]: of this client only. */
-export function list(args: RequestArgs, session: RedisSession): Buffer {
-  let isListed = true;
-  if (args.count > 2) {
-    if (args.isWord(2, 'type') && args.count === 4) {
-      const isType = ['normal', 'master', 'replica', 'slave', 'pubsub'].some(type => args.isWord(3, type));
-      if (!isType) return errorReply(`ERR Unknown client type '${args.text(3)}'`);
-      isListed = args.isWord(3, 'normal');
-    } else if (args.isWord(2, 'id') && args.count > 3) {
-      isListed = false;
-      for (let i = 3; i < args.count; i++) {
-        const id = args.integer(i);
-        if (Number.isNaN(id)) return INVALID_ID;
-        if (id === session.id) isListed = true;
-      }
-    } else return SYNTAX_ERROR;
-  }
-  return encodeReply(new VerbatimText(isListed ? line(session, 'client|list') : ''), session.respVersion);
-}
-
-function line(session: RedisSession, command: string): string {
-  const age = Math.floor((Date.now() - session.connectedAtMs) / 1000);
-  const { id, addresses, name, libName, libVersion, respVersion } = session;
-  return (
-    `id=${id} ${addresses} name=${name} age=${age} idle=0 flags=N db=${session.database} sub=0 psub=0 ssub=0 multi=-1 ` +
-    'qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r ' +
-    `cmd=${command} user=default redir=-1 resp=${respVersion} lib-name=${libName} lib-ver=${libVersion}\n`
-  );
-}
+/** A client that is just being answered. */
+const ASKING = { idleMs: 0, isBlocked: false, command: 'client|info', unsentBytes: 0, memoryBytes: 0 };
 
 /** Only the bytes from `!` to `~`, as Redis wants it of names. */
 function isPrintable(text: string): boolean {

@@ -89,9 +89,15 @@ const MEMBERS: readonly FamilyMembers[] = [
   },
   {
     family: 'clients',
+    why: null,
+    isServedByOne: false,
+    commands: 'client|kill client|list client|unblock',
+  },
+  {
+    family: 'clients',
     why: 'it acts on other clients of a server connection that all clients share',
     isServedByOne: false,
-    commands: 'client|kill client|pause client|unblock client|unpause',
+    commands: 'client|pause client|unpause',
   },
   {
     family: 'server',

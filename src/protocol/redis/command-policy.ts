@@ -90,7 +90,6 @@ export const LOCAL: readonly string[] = [
   'client|getredir',
   'client|id',
   'client|info',
-  'client|list',
   'client|no-evict',
   'client|no-touch',
   'client|reply',

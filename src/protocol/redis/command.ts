@@ -8,6 +8,7 @@ import {
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
+  ROUTE_CLIENTS,
   ROUTE_EVERY,
   ROUTE_KEY,
   ROUTE_LOCAL,
@@ -189,6 +190,7 @@ export class Command {
     if (this.family === 'subscription') return ROUTE_SUBSCRIPTION;
     if (this.family === 'publication') return ROUTE_PUBLICATION;
     if (this.family === 'audience') return ROUTE_AUDIENCE;
+    if (this.family === 'clients') return ROUTE_CLIENTS;
     if (name in SPLIT) return ROUTE_SPLIT;
     if (name in TO_ALL) return ROUTE_ALL;
     if (name in TO_EVERY) return ROUTE_EVERY;

@@ -53,7 +53,6 @@ function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Re
     'client|getredir': () => client.NO_REDIRECTION,
     'client|id': (_args, session) => encodeReply(session.id),
     'client|info': (_args, session) => client.info(session),
-    'client|list': (args, session) => client.list(args, session),
     'client|no-evict': args => client.onOff(args),
     'client|no-touch': args => client.onOff(args),
     'client|reply': (args, session) => client.reply(args, session),

@@ -1,4 +1,5 @@
 import type { Protocol, Session } from '../protocol.ts';
+import { CLIENT_WORDS } from './clients-command.ts';
 import { CLUSTER_WORDS } from './cluster-words.ts';
 import { RedisFramer } from './framer.ts';
 import { RedisReplyScanner } from './reply-scanner.ts';
@@ -29,4 +30,5 @@ export const redisProtocol: Protocol = {
   transactions: TRANSACTION_WORDS,
   waits: WAIT_WORDS,
   subscriptions: SUBSCRIPTION_WORDS,
+  clients: CLIENT_WORDS,
 };

@@ -64,6 +64,13 @@ export function unknownSubcommand(args: RequestArgs, container: string): Buffer 
   return errorReply(`ERR unknown subcommand '${sub}'. Try ${container.toUpperCase()} HELP.`);
 }
 
+/** Redis says so of a subcommand whose arguments are too many for it. */
+export function wrongSubcommandArity(args: RequestArgs): Buffer {
+  const sub = printed(args, 1, MAX_QUOTED);
+  const container = args.text(0).toUpperCase();
+  return errorReply(`ERR unknown subcommand or wrong number of arguments for '${sub}'. Try ${container} HELP.`);
+}
+
 /** An argument as C's `%.*s` prints it: cut at `limit` bytes and at the first NUL. */
 function printed(args: RequestArgs, index: number, limit: number): string {
   const start = args.starts[index]!;

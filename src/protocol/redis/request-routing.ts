@@ -2,6 +2,7 @@
 // the answer.
 import { createHash } from 'node:crypto';
 import type { Block } from '../../memory/block.ts';
+import type { ClientInquiry } from '../client-inquiry.ts';
 import {
   type Coalescer,
   FLAG_BLOCKS,
@@ -20,6 +21,7 @@ import {
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
+  ROUTE_CLIENTS,
   ROUTE_EVERY,
   ROUTE_KEY,
   ROUTE_LOCAL,
@@ -35,6 +37,7 @@ import {
 } from '../protocol.ts';
 import { AUDIENCE_COALESCERS } from './audience.ts';
 import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER } from './blocking-timeout.ts';
+import { inquiryOf } from './clients-command.ts';
 import { coalescerFor, LimitedKeysCoalescer } from './coalescers.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
@@ -84,6 +87,7 @@ export class RequestRouting {
   topicKind: TopicKind = TOPIC_CHANNEL;
   isLeavingTopics = false;
   isCountingListeners = false;
+  inquiry: ClientInquiry | null = null;
   reply: Buffer = EMPTY;
   closesClient = false;
   coalescer: Coalescer = coalescerFor('same');
@@ -195,6 +199,7 @@ export class RequestRouting {
     } else if (route === ROUTE_SUBSCRIPTION) this.subscribe(command);
     else if (route === ROUTE_SERVER) this.scan(command);
     else if (route === ROUTE_AUDIENCE) this.askAudience(command);
+    else if (route === ROUTE_CLIENTS) this.inquire(command, session);
     else if (route !== ROUTE_LOCAL) this.findKeys(command, route, session);
     else this.answerItself(command, session);
   }
@@ -212,6 +217,17 @@ export class RequestRouting {
     this.topicKind = topicKindOf(command);
     this.coalescer = AUDIENCE_COALESCERS[command.name]!;
     this.isCountingListeners = isCounting(command);
+  }
+
+  private inquire(command: Command, session: RedisSession): void {
+    const { args } = this;
+    const isTooLarge = args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES;
+    const inquiry = isTooLarge ? errors.localTooLarge(command.name) : inquiryOf(command, args, session);
+    if (Buffer.isBuffer(inquiry)) this.answer(command.name, inquiry);
+    else {
+      this.route = ROUTE_CLIENTS;
+      this.inquiry = inquiry;
+    }
   }
 
   private refuseArity(command: Command, session: RedisSession): void {
@@ -238,7 +254,7 @@ export class RequestRouting {
       this.takeStep(command, session);
       return;
     }
-    const isOurs = route === ROUTE_LOCAL || route === ROUTE_SUBSCRIPTION;
+    const isOurs = route === ROUTE_LOCAL || route === ROUTE_SUBSCRIPTION || route === ROUTE_CLIENTS;
     const refusal = isOurs ? (this.commands.refusals[command.id] ?? refusalInside(command)) : null;
     if (isImmediate(command)) this.answerItself(command, session);
     else if (refusal !== null) this.answer(command.name, refusal);

@@ -89,6 +89,7 @@ export const WAIT_WORDS: WaitWords = {
   unblock: (number, isError) => encodeRequest('CLIENT', 'UNBLOCK', String(number), isError ? 'ERROR' : 'TIMEOUT'),
   isInterrupted: (buf, start, end) =>
     buf.compare(UNBLOCKED, 0, UNBLOCKED.length, start, Math.min(end, start + UNBLOCKED.length)) === 0,
+  isUnblocked: reply => reply.toString('latin1') === ':1\r\n',
 };
 
 export const PROBE: ControlRequest = new OkRequest('PING', [], '+PONG\r\n');

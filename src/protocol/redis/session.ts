@@ -55,10 +55,24 @@ export class RedisSession implements Session {
 
   /** CLIENT LIST's `addr`, `laddr` and `fd`; both ends of a unix socket are its path, with port 0, as in Redis. */
   get addresses(): string {
-    const { peer, local, descriptor } = this.ends;
-    const isTcp = !peer.startsWith('/') && /:\d+$/.test(peer);
-    const path = `${local === '' ? '?' : local}:0`;
-    return isTcp ? `addr=${peer} laddr=${local} fd=${descriptor}` : `addr=${path} laddr=${path} fd=${descriptor}`;
+    return `addr=${this.peerAddress} laddr=${this.localAddress} fd=${this.ends.descriptor}`;
+  }
+
+  get peerAddress(): string {
+    return this.isTcp ? this.ends.peer : this.pathAddress;
+  }
+
+  get localAddress(): string {
+    return this.isTcp ? this.ends.local : this.pathAddress;
+  }
+
+  private get isTcp(): boolean {
+    const { peer } = this.ends;
+    return !peer.startsWith('/') && /:\d+$/.test(peer);
+  }
+
+  private get pathAddress(): string {
+    return `${this.ends.local === '' ? '?' : this.ends.local}:0`;
   }
 
   get keptBytes(): number {

@@ -40,7 +40,13 @@ export class WholeTransaction implements PrivateLane {
 
   onAnswered(): void {}
 
-  interrupt(): void {}
+  interrupt(): boolean {
+    return false;
+  }
+
+  unblock(_isError: boolean, then: (wasBlocked: boolean) => void): void {
+    then(false);
+  }
 
   abandon(): void {}
 }

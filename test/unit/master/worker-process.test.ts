@@ -24,6 +24,7 @@ test('a worker that the system does not start is gone, with the reason: nobody w
     onBlocking: () => assert.fail(),
     onHint: unexpected,
     onSeen: unexpected,
+    onClients: unexpected,
     onReport: unexpected,
     onLeaving: unexpected,
     onExit: worker => exited.resolve(worker),

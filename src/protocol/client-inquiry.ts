@@ -1,0 +1,31 @@
+/** What is asked about the clients of a pool, or done to them, in all workers. Plain data: it travels between processes. */
+export interface ClientQuestion {
+  readonly action: 'list' | 'kill' | 'unblock';
+  /** Who asks; it is not killed before it has its reply. */
+  readonly askerId: number;
+  /** Only clients of which all that is not null is true: its number is one of these, … */
+  readonly ids: readonly number[] | null;
+  readonly peer: string | null;
+  readonly local: string | null;
+  /** … it is of this kind, in the protocol's words, … */
+  readonly kind: string | null;
+  /** … it is connected for so long. */
+  readonly minAgeSeconds: number;
+  readonly isWithoutAsker: boolean;
+  /** `unblock`: with an error; else as if the time had run out. */
+  readonly isError: boolean;
+}
+
+/** Of one worker. */
+export interface ClientAnswer {
+  /** `list`: a line for each client. */
+  readonly lines: readonly string[];
+  /** How many were found, and something could be done to them. */
+  readonly count: number;
+}
+
+export interface ClientInquiry {
+  readonly question: ClientQuestion;
+  /** What the client reads; without `isWhole` some workers have not answered in time. The bytes are never written to again. */
+  reply(answers: readonly ClientAnswer[], isWhole: boolean): Buffer;
+}
