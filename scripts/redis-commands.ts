@@ -9,6 +9,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Command } from '../src/protocol/redis/command.ts';
+import type { CommandRow } from '../src/protocol/redis/command-data.ts';
+import { CLUSTER_DISABLED, FAMILY_OF } from '../src/protocol/redis/command-families.ts';
+import { COMMANDS } from '../src/protocol/redis/command-table.ts';
 import {
   ROUTE_ALL,
   ROUTE_ANY,
@@ -22,11 +26,7 @@ import {
   ROUTE_SERVER,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
-} from '../src/protocol/protocol.ts';
-import type { Command } from '../src/protocol/redis/command.ts';
-import type { CommandRow } from '../src/protocol/redis/command-data.ts';
-import { CLUSTER_DISABLED, FAMILY_OF } from '../src/protocol/redis/command-families.ts';
-import { COMMANDS } from '../src/protocol/redis/command-table.ts';
+} from '../src/protocol/routes.ts';
 import { parseReply, type RespValue, replyEnd } from '../test/support/resp-reader.ts';
 import {
   mergeRows,

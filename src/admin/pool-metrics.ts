@@ -1,4 +1,6 @@
-import { BACKEND_FIELDS, POOL_FIELDS, type StatKind } from '../figures/statistics.ts';
+import { BACKEND_FIELDS } from '../figures/backend-fields.ts';
+import { POOL_FIELDS } from '../figures/pool-fields.ts';
+import type { StatKind } from '../figures/statistics.ts';
 import { FAILURE_REASONS } from '../request/failure.ts';
 import type { Slices } from '../system/slices.ts';
 import { labelText, type MetricsText } from './metrics-text.ts';

@@ -1,6 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { hostname } from 'node:os';
-import { BACKEND_FIELDS, POOL_FIELDS, type PoolSnapshot, type StatField } from '../figures/statistics.ts';
+import { BACKEND_FIELDS } from '../figures/backend-fields.ts';
+import { POOL_FIELDS } from '../figures/pool-fields.ts';
+import type { PoolSnapshot, StatField } from '../figures/statistics.ts';
 import type { Log } from '../system/log.ts';
 import { ConnectionBook } from './connection-book.ts';
 import { joinRunning } from './join-running.ts';

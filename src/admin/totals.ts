@@ -1,10 +1,10 @@
+import { BACKEND_FIELDS } from '../figures/backend-fields.ts';
 import { FormatError } from '../figures/bytes.ts';
 import type { LatencyWindows } from '../figures/latency-windows.ts';
+import { POOL_FIELDS } from '../figures/pool-fields.ts';
 import {
-  BACKEND_FIELDS,
   BackendStats,
   newFailureCounts,
-  POOL_FIELDS,
   type PoolSnapshot,
   PoolStats,
   type ProcessSnapshot,

@@ -1,6 +1,8 @@
 import { FAILURE_REASONS } from '../request/failure.ts';
+import { BACKEND_FIELDS } from './backend-fields.ts';
 import type { Histogram } from './histogram.ts';
-import { BACKEND_FIELDS, type BackendStats, POOL_FIELDS, type PoolStats, type StatKind } from './statistics.ts';
+import { POOL_FIELDS } from './pool-fields.ts';
+import type { BackendStats, PoolStats, StatKind } from './statistics.ts';
 
 /** What is counted and timed for one thing: a pool, a server of it, a command in it. */
 export type SeriesKind = 'pool' | 'server' | 'command';

@@ -3,7 +3,11 @@ import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ReplyOut } from '../request/request.ts';
 import type { ClientInquiry, ClientQuestion } from './client-inquiry.ts';
+import type { ParserOptions } from './parser-options.ts';
 import type { ProtocolName } from './protocol-traits.ts';
+import type { Remedy, ReplyTransform } from './reply-transform.ts';
+import type { Hold, Route } from './routes.ts';
+import type { Listeners, PushReading, TopicCounts, TopicKind, TopicMatcher } from './topics.ts';
 
 /**
  * The one interface the proxy knows of a protocol. A protocol brings a parser with a command table, a framer for
@@ -99,45 +103,6 @@ export interface TransactionWords {
   readonly aborted: Buffer;
 }
 
-// What a client can subscribe to: a topic is a name of one of these kinds.
-export const TOPIC_CHANNEL = 0;
-/** All channels whose names match. */
-export const TOPIC_PATTERN = 1;
-/** Channels apart from the others, of servers that are members of a cluster. */
-export const TOPIC_SHARD = 2;
-export type TopicKind = 0 | 1 | 2;
-
-/** How many topics of each kind a client has subscribed to. */
-export type TopicCounts = readonly [channels: number, patterns: number, shards: number];
-export const NO_TOPICS: TopicCounts = [0, 0, 0];
-
-// What a server says on a connection that has subscribed, in `PushReading.what`.
-export const PUSH_MESSAGE = 0;
-export const PUSH_SUBSCRIBED = 1;
-export const PUSH_UNSUBSCRIBED = 2;
-/** The server refuses what it was asked for next. */
-export const PUSH_ERROR = 3;
-export const PUSH_OTHER = 4;
-export type PushKind = 0 | 1 | 2 | 3 | 4;
-
-/** What was read of a push; the bytes of the topic's name are `buf[nameStart, nameEnd)` of it. */
-export interface PushReading {
-  readonly what: PushKind;
-  readonly kind: TopicKind;
-  readonly nameStart: number;
-  readonly nameEnd: number;
-}
-
-/** Knows the clients of this worker that have subscribed. */
-export interface Listeners {
-  /** Those to `name`, beyond the one that its server sees of them; `isOfMessage`: to patterns that match, too. */
-  beyondOne(kind: TopicKind, name: string, isOfMessage: boolean): number;
-}
-
-export interface TopicMatcher {
-  matches(channel: string): boolean;
-}
-
 /** How clients and servers talk about topics. Subscribed servers are asked by a connection of variant 0. */
 export interface SubscriptionWords {
   /** Asks a server for one topic, or to leave it. */
@@ -201,74 +166,6 @@ export interface ClusterWords {
   readonly tooManyRedirectsReply: Buffer;
 }
 
-export interface ParserOptions {
-  readonly poolName: string;
-  readonly version: string;
-  /** Longest request accepted, in bytes. */
-  readonly maxRequestBytes: number;
-  /** What clients must AUTH with; null: none. */
-  readonly password: string | null;
-  /** What of the protocol's commands a pool allows and knows; a protocol takes what concerns it. Left out: the defaults. */
-  readonly rules?: Partial<CommandRules>;
-  /** The pool's slow requests. Left out: it never has any. */
-  readonly slowLog?: SlowLogSource;
-}
-
-/** The slow requests of a pool, over all workers. */
-export interface SlowLogSource {
-  readonly length: number;
-  /** The newest `count`, the newest first. */
-  newest(count: number): readonly SlowLogLine[];
-  /** Empties it, in all workers. */
-  reset(): void;
-}
-
-export interface SlowLogLine {
-  readonly id: number;
-  /** Milliseconds since 1970. */
-  readonly atMs: number;
-  readonly totalUs: number;
-  readonly command: string;
-  /** Printable; null: none, or not to be told. */
-  readonly key: string | null;
-  readonly client: string;
-  readonly clientName: string;
-}
-
-/** What a pool says of the protocol's commands. */
-export interface CommandRules {
-  /** It has one server: what would have to be asked of all can be asked of that one. Default: it has several. */
-  readonly hasOneServer: boolean;
-  /** Of the pool, in its order. Default: none. */
-  readonly serverNames: readonly string[];
-  /** What the replies of several servers to a request for all keys may have together, in bytes. Default: no limit. */
-  readonly keysLimitBytes: number;
-  /** The database that the pool is; other than 0, no command may reach into another. Default: 0. */
-  readonly db: number;
-  /** How many databases clients may choose from. Default: 1, without a choice. */
-  readonly databases: number;
-  /** Clients may change to RESP3. Default: yes. */
-  readonly hasResp3: boolean;
-  /** Texts of scripts that are kept for servers that lose them, in bytes. Default: none. */
-  readonly scriptMemoryBytes: number;
-  /** Refused; `config|set` names a subcommand. Default: none. */
-  readonly deniedCommands: readonly string[];
-  /** Commands that the protocol's table does not know. Default: none. */
-  readonly declaredCommands: readonly DeclaredCommand[];
-  /** Where a script without keys runs in a pool of several servers. Default: nowhere. */
-  readonly keylessScripts: 'error' | 'any' | 'all';
-}
-
-/** A command as a pool declares it; numbers are argument indexes, the name being 0. */
-export interface DeclaredCommand {
-  readonly name: string;
-  readonly firstKey: number;
-  /** Negative: counted from the end. */
-  readonly lastKey: number;
-  readonly keyStep: number;
-  readonly isWrite: boolean;
-}
-
 export interface HandshakeOptions {
   readonly password: string | null;
   readonly db: number;
@@ -317,69 +214,6 @@ export interface Session {
 export const INCOMPLETE = -1;
 /** The peer does not speak the protocol. */
 export const MALFORMED = -2;
-
-/** Answered by the proxy: `reply`. */
-export const ROUTE_LOCAL = 0;
-/** To the server of key 0. */
-export const ROUTE_KEY = 1;
-/** All keys must be on one server. */
-export const ROUTE_SAME_SERVER = 2;
-/** Split by server when the keys are on several: `fragment` and `coalescer`. */
-export const ROUTE_SPLIT = 3;
-/** Any server will do. */
-export const ROUTE_ANY = 4;
-/** To every server: `fragment` is not called, the request goes out as it is; `coalescer` merges. */
-export const ROUTE_ALL = 5;
-/** On a connection to a server that the client has to itself; `hold` says what it does with that. */
-export const ROUTE_PRIVATE = 6;
-/** Subscribes to the topics that the keys name, or leaves them; without any, all of the kind. See `topicKind`. */
-export const ROUTE_SUBSCRIPTION = 7;
-/** To the server `serverPlace`. */
-export const ROUTE_SERVER = 8;
-/** As ROUTE_ALL, and to those that are out of the ring, too: that one can't do it is not to be passed over. */
-export const ROUTE_EVERY = 9;
-/** To the server of the channel that key 0 names, which answers how many heard it. */
-export const ROUTE_PUBLICATION = 10;
-/** To every server, as ROUTE_ALL: who listens there. */
-export const ROUTE_AUDIENCE = 11;
-/** To all workers: `inquiry`. */
-export const ROUTE_CLIENTS = 12;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12;
-
-// What a request does with the client's own connection, in `RequestParser.hold`. The words are those of Redis; the keys of
-// the request, where it has any, name the server.
-/** Nothing. */
-export const HOLD_NONE = 0;
-/** Opens a transaction. */
-export const HOLD_OPEN = 1;
-/** Is part of the transaction: the server keeps it until it is run. */
-export const HOLD_QUEUE = 2;
-/** Was to be part of the transaction, and is refused with `reply`: nothing of that transaction may be run. */
-export const HOLD_REFUSE = 3;
-/** Runs the transaction, and forgets watched keys. */
-export const HOLD_RUN = 4;
-/** Gives the transaction up, and forgets watched keys. */
-export const HOLD_DISCARD = 5;
-/** Has the server watch keys. */
-export const HOLD_WATCH = 6;
-export const HOLD_UNWATCH = 7;
-/** Waits at the server, for `waitMs`. */
-export const HOLD_BLOCK = 8;
-/** Ends the transaction, of which nothing is run, and forgets watched keys; the client reads `reply`. */
-export const HOLD_ABORT = 9;
-export type Hold = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
-
-// What a command does, in `RequestParser.flags`.
-/** It looks at keys. */
-export const FLAG_READS = 1;
-/** It may change something on the server. */
-export const FLAG_WRITES = 2;
-/** The server may take its time to answer, and nothing behind it on the connection is answered before. */
-export const FLAG_BLOCKS = 4;
-/** Replies come to it without being asked for. */
-export const FLAG_SUBSCRIBES = 8;
-/** Done twice it does what it does once: it may be sent again though nobody knows whether the server has done it. */
-export const FLAG_RESENDABLE = 16;
 
 /**
  * Reads one request and says what is to be done with it. The fields describe the request last parsed; they are
@@ -470,12 +304,6 @@ export interface RequestParser {
   fragment(buf: Buffer, start: number, end: number, members: Int32Array, count: number): Fragment;
 }
 
-/** What helps a server that can't do one request for want of something. */
-export interface Remedy {
-  /** The request that gives it to the server whose whole reply is `buf[start, end)`; null: that is not what it says. */
-  for(buf: Buffer, start: number, end: number): Buffer | null;
-}
-
 /** A request in `block.bytes[0, length)`. The block's one reference is the caller's. */
 export interface Fragment {
   readonly block: Block;
@@ -537,24 +365,4 @@ export interface Coalescer {
   /** The parts may have so many bytes together; with more, the client reads `tooLarge`. Without it there is no limit. */
   readonly maxBytes?: number;
   readonly tooLarge?: Buffer;
-}
-
-/** Takes what a transform makes. */
-export interface TransformOut {
-  /** The client reads `buf[start, end)` next, which must stay as it is until `ReplyTransform.piece` returns. */
-  append(buf: Buffer, start: number, end: number): void;
-}
-
-/** Turns the server's reply to one request into what its client reads, piece by piece. */
-export interface ReplyTransform {
-  /**
-   * The next piece of the reply is `buf[start, end)`, which may begin and end anywhere and may be empty; it is valid during
-   * the call. With `isLast` the reply is complete. Nothing appended to the end: the client reads nothing.
-   */
-  piece(buf: Buffer, start: number, end: number, isLast: boolean, out: TransformOut): void;
-  /**
-   * What the client reads when there is no reply, and nothing was appended before: bytes that are never written to again,
-   * empty for nothing, null for `Protocol.failureReply`.
-   */
-  failure(reason: FailureReason): Buffer | null;
 }

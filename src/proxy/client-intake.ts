@@ -1,6 +1,7 @@
 import type { TurnTask } from '../loop/turn.ts';
 import type { Block } from '../memory/block.ts';
-import { ROUTE_LOCAL, type Session } from '../protocol/protocol.ts';
+import type { Session } from '../protocol/protocol.ts';
+import { ROUTE_LOCAL } from '../protocol/routes.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';

@@ -1,3 +1,4 @@
+import type { Protocol, RequestParser, TransactionWords } from '../protocol/protocol.ts';
 import {
   HOLD_ABORT,
   HOLD_BLOCK,
@@ -8,8 +9,6 @@ import {
   HOLD_RUN,
   HOLD_UNWATCH,
   HOLD_WATCH,
-  type Protocol,
-  type RequestParser,
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
@@ -18,8 +17,7 @@ import {
   ROUTE_PRIVATE,
   ROUTE_PUBLICATION,
   ROUTE_SUBSCRIPTION,
-  type TransactionWords,
-} from '../protocol/protocol.ts';
+} from '../protocol/routes.ts';
 import { type ReplySink, Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';

@@ -1,6 +1,7 @@
 import type { Block } from '../memory/block.ts';
 import { Fifo } from '../memory/fifo.ts';
-import type { Session, TopicCounts } from '../protocol/protocol.ts';
+import type { Session } from '../protocol/protocol.ts';
+import type { TopicCounts } from '../protocol/topics.ts';
 import type { FailureReason } from '../request/failure.ts';
 import { Request, type RequestCommand } from '../request/request.ts';
 import type { Outbox } from '../socket/outbox.ts';

@@ -1,12 +1,6 @@
 import type { Block } from '../memory/block.ts';
-import {
-  type Framer,
-  HOLD_OPEN,
-  INCOMPLETE,
-  type RequestParser,
-  ROUTE_PRIVATE,
-  type Session,
-} from '../protocol/protocol.ts';
+import { type Framer, INCOMPLETE, type RequestParser, type Session } from '../protocol/protocol.ts';
+import { HOLD_OPEN, ROUTE_PRIVATE } from '../protocol/routes.ts';
 import { PartialRequest } from './partial-request.ts';
 
 /** What an input needs of the pool; read anew for each request, since a reload may change it. */

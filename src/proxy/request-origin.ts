@@ -1,4 +1,5 @@
-import type { RequestParser, TopicCounts } from '../protocol/protocol.ts';
+import type { RequestParser } from '../protocol/protocol.ts';
+import type { TopicCounts } from '../protocol/topics.ts';
 import type { ReplySink, Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';

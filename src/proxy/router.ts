@@ -1,11 +1,10 @@
+import type { Protocol, RequestParser, SubscriptionWords } from '../protocol/protocol.ts';
 import {
   HOLD_ABORT,
   HOLD_DISCARD,
   HOLD_OPEN,
   HOLD_UNWATCH,
   type Hold,
-  type Protocol,
-  type RequestParser,
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
@@ -19,8 +18,7 @@ import {
   ROUTE_SERVER,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
-  type SubscriptionWords,
-} from '../protocol/protocol.ts';
+} from '../protocol/routes.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';

@@ -1,10 +1,5 @@
-import {
-  NO_TOPICS,
-  type RequestParser,
-  type SubscriptionWords,
-  type TopicCounts,
-  type TopicKind,
-} from '../protocol/protocol.ts';
+import type { RequestParser, SubscriptionWords } from '../protocol/protocol.ts';
+import { NO_TOPICS, type TopicCounts, type TopicKind } from '../protocol/topics.ts';
 import { Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { SubscriptionHub } from '../upstream/subscription-hub.ts';

@@ -4,7 +4,8 @@ import { Recent } from '../figures/recent.ts';
 import { SpaceSaving } from '../figures/space-saving.ts';
 import type { HeavyList, TrafficInsight } from '../figures/traffic-insight.ts';
 import type { Clock } from '../loop/clock.ts';
-import { FLAG_WRITES, type RequestParser } from '../protocol/protocol.ts';
+import type { RequestParser } from '../protocol/protocol.ts';
+import { FLAG_WRITES } from '../protocol/routes.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 
 export interface TrafficWatchOptions {

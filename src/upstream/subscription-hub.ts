@@ -3,14 +3,8 @@ import type { Clock } from '../loop/clock.ts';
 import { Fifo } from '../memory/fifo.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import { ACCESS_WRITE, type Access } from '../placement/placement.ts';
-import {
-  type Listeners,
-  type SubscriptionWords,
-  TOPIC_CHANNEL,
-  TOPIC_PATTERN,
-  TOPIC_SHARD,
-  type TopicKind,
-} from '../protocol/protocol.ts';
+import type { SubscriptionWords } from '../protocol/protocol.ts';
+import { type Listeners, TOPIC_CHANNEL, TOPIC_PATTERN, TOPIC_SHARD, type TopicKind } from '../protocol/topics.ts';
 import type { Backend } from './backend.ts';
 import { type MessageOwner, SubscriptionLink } from './subscription-link.ts';
 import { SEAT_TAKEN, type Seat, Topic, type TopicSubscriber, type TopicWaiter } from './topic.ts';

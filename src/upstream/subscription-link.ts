@@ -1,15 +1,15 @@
 import type { Block } from '../memory/block.ts';
 import { Fifo } from '../memory/fifo.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
+import type { SubscriptionWords } from '../protocol/protocol.ts';
 import {
   PUSH_ERROR,
   PUSH_MESSAGE,
   PUSH_OTHER,
   PUSH_UNSUBSCRIBED,
   type PushReading,
-  type SubscriptionWords,
   type TopicKind,
-} from '../protocol/protocol.ts';
+} from '../protocol/topics.ts';
 import type { FailureReason } from '../request/failure.ts';
 import { Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';

@@ -1,4 +1,4 @@
-import type { TopicKind, TopicMatcher } from '../protocol/protocol.ts';
+import type { TopicKind, TopicMatcher } from '../protocol/topics.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Backend } from './backend.ts';
 import type { TopicMessage } from './topic-message.ts';

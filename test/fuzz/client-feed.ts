@@ -1,13 +1,9 @@
 // Reads a client's bytes as a client connection does, for any protocol: requests are parsed where they lie, what arrives
 // in pieces goes through framer and partial request, what a local answer leaves to be skipped is skipped.
-import {
-  INCOMPLETE,
-  type ParserOptions,
-  type Protocol,
-  type RequestParser,
-  ROUTE_LOCAL,
-  type Session,
-} from '../../src/protocol/protocol.ts';
+
+import type { ParserOptions } from '../../src/protocol/parser-options.ts';
+import { INCOMPLETE, type Protocol, type RequestParser, type Session } from '../../src/protocol/protocol.ts';
+import { ROUTE_LOCAL } from '../../src/protocol/routes.ts';
 import { PartialRequest } from '../../src/proxy/partial-request.ts';
 import { expect, Fault, quoted } from './fuzz-target.ts';
 

@@ -1,12 +1,8 @@
 // The memcached request parser and its framer, held against each other and against a second reading of the same bytes.
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
-import {
-  type ParserOptions,
-  type RequestParser,
-  ROUTE_KEY,
-  ROUTE_LOCAL,
-  ROUTE_SPLIT,
-} from '../../src/protocol/protocol.ts';
+import type { ParserOptions } from '../../src/protocol/parser-options.ts';
+import type { RequestParser } from '../../src/protocol/protocol.ts';
+import { ROUTE_KEY, ROUTE_LOCAL, ROUTE_SPLIT } from '../../src/protocol/routes.ts';
 import { fragmentOf } from '../support/fragments.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { expectSame, type FeedResult, feedClient, type ReadRequest } from './client-feed.ts';

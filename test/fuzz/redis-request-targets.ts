@@ -1,7 +1,8 @@
 // The Redis request parser and its framer, held against each other and against a second reading of the same bytes.
-import { type ParserOptions, ROUTE_LOCAL, ROUTE_SPLIT } from '../../src/protocol/protocol.ts';
+import type { ParserOptions } from '../../src/protocol/parser-options.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import type { RedisSession } from '../../src/protocol/redis/session.ts';
+import { ROUTE_LOCAL, ROUTE_SPLIT } from '../../src/protocol/routes.ts';
 import { fragmentOf } from '../support/fragments.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { expectSame, feedClient, type ReadRequest } from './client-feed.ts';

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
-import { INCOMPLETE, MALFORMED, ROUTE_LOCAL } from '../../src/protocol/protocol.ts';
+import { INCOMPLETE, MALFORMED } from '../../src/protocol/protocol.ts';
+import { ROUTE_LOCAL } from '../../src/protocol/routes.ts';
 import { META_CONVERSATIONS } from '../support/memcached-meta-conversations.ts';
 import { type MemcachedServer, startMemcached } from '../support/memcached-server.ts';
 import { RawClient } from '../support/raw-client.ts';

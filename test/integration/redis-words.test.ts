@@ -2,7 +2,8 @@
 // every word that it says in Redis's place.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type ParserOptions, type RequestParser, ROUTE_LOCAL, type Session } from '../../src/protocol/protocol.ts';
+import type { ParserOptions } from '../../src/protocol/parser-options.ts';
+import type { RequestParser, Session } from '../../src/protocol/protocol.ts';
 import { type Command, KEYS_NONE } from '../../src/protocol/redis/command.ts';
 import { COMMAND_ROWS, type KeySpecRow } from '../../src/protocol/redis/command-data.ts';
 import { describe } from '../../src/protocol/redis/command-description.ts';
@@ -12,6 +13,7 @@ import { Glob } from '../../src/protocol/redis/glob.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { encodeReply } from '../../src/protocol/redis/resp.ts';
 import { COMMANDS_REQUEST } from '../../src/protocol/redis/server-requests.ts';
+import { ROUTE_LOCAL } from '../../src/protocol/routes.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { encodeCommand, parseReply, RespError, type RespValue, replyEnd } from '../support/resp-reader.ts';

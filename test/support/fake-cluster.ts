@@ -91,7 +91,7 @@ function serve(socket: Socket, answer: (words: readonly string[]) => string | Pr
 function shards({ nodes, slots: ranges }: FakeCluster): Buffer {
   const all = nodes.map(({ port }, i) => [
     'slots',
-    ranges.filter(([, , owner]) => owner === i).flatMap(([first, last]) => [first, last]),
+    ranges.filter(([, , owner]) => owner === i).flat(),
     'nodes',
     [
       [

@@ -1,10 +1,8 @@
 // Requests of Redis clients with what Ringmaster's parser must make of them, and a driver that feeds a parser and its
 // framer the way a client connection does.
 import assert from 'node:assert/strict';
+import { type Framer, INCOMPLETE, type RequestParser, type Session } from '../../src/protocol/protocol.ts';
 import {
-  type Framer,
-  INCOMPLETE,
-  type RequestParser,
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_KEY,
@@ -12,8 +10,7 @@ import {
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
   ROUTE_SPLIT,
-  type Session,
-} from '../../src/protocol/protocol.ts';
+} from '../../src/protocol/routes.ts';
 import { encodeCommand } from './resp-reader.ts';
 
 /** What a request was taken for; strings are latin1. */

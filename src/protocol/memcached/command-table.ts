@@ -2,7 +2,7 @@
 // command's name. A command it answers and we do not (bget, watch, lru_crawler, …) is missing here and gets `ERROR`, as an
 // unknown one does.
 
-import { FLAG_READS, FLAG_RESENDABLE, FLAG_WRITES } from '../protocol.ts';
+import { FLAG_READS, FLAG_RESENDABLE, FLAG_WRITES } from '../routes.ts';
 
 export const KIND_GET = 0;
 /** The first argument is an expiry time, the others are keys. */

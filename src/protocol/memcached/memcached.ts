@@ -1,4 +1,5 @@
-import type { Framer, ParserOptions, Protocol, ReplyScanner, RequestParser, Session } from '../protocol.ts';
+import type { ParserOptions } from '../parser-options.ts';
+import type { Framer, Protocol, ReplyScanner, RequestParser, Session } from '../protocol.ts';
 import { CROSS_SERVER, failureReply, REQUEST_TOO_LARGE } from './replies.ts';
 import { MemcachedReplyScanner, REPLY_VERSION } from './reply-scanner.ts';
 import { MemcachedFramer } from './request-framer.ts';

@@ -1,15 +1,8 @@
 import type { Block } from '../../memory/block.ts';
-import {
-  type Coalescer,
-  HOLD_NONE,
-  type ReplyTransform,
-  ROUTE_ALL,
-  ROUTE_ANY,
-  ROUTE_KEY,
-  ROUTE_LOCAL,
-  type Route,
-  TOPIC_CHANNEL,
-} from '../protocol.ts';
+import type { Coalescer } from '../protocol.ts';
+import type { ReplyTransform } from '../reply-transform.ts';
+import { HOLD_NONE, ROUTE_ALL, ROUTE_ANY, ROUTE_KEY, ROUTE_LOCAL, type Route } from '../routes.ts';
+import { TOPIC_CHANNEL } from '../topics.ts';
 import { firstLineCoalescer } from './first-line-coalescer.ts';
 import { NO_REPLY } from './replies.ts';
 import { REPLY_LINE } from './reply-scanner.ts';

@@ -1,15 +1,8 @@
 import { takeBlock } from '../../memory/block.ts';
 import { addressOf, copyBytes } from '../../system/copy.ts';
-import {
-  type Fragment,
-  INCOMPLETE,
-  type ParserOptions,
-  type RequestParser,
-  ROUTE_ANY,
-  ROUTE_KEY,
-  ROUTE_SPLIT,
-  type Session,
-} from '../protocol.ts';
+import type { ParserOptions } from '../parser-options.ts';
+import { type Fragment, INCOMPLETE, type RequestParser, type Session } from '../protocol.ts';
+import { ROUTE_ANY, ROUTE_KEY, ROUTE_SPLIT } from '../routes.ts';
 import { BINARY_MAGIC } from './binary/binary-header.ts';
 import { BinaryRequests } from './binary/binary-requests.ts';
 import {

@@ -1,4 +1,5 @@
-import { NO_TOPICS, type Session, type TopicCounts } from '../protocol.ts';
+import type { Session } from '../protocol.ts';
+import { NO_TOPICS, type TopicCounts } from '../topics.ts';
 
 export const WIRE_UNDECIDED = 0;
 export const WIRE_TEXT = 1;

@@ -2,7 +2,9 @@
 // one subscriber of a topic; the worker adds its own clients.
 import type { FailureReason } from '../../request/failure.ts';
 import type { ReplyOut } from '../../request/request.ts';
-import type { Coalescer, Listeners, ReplyTransform, TopicKind, TransformOut } from '../protocol.ts';
+import type { Coalescer } from '../protocol.ts';
+import type { ReplyTransform, TransformOut } from '../reply-transform.ts';
+import type { Listeners, TopicKind } from '../topics.ts';
 import { ErrorFirstCoalescer } from './coalescers.ts';
 import { CR, DOLLAR, encodeReply, LF } from './resp.ts';
 

@@ -1,15 +1,7 @@
 // What one pool makes of the command table: what it denies, where it has one server only, what it adds. Requests look up routes
 // and refusals by a command's id; names that the table does not have are looked up in a second, mostly empty one.
-import {
-  type CommandRules,
-  type DeclaredCommand,
-  ROUTE_ALL,
-  ROUTE_ANY,
-  ROUTE_EVERY,
-  ROUTE_LOCAL,
-  ROUTE_SAME_SERVER,
-  type Route,
-} from '../protocol.ts';
+import type { CommandRules, DeclaredCommand } from '../parser-options.ts';
+import { ROUTE_ALL, ROUTE_ANY, ROUTE_EVERY, ROUTE_LOCAL, ROUTE_SAME_SERVER, type Route } from '../routes.ts';
 import { Command, CommandIndex, KEYS_NONE, MAX_COMMAND_NAME_BYTES, type Origin } from './command.ts';
 import type { CommandRow } from './command-data.ts';
 import { specOfRange } from './command-families.ts';

@@ -19,7 +19,7 @@ import {
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
   type Route,
-} from '../protocol.ts';
+} from '../routes.ts';
 import type { CommandRow } from './command-data.ts';
 import { CLUSTER_DISABLED, FAMILY_OF, type Family } from './command-families.ts';
 import {

@@ -5,7 +5,9 @@
 //
 // Payloads are jumped over. A line that cannot be right is followed to its end (BAD_LINE → BAD_LF) or to the longest line
 // accepted, and the request ends there: RequestParser.parse finds the same fault and words it.
-import { type Framer, INCOMPLETE, type ParserOptions } from '../protocol.ts';
+
+import type { ParserOptions } from '../parser-options.ts';
+import { type Framer, INCOMPLETE } from '../protocol.ts';
 import {
   CR,
   DOLLAR,

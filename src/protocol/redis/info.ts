@@ -1,7 +1,8 @@
 // INFO of a pool: what its servers say of themselves, as if they were one, and a section about Ringmaster.
 import type { FailureReason } from '../../request/failure.ts';
 import type { ReplyOut } from '../../request/request.ts';
-import type { Coalescer, ParserOptions } from '../protocol.ts';
+import type { ParserOptions } from '../parser-options.ts';
+import type { Coalescer } from '../protocol.ts';
 import { mergeInfo } from './info-merge.ts';
 import type { RequestArgs } from './request-args.ts';
 import { failureReply } from './request-errors.ts';

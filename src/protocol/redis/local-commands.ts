@@ -1,6 +1,6 @@
 // The commands that Ringmaster answers itself, one handler each. They run once per connection or when somebody types
 // them, so they may make strings.
-import type { ParserOptions, SlowLogSource } from '../protocol.ts';
+import type { ParserOptions, SlowLogSource } from '../parser-options.ts';
 import { Authentication } from './authentication.ts';
 import * as client from './client-command.ts';
 import type { Command } from './command.ts';

@@ -1,4 +1,4 @@
-import type { Remedy } from '../protocol.ts';
+import type { Remedy } from '../reply-transform.ts';
 import { encodeRequest } from './resp.ts';
 
 const NO_SCRIPT = '-NOSCRIPT';

@@ -5,19 +5,10 @@
 //
 // It takes what Redis takes and refuses what Redis refuses, in its words (networking.c, server.c); like Redis it does not
 // look at the two bytes after a payload. One request at a time: all fields are overwritten by the next.
-import {
-  FLAG_WRITES,
-  HOLD_NONE,
-  HOLD_OPEN,
-  HOLD_QUEUE,
-  HOLD_RUN,
-  type Hold,
-  INCOMPLETE,
-  type ParserOptions,
-  type RequestParser,
-  ROUTE_PRIVATE,
-  type Session,
-} from '../protocol.ts';
+
+import type { ParserOptions } from '../parser-options.ts';
+import { INCOMPLETE, type RequestParser, type Session } from '../protocol.ts';
+import { FLAG_WRITES, HOLD_NONE, HOLD_OPEN, HOLD_QUEUE, HOLD_RUN, type Hold, ROUTE_PRIVATE } from '../routes.ts';
 import { UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { rewriteInline } from './inline-request.ts';
 import { KeyRanges } from './request-args.ts';

@@ -3,10 +3,11 @@
 import { createHash } from 'node:crypto';
 import type { Block } from '../../memory/block.ts';
 import type { ClientInquiry } from '../client-inquiry.ts';
+import type { ParserOptions } from '../parser-options.ts';
+import type { Coalescer, Fragment, RequestParser } from '../protocol.ts';
+import type { Remedy, ReplyTransform } from '../reply-transform.ts';
 import {
-  type Coalescer,
   FLAG_BLOCKS,
-  type Fragment,
   HOLD_ABORT,
   HOLD_BLOCK,
   HOLD_NONE,
@@ -14,10 +15,6 @@ import {
   HOLD_REFUSE,
   HOLD_RUN,
   type Hold,
-  type ParserOptions,
-  type Remedy,
-  type ReplyTransform,
-  type RequestParser,
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
@@ -32,9 +29,8 @@ import {
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
   type Route,
-  TOPIC_CHANNEL,
-  type TopicKind,
-} from '../protocol.ts';
+} from '../routes.ts';
+import { TOPIC_CHANNEL, type TopicKind } from '../topics.ts';
 import { AUDIENCE_COALESCERS } from './audience.ts';
 import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER } from './blocking-timeout.ts';
 import { inquiryOf } from './clients-command.ts';

@@ -7,7 +7,7 @@
 // the order of their tags. The low bits, so that cursors of tables of up to 2^37 places are exact as JavaScript's numbers,
 // which some clients make of them.
 import { FAILURE_TEXT } from '../../request/failure.ts';
-import type { ReplyTransform, TransformOut } from '../protocol.ts';
+import type { ReplyTransform, TransformOut } from '../reply-transform.ts';
 import { DOLLAR, errorReply, LF, STAR } from './resp.ts';
 
 const TAG_BITS = 16n;

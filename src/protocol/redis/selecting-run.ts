@@ -1,4 +1,4 @@
-import type { ReplyTransform, TransformOut } from '../protocol.ts';
+import type { ReplyTransform, TransformOut } from '../reply-transform.ts';
 import { STAR } from './resp.ts';
 import type { RedisSession } from './session.ts';
 

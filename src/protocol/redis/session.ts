@@ -1,4 +1,5 @@
-import { type ConnectionEnds, NO_TOPICS, type Session, type TopicCounts } from '../protocol.ts';
+import type { ConnectionEnds, Session } from '../protocol.ts';
+import { NO_TOPICS, type TopicCounts } from '../topics.ts';
 import type { RespVersion } from './resp.ts';
 
 /** The lowest bit of a variant says which protocol, the others which database. */

@@ -1,5 +1,5 @@
 // SLOWLOG GET, LEN and RESET: the slow requests of the pool, over all workers, in Redis's own shape.
-import type { SlowLogSource } from '../protocol.ts';
+import type { SlowLogSource } from '../parser-options.ts';
 import type { RequestArgs } from './request-args.ts';
 import { encodeReply, errorReply, OK } from './resp.ts';
 import type { RedisSession } from './session.ts';

@@ -2,6 +2,7 @@
 // and alike in all that follows:
 //
 //   *3 $7 message $2 ab $5 hello        *4 $8 pmessage $2 a* $2 ab $5 hello        *3 $9 subscribe $2 ab :1
+import type { SubscriptionWords } from '../protocol.ts';
 import {
   PUSH_ERROR,
   PUSH_MESSAGE,
@@ -10,13 +11,12 @@ import {
   PUSH_UNSUBSCRIBED,
   type PushKind,
   type PushReading,
-  type SubscriptionWords,
   TOPIC_CHANNEL,
   TOPIC_PATTERN,
   TOPIC_SHARD,
   type TopicCounts,
   type TopicKind,
-} from '../protocol.ts';
+} from '../topics.ts';
 import { AudienceReply, PublicationReply } from './audience.ts';
 import { Glob } from './glob.ts';
 import { DOLLAR, encodeRequest, errorReply, GREATER, LF, MINUS, STAR, ZERO } from './resp.ts';

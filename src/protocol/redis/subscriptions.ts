@@ -1,5 +1,5 @@
 // SUBSCRIBE and its like as requests: what they subscribe to, and what a client of RESP2 may ask for meanwhile.
-import { TOPIC_CHANNEL, TOPIC_PATTERN, TOPIC_SHARD, type TopicKind } from '../protocol.ts';
+import { TOPIC_CHANNEL, TOPIC_PATTERN, TOPIC_SHARD, type TopicKind } from '../topics.ts';
 import type { Command } from './command.ts';
 import { errorReply } from './resp.ts';
 

@@ -1,5 +1,6 @@
 import { BLOCK_MAX_BYTES, BLOCK_MIN_BYTES, BLOCK_SHARE_MIN, type Block, takeBlock } from '../../memory/block.ts';
-import type { Coalescer, ReplyTransform } from '../../protocol/protocol.ts';
+import type { Coalescer } from '../../protocol/protocol.ts';
+import type { ReplyTransform } from '../../protocol/reply-transform.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import type { ReplyOut, ReplySink, ReplySource, Request } from '../../request/request.ts';
 import type { RequestOrigin } from '../request-origin.ts';

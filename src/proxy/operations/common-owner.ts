@@ -1,5 +1,6 @@
 import { ACCESS_READ, ACCESS_WRITE, type Access } from '../../placement/placement.ts';
-import { FLAG_WRITES, type RequestParser } from '../../protocol/protocol.ts';
+import type { RequestParser } from '../../protocol/protocol.ts';
+import { FLAG_WRITES } from '../../protocol/routes.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';

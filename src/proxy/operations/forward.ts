@@ -1,4 +1,5 @@
-import type { ReplyTransform, RequestParser } from '../../protocol/protocol.ts';
+import type { RequestParser } from '../../protocol/protocol.ts';
+import type { ReplyTransform } from '../../protocol/reply-transform.ts';
 import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';

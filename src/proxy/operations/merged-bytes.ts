@@ -1,5 +1,5 @@
 import { RUN_FIELDS } from '../../memory/runs.ts';
-import type { ReplyTransform } from '../../protocol/protocol.ts';
+import type { ReplyTransform } from '../../protocol/reply-transform.ts';
 import type { ReplyOut } from '../../request/request.ts';
 
 /** A merged reply as one buffer, which a transform can look at; for replies that are few and small. */

@@ -1,5 +1,5 @@
 import type { Block } from '../../memory/block.ts';
-import type { ReplyTransform, TransformOut } from '../../protocol/protocol.ts';
+import type { ReplyTransform, TransformOut } from '../../protocol/reply-transform.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import type { ReplySink, Request } from '../../request/request.ts';
 import type { RequestOrigin } from '../request-origin.ts';

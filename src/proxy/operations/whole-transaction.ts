@@ -1,4 +1,5 @@
-import { HOLD_RUN, type RequestParser } from '../../protocol/protocol.ts';
+import type { RequestParser } from '../../protocol/protocol.ts';
+import { HOLD_RUN } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { BackendConnection } from '../../upstream/backend-connection.ts';

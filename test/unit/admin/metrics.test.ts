@@ -4,13 +4,9 @@ import { describe, test } from 'node:test';
 import { withMetricsReference } from '../../../scripts/metrics-reference.ts';
 import { Metrics } from '../../../src/admin/metrics.ts';
 import { Totals } from '../../../src/admin/totals.ts';
-import {
-  BACKEND_FIELDS,
-  type BackendStats,
-  newFailureCounts,
-  POOL_FIELDS,
-  type PoolStats,
-} from '../../../src/figures/statistics.ts';
+import { BACKEND_FIELDS } from '../../../src/figures/backend-fields.ts';
+import { POOL_FIELDS } from '../../../src/figures/pool-fields.ts';
+import { type BackendStats, newFailureCounts, type PoolStats } from '../../../src/figures/statistics.ts';
 import { FAILURE_REASONS } from '../../../src/request/failure.ts';
 import { type ParsedMetric, parsePrometheusText } from '../../support/prometheus-text.ts';
 import { poolSnapshot, report, workerSnapshot } from '../../support/worker-figures.ts';

@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Totals } from '../../../src/admin/totals.ts';
+import { BACKEND_FIELDS } from '../../../src/figures/backend-fields.ts';
 import { Histogram } from '../../../src/figures/histogram.ts';
+import { POOL_FIELDS } from '../../../src/figures/pool-fields.ts';
 import { CommandSeries, PoolSeries, ServerSeries } from '../../../src/figures/series.ts';
-import {
-  BACKEND_FIELDS,
-  BackendStats,
-  newFailureCounts,
-  POOL_FIELDS,
-  PoolStats,
-} from '../../../src/figures/statistics.ts';
+import { BackendStats, newFailureCounts, PoolStats } from '../../../src/figures/statistics.ts';
 import { ReportWriter } from '../../../src/ipc/report-writer.ts';
 import { SeededRandom, seedFrom } from '../../support/seeded-random.ts';
 import { poolSnapshot, report, workerSnapshot } from '../../support/worker-figures.ts';

@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memcachedProtocol } from '../../../src/protocol/memcached/memcached.ts';
-import {
-  FLAG_READS,
-  FLAG_RESENDABLE,
-  FLAG_WRITES,
-  type Protocol,
-  type RequestParser,
-} from '../../../src/protocol/protocol.ts';
+import type { Protocol, RequestParser } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
+import { FLAG_READS, FLAG_RESENDABLE, FLAG_WRITES } from '../../../src/protocol/routes.ts';
 import { encodeCommand } from '../../support/resp-reader.ts';
 
 /** The flags of requests, parsed one after the other by the same parser. */

@@ -1,4 +1,5 @@
-import { INCOMPLETE, ROUTE_KEY, ROUTE_SPLIT } from '../../protocol.ts';
+import { INCOMPLETE } from '../../protocol.ts';
+import { ROUTE_KEY, ROUTE_SPLIT } from '../../routes.ts';
 import { base64Length } from '../base64.ts';
 import { findCommand, type MemcachedCommand } from '../command-table.ts';
 import type { Credentials } from '../credentials.ts';

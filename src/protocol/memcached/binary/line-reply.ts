@@ -1,6 +1,7 @@
 import type { FailureReason } from '../../../request/failure.ts';
 import type { ReplyOut } from '../../../request/request.ts';
-import type { Coalescer, ReplyTransform, TransformOut } from '../../protocol.ts';
+import type { Coalescer } from '../../protocol.ts';
+import type { ReplyTransform, TransformOut } from '../../reply-transform.ts';
 import { firstError } from '../first-line-coalescer.ts';
 import { errorLineStatus, errorLineText, failureResponse, response, STATUS_OK } from './binary-header.ts';
 import { LineGatherer } from './line-gatherer.ts';

@@ -1,5 +1,5 @@
 import type { FailureReason } from '../../../request/failure.ts';
-import type { ReplyTransform, TransformOut } from '../../protocol.ts';
+import type { ReplyTransform, TransformOut } from '../../reply-transform.ts';
 import {
   errorLineStatus,
   errorLineText,

@@ -1,5 +1,5 @@
 // The requests of the binary protocol that are answered, and what a right one of each looks like.
-import { FLAG_READS, FLAG_RESENDABLE, FLAG_WRITES } from '../../protocol.ts';
+import { FLAG_READS, FLAG_RESENDABLE, FLAG_WRITES } from '../../routes.ts';
 
 export const OP_GET = 0;
 /** GET with a new expiry time. */

@@ -1,7 +1,8 @@
 import { RUN_FIELDS } from '../../../memory/runs.ts';
 import type { FailureReason } from '../../../request/failure.ts';
 import type { ReplyOut } from '../../../request/request.ts';
-import type { Coalescer, ReplyTransform } from '../../protocol.ts';
+import type { Coalescer } from '../../protocol.ts';
+import type { ReplyTransform } from '../../reply-transform.ts';
 import {
   BINARY_HEADER_BYTES,
   errorLineStatus,

@@ -1,6 +1,7 @@
 import type { FailureReason } from '../../../request/failure.ts';
 import type { ReplyOut } from '../../../request/request.ts';
-import type { Coalescer, ReplyTransform, TransformOut } from '../../protocol.ts';
+import type { Coalescer } from '../../protocol.ts';
+import type { ReplyTransform, TransformOut } from '../../reply-transform.ts';
 import { failureReply } from '../replies.ts';
 import { valueBlockEnd } from '../reply-line.ts';
 import type { AskedGets } from './asked-gets.ts';

@@ -1,4 +1,5 @@
-import { INCOMPLETE, ROUTE_KEY } from '../../protocol.ts';
+import { INCOMPLETE } from '../../protocol.ts';
+import { ROUTE_KEY } from '../../routes.ts';
 import { decodeBase64 } from '../base64.ts';
 import {
   KIND_META_ARITHMETIC,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memcachedProtocol } from '../../../../src/protocol/memcached/memcached.ts';
-import { ROUTE_ALL, ROUTE_SPLIT } from '../../../../src/protocol/protocol.ts';
+import { ROUTE_ALL, ROUTE_SPLIT } from '../../../../src/protocol/routes.ts';
 import { ReplyCollector } from '../../../support/reply-collector.ts';
 import { OPTIONS } from './request-feed.ts';
 

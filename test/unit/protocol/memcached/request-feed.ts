@@ -2,7 +2,10 @@
 // answer says is to be skipped. For tests of the parser and the framer together.
 import assert from 'node:assert/strict';
 import { memcachedProtocol } from '../../../../src/protocol/memcached/memcached.ts';
-import { INCOMPLETE, type ParserOptions, type ReplyTransform, ROUTE_LOCAL } from '../../../../src/protocol/protocol.ts';
+import type { ParserOptions } from '../../../../src/protocol/parser-options.ts';
+import { INCOMPLETE } from '../../../../src/protocol/protocol.ts';
+import type { ReplyTransform } from '../../../../src/protocol/reply-transform.ts';
+import { ROUTE_LOCAL } from '../../../../src/protocol/routes.ts';
 
 export const OPTIONS: ParserOptions = {
   poolName: 'alpha',

@@ -7,14 +7,8 @@ import {
   REPLY_STORED,
   REPLY_VALUES,
 } from '../../../../src/protocol/memcached/reply-scanner.ts';
-import {
-  INCOMPLETE,
-  ROUTE_ALL,
-  ROUTE_ANY,
-  ROUTE_KEY,
-  ROUTE_LOCAL,
-  ROUTE_SPLIT,
-} from '../../../../src/protocol/protocol.ts';
+import { INCOMPLETE } from '../../../../src/protocol/protocol.ts';
+import { ROUTE_ALL, ROUTE_ANY, ROUTE_KEY, ROUTE_LOCAL, ROUTE_SPLIT } from '../../../../src/protocol/routes.ts';
 import { fragmentOf } from '../../../support/fragments.ts';
 import { atEverySplit, OPTIONS, type ReadRequest, RequestFeed, readRequests } from './request-feed.ts';
 

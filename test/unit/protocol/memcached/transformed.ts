@@ -1,5 +1,5 @@
 // What a client reads of a reply that is transformed; the pieces are overwritten once they were taken.
-import type { ReplyTransform } from '../../../../src/protocol/protocol.ts';
+import type { ReplyTransform } from '../../../../src/protocol/reply-transform.ts';
 
 /** The reply comes in pieces cut at `cuts`, ascending. */
 export function transformed(transform: ReplyTransform, reply: Buffer, cuts: readonly number[] = []): string {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ROUTE_ANY, ROUTE_KEY, ROUTE_LOCAL, ROUTE_SAME_SERVER } from '../../../../src/protocol/protocol.ts';
 import { MAX_COMMAND_REPLY_BYTES, rowsOfReply } from '../../../../src/protocol/redis/command-reply.ts';
 import { RedisRequestParser } from '../../../../src/protocol/redis/request-parser.ts';
 import {
@@ -12,6 +11,7 @@ import {
   SimpleText,
 } from '../../../../src/protocol/redis/resp.ts';
 import { RedisSession } from '../../../../src/protocol/redis/session.ts';
+import { ROUTE_ANY, ROUTE_KEY, ROUTE_LOCAL, ROUTE_SAME_SERVER } from '../../../../src/protocol/routes.ts';
 import { encodeCommand } from '../../../support/resp-reader.ts';
 
 const words = (text: string): ReplyValue =>

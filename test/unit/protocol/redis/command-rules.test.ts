@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { CommandRules } from '../../../../src/protocol/parser-options.ts';
+import { BLOCKING_TIMEOUTS, FAMILY_OF } from '../../../../src/protocol/redis/command-families.ts';
+import { COMMANDS } from '../../../../src/protocol/redis/command-table.ts';
+import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
 import {
-  type CommandRules,
   FLAG_BLOCKS,
   FLAG_READS,
   FLAG_RESENDABLE,
@@ -15,10 +18,7 @@ import {
   ROUTE_PRIVATE,
   ROUTE_SAME_SERVER,
   ROUTE_SERVER,
-} from '../../../../src/protocol/protocol.ts';
-import { BLOCKING_TIMEOUTS, FAMILY_OF } from '../../../../src/protocol/redis/command-families.ts';
-import { COMMANDS } from '../../../../src/protocol/redis/command-table.ts';
-import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
+} from '../../../../src/protocol/routes.ts';
 import { encodeCommand } from '../../../support/resp-reader.ts';
 
 /** What a pool with these rules makes of a request. */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ROUTE_LOCAL, ROUTE_PRIVATE, ROUTE_SAME_SERVER } from '../../../../src/protocol/protocol.ts';
 import { KEYS_BY_ARGUMENTS, KEYS_NONE } from '../../../../src/protocol/redis/command.ts';
 import { FAMILY_OF } from '../../../../src/protocol/redis/command-families.ts';
 import * as policy from '../../../../src/protocol/redis/command-policy.ts';
@@ -9,6 +8,7 @@ import { COMMAND_INDEX, COMMANDS } from '../../../../src/protocol/redis/command-
 import { LocalCommands } from '../../../../src/protocol/redis/local-commands.ts';
 import { RequestArgs } from '../../../../src/protocol/redis/request-args.ts';
 import { RedisSession } from '../../../../src/protocol/redis/session.ts';
+import { ROUTE_LOCAL, ROUTE_PRIVATE, ROUTE_SAME_SERVER } from '../../../../src/protocol/routes.ts';
 
 /** The Redis commands that a user of twemproxy 0.5 has. */
 const TWEMPROXY =

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ParserOptions, ROUTE_LOCAL } from '../../../../src/protocol/protocol.ts';
+import type { ParserOptions } from '../../../../src/protocol/parser-options.ts';
 import { Glob, MAX_GLOB_LENGTH } from '../../../../src/protocol/redis/glob.ts';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
+import { ROUTE_LOCAL } from '../../../../src/protocol/routes.ts';
 import { encodeCommand, parseReply, RespError, type RespValue } from '../../../support/resp-reader.ts';
 
 /** A client of a parser: each call is one request answered by Ringmaster itself. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ROUTE_ANY, ROUTE_LOCAL } from '../../../../src/protocol/protocol.ts';
 import { COMMANDS } from '../../../../src/protocol/redis/command-table.ts';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
 import type { RedisSession } from '../../../../src/protocol/redis/session.ts';
+import { ROUTE_ANY, ROUTE_LOCAL } from '../../../../src/protocol/routes.ts';
 import { encodeCommand } from '../../../support/resp-reader.ts';
 
 const options = { poolName: 'p', version: '1', maxRequestBytes: 1 << 30, password: null };

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { INCOMPLETE, type ParserOptions, ROUTE_SPLIT } from '../../../../src/protocol/protocol.ts';
+import type { ParserOptions } from '../../../../src/protocol/parser-options.ts';
+import { INCOMPLETE } from '../../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
+import { ROUTE_SPLIT } from '../../../../src/protocol/routes.ts';
 import { fragmentOf } from '../../../support/fragments.ts';
 import { encodeCommand } from '../../../support/resp-reader.ts';
 import { feed, REQUESTS, type Understood } from '../../../support/resp-requests.ts';

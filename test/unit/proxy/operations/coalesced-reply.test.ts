@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Block, dropFreeBlocks, freeBlockBytes, takeBlock } from '../../../../src/memory/block.ts';
-import type { Coalescer, ReplyTransform } from '../../../../src/protocol/protocol.ts';
-import { NO_TOPICS } from '../../../../src/protocol/protocol.ts';
+import type { Coalescer } from '../../../../src/protocol/protocol.ts';
+import type { ReplyTransform } from '../../../../src/protocol/reply-transform.ts';
+import { NO_TOPICS } from '../../../../src/protocol/topics.ts';
 import { CoalescedReply } from '../../../../src/proxy/operations/coalesced-reply.ts';
 import type { RequestOrigin } from '../../../../src/proxy/request-origin.ts';
 import type { FailureReason } from '../../../../src/request/failure.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { takeBlock } from '../../../../src/memory/block.ts';
-import type { ReplyTransform, TransformOut } from '../../../../src/protocol/protocol.ts';
-import { NO_TOPICS } from '../../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
+import type { ReplyTransform, TransformOut } from '../../../../src/protocol/reply-transform.ts';
+import { NO_TOPICS } from '../../../../src/protocol/topics.ts';
 import { TransformedReply } from '../../../../src/proxy/operations/transformed-reply.ts';
 import type { RequestOrigin } from '../../../../src/proxy/request-origin.ts';
 import { Request } from '../../../../src/request/request.ts';

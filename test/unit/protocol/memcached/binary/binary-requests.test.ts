@@ -7,7 +7,7 @@ import {
   REPLY_STATS,
   REPLY_VALUES,
 } from '../../../../../src/protocol/memcached/reply-scanner.ts';
-import { ROUTE_ALL, ROUTE_ANY, ROUTE_KEY, ROUTE_LOCAL, ROUTE_SPLIT } from '../../../../../src/protocol/protocol.ts';
+import { ROUTE_ALL, ROUTE_ANY, ROUTE_KEY, ROUTE_LOCAL, ROUTE_SPLIT } from '../../../../../src/protocol/routes.ts';
 import {
   countExtras,
   describeResponses,

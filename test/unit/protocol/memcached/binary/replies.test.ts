@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memcachedProtocol } from '../../../../../src/protocol/memcached/memcached.ts';
 import { failureReply } from '../../../../../src/protocol/memcached/replies.ts';
-import type { ReplyTransform, RequestParser } from '../../../../../src/protocol/protocol.ts';
+import type { RequestParser } from '../../../../../src/protocol/protocol.ts';
+import type { ReplyTransform } from '../../../../../src/protocol/reply-transform.ts';
 import {
   countExtras,
   describeResponses,

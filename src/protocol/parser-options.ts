@@ -1,0 +1,68 @@
+// What a parser is told of its pool.
+export interface ParserOptions {
+  readonly poolName: string;
+  readonly version: string;
+  /** Longest request accepted, in bytes. */
+  readonly maxRequestBytes: number;
+  /** What clients must AUTH with; null: none. */
+  readonly password: string | null;
+  /** What of the protocol's commands a pool allows and knows; a protocol takes what concerns it. Left out: the defaults. */
+  readonly rules?: Partial<CommandRules>;
+  /** The pool's slow requests. Left out: it never has any. */
+  readonly slowLog?: SlowLogSource;
+}
+
+/** The slow requests of a pool, over all workers. */
+export interface SlowLogSource {
+  readonly length: number;
+  /** The newest `count`, the newest first. */
+  newest(count: number): readonly SlowLogLine[];
+  /** Empties it, in all workers. */
+  reset(): void;
+}
+
+export interface SlowLogLine {
+  readonly id: number;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  readonly totalUs: number;
+  readonly command: string;
+  /** Printable; null: none, or not to be told. */
+  readonly key: string | null;
+  readonly client: string;
+  readonly clientName: string;
+}
+
+/** What a pool says of the protocol's commands. */
+export interface CommandRules {
+  /** It has one server: what would have to be asked of all can be asked of that one. Default: it has several. */
+  readonly hasOneServer: boolean;
+  /** Of the pool, in its order. Default: none. */
+  readonly serverNames: readonly string[];
+  /** What the replies of several servers to a request for all keys may have together, in bytes. Default: no limit. */
+  readonly keysLimitBytes: number;
+  /** The database that the pool is; other than 0, no command may reach into another. Default: 0. */
+  readonly db: number;
+  /** How many databases clients may choose from. Default: 1, without a choice. */
+  readonly databases: number;
+  /** Clients may change to RESP3. Default: yes. */
+  readonly hasResp3: boolean;
+  /** Texts of scripts that are kept for servers that lose them, in bytes. Default: none. */
+  readonly scriptMemoryBytes: number;
+  /** Refused; `config|set` names a subcommand. Default: none. */
+  readonly deniedCommands: readonly string[];
+  /** Commands that the protocol's table does not know. Default: none. */
+  readonly declaredCommands: readonly DeclaredCommand[];
+  /** Where a script without keys runs in a pool of several servers. Default: nowhere. */
+  readonly keylessScripts: 'error' | 'any' | 'all';
+}
+
+/** A command as a pool declares it; numbers are argument indexes, the name being 0. */
+export interface DeclaredCommand {
+  readonly name: string;
+  readonly firstKey: number;
+  /** Negative: counted from the end. */
+  readonly lastKey: number;
+  readonly keyStep: number;
+  readonly isWrite: boolean;
+}
