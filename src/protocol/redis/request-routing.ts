@@ -1,20 +1,15 @@
 // What becomes of a request whose arguments are known: command table → arity, AUTH, transaction → route and key ranges, or
 // the answer.
 import { createHash } from 'node:crypto';
-import type { Block } from '../../memory/block.ts';
-import type { ClientInquiry } from '../client-inquiry.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import type { Coalescer, Fragment, RequestParser } from '../protocol.ts';
-import type { Remedy, ReplyTransform } from '../reply-transform.ts';
 import {
   FLAG_BLOCKS,
   HOLD_ABORT,
   HOLD_BLOCK,
-  HOLD_NONE,
   HOLD_QUEUE,
   HOLD_REFUSE,
   HOLD_RUN,
-  type Hold,
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
@@ -30,7 +25,6 @@ import {
   ROUTE_SUBSCRIPTION,
   type Route,
 } from '../routes.ts';
-import { TOPIC_CHANNEL, type TopicKind } from '../topics.ts';
 import { AUDIENCE_COALESCERS } from './audience.ts';
 import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER } from './blocking-timeout.ts';
 import { inquiryOf } from './clients-command.ts';
@@ -45,10 +39,10 @@ import { InfoCoalescer, infoAsked, ownInfoReply } from './info.ts';
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
 import { LocalCommands, WRONG_DB } from './local-commands.ts';
 import { MissingScript } from './missing-script.ts';
-import { KeyRanges, RequestArgs } from './request-args.ts';
 import * as errors from './request-errors.ts';
-import { EMPTY, encodeRequest, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
+import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
 import { PROOF_REQUEST, Resp3Proof } from './resp3-proof.ts';
+import { RoutedRequest } from './routed-request.ts';
 import { ScanCursors, ScanReply } from './scan-cursors.ts';
 import { ScriptMemory } from './script-memory.ts';
 import { SelectingRun } from './selecting-run.ts';
@@ -64,35 +58,8 @@ import {
 } from './transactions.ts';
 
 /** The half of the parser that knows commands. */
-export class RequestRouting {
-  route: Route = ROUTE_LOCAL;
-  command = UNKNOWN_COMMAND_NAME;
-  flags = 0;
-  readonly replyKind = 0;
-  transform: ReplyTransform | null = null;
-  remedy: Remedy | null = null;
+export class RequestRouting extends RoutedRequest {
   readonly kept: ScriptMemory;
-  serverPlace = 0;
-  readonly cutStart = 0;
-  readonly cutEnd = 0;
-  isNoreply = false;
-  hold: Hold = HOLD_NONE;
-  waitMs = 0;
-  isSoiling = false;
-  variants: readonly number[] | null = null;
-  topicKind: TopicKind = TOPIC_CHANNEL;
-  isLeavingTopics = false;
-  isCountingListeners = false;
-  inquiry: ClientInquiry | null = null;
-  reply: Buffer = EMPTY;
-  closesClient = false;
-  coalescer: Coalescer = coalescerFor('same');
-  readonly keyBuf: Buffer | null = null;
-  rewritten: Buffer | null = null;
-  rewrittenEnd = 0;
-  readonly rewrittenBlock: Block | null = null;
-  protected readonly args = new RequestArgs();
-  protected readonly keys = new KeyRanges();
   private found: Command = COMMANDS[0]!;
   private readonly commands: PoolCommands;
   /** Of the last reply to COMMAND that was learned from; empty: none was. */
@@ -106,6 +73,7 @@ export class RequestRouting {
   protected readonly hasPassword: boolean;
 
   constructor(options: ParserOptions, before?: RequestParser) {
+    super();
     this.kept = before instanceof RequestRouting ? before.kept : new ScriptMemory();
     this.kept.setLimit(options.rules?.scriptMemoryBytes ?? 0);
     this.commands = new PoolCommands(options.rules);
@@ -114,18 +82,6 @@ export class RequestRouting {
     this.options = options;
     this.scanCursors = new ScanCursors(this.commands.serverNames);
     this.hasPassword = options.password !== null;
-  }
-
-  get keyCount(): number {
-    return this.keys.count;
-  }
-
-  get keyStarts(): Int32Array {
-    return this.keys.starts;
-  }
-
-  get keyEnds(): Int32Array {
-    return this.keys.ends;
   }
 
   fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Fragment {
@@ -230,13 +186,6 @@ export class RequestRouting {
     this.answer(command.name, command.wrongArity);
     if (endsByWrongArity(command, session)) this.goPrivate(HOLD_ABORT);
     else if (session.isInTransaction) this.refuseInside();
-  }
-
-  /** On the client's own connection; `reply` and the keys may be set. */
-  private goPrivate(hold: Hold): void {
-    this.route = ROUTE_PRIVATE;
-    this.hold = hold;
-    this.isSoiling = false;
   }
 
   /** The answer that was set is an error, and the transaction can't be run any more. */
@@ -407,14 +356,6 @@ export class RequestRouting {
     this.rewriteArguments('SCAN', 2, found.cursor);
   }
 
-  /** What is sent in place of the request: these words, and its own arguments from `from` on. */
-  private rewriteArguments(name: string, from: number, ...words: readonly string[]): void {
-    const { args } = this;
-    const rest = Array.from({ length: args.count - from }, (_, i) => args.bytes(from + i));
-    this.rewritten = encodeRequest(name, ...words, ...rest);
-    this.rewrittenEnd = this.rewritten.length;
-  }
-
   /** What EVAL and SCRIPT LOAD say is kept for servers that lose it; EVALSHA may need it. */
   private knowScript(command: Command): void {
     const { args, kept } = this;
@@ -477,12 +418,6 @@ export class RequestRouting {
       this.answer(UNKNOWN_COMMAND_NAME, EMPTY);
       this.closesClient = true;
     } else this.answer(UNKNOWN_COMMAND_NAME, errors.unknownCommand(args));
-  }
-
-  protected answer(command: string, reply: Buffer): void {
-    this.command = command;
-    this.route = ROUTE_LOCAL;
-    this.reply = reply;
   }
 }
 

@@ -121,7 +121,9 @@ describe('children', () => {
         '-e',
         `import { writeSync } from 'node:fs';
          import { Child } from ${module};
-         const child = new Child(process.execPath, ['-e', 'setInterval(() => {}, 1e6)']);
+         const child = new Child(process.execPath, ['-e', 'console.log("up"); setInterval(() => {}, 1e6)']);
+         // Before it runs, it does not know that it is to end with us.
+         await child.until(() => child.stdout().includes('up'), 'its first word');
          writeSync(1, String(child.pid));
          ${script}`,
       ]);
