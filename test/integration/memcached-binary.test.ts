@@ -327,8 +327,10 @@ test('each request is answered alike when it is sent alone and when its bytes ar
     if (sent.length > 10_000) continue;
     await t.test(name, () => assertAlike(pair, sent, name, 1));
   }
+  // A flush lets go of what is stored in the same second, too, and the seconds of two servers begin apart.
+  const fresh = await startBoth(t);
   for (const [name, requests] of Object.entries(CONVERSATIONS)) {
-    for (const request of requests) await assertAlike(pair, request, name);
+    for (const request of requests) await assertAlike(fresh, request, name);
   }
 });
 

@@ -45,7 +45,8 @@ async function ask(client: RawClient, dialect: Dialect, request: Buffer, withCas
     // A number that got shorter is padded in its place, or put into a new one, as the server has the item in use.
     const plain = reply
       .replace(/^(VALUE number \d+) \d+(.*\r\n\d+) *\r\n/m, '$1 #$2\r\n')
-      .replace(/^(VA) \d+(.*\r\n\d+) *\r\n/m, '$1 #$2\r\n');
+      .replace(/^(VA) \d+(.*\r\n\d+) *\r\n/m, '$1 #$2\r\n')
+      .replace(/^(HD f\d+) s\d\r\n/m, '$1 s#\r\n');
     return withCas ? plain : plain.replace(/ c\d+/g, '').replace(/^(VALUE \S+ \d+ [\d#]+) \d+/gm, '$1');
   }
   client.send(Buffer.concat([request, packet('noop', { opaque: LAST_OPAQUE })]));
