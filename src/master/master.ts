@@ -1,4 +1,3 @@
-import type { HostPort } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
@@ -8,7 +7,6 @@ import type { Log, LogLevel } from '../system/log.ts';
 import { Blocks } from './blocks.ts';
 import { ClientInquiries } from './client-inquiries.ts';
 import { Clusters } from './clusters.ts';
-import type { ConfigFile } from './config-file.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
 import { Deployment, slotCount } from './deployment.ts';
 import { Ejections, type Trouble } from './ejections.ts';
@@ -18,6 +16,7 @@ import { HandVerdicts } from './hand-verdicts.ts';
 import { HealthChecks } from './health-checks.ts';
 import { LiveConfig } from './live-config.ts';
 import { MasterLog } from './master-log.ts';
+import type { MasterOptions } from './master-options.ts';
 import { Monitoring } from './monitoring.ts';
 import { PidFile } from './pid-file.ts';
 import type { ReloadResult } from './progress.ts';
@@ -29,6 +28,7 @@ import { SlowLogs } from './slow-logs.ts';
 import { SocketTable } from './socket-table.ts';
 import { steeringRoutes } from './steering-api.ts';
 import { Watchdog } from './watchdog.ts';
+import { WorkerInsights } from './worker-insights.ts';
 import type { ClientMessage, Generation, Report, SeenMessage, Sockets, WorkerProcess } from './worker-process.ts';
 import { setUpWorkers } from './worker-runtime.ts';
 import type { WorkerSlotHost } from './worker-slot.ts';
@@ -38,13 +38,6 @@ import { WorkerSlots } from './worker-slots.ts';
 const STOP_GRACE_MS = 2000;
 /** Who blocks something is told when a worker has not said so by then. */
 const BLOCKING_WITHIN_MS = 2000;
-
-export interface MasterOptions {
-  readonly pidFile: string | null;
-  /** Where twemproxy's statistics port is served; null: nowhere. */
-  readonly statsAddress: HostPort | null;
-  readonly configFile: ConfigFile;
-}
 
 /**
  * The master: owns the listening sockets, keeps one worker in each slot, gathers their figures. It never touches
@@ -63,11 +56,9 @@ export class Master implements WorkerSlotHost {
   private readonly monitoring: Monitoring;
   private readonly rounds = new ReportRounds();
   private readonly blockRounds = new ReportRounds(BLOCKING_WITHIN_MS);
-  private readonly insightRounds = new ReportRounds();
+  private readonly workerInsights = new WorkerInsights();
   private readonly slowLogs: SlowLogs;
   private readonly clientInquiries = new ClientInquiries(() => this.slots.processes());
-  /** What each living worker said last of its traffic, by its id. */
-  private readonly seen = new Map<number, readonly TrafficInsight[]>();
   private readonly quotas = new ConnectionQuotas();
   private readonly health: HealthChecks;
   private readonly ejections: Ejections;
@@ -126,7 +117,7 @@ export class Master implements WorkerSlotHost {
     });
     this.monitoring = new Monitoring(config, {
       log: this.log,
-      fresh: () => this.fresh(),
+      fresh: async () => void (await this.askWorkers(this.rounds, id => ({ type: 'report', id }))),
       workers: () => this.slots.current.map(slot => slot.state()),
       restarts: () => this.slots.restarts(),
       hangs: () => this.slots.hangs(),
@@ -167,7 +158,7 @@ export class Master implements WorkerSlotHost {
         this.tellHealth();
         this.slots.broadcast({ type: 'block', id: 0, blocked: this.blocked() });
         for (const [pool, topology] of this.topologies()) this.onTopology(pool, topology);
-        this.tellSlowLogs();
+        this.slowLogs.tellAll();
       },
     });
     this.ejections.setPools(this.deployment.served.pools);
@@ -350,8 +341,7 @@ export class Master implements WorkerSlotHost {
         this.slowLogs.clear(message.pool);
         return;
       case 'insight':
-        this.seen.set(worker.id, message.pools);
-        this.insightRounds.arrived(message.id, worker.slot);
+        this.workerInsights.arrived(worker, message.id, message.pools);
         return;
     }
   }
@@ -360,21 +350,13 @@ export class Master implements WorkerSlotHost {
     this.clientInquiries.receive(worker, message);
   }
 
-  /** Pools may have other names and lengths now. */
-  private tellSlowLogs(): void {
-    for (const [pool, entries] of this.slowLogs.all()) {
-      this.slots.broadcast({ type: 'slowlog', pool, entries, isWhole: true });
-    }
-  }
-
   slowlogs(): ReadonlyMap<string, readonly SlowLogEntry[]> {
     return this.slowLogs.all();
   }
 
   onGone(worker: WorkerProcess): void {
-    this.seen.delete(worker.id);
     this.clientInquiries.gone(worker);
-    this.insightRounds.gone(worker.slot);
+    this.workerInsights.gone(worker);
     this.quotas.retire(worker);
     this.monitoring.totals.retire(worker.id);
     this.rounds.gone(worker.slot);
@@ -386,14 +368,9 @@ export class Master implements WorkerSlotHost {
     if (this.slots.areEmpty) this.onAllGone();
   }
 
-  /** Asks all workers for their figures; resolves when they came, or soon with what there is. */
-  private async fresh(): Promise<void> {
-    await this.askWorkers(this.rounds, id => ({ type: 'report', id }));
-  }
-
   private async insights(): Promise<readonly TrafficInsight[]> {
-    await this.askWorkers(this.insightRounds, id => ({ type: 'insight', id }));
-    return [...this.seen.values()].flat();
+    await this.askWorkers(this.workerInsights.rounds, id => ({ type: 'insight', id }));
+    return this.workerInsights.all();
   }
 
   private askWorkers(rounds: ReportRounds, message: (id: number) => ToWorker): Promise<readonly number[]> {

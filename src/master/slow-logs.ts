@@ -30,6 +30,11 @@ export class SlowLogs {
     for (const { name, slowlogLength } of pools) this.logs.get(name)!.setCapacity(slowlogLength);
   }
 
+  /** Tells all of it: pools may have other names and lengths now. */
+  tellAll(): void {
+    for (const [pool, entries] of this.all()) this.tell(pool, entries, true);
+  }
+
   /** Takes in what the worker of slot `worker` has found; of pools that are gone nothing is kept. */
   add(worker: number, requests: readonly SlowRequest[]): void {
     for (const [pool, ofPool] of Map.groupBy(requests, request => request.pool)) {

@@ -24,19 +24,13 @@ import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { AbortedRun } from './operations/aborted-run.ts';
 import { commonOwner, SEVERAL } from './operations/common-owner.ts';
-import { InterruptedReply } from './operations/interrupted-reply.ts';
 import { NotedReply } from './operations/noted-reply.ts';
 import type { SlotForward } from './operations/slot-forward.ts';
 import { TransformedReply } from './operations/transformed-reply.ts';
-import { UnblockReply } from './operations/unblock-reply.ts';
 import { OwnConnection } from './own-connection.ts';
+import type { PrivateLimits } from './private-limits.ts';
 import type { PrivateLane, RequestOrigin } from './request-origin.ts';
-
-/** What may be kept of a transaction of which no server knows yet. */
-export interface PrivateLimits {
-  readonly maxPipeline: number;
-  readonly bufferBytes: number;
-}
+import { ServerWait } from './server-wait.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -73,7 +67,7 @@ export class PrivateSession implements PrivateLane {
   /** … as it has told the client. */
   private isWatchKept = false;
   /** Waits at the server. */
-  private blocked: Request | null = null;
+  private readonly wait: ServerWait;
   private isSoiled = false;
   private isEnding = false;
   private isOver = false;
@@ -93,6 +87,7 @@ export class PrivateSession implements PrivateLane {
     this.words = words;
     this.limits = limits;
     this.own = new OwnConnection(origin, () => this.lost());
+    this.wait = new ServerWait(origin, protocol, this.own);
   }
 
   get isBusy(): boolean {
@@ -131,31 +126,11 @@ export class PrivateSession implements PrivateLane {
   }
 
   interrupt(): boolean {
-    const { blocked, origin } = this;
-    const { waits } = this.protocol;
-    if (blocked === null || waits === null || !this.tellUnblocked(new Request(null, 0), true)) return false;
-    this.blocked = null;
-    blocked.sink = new InterruptedReply(origin, waits);
-    return true;
+    return this.wait.interrupt();
   }
 
   unblock(isError: boolean, then: (wasBlocked: boolean) => void): void {
-    const { waits } = this.protocol;
-    if (waits === null || !this.tellUnblocked(new Request(new UnblockReply(waits, then), 0), isError)) then(false);
-  }
-
-  /** False: the client does not wait at a server now. */
-  private tellUnblocked(request: Request, isError: boolean): boolean {
-    const { own, blocked, origin } = this;
-    const { waits } = this.protocol;
-    const { backend, connectionNumber } = own;
-    if (blocked === null || blocked.isSettled || waits === null || backend === null || connectionNumber === 0)
-      return false;
-    const bytes = waits.unblock(connectionNumber, isError);
-    backend
-      .connectionFor(origin.id, origin.variant)
-      .send(request, new RequestBytes().set(bytes, 0, bytes.length, null));
-    return true;
+    this.wait.unblock(isError, then);
   }
 
   abandon(): void {
@@ -349,7 +324,7 @@ export class PrivateSession implements PrivateLane {
     const request = this.ask(parser);
     request.extraMs = parser.waitMs;
     this.isBlocking = true;
-    this.blocked = request;
+    this.wait.request = request;
     this.own.send(target, request, bytes);
   }
 

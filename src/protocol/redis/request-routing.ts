@@ -25,6 +25,7 @@ import {
   ROUTE_SUBSCRIPTION,
   type Route,
 } from '../routes.ts';
+import { AllServersRequest } from './all-servers-request.ts';
 import { AUDIENCE_COALESCERS } from './audience.ts';
 import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER } from './blocking-timeout.ts';
 import { inquiryOf } from './clients-command.ts';
@@ -32,19 +33,13 @@ import { coalescerFor, LimitedKeysCoalescer } from './coalescers.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
 import { rowsOfReply } from './command-reply.ts';
-import { KEYLESS_REFUSAL, PoolCommands } from './command-rules.ts';
+import { KEYLESS_REFUSAL } from './command-rules.ts';
 import { COMMANDS, UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { buildFragment } from './fragment.ts';
-import { InfoCoalescer, infoAsked, ownInfoReply } from './info.ts';
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
 import { LocalCommands, WRONG_DB } from './local-commands.ts';
-import { MissingScript } from './missing-script.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
-import { PROOF_REQUEST, Resp3Proof } from './resp3-proof.ts';
-import { RoutedRequest } from './routed-request.ts';
-import { ScanCursors, ScanReply } from './scan-cursors.ts';
-import { ScriptMemory } from './script-memory.ts';
 import { SelectingRun } from './selecting-run.ts';
 import { REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
 import { isCounting, isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
@@ -58,29 +53,18 @@ import {
 } from './transactions.ts';
 
 /** The half of the parser that knows commands. */
-export class RequestRouting extends RoutedRequest {
-  readonly kept: ScriptMemory;
+export class RequestRouting extends AllServersRequest {
   private found: Command = COMMANDS[0]!;
-  private readonly commands: PoolCommands;
   /** Of the last reply to COMMAND that was learned from; empty: none was. */
   private learnedDigest = '';
   private readonly local: LocalCommands;
   private readonly keysCoalescer: Coalescer;
-  private readonly scanCursors: ScanCursors;
-  private readonly options: ParserOptions;
-  /** All servers of the pool have answered in RESP3. */
-  private isResp3Proven = false;
   protected readonly hasPassword: boolean;
 
   constructor(options: ParserOptions, before?: RequestParser) {
-    super();
-    this.kept = before instanceof RequestRouting ? before.kept : new ScriptMemory();
-    this.kept.setLimit(options.rules?.scriptMemoryBytes ?? 0);
-    this.commands = new PoolCommands(options.rules);
+    super(options, before);
     this.local = new LocalCommands(options, this.commands);
     this.keysCoalescer = new LimitedKeysCoalescer(options.rules?.keysLimitBytes ?? Number.POSITIVE_INFINITY);
-    this.options = options;
-    this.scanCursors = new ScanCursors(this.commands.serverNames);
     this.hasPassword = options.password !== null;
   }
 
@@ -270,17 +254,6 @@ export class RequestRouting extends RoutedRequest {
     }
   }
 
-  /** HELLO 3 was answered, and what it promises is to be asked of the servers first; on connections of RESP3, of course. */
-  private proveResp3(session: RedisSession): void {
-    if (this.isResp3Proven || this.commands.serverNames.length === 0) return;
-    this.route = ROUTE_EVERY;
-    this.coalescer = new Resp3Proof(session, this.reply, () => {
-      this.isResp3Proven = true;
-    });
-    this.rewritten = PROOF_REQUEST;
-    this.rewrittenEnd = PROOF_REQUEST.length;
-  }
-
   /** Too large for us to answer. What any server answers alike goes to one, under the limits of all that is forwarded. */
   private leaveToServer(command: Command, isListening: boolean): void {
     if (command.isAnsweredAlike && !isListening) this.route = ROUTE_ANY;
@@ -324,51 +297,6 @@ export class RequestRouting extends RoutedRequest {
     }
   }
 
-  /** INFO [server] [section …]. */
-  private askForInfo(command: Command, session: RedisSession): void {
-    const { args, options } = this;
-    const { respVersion } = session;
-    if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) {
-      this.answer(command.name, errors.localTooLarge(command.name));
-      return;
-    }
-    const place = args.count === 1 ? -1 : this.commands.serverNames.indexOf(args.text(1));
-    const { isOurs, isOnlyOurs } = infoAsked(args);
-    if (place >= 0) {
-      this.route = ROUTE_SERVER;
-      this.serverPlace = place;
-      this.rewriteArguments('INFO', 2);
-    } else if (isOnlyOurs) this.answer(command.name, ownInfoReply(options, respVersion));
-    else this.coalescer = new InfoCoalescer(options, respVersion, isOurs);
-  }
-
-  /** SCAN cursor [option …]: the cursor says which server is next. */
-  private scan(command: Command): void {
-    const { args, scanCursors } = this;
-    const found = scanCursors.read(args.text(1));
-    if (Buffer.isBuffer(found)) {
-      this.answer(command.name, found);
-      return;
-    }
-    this.route = ROUTE_SERVER;
-    this.serverPlace = found.place;
-    this.transform = new ScanReply(found.tag, found.nextTag);
-    this.rewriteArguments('SCAN', 2, found.cursor);
-  }
-
-  /** What EVAL and SCRIPT LOAD say is kept for servers that lose it; EVALSHA may need it. */
-  private knowScript(command: Command): void {
-    const { args, kept } = this;
-    const at = command.scriptAt;
-    const [start, end] = [args.starts[at]!, args.ends[at]!];
-    if (command.name === 'script|flush') kept.clear();
-    else if (!command.isByDigest) kept.remember(args.buf, start, end);
-    else {
-      const body = kept.find(args.buf, start, end);
-      if (body !== null) this.remedy = new MissingScript(body);
-    }
-  }
-
   private routeWithoutKeys(command: Command, result: number): void {
     if (command.isScript && result === KEYS_FOUND) {
       this.route = this.commands.keylessRoute;
@@ -400,15 +328,6 @@ export class RequestRouting extends RoutedRequest {
       this.answer(command.name, refusal);
       return;
     }
-  }
-
-  /** FLUSHALL empties the databases that clients of the pool can see: one, or all they may choose from. */
-  private flushAll({ variant, database }: RedisSession): void {
-    const { databases } = this.commands;
-    this.rewriteArguments('FLUSHDB', 1);
-    if (databases === 1) return;
-    const version = variant - 2 * database;
-    this.variants = Array.from({ length: databases }, (_, each) => version + 2 * each);
   }
 
   private answerUnknown(): void {

@@ -1,0 +1,98 @@
+import type { ParserOptions } from '../parser-options.ts';
+import type { RequestParser } from '../protocol.ts';
+import { ROUTE_EVERY, ROUTE_SERVER } from '../routes.ts';
+import type { Command } from './command.ts';
+import { PoolCommands } from './command-rules.ts';
+import { InfoCoalescer, infoAsked, ownInfoReply } from './info.ts';
+import { MissingScript } from './missing-script.ts';
+import * as errors from './request-errors.ts';
+import { MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
+import { PROOF_REQUEST, Resp3Proof } from './resp3-proof.ts';
+import { RoutedRequest } from './routed-request.ts';
+import { ScanCursors, ScanReply } from './scan-cursors.ts';
+import { ScriptMemory } from './script-memory.ts';
+import type { RedisSession } from './session.ts';
+
+/** What becomes of them. */
+export class AllServersRequest extends RoutedRequest {
+  readonly kept: ScriptMemory;
+  protected readonly commands: PoolCommands;
+  private readonly scanCursors: ScanCursors;
+  protected readonly options: ParserOptions;
+  /** All servers of the pool have answered in RESP3. */
+  private isResp3Proven = false;
+
+  constructor(options: ParserOptions, before?: RequestParser) {
+    super();
+    this.kept = before instanceof AllServersRequest ? before.kept : new ScriptMemory();
+    this.kept.setLimit(options.rules?.scriptMemoryBytes ?? 0);
+    this.commands = new PoolCommands(options.rules);
+    this.options = options;
+    this.scanCursors = new ScanCursors(this.commands.serverNames);
+  }
+
+  /** HELLO 3 was answered, and what it promises is to be asked of the servers first; on connections of RESP3, of course. */
+  protected proveResp3(session: RedisSession): void {
+    if (this.isResp3Proven || this.commands.serverNames.length === 0) return;
+    this.route = ROUTE_EVERY;
+    this.coalescer = new Resp3Proof(session, this.reply, () => {
+      this.isResp3Proven = true;
+    });
+    this.rewritten = PROOF_REQUEST;
+    this.rewrittenEnd = PROOF_REQUEST.length;
+  }
+
+  /** INFO [server] [section …]. */
+  protected askForInfo(command: Command, session: RedisSession): void {
+    const { args, options } = this;
+    const { respVersion } = session;
+    if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) {
+      this.answer(command.name, errors.localTooLarge(command.name));
+      return;
+    }
+    const place = args.count === 1 ? -1 : this.commands.serverNames.indexOf(args.text(1));
+    const { isOurs, isOnlyOurs } = infoAsked(args);
+    if (place >= 0) {
+      this.route = ROUTE_SERVER;
+      this.serverPlace = place;
+      this.rewriteArguments('INFO', 2);
+    } else if (isOnlyOurs) this.answer(command.name, ownInfoReply(options, respVersion));
+    else this.coalescer = new InfoCoalescer(options, respVersion, isOurs);
+  }
+
+  /** SCAN cursor [option …]: the cursor says which server is next. */
+  protected scan(command: Command): void {
+    const { args, scanCursors } = this;
+    const found = scanCursors.read(args.text(1));
+    if (Buffer.isBuffer(found)) {
+      this.answer(command.name, found);
+      return;
+    }
+    this.route = ROUTE_SERVER;
+    this.serverPlace = found.place;
+    this.transform = new ScanReply(found.tag, found.nextTag);
+    this.rewriteArguments('SCAN', 2, found.cursor);
+  }
+
+  /** What EVAL and SCRIPT LOAD say is kept for servers that lose it; EVALSHA may need it. */
+  protected knowScript(command: Command): void {
+    const { args, kept } = this;
+    const at = command.scriptAt;
+    const [start, end] = [args.starts[at]!, args.ends[at]!];
+    if (command.name === 'script|flush') kept.clear();
+    else if (!command.isByDigest) kept.remember(args.buf, start, end);
+    else {
+      const body = kept.find(args.buf, start, end);
+      if (body !== null) this.remedy = new MissingScript(body);
+    }
+  }
+
+  /** FLUSHALL empties the databases that clients of the pool can see: one, or all they may choose from. */
+  protected flushAll({ variant, database }: RedisSession): void {
+    const { databases } = this.commands;
+    this.rewriteArguments('FLUSHDB', 1);
+    if (databases === 1) return;
+    const version = variant - 2 * database;
+    this.variants = Array.from({ length: databases }, (_, each) => version + 2 * each);
+  }
+}

@@ -1,0 +1,5 @@
+/** What may be kept of a transaction of which no server knows yet. */
+export interface PrivateLimits {
+  readonly maxPipeline: number;
+  readonly bufferBytes: number;
+}
