@@ -1,23 +1,13 @@
 import { HASH_NAMES, type HashName } from '../hash/hash.ts';
 import { DISTRIBUTIONS, type Distribution } from '../placement/ring.ts';
 import { PROTOCOL_NAMES, PROTOCOL_SETTINGS, type ProtocolName } from '../protocol/protocol-traits.ts';
-import {
-  count,
-  duration,
-  durationOrNone,
-  durationOrOff,
-  flag,
-  hashTag,
-  milliseconds,
-  oneOf,
-  size,
-  text,
-} from '../settings/kinds.ts';
+import { count, duration, durationOrNone, flag, hashTag, milliseconds, oneOf, size, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 import { type ListenAddress, listenText } from './address.ts';
 import { type BareIpv6, parseListenAddress } from './addresses.ts';
 import { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tls-settings.ts';
+import { TRAFFIC_SETTINGS } from './traffic-settings.ts';
 
 /*
  * What a pool may say, in both forms of the file. How a table of settings works, and what a new one needs:
@@ -35,8 +25,8 @@ const MIN_KEEPALIVE_MS = 1000;
 const MAX_KEEPALIVE_MS = 32_767_000;
 const MAX_HEALTH_COUNT = 1000;
 /** All are kept by the master and by each worker. */
-const MAX_SLOWLOG_LENGTH = 10_000;
-const MAX_SAMPLE_ONE_IN = 1_000_000;
+const _MAX_SLOWLOG_LENGTH = 10_000;
+const _MAX_SAMPLE_ONE_IN = 1_000_000;
 const MIN_REQUEST_BYTES = 1024;
 /**
  * Places in a request are kept as 32-bit numbers. A value may be announced that begins just below the limit and is 512 MB
@@ -350,53 +340,7 @@ export const POOL_SETTINGS = {
     about: 'Bytes of unsent requests on one server connection; above it requests fail at once.',
     applies: 'live',
   },
-  /** From being read to being answered; null: none is slow. */
-  slowlogThresholdMs: {
-    key: 'slowlog_threshold',
-    kind: durationOrOff(),
-    default: '10ms',
-    about:
-      'A request that takes so long or longer, from being read to being answered, is in the slow log; `off`: none is.',
-    applies: 'live',
-  },
-  slowlogLength: {
-    key: 'slowlog_length',
-    kind: count(1, MAX_SLOWLOG_LENGTH),
-    default: '128',
-    about: 'Slow requests that are kept: the newest, over all workers.',
-    applies: 'live',
-  },
-  slowlogHideKeys: {
-    key: 'slowlog_hide_keys',
-    kind: flag(),
-    default: 'false',
-    about: 'Leave the keys out of the slow log.',
-    applies: 'live',
-  },
-  slowlogToLog: {
-    key: 'slowlog_to_log',
-    kind: flag(),
-    default: 'false',
-    about: 'Write a line into the log for each slow request, too. The log holds back what comes too fast.',
-    applies: 'live',
-  },
-  /** 0: none. */
-  sampleOneIn: {
-    key: 'sample_one_in',
-    kind: count(0, MAX_SAMPLE_ONE_IN),
-    default: '100',
-    about:
-      'One request in so many is looked at to find hot keys and busy clients; large values and requests of many keys are ' +
-      'found among all. 0: nothing is looked at.',
-    applies: 'live',
-  },
-  hotkeysHide: {
-    key: 'hotkeys_hide',
-    kind: flag(),
-    default: 'false',
-    about: 'Show the keys that are hot or large as hashes.',
-    applies: 'live',
-  },
+  ...TRAFFIC_SETTINGS,
   ...PROTOCOL_SETTINGS,
 } as const satisfies SettingTable;
 

@@ -25,6 +25,7 @@ import { Slices } from '../system/slices.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import { VERSION } from '../system/version.ts';
 import { Pool, type PoolPlan, type PoolTrouble, planPool } from '../upstream/pool.ts';
+import { clientId } from './client-id.ts';
 import { type DataPathPlan, NO_TOPOLOGY, poolOptions, serversOf } from './data-path-plan.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 import { PoolFigures } from './pool-figures.ts';
@@ -110,7 +111,7 @@ export class DataPath {
       keyTrail,
       replyTimer,
       slowLog: pool => this.slowLog(pool),
-      nextClientId: () => nextClientId(++this.clients),
+      nextClientId: () => clientId(++this.clients),
       ...master,
     };
     this.master = master;
@@ -392,11 +393,3 @@ function tickPeriodMs(pools: readonly PoolConfig[]): number {
   );
   return Math.min(TICK_MAX_MS, Math.max(TICK_MIN_MS, shortestMs));
 }
-
-/** Unique among the workers that live, and growing in each of them: Redis's clients have 64-bit numbers. */
-function nextClientId(count: number): number {
-  return process.pid * CLIENTS_PER_PROCESS + (count % CLIENTS_PER_PROCESS);
-}
-
-/** A process has at most 2^22 as its number on Linux, so that all is exact in a double. */
-const CLIENTS_PER_PROCESS = 2 ** 24;
