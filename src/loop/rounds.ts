@@ -1,3 +1,5 @@
+import { expectedPeers } from './expected-peers.ts';
+
 /*
  * Rounds: some sockets are ready, all of them are read, and then what came of it is done.
  *
@@ -20,8 +22,6 @@ export interface IdleTask {
 let isInRound = false;
 const endsOfRound: (() => void)[] = [];
 const idleTasks: IdleTask[] = [];
-/** Peers who have been answered and have not asked again since. */
-let expectedPeers = 0;
 
 /**
  * Runs `deliver`, which reads sockets that are ready, and then what was to be done `soon`, such as the ends of turns. `onError`
@@ -65,24 +65,9 @@ export function runIdleTasks(onError: (error: unknown) => void): boolean {
   return true;
 }
 
-/** A peer was answered, and may ask again at once. */
-export function expectPeer(): void {
-  expectedPeers++;
-}
-
-/** A peer has asked. */
-export function peerCame(): void {
-  if (expectedPeers > 0) expectedPeers--;
-}
-
-/** They have not come in time: what waits waits for them no longer. */
-export function expectNobody(): void {
-  expectedPeers = 0;
-}
-
 /** Something waits for `whenIdle`, and peers are expected who may add to it. */
 export function isCompanyExpected(): boolean {
-  return expectedPeers > 0 && idleTasks.length > 0;
+  return expectedPeers.isAny && idleTasks.length > 0;
 }
 
 function deliverIdleTasks(): void {

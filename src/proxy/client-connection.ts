@@ -1,4 +1,4 @@
-import { peerCame } from '../loop/rounds.ts';
+import { expectedPeers } from '../loop/expected-peers.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { ClientState, Session } from '../protocol/protocol.ts';
 import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
@@ -157,7 +157,7 @@ export class ClientConnection
 
   onRead(buf: Buffer, length: number): Buffer | null {
     const { host } = this;
-    peerCame();
+    expectedPeers.came();
     host.stats.requestBytes += length;
     host.memory.grew(length);
     return this.intake.take(buf, length);

@@ -1,4 +1,5 @@
-import { expectPeer, type IdleTask, whenIdle } from '../loop/rounds.ts';
+import { expectedPeers } from '../loop/expected-peers.ts';
+import { type IdleTask, whenIdle } from '../loop/rounds.ts';
 import type { Turn, TurnTask } from '../loop/turn.ts';
 import { BLOCK_MIN_BYTES, type Block, COPY_LIMIT_BYTES, takeBlock } from '../memory/block.ts';
 import { copyRuns } from '../memory/runs.ts';
@@ -145,7 +146,7 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
 
   endTurn(): void {
     this.isDeferred = false;
-    if (!this.waitsForCompany) expectPeer();
+    if (!this.waitsForCompany) expectedPeers.expect();
     else if (this.unwrittenBytes < COMPANY_BYTES && (this.isWaiting || whenIdle(this))) {
       this.isWaiting = true;
       return;

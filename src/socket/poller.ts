@@ -1,4 +1,5 @@
-import { expectNobody, isCompanyExpected, runIdleTasks, runRound } from '../loop/rounds.ts';
+import { expectedPeers } from '../loop/expected-peers.ts';
+import { isCompanyExpected, runIdleTasks, runRound } from '../loop/rounds.ts';
 import { Patience } from './patience.ts';
 import { EPOLL_ADD, EPOLL_DEL, EPOLL_MOD, type LoopHandle, type SocketCalls, socketCalls } from './socket-calls.ts';
 
@@ -87,7 +88,7 @@ class Poller {
 
   private run(): void {
     let nowMs = performance.now();
-    if (nowMs - this.leftAtMs > COMPANY_FORGOTTEN_MS) expectNobody();
+    if (nowMs - this.leftAtMs > COMPANY_FORGOTTEN_MS) expectedPeers.forget();
     let idleWaitEndsMs = nowMs + IDLE_WAIT_MAX_MS;
     const untilMs = nowMs + ROUNDS_MAX_MS;
     do {
@@ -117,7 +118,7 @@ class Poller {
       this.patience.wasRewarded();
     } else {
       this.patience.wasInVain();
-      expectNobody();
+      expectedPeers.forget();
     }
   }
 

@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import {
-  expectNobody,
-  expectPeer,
-  isCompanyExpected,
-  peerCame,
-  runIdleTasks,
-  runRound,
-  soon,
-  whenIdle,
-} from '../../../src/loop/rounds.ts';
+import { expectedPeers } from '../../../src/loop/expected-peers.ts';
+import { isCompanyExpected, runIdleTasks, runRound, soon, whenIdle } from '../../../src/loop/rounds.ts';
 
 function unexpected(error: unknown): void {
   throw error;
@@ -65,23 +57,23 @@ test('outside rounds nothing can wait', () => {
 
 test('company is expected while something waits and a peer that was answered has not asked again', () => {
   const wait = () => runRound(() => void whenIdle({ onIdle: () => {} }), unexpected);
-  expectPeer();
-  expectPeer();
+  expectedPeers.expect();
+  expectedPeers.expect();
   assert.equal(isCompanyExpected(), false, 'nothing waits');
   wait();
   assert.equal(isCompanyExpected(), true);
-  peerCame();
+  expectedPeers.came();
   assert.equal(isCompanyExpected(), true, 'one of two has come');
-  peerCame();
+  expectedPeers.came();
   assert.equal(isCompanyExpected(), false, 'both have come');
   // One that nobody had answered, a new client for instance, is not owed to the next.
-  peerCame();
-  expectPeer();
+  expectedPeers.came();
+  expectedPeers.expect();
   assert.equal(isCompanyExpected(), true);
   runIdleTasks(unexpected);
   assert.equal(isCompanyExpected(), false, 'nothing waits any more');
   wait();
-  expectNobody();
+  expectedPeers.forget();
   assert.equal(isCompanyExpected(), false);
   runIdleTasks(unexpected);
 });

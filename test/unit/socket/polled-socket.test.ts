@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { expectPeer, isCompanyExpected, whenIdle } from '../../../src/loop/rounds.ts';
+import { expectedPeers } from '../../../src/loop/expected-peers.ts';
+import { isCompanyExpected, whenIdle } from '../../../src/loop/rounds.ts';
 import { Turn } from '../../../src/loop/turn.ts';
 import { PolledSocket } from '../../../src/socket/polled-socket.ts';
 import { streamSocket } from '../../../src/socket/sockets.ts';
@@ -226,7 +227,7 @@ test('who is expected and does not come keeps nothing waiting, and is expected n
   const expected: boolean[] = [];
   const written: string[] = [];
   reader.onBytes = text => {
-    if (text === 'x') expectPeer();
+    if (text === 'x') expectedPeers.expect();
     whenIdle({ onIdle: () => written.push(text) });
     expected.push(isCompanyExpected());
   };
