@@ -241,3 +241,18 @@ test('a transaction that comes whole needs no connection of its own, and nothing
   );
   assert.equal(String(await server.command('GET', 'n')), String(clients.length * rounds * 3));
 });
+
+test('the version of the protocol does not change while a server watches keys', async t => {
+  const pool = await startRedisPool(t);
+  const client = await pool.client();
+  t.after(() => client.destroy());
+  const replies = await converse(
+    client,
+    ['WATCH k', 'HELLO 3', 'HELLO 2', 'UNWATCH', 'HELLO 3', 'WATCH k', 'GET k'],
+    [],
+  );
+  assert.match(
+    replies,
+    /^\+OK\r\n-ERR 'hello' cannot be used [^\r]*watched[^\r]*\r\n\*14\r\n[\s\S]*\+OK\r\n%7\r\n[\s\S]*\+OK\r\n_\r\n$/,
+  );
+});

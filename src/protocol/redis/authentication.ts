@@ -1,7 +1,9 @@
 // AUTH and HELLO, as Redis 7 with one user, `default`, answers them.
+
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { setName } from './client-command.ts';
 import { REDIS_VERSION } from './command-data.ts';
+import { refusalText } from './command-policy.ts';
 import type { RequestArgs } from './request-args.ts';
 import { SYNTAX_ERROR } from './request-errors.ts';
 import { encodeReply, errorReply, OK, ReplyMap } from './resp.ts';
@@ -17,6 +19,9 @@ const VERSION_NO_INTEGER = errorReply('ERR Protocol version is not an integer or
 const HELLO_BEFORE_AUTH = errorReply(
   'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option ' +
     'can be used to authenticate the client and select the RESP protocol version at the same time',
+);
+const HELLO_WATCHING = errorReply(
+  refusalText('hello', 'for another version while keys are watched; UNWATCH or EXEC comes first'),
 );
 const DEFAULT_USER = 'default';
 
@@ -59,6 +64,8 @@ export class Authentication {
       } else return errorReply(`ERR Syntax error in HELLO option '${args.text(at)}'`);
     }
     if (this.digest !== null && !session.isAuthenticated) return HELLO_BEFORE_AUTH;
+    // The connection on which the server watches speaks the other.
+    if (version !== session.respVersion && session.isWatching) return HELLO_WATCHING;
     session.speak(version);
     const { id, respVersion } = session;
     const entries = ['server', 'redis', 'version', REDIS_VERSION, 'proto', respVersion, 'id', id];
