@@ -20,10 +20,10 @@ const RANDOM_COMMANDS = 6000;
 const RANDOM_BATCH = 200;
 /**
  * Commands that choose by chance, tell the time, or change what all later ones see; and the scans: what a cursor other than 0
- * finds depends on the server's hash seed.
+ * finds depends on the server's hash seed. And XREAD and XREADGROUP: an option that is not known is refused before a server words it.
  */
 const NOT_AT_RANDOM =
-  /^(?:[ps]?(?:un)?subscribe|spop|srandmember|hrandfield|zrandmember|object\|idletime|memory\|usage|dump|[hsz]?scan|keys|randomkey|flushdb|flushall)$/;
+  /^(?:[ps]?(?:un)?subscribe|spop|srandmember|hrandfield|zrandmember|object\|idletime|memory\|usage|dump|[hsz]?scan|keys|randomkey|flushdb|flushall|xread|xreadgroup)$/;
 /** Of the protocol between clients and Ringmaster, and Ringmaster and servers. */
 const VERSIONS = [2, 3] as const;
 type Version = (typeof VERSIONS)[number];

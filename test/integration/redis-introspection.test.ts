@@ -82,7 +82,7 @@ test('COMMAND, COUNT, LIST and DOCS agree', async t => {
     names,
   );
   assert.ok(listed.includes('config|get') && listed.includes('xinfo|stream'));
-  assert.ok(!listed.includes('config|set') && !listed.includes('multi'));
+  assert.ok(!listed.includes('config|set') && !listed.includes('monitor'));
   const docs = (await client.command('COMMAND', 'DOCS')) as RespValue[];
   assert.deepEqual(docs.filter((_, i) => i % 2 === 0).map(String), names);
 });

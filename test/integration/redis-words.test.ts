@@ -249,7 +249,6 @@ const SAME_WORDS: readonly Buffer[] = [
   said('CLIENT', 'NO-EVICT', 'x'),
   said('CLIENT', 'LIST', 'x'),
   said('CLIENT', 'LIST', 'TYPE', 'x'),
-  said('CLIENT', 'LIST', 'TYPE', 'pubsub'),
   said('CLIENT', 'LIST', 'ID', 'x'),
   said('ACL', 'WHOAMI'),
   said('MODULE', 'LIST'),

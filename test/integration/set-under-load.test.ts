@@ -107,6 +107,8 @@ pools:
     'red.keys_limit': '1mb',
     'red.client_subscriptions': '100',
     'red.worker_subscriptions': '1000',
+    'red.resp3': 'off',
+    'red.script_memory': '1mb',
     'red.cross_server': 'first_key',
     'red.keyless_scripts': 'any',
     'red.deny_commands': 'flushall, config|set',
@@ -124,9 +126,11 @@ pools:
 
   const { text } = await askAdmin(adminPort, '/api/v1/settings?count=1000');
   const all = (JSON.parse(text).settings as { path: string }[]).map(each => each.path);
-  // A cluster finds its servers, and this pool has a list of them.
+  // A cluster finds its servers, and this pool has a list of them; TLS takes both ends, and tests of its own.
   const isOther = (name: string) =>
     name.startsWith('red.cluster') ||
+    name.startsWith('red.listen_tls') ||
+    name.startsWith('red.server_tls') ||
     name.startsWith('red.servers.b.') ||
     name.startsWith('cache.') ||
     name === 'red.memcached_auth';
