@@ -41,10 +41,10 @@ const defined = new Set<string>();
 /** Defines the tests of an app, which is named like its file, once for each pool; `settings` are lines of the pools. */
 export function forEachPool(
   app: string,
-  options: { readonly pools: readonly PoolName[]; readonly settings?: readonly string[] },
+  options: { readonly pools: readonly PoolName[]; readonly settings?: readonly string[]; readonly workers?: number },
   define: (appTest: AppTest, name: PoolName) => void,
 ): void {
-  const { pools, settings = [] } = options;
+  const { pools, settings = [], workers = 2 } = options;
   for (const name of pools) {
     describe(`${app}, ${name}`, () => {
       let starting: Promise<StartedPool> | undefined;
@@ -56,7 +56,7 @@ export function forEachPool(
         const needs = missingFor(app, name, behaviour);
         const options = { timeout: TIMEOUT_MS, ...(needs !== undefined && { expectFailure: needs }) };
         test(title, options, async t => {
-          starting ??= startPool(name, settings);
+          starting ??= startPool(name, settings, workers);
           const pool = await starting;
           await Promise.all(pool.servers.map(server => server.command('FLUSHALL')));
           const done = body(t, pool);
@@ -80,7 +80,7 @@ export function forEachPool(
   });
 }
 
-async function startPool(name: PoolName, settings: readonly string[]): Promise<StartedPool> {
+async function startPool(name: PoolName, settings: readonly string[], workers: number): Promise<StartedPool> {
   if (name === 'direct') {
     const server = await startRedis();
     return { ...place(name, server.port), servers: [server], end: () => server.kill() };
@@ -90,7 +90,7 @@ async function startPool(name: PoolName, settings: readonly string[]): Promise<S
     { after: (end: () => unknown) => void ends.push(end) },
     {
       servers: name === 'one server' ? 1 : 3,
-      workers: 2,
+      workers,
       // Longer than an app's test takes: what is overdue there is a fault, not a slow machine.
       settings: ['timeout: 20s', 'hash_tag: "{}"', ...settings],
     },
