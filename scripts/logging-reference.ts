@@ -10,7 +10,7 @@ const END = '<!-- end of events -->';
 /** The master's side; all other directories log in the workers. */
 const OF_MASTER = ['master', 'admin', 'cli', 'config'];
 /** What only passes a line on. What is odd in a file has words of its own: docs/logging.md says so. */
-const PASSED_ON = ['fields, message', '{ setting: path }, message'];
+const PASSED_ON = ['fields, message', 'this.ofPool(fields), message', '{ setting: path }, message'];
 
 export interface LogEvent {
   readonly message: string;

@@ -11,6 +11,7 @@ import { FAILURE_REASONS, type FailureReason } from '../request/failure.ts';
 import type { Log } from '../system/log.ts';
 import { Backend, type BackendHost } from './backend.ts';
 import type { BackendOptions } from './backend-options.ts';
+import { PoolLog } from './pool-log.ts';
 import { SubscriptionHub } from './subscription-hub.ts';
 
 /** Of a pool that is a cluster. */
@@ -113,7 +114,7 @@ export class Pool implements BackendHost {
     this.name = name;
     this.clock = worker.clock;
     this.turn = worker.turn;
-    this.log = worker.log;
+    this.log = new PoolLog(worker.log, this);
     this.tellTrouble = worker.tellTrouble ?? (() => false);
     this.tellHint = worker.hint ?? (() => {});
     this.placement = plan.placement;

@@ -5,6 +5,13 @@ export interface SoakPlaces {
   readonly pools: Readonly<Record<SoakPoolName, number>>;
   readonly redis: readonly number[];
   readonly memcached: readonly number[];
+  /** Pools before servers that mean harm. */
+  readonly hostile: Readonly<Record<'redis' | 'memcached', HostilePlace>>;
+}
+
+interface HostilePlace {
+  readonly listen: number;
+  readonly servers: readonly number[];
 }
 
 export type SoakPoolName = 'redis' | 'memcached' | 'redis_loose' | 'memcached_loose';
@@ -26,9 +33,14 @@ export const USUAL_VARIANT: ConfigVariant = {
   hasExtraPool: false,
 };
 
+/** The pools before servers that mean harm are called so, and their protocol. */
+export const HOSTILE_PREFIX = 'hostile_';
+/** A client that reads nothing is soon cut off there. */
+const HARMED = ['client_output_limit: 1mb'];
+
 /**
  * Two pools whose keys stay where they are, so that a lost or stale value shows, and two that eject servers and whose
- * servers and connections reloads change. They share the servers.
+ * servers and connections reloads change. They share the servers. Two more have servers that mean harm.
  */
 export function soakConfig(places: SoakPlaces, variant: ConfigVariant): string {
   const { pools, redis, memcached } = places;
@@ -44,6 +56,11 @@ export function soakConfig(places: SoakPlaces, variant: ConfigVariant): string {
     pool('redis_loose', 'redis', pools.redis_loose, some(redis), variant, loose),
     pool('memcached_loose', 'memcached', pools.memcached_loose, some(memcached), variant, loose),
   ];
+  const harmed = [...HARMED, ...loose];
+  for (const protocol of ['redis', 'memcached'] as const) {
+    const { listen, servers } = places.hostile[protocol];
+    parts.push(pool(`${HOSTILE_PREFIX}${protocol}`, protocol, listen, servers, variant, harmed));
+  }
   if (variant.hasExtraPool) parts.push(pool('extra', 'redis', places.extraPort, redis, variant));
   return `admin: 127.0.0.1:${places.adminPort}\nshutdown_timeout: 3s\npools:\n${parts.join('')}`;
 }

@@ -12,6 +12,7 @@ export type Fault =
   | 'server frozen'
   | 'worker killed'
   | 'worker paused'
+  | 'standard error not read'
   | 'worker told to end'
   | 'workers replaced'
   | 'reload'
@@ -52,6 +53,7 @@ export class SoakFaults {
       this.repeat(250, 1200, () => this.befallServer()),
       this.repeat(300, 1500, () => this.befallRingmaster(random.between(0, 9))),
       this.repeat(500, 2500, () => this.pauseWorker()),
+      this.repeat(1000, 4000, () => this.leaveStderr()),
     ]);
     await this.reload(USUAL_VARIANT);
   }
@@ -115,6 +117,14 @@ export class SoakFaults {
     signalIfThere(pid, 'SIGSTOP');
     await delay(this.random.pick([30, 200, 900]));
     signalIfThere(pid, 'SIGCONT');
+  }
+
+  /** As a log shipper does that hangs: servers that mean harm see to it that there is much to log. */
+  private async leaveStderr(): Promise<void> {
+    this.count('standard error not read');
+    this.ringmaster.pauseStderr();
+    await delay(this.random.between(200, 3000));
+    this.ringmaster.resumeStderr();
   }
 
   private variant(): ConfigVariant {

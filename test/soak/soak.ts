@@ -12,8 +12,9 @@ import { type Ringmaster, startRingmaster } from '../support/ringmaster.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Dialect, MEMCACHED_DIALECT, REDIS_DIALECT } from './dialects.ts';
+import { HostileServers } from './hostile-servers.ts';
 import { SoakClient, type SoakPool } from './soak-client.ts';
-import { type SoakPlaces, type SoakPoolName, soakConfig, USUAL_VARIANT } from './soak-config.ts';
+import { HOSTILE_PREFIX, type SoakPlaces, type SoakPoolName, soakConfig, USUAL_VARIANT } from './soak-config.ts';
 import { type Fault, SoakFaults } from './soak-faults.ts';
 import { SoakHostiles } from './soak-hostiles.ts';
 import { SoakServers } from './soak-servers.ts';
@@ -49,12 +50,15 @@ export interface SoakReport {
   readonly problems: readonly string[];
 }
 
+const HOSTILE_REDIS = 3;
+const HOSTILE_MEMCACHED = 2;
 /**
  * What resident memory may have grown by since the warm-up: the young generation of V8 grows when there are bursts
  * (--max-semi-space-size=64), and pages that were used once stay.
  */
 const MEMORY_SLACK_BYTES = 160 << 20;
-const DESCRIPTOR_SLACK = 3;
+/** Servers that mean harm are being probed at any time. */
+const DESCRIPTOR_SLACK = 3 + HOSTILE_REDIS + HOSTILE_MEMCACHED;
 const CALM_TIMEOUT_MS = 20_000;
 /** Reconnects wait a second at most, probes of ejected servers `server_retry_timeout` and more when that was often. */
 const LONGEST_BACK_OFF_MS = 1500;
@@ -64,13 +68,31 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const random = new SeededRandom(options.seed);
   const redis = await SoakServers.redis(3);
   const memcached = await SoakServers.memcached(2);
-  const [adminPort, extraPort, a, b, c, d] = (await freePorts(6)) as [number, number, number, number, number, number];
+  const hostileRandom = new SeededRandom(random.between(0, 2 ** 31));
+  const hostile = {
+    redis: await HostileServers.start('redis', HOSTILE_REDIS, hostileRandom),
+    memcached: await HostileServers.start('memcached', HOSTILE_MEMCACHED, hostileRandom),
+  };
+  const [adminPort, extraPort, a, b, c, d, e, f] = (await freePorts(8)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const places: SoakPlaces = {
     adminPort,
     extraPort,
     pools: { redis: a, memcached: b, redis_loose: c, memcached_loose: d },
     redis: redis.ports,
     memcached: memcached.ports,
+    hostile: {
+      redis: { listen: e, servers: hostile.redis.ports },
+      memcached: { listen: f, servers: hostile.memcached.ports },
+    },
   };
   const config = soakConfig(places, USUAL_VARIANT);
   const ringmaster = await startRingmaster({ config, workers: options.workers, args: ['-v', 'warn'] });
@@ -78,6 +100,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
     return await soak(options, random, places, [redis, memcached], ringmaster);
   } finally {
     await ringmaster.kill();
+    for (const servers of Object.values(hostile)) servers.stop();
     await Promise.all([redis.killAll(), memcached.killAll()]);
   }
 }
@@ -92,7 +115,7 @@ async function soak(
   const { say = () => {} } = options;
   const startedAtMs = performance.now();
   const tally = new SoakTally();
-  const isReady = async () => (await askAdmin(places.adminPort, '/readyz')).status === 200;
+  const isReady = () => isReadyBesidesHostile(places.adminPort);
   await waitFor(isReady, { what: 'Ringmaster to be ready' });
   const before = figures(ringmaster);
 
@@ -153,6 +176,16 @@ async function soak(
     worker: [before.worker, warm.worker, after.worker],
     problems: tally.problems,
   };
+}
+
+/** All workers serve, and all pools are ready whose servers mean no harm. */
+async function isReadyBesidesHostile(adminPort: number): Promise<boolean> {
+  type Readiness = { workers: { state: string }[]; pools: { name: string; ready: boolean }[] };
+  const { workers, pools } = (await askAdmin(adminPort, '/readyz')).json<Readiness>();
+  return (
+    workers.every(({ state }) => state === 'serving') &&
+    pools.every(({ name, ready }) => ready || name.startsWith(HOSTILE_PREFIX))
+  );
 }
 
 function poolsOf(places: SoakPlaces, [redis, memcached]: readonly [SoakServers, SoakServers]): SoakPool[] {
@@ -223,9 +256,12 @@ function checkFigures(before: Figures, warm: Figures, after: Figures, options: S
   }
 }
 
-/** Lines that no fault of a server explains. */
+/** Lines that no fault of a server explains, and that are not about servers that mean harm. */
 function checkLog(ringmaster: Ringmaster, tally: SoakTally): void {
   const lines = ringmaster.stderr().split('\n');
-  const bad = lines.filter(line => /disagree|uncaught|unhandled|not its protocol|unasked/i.test(line));
+  const isBad = (line: string) =>
+    /disagree|uncaught|unhandled/i.test(line) ||
+    (/not its protocol|unasked/i.test(line) && !line.includes(`"${HOSTILE_PREFIX}`));
+  const bad = lines.filter(isBad);
   if (bad.length > 0) tally.problem(`the log has ${bad.length} lines such as ${bad[0]!.slice(0, 400)}`);
 }

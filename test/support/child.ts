@@ -189,6 +189,15 @@ export class Child {
     }
   }
 
+  /** From now on nobody reads its standard error: the pipe fills up. */
+  pauseStderr(): void {
+    this.proc.stderr!.pause();
+  }
+
+  resumeStderr(): void {
+    this.proc.stderr!.resume();
+  }
+
   signal(signal: NodeJS.Signals): void {
     if (this.endedWith === null) process.kill(this.pid, signal);
   }

@@ -33,6 +33,9 @@ export interface Ringmaster {
   /** Standard output and error so far. */
   stdout(): string;
   stderr(): string;
+  /** From now on nobody reads its standard error: the pipe fills up. */
+  pauseStderr(): void;
+  resumeStderr(): void;
   /** How the master ended, or null while it runs. */
   exited(): Exit | null;
   /** Puts another text into the config file; the daemon is not told. */
@@ -88,6 +91,8 @@ export async function startRingmaster(options: RingmasterOptions): Promise<Ringm
     workerPids: () => childPids(child.pid),
     stdout: () => child.stdout(),
     stderr: () => child.stderr(),
+    pauseStderr: () => child.pauseStderr(),
+    resumeStderr: () => child.resumeStderr(),
     exited: () => child.exited,
     writeConfig: text => writeFileSync(configFile, text),
     signal: signal => child.signal(signal),
