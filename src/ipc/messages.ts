@@ -4,6 +4,7 @@ import type { ProcessSnapshot } from '../figures/statistics.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { LogLevel } from '../system/log.ts';
 import { type ClusterTopology, isTopology } from './cluster-topology.ts';
+import { isReshardState, type ReshardState } from './reshard-state.ts';
 
 /*
  * What master and workers say to each other. Anything else is refused: both ends are the same program, so an unknown
@@ -15,7 +16,7 @@ import { type ClusterTopology, isTopology } from './cluster-topology.ts';
  * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
  * workers that it starts from then on are of another version, and must not guess.
  */
-export const IPC_VERSION = 5;
+export const IPC_VERSION = 6;
 
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {
@@ -69,6 +70,11 @@ export type ToWorker =
   | { readonly type: 'block'; readonly id: number; readonly blocked: readonly Blocked[] }
   /** Who has which keys of a pool that is a cluster. */
   | { readonly type: 'topology'; readonly pool: string; readonly topology: ClusterTopology }
+  /**
+   * How far a pool is between two rings; null: it has the one of its configuration. Say `resharding` once it is in force (in
+   * hold: all that was sent before for keys that move is answered), or `notResharding`.
+   */
+  | { readonly type: 'reshard'; readonly id: number; readonly pool: string; readonly state: ReshardState | null }
   /** New entries of a pool's slow log, from all workers; `isWhole`: it has no others. */
   | {
       readonly type: 'slowlog';
@@ -116,6 +122,9 @@ export type ToMaster =
   /** Last message of a worker that drained: how many clients it had to cut off. */
   | { readonly type: 'drained'; readonly clientsCut: number }
   | { readonly type: 'blocking'; readonly id: number }
+  | { readonly type: 'resharding'; readonly id: number }
+  /** It could not be brought into force; what was in force before still is. */
+  | { readonly type: 'notResharding'; readonly id: number; readonly why: string }
   /** Requests that were slow. */
   | { readonly type: 'slow'; readonly requests: readonly SlowRequest[] }
   /** A client has emptied the slow log of its pool. */
@@ -173,6 +182,7 @@ const TO_WORKER: Shapes<ToWorker> = {
   health: { out: isOutServers },
   block: { id: isCount, blocked: isBlockedList },
   topology: { pool: isText, topology: isTopology },
+  reshard: { id: isCount, pool: isText, state: orNull(isReshardState) },
   slowlog: { pool: isText, entries: isList, isWhole: isFlag },
   clients: { id: isCount, pool: isText, question: isData },
   clientsAnswered: { id: isCount, answers: isList, isWhole: isFlag },
@@ -191,6 +201,8 @@ const TO_MASTER: Shapes<ToMaster> = {
   giveBack: { pool: isText, count: isCount, isAnswer: isFlag },
   trouble: { pool: isText, server: isText, reason: isText, failures: isCount },
   blocking: { id: isCount },
+  resharding: { id: isCount },
+  notResharding: { id: isCount, why: isText },
   hint: { pool: isText, why: isText },
   drained: { clientsCut: isCount },
   slow: { requests: isList },

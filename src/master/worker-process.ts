@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { IPC_VERSION, readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
+import type { ReshardState } from '../ipc/reshard-state.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
 import type { Trouble } from './ejections.ts';
@@ -30,6 +31,8 @@ export type SeenMessage = Extract<ToMaster, { readonly type: 'slow' | 'clearSlow
 
 /** About the clients of a pool, over all workers. */
 export type ClientMessage = Extract<ToMaster, { readonly type: 'askClients' | 'clients' }>;
+
+type ReshardMessage = Extract<ToMaster, { readonly type: 'resharding' | 'notResharding' }>;
 
 export type Sockets = Iterable<readonly [pool: string, handle: BoundHandle]>;
 
@@ -80,6 +83,9 @@ export class WorkerProcess implements Watched {
   /** The question that waits for its answer. */
   private question: { readonly id: number; readonly settle: (answer: Answer) => void } | null = null;
   private preparedId = 0;
+  /** What it was told of pools between two rings and has not answered, by number. */
+  private readonly reshards = new Map<number, (answer: Answer) => void>();
+  private lastReshard = 0;
   /** Of what it has prepared. */
   private servers = 0;
 
@@ -110,6 +116,7 @@ export class WorkerProcess implements Watched {
     worker.on('exit', (code, signal) => {
       this.isServing = false;
       this.settle({ kind: 'gone' });
+      for (const settle of this.reshards.values()) settle({ kind: 'gone' });
       events.onExit(this, code, signal);
     });
     this.send({ type: 'start', version: IPC_VERSION, slot, config: { ...config, pools: [] }, level });
@@ -151,6 +158,18 @@ export class WorkerProcess implements Watched {
     const answer = this.ask(id, ANSWER_WITHIN_MS + this.servers * SWITCH_MS_PER_SERVER);
     this.send({ type: 'switch', id });
     return answer;
+  }
+
+  /**
+   * Tells it how far a pool is between two rings. `done`: that is in force; it takes as long as what the worker has to wait for.
+   * One that is told before `switch` does not serve without.
+   */
+  reshard(pool: string, state: ReshardState | null): Promise<Answer> {
+    return new Promise(resolve => {
+      const id = ++this.lastReshard;
+      this.reshards.set(id, resolve);
+      if (!this.send({ type: 'reshard', id, pool, state })) this.settleReshard({ type: 'resharding', id }, 'gone');
+    });
   }
 
   /** Has it answer what is pending and exit; it may be leaving already. */
@@ -234,6 +253,10 @@ export class WorkerProcess implements Watched {
       case 'blocking':
         this.events.onBlocking(this, message.id);
         return;
+      case 'resharding':
+      case 'notResharding':
+        this.settleReshard(message);
+        return;
       case 'askClients':
       case 'clients':
         this.events.onClients(this, message);
@@ -244,6 +267,12 @@ export class WorkerProcess implements Watched {
         this.events.onSeen(this, message);
         return;
     }
+  }
+
+  private settleReshard(message: ReshardMessage, kind: 'done' | 'gone' = 'done'): void {
+    const settle = this.reshards.get(message.id);
+    this.reshards.delete(message.id);
+    settle?.(message.type === 'notResharding' ? { kind: 'refused', message: message.why } : { kind });
   }
 
   /** Sends it a configuration, part by part, each when it has built what the one before needs. */

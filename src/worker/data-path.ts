@@ -2,19 +2,18 @@ import { isDeepStrictEqual } from 'node:util';
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients } from '../config/open-files.ts';
-import { poolPassword } from '../config/pool-password.ts';
 import { SlowLog, type SlowLogEntry, type SlowRequest } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer } from '../ipc/messages.ts';
+import type { ReshardState } from '../ipc/reshard-state.ts';
 import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
 import { trimFreeBlocks } from '../memory/block.ts';
 import { MemoryCeiling } from '../memory/memory-ceiling.ts';
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
-import { PROTOCOLS } from '../protocol/protocols.ts';
 import { ClientRoom } from '../proxy/client-room.ts';
-import { Frontend, type FrontendHost, type FrontendOptions } from '../proxy/frontend.ts';
+import { Frontend, type FrontendHost } from '../proxy/frontend.ts';
 import { KeyTrail } from '../proxy/key-trail.ts';
 import { ReplyTimer } from '../proxy/reply-timer.ts';
 import { RequestBlocks } from '../proxy/request-blocks.ts';
@@ -23,10 +22,10 @@ import type { Log } from '../system/log.ts';
 import { openFilesLimit } from '../system/open-files-limit.ts';
 import { Slices } from '../system/slices.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
-import { VERSION } from '../system/version.ts';
 import { Pool, type PoolPlan, type PoolTrouble, planPool } from '../upstream/pool.ts';
 import { clientId } from './client-id.ts';
-import { type DataPathPlan, NO_TOPOLOGY, poolOptions, serversOf } from './data-path-plan.ts';
+import { type DataPathPlan, NO_TOPOLOGY, poolOptions } from './data-path-plan.ts';
+import { frontendOptions } from './frontend-options.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 import { PoolFigures } from './pool-figures.ts';
 
@@ -83,6 +82,8 @@ export class DataPath {
   private out: ReadonlyMap<string, readonly OutServer[]> = new Map();
   /** Of clusters, by pool, also of pools to come. */
   private readonly topologies = new Map<string, ClusterTopology>();
+  /** Of pools between two rings, also of pools to come. */
+  private readonly reshards = new Map<string, ReshardState>();
   private shutdownTimeoutMs = 0;
   /** By pool, also of pools to come. */
   private readonly slowLogs = new Map<string, SlowLog>();
@@ -165,6 +166,12 @@ export class DataPath {
     lane.pool.apply(planPool(poolOptions(lane.config, topology)), this.shutdownTimeoutMs);
     this.figures.poolsChanged();
     lane.frontend.reconfigure(frontendOptions(lane.config, topology));
+  }
+
+  /** Takes over how far a pool is between two rings; resolves once that is in force. */
+  async setReshard(name: string, state: ReshardState | null): Promise<void> {
+    if (state === null) this.reshards.delete(name);
+    else this.reshards.set(name, state);
   }
 
   /**
@@ -339,49 +346,6 @@ async function drainLane({ pool, frontend }: Lane, timeoutMs: number, acceptsQue
   const cut = frontend.destroyClients();
   pool.close();
   return cut;
-}
-
-/** `topology`: of a pool that is a cluster. */
-function frontendOptions(config: PoolConfig, topology: ClusterTopology): FrontendOptions {
-  return {
-    protocol: PROTOCOLS[config.protocol],
-    parser: {
-      version: VERSION,
-      password: poolPassword(config),
-      rules: {
-        hasOneServer: config.cluster === null && config.servers.length === 1,
-        serverNames: serversOf(config, topology).flatMap(({ name, isReplica }) => (isReplica ? [] : [name])),
-        keysLimitBytes: config.keysLimitBytes,
-        db: config.redisDb,
-        databases: config.databases,
-        scriptMemoryBytes: config.scriptMemoryBytes,
-        hasResp3: config.resp3 === 'auto',
-        keylessScripts: config.keylessScripts,
-        deniedCommands: config.deniedCommands ?? [],
-        declaredCommands: config.declaredCommands ?? [],
-      },
-    },
-    limits: {
-      maxRequestBytes: config.maxRequestBytes,
-      maxPipeline: config.maxPipeline,
-      bufferBytes: config.clientBufferBytes,
-      outputLimitBytes: config.clientOutputLimitBytes,
-      subscriptions: { ofClient: config.clientSubscriptions, ofWorker: config.workerSubscriptions },
-    },
-    maxClients: config.clientConnections,
-    idleTimeoutMs: config.clientIdleTimeoutMs,
-    sendsToFirstKey: config.crossServer === 'first_key',
-    slowRequests: {
-      thresholdMs: config.slowlogThresholdMs,
-      capacity: config.slowlogLength,
-      hidesKeys: config.slowlogHideKeys,
-      isLogged: config.slowlogToLog,
-    },
-    watch: { sampleOneIn: config.sampleOneIn, hidesKeys: config.hotkeysHide },
-    tls: config.tls?.listen ?? null,
-    keepaliveIdleMs: config.tcpKeepalive ? config.keepaliveIdleMs : 0,
-    backlog: config.backlog,
-  };
 }
 
 function tickPeriodMs(pools: readonly PoolConfig[]): number {

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { Config, PoolConfig } from '../config/config.ts';
 import type { ProcessSnapshot } from '../figures/statistics.ts';
 import { readToWorker, type ToMaster } from '../ipc/messages.ts';
+import type { ReshardState } from '../ipc/reshard-state.ts';
 import { heapMemory, residentBytes } from '../memory/process-memory.ts';
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
 import { arePolled, type ListenHandle } from '../socket/sockets.ts';
@@ -104,6 +105,9 @@ class WorkerRole {
       case 'topology':
         this.dataPath?.setTopology(message.pool, message.topology);
         return;
+      case 'reshard':
+        void this.reshard(message.id, message.pool, message.state);
+        return;
       case 'slowlog':
         this.dataPath?.addToSlowlog(message.pool, message.entries, message.isWhole);
         return;
@@ -132,6 +136,15 @@ class WorkerRole {
     this.reportSlowRequests();
     send({ type: 'drained', clientsCut: cut });
     process.exit(0);
+  }
+
+  private async reshard(id: number, pool: string, state: ReshardState | null): Promise<void> {
+    try {
+      await this.dataPath?.setReshard(pool, state);
+      send({ type: 'resharding', id });
+    } catch (error) {
+      send({ type: 'notResharding', id, why: (error as Error).message });
+    }
   }
 
   private answerForClients(id: number, pool: string, question: ClientQuestion): void {

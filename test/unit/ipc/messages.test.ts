@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { IPC_VERSION, readToMaster, readToWorker } from '../../../src/ipc/messages.ts';
 
+const pool = { name: 'p', servers: [] };
+
 describe('an IPC message', () => {
   for (const message of [
     { type: 'socket', pool: 'p' },
     { type: 'switch', id: 3 },
     { type: 'drain' },
+    { type: 'reshard', id: 1, pool: 'p', state: null },
+    { type: 'reshard', id: 1, pool: 'p', state: { id: 'a', phase: 'hold', from: pool, to: pool } },
     { type: 'log', level: 'info', file: null, reopen: false },
   ]) {
     test(`${message.type} to a worker is taken as it is`, () => assert.equal(readToWorker(message), message));
@@ -34,6 +38,16 @@ describe('an IPC message', () => {
     ['a field too many', { type: 'drain', now: true }, 'IPC message drain: unknown now'],
     ['a field too few', { type: 'socket' }, 'IPC message socket: pool is not what it should be'],
     ['a field of another kind', { type: 'switch', id: '1' }, 'IPC message switch: id is not what it should be'],
+    [
+      'a phase that there is not',
+      { type: 'reshard', id: 1, pool: 'p', state: { id: 'a', phase: 'late', from: pool, to: pool } },
+      'IPC message reshard: state is not what it should be',
+    ],
+    [
+      'a pool between a ring and none',
+      { type: 'reshard', id: 1, pool: 'p', state: { id: 'a', phase: 'both', from: pool } },
+      'IPC message reshard: state is not what it should be',
+    ],
     ['a number that is no id', { type: 'switch', id: -1 }, 'IPC message switch: id is not what it should be'],
   ] as const) {
     test(`${what} is refused`, () => assert.throws(() => readToWorker(message), { message: why }));

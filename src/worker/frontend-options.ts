@@ -1,0 +1,50 @@
+import type { PoolConfig } from '../config/config.ts';
+import { poolPassword } from '../config/pool-password.ts';
+import type { ClusterTopology } from '../ipc/cluster-topology.ts';
+import { PROTOCOLS } from '../protocol/protocols.ts';
+import type { FrontendOptions } from '../proxy/frontend.ts';
+import { VERSION } from '../system/version.ts';
+import { serversOf } from './data-path-plan.ts';
+
+/** What the client side of a pool needs of its configuration. `topology`: of a pool that is a cluster. */
+export function frontendOptions(config: PoolConfig, topology: ClusterTopology): FrontendOptions {
+  return {
+    protocol: PROTOCOLS[config.protocol],
+    parser: {
+      version: VERSION,
+      password: poolPassword(config),
+      rules: {
+        hasOneServer: config.cluster === null && config.servers.length === 1,
+        serverNames: serversOf(config, topology).flatMap(({ name, isReplica }) => (isReplica ? [] : [name])),
+        keysLimitBytes: config.keysLimitBytes,
+        db: config.redisDb,
+        databases: config.databases,
+        scriptMemoryBytes: config.scriptMemoryBytes,
+        hasResp3: config.resp3 === 'auto',
+        keylessScripts: config.keylessScripts,
+        deniedCommands: config.deniedCommands ?? [],
+        declaredCommands: config.declaredCommands ?? [],
+      },
+    },
+    limits: {
+      maxRequestBytes: config.maxRequestBytes,
+      maxPipeline: config.maxPipeline,
+      bufferBytes: config.clientBufferBytes,
+      outputLimitBytes: config.clientOutputLimitBytes,
+      subscriptions: { ofClient: config.clientSubscriptions, ofWorker: config.workerSubscriptions },
+    },
+    maxClients: config.clientConnections,
+    idleTimeoutMs: config.clientIdleTimeoutMs,
+    sendsToFirstKey: config.crossServer === 'first_key',
+    slowRequests: {
+      thresholdMs: config.slowlogThresholdMs,
+      capacity: config.slowlogLength,
+      hidesKeys: config.slowlogHideKeys,
+      isLogged: config.slowlogToLog,
+    },
+    watch: { sampleOneIn: config.sampleOneIn, hidesKeys: config.hotkeysHide },
+    tls: config.tls?.listen ?? null,
+    keepaliveIdleMs: config.tcpKeepalive ? config.keepaliveIdleMs : 0,
+    backlog: config.backlog,
+  };
+}
