@@ -22,7 +22,7 @@ const keyStart = parser.keyStarts[0] as number;
 const bytes = new RequestBytes().set(sharedBuffer, 0, REQUEST.length, null);
 const turn = new Turn();
 const clock = new Clock(turn);
-const client = { clientLabel: '127.0.0.1:1', askedRequests: 0, trafficBytes: 0 };
+const client = { clientLabel: '127.0.0.1:1', askedRequests: 0, trafficBytes: 0, seenRequests: 0, seenBytes: 0 };
 
 const commands = new PoolCommands();
 const trail = new KeyTrail();

@@ -84,15 +84,21 @@ export function refused(status: 400 | 404 | 409, error: string): JsonAnswer {
 const COUNT_MAX = 1000;
 const COUNT_DEFAULT = 100;
 
-/**
- * A part of a list: the query's `count` (100 unless given, 1,000 at most) from its `offset` on; `total` is how many there are.
- */
-export function paged(query: URLSearchParams, name: string, items: readonly unknown[]): JsonAnswer {
+/** Which part of a list is wanted: the query's `count` (100 unless given, 1,000 at most) from its `offset` on; or what is wrong. */
+export function pageRange(query: URLSearchParams): { readonly count: number; readonly offset: number } | JsonAnswer {
   const count = Number(query.get('count') ?? COUNT_DEFAULT);
   const offset = Number(query.get('offset') ?? 0);
   if (!Number.isInteger(count) || count < 1 || count > COUNT_MAX) {
     return refused(400, `count must be a whole number from 1 to ${COUNT_MAX}`);
   }
   if (!Number.isInteger(offset) || offset < 0) return refused(400, 'offset must be a whole number from 0 on');
+  return { count, offset };
+}
+
+/** A part of a list; `total` is how many there are. */
+export function paged(query: URLSearchParams, name: string, items: readonly unknown[]): JsonAnswer {
+  const range = pageRange(query);
+  if ('status' in range) return range;
+  const { count, offset } = range;
   return { status: 200, body: { total: items.length, offset, [name]: items.slice(offset, offset + count) } };
 }

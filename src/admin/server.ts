@@ -75,7 +75,8 @@ GET  /api/v1/commands     which commands are asked, and how long they take
 GET  /api/v1/slowlog      the slowest requests
 GET  /api/v1/hotkeys      the keys that are asked for most
 GET  /api/v1/bigkeys      the largest values, and the requests of most keys
-GET  /api/v1/clients      the clients that ask most
+GET  /api/v1/busyclients  the clients that ask most
+GET  /api/v1/clients      the clients that are connected; DELETE /api/v1/clients/{id} cuts one off
 GET  /api/v1/settings     the settings, and what the file says of them
 PATCH /api/v1/settings    change settings, in all workers or in none
 POST /api/v1/settings/save          write what was changed into the file

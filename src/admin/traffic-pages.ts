@@ -72,7 +72,7 @@ export function trafficPages(source: TrafficSource): ReadonlyMap<string, JsonPag
       seen(({ pool, largestReads, largestWrites, widest }) => ({ pool, largestReads, largestWrites, widest })),
     ],
     [
-      '/api/v1/clients',
+      '/api/v1/busyclients',
       seen(({ pool, coveredSeconds, sampledOneIn, clientsByRequests, clientsByBytes }) => ({
         pool,
         coveredSeconds,

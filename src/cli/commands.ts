@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { checkFile } from './check.ts';
+import { addClientCommands } from './clients.ts';
 import { addCompletion } from './completion.ts';
 import { askReload, askRestart, type ControlOptions, type ControlOutcome } from './control.ts';
 import { runDaemonCommand } from './daemon-command.ts';
@@ -78,6 +79,7 @@ export function addCommands(program: Command): void {
   addSettingsCommands(program);
   addSteeringCommands(program);
   addStateCommands(program);
+  addClientCommands(program);
 
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);
   addControl(program, 'restart-workers', 'have the running daemon replace its workers one by one', askRestart);

@@ -1,5 +1,5 @@
 import { askDaemon, type ControlOutcome, daemonOf } from './control.ts';
-import { bigkeysText, clientsText, commandsText, hotkeysText, latencyText, slowlogText } from './traffic-text.ts';
+import { bigkeysText, busyClientsText, commandsText, hotkeysText, latencyText, slowlogText } from './traffic-text.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface ShowOptions {
@@ -27,7 +27,7 @@ export const SHOWN: readonly Shown[] = [
   { name: 'slowlog', about: 'list the newest slow requests', text: slowlogText },
   { name: 'hotkeys', about: 'list the keys that are asked for most', text: hotkeysText },
   { name: 'bigkeys', about: 'list the largest values, and the requests of most keys', text: bigkeysText },
-  { name: 'clients', about: 'list the clients that ask most', text: clientsText },
+  { name: 'busyclients', about: 'list the clients that ask most', text: busyClientsText },
 ];
 
 /** Asks the daemon. Throws a UsageError or ConfigError when it can't even ask. */

@@ -49,7 +49,7 @@ export function hotkeysText({ pools }: { readonly pools: readonly HotKeys[] }): 
     .join('\n');
 }
 
-interface Clients {
+interface BusyClients {
   readonly pool: string;
   readonly coveredSeconds: number;
   readonly sampledOneIn: number;
@@ -57,7 +57,7 @@ interface Clients {
   readonly byBytes: readonly HeavyShare[];
 }
 
-export function clientsText({ pools }: { readonly pools: readonly Clients[] }): string {
+export function busyClientsText({ pools }: { readonly pools: readonly BusyClients[] }): string {
   return pools
     .map(({ pool, coveredSeconds, sampledOneIn, byRequests, byBytes }) => {
       if (sampledOneIn === 0) return `${pool}: sample_one_in is 0, nothing is looked at\n`;

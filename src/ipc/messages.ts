@@ -16,7 +16,7 @@ import { isReshardState, type ReshardState } from './reshard-state.ts';
  * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
  * workers that it starts from then on are of another version, and must not guess.
  */
-export const IPC_VERSION = 6;
+export const IPC_VERSION = 7;
 
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {
@@ -82,8 +82,11 @@ export type ToWorker =
       readonly entries: readonly SlowLogEntry[];
       readonly isWhole: boolean;
     }
-  /** Say `clients` with this id of the clients of this pool, once it is done. */
-  | { readonly type: 'clients'; readonly id: number; readonly pool: string; readonly question: object }
+  /**
+   * Say `clients` with this id, once it is done: a client of the pool asks, or without a pool an operator, for a ClientPage by
+   * a ClientSearch (figures/client-row.ts).
+   */
+  | { readonly type: 'clients'; readonly id: number; readonly pool: string | null; readonly question: object }
   /** The answer to `askClients`; without `isWhole` some worker has not answered in time. */
   | {
       readonly type: 'clientsAnswered';
@@ -184,7 +187,7 @@ const TO_WORKER: Shapes<ToWorker> = {
   topology: { pool: isText, topology: isTopology },
   reshard: { id: isCount, pool: isText, state: orNull(isReshardState) },
   slowlog: { pool: isText, entries: isList, isWhole: isFlag },
-  clients: { id: isCount, pool: isText, question: isData },
+  clients: { id: isCount, pool: orNull(isText), question: isData },
   clientsAnswered: { id: isCount, answers: isList, isWhole: isFlag },
   insight: { id: isCount },
   log: { level: isText, file: orNull(isText), reopen: isFlag },

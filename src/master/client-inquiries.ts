@@ -1,3 +1,4 @@
+import type { ClientPage, ClientSearch } from '../figures/client-row.ts';
 import type { ClientMessage, WorkerProcess } from './worker-process.ts';
 
 /** What has not answered by then is left out, and the asker is told. */
@@ -9,7 +10,9 @@ interface Round {
   readonly end: () => void;
 }
 
-/** Passes what a client asks about the clients of its pool on to all workers, and gathers what these say. */
+type Then = (answers: readonly object[], isWhole: boolean) => void;
+
+/** Passes what a client asks about the clients of its pool, or an operator about all, on to all workers, and gathers what these say. */
 export class ClientInquiries {
   private readonly rounds = new Map<number, Round>();
   private last = 0;
@@ -20,8 +23,21 @@ export class ClientInquiries {
   }
 
   receive(worker: WorkerProcess, message: ClientMessage): void {
-    if (message.type === 'clients') this.arrived(worker, message.id, message.answer);
-    else this.ask(worker, message);
+    if (message.type === 'clients') {
+      this.arrived(worker, message.id, message.answer);
+      return;
+    }
+    const { id, pool, question } = message;
+    this.ask(pool, question, (answers, isWhole) => {
+      worker.send({ type: 'clientsAnswered', id, answers, isWhole });
+    });
+  }
+
+  /** Resolves with a page of each worker; without `isWhole` some have not answered in time. */
+  search(search: ClientSearch): Promise<{ readonly pages: readonly ClientPage[]; readonly isWhole: boolean }> {
+    return new Promise(resolve => {
+      this.ask(null, search, (answers, isWhole) => resolve({ pages: answers as readonly ClientPage[], isWhole }));
+    });
   }
 
   /** Nobody need wait for it. */
@@ -29,7 +45,7 @@ export class ClientInquiries {
     for (const id of this.rounds.keys()) this.arrived(worker, id, null);
   }
 
-  private ask(asker: WorkerProcess, { id, pool, question }: Extract<ClientMessage, { type: 'askClients' }>): void {
+  private ask(pool: string | null, question: object, then: Then): void {
     const round = ++this.last;
     // Also those that leave have clients; one that has yet to serve has none.
     const asked = [...this.workers()].filter(({ hasServed }) => hasServed);
@@ -38,7 +54,7 @@ export class ClientInquiries {
     const end = () => {
       clearTimeout(timer);
       this.rounds.delete(round);
-      asker.send({ type: 'clientsAnswered', id, answers, isWhole: missing.size === 0 });
+      then(answers, missing.size === 0);
     };
     // Answers that came while this process was busy are read first.
     const timer = setTimeout(() => setImmediate(() => this.rounds.get(round)?.end()), ANSWER_WITHIN_MS);

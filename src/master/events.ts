@@ -15,6 +15,7 @@ export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['settings saved', 'settings_saved'],
   ['blocked', 'blocked'],
   ['unblocked', 'unblocked'],
+  ['client cut off by hand', 'client_cut'],
   ['server ejected', 'server_ejected'],
   ['server readmitted', 'server_readmitted'],
   ['server ejected by hand', 'server_ejected_by_hand'],

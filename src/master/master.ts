@@ -2,10 +2,11 @@ import type { Config } from '../config/config.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
-import type { Blocked, OutServer, ToWorker } from '../ipc/messages.ts';
+import type { Blocked, OutServer } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import { Blocks } from './blocks.ts';
 import { ClientInquiries } from './client-inquiries.ts';
+import { clientRoutes } from './clients-api.ts';
 import { Clusters } from './clusters.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
 import { Deployment, slotCount } from './deployment.ts';
@@ -117,7 +118,7 @@ export class Master implements WorkerSlotHost {
     });
     this.monitoring = new Monitoring(config, {
       log: this.log,
-      fresh: async () => void (await this.askWorkers(this.rounds, id => ({ type: 'report', id }))),
+      fresh: async () => void (await this.slots.ask(this.rounds, id => ({ type: 'report', id }))),
       workers: () => this.slots.current.map(slot => slot.state()),
       restarts: () => this.slots.restarts(),
       hangs: () => this.slots.hangs(),
@@ -136,14 +137,14 @@ export class Master implements WorkerSlotHost {
       steered: () => ({ settings: this.liveConfig.overrides, blocks: this.blocks.list().length }),
       routes: [
         ...settingsRoutes(() => this.liveConfig, this.log),
+        ...clientRoutes(this.log, this.clientInquiries, pool => this.config.pools.some(({ name }) => name === pool)),
         ...steeringRoutes({
           log: this.log,
           blocks: this.blocks,
           byHand: this.byHand,
           ejections: this.ejections,
           refuseUnlessRunning: () => this.refuseUnlessRunning(),
-          untilBlocking: () =>
-            this.askWorkers(this.blockRounds, id => ({ type: 'block', id, blocked: this.blocked() })),
+          untilBlocking: () => this.slots.ask(this.blockRounds, id => ({ type: 'block', id, blocked: this.blocked() })),
         }),
       ],
     });
@@ -369,13 +370,8 @@ export class Master implements WorkerSlotHost {
   }
 
   private async insights(): Promise<readonly TrafficInsight[]> {
-    await this.askWorkers(this.workerInsights.rounds, id => ({ type: 'insight', id }));
+    await this.slots.ask(this.workerInsights.rounds, id => ({ type: 'insight', id }));
     return this.workerInsights.all();
-  }
-
-  private askWorkers(rounds: ReportRounds, message: (id: number) => ToWorker): Promise<readonly number[]> {
-    const serving = this.slots.current.filter(slot => slot.isServing);
-    return rounds.ask(serving.map(slot => ({ index: slot.index, ask: id => slot.send(message(id)) })));
   }
 
   private async startWorkers(count: number): Promise<void> {

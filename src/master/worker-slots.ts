@@ -1,5 +1,6 @@
 import type { ToWorker } from '../ipc/messages.ts';
 import type { Log } from '../system/log.ts';
+import type { ReportRounds } from './report-rounds.ts';
 import type { WorkerProcess } from './worker-process.ts';
 import { WorkerSlot, type WorkerSlotHost } from './worker-slot.ts';
 
@@ -77,6 +78,12 @@ export class WorkerSlots {
   /** To every worker there is, also to those that leave. */
   broadcast(message: ToWorker): void {
     for (const slot of this.all()) slot.send(message);
+  }
+
+  /** Asks those that serve for something; resolves with the slots of those that have not answered in time. */
+  ask(rounds: ReportRounds, message: (id: number) => ToWorker): Promise<readonly number[]> {
+    const serving = this.current.filter(slot => slot.isServing);
+    return rounds.ask(serving.map(slot => ({ index: slot.index, ask: id => slot.send(message(id)) })));
   }
 
   killRemaining(log: Log): void {

@@ -204,6 +204,10 @@ export interface Session {
   readonly variant: number;
   /** What the client calls itself; empty: nothing. */
   readonly name: string;
+  /** Whom it has logged in as; empty: nobody. */
+  readonly user: string;
+  /** As the client numbers them. */
+  readonly database: number;
   /** Bytes kept of what the client sent; small and bounded. */
   readonly keptBytes: number;
   /** What it has subscribed to; whoever keeps that sets it, and the session takes it back to NO_TOPICS when it begins anew. */

@@ -5,7 +5,7 @@ import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
 import { ClientIntake, type IntakeOwner } from './client-intake.ts';
-import type { ListedClient } from './client-roll.ts';
+import type { ClientFigures, ListedClient } from './client-roll.ts';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.ts';
 
 /** Keeps the clients of a pool. */
@@ -41,6 +41,7 @@ export class ClientConnection
   private isEnding = false;
   private lingerTimer: NodeJS.Timeout | null = null;
   private isClosed = false;
+  private readonly connectedAtMs: number;
 
   constructor(id: number, socket: StreamSocket, host: ClientOwner) {
     this.socket = socket;
@@ -50,6 +51,7 @@ export class ClientConnection
     this.outbox = new Outbox(socket, host.turn, this);
     this.replies = new ReplyQueue(session, host, socket, this.outbox, this);
     this.intake = new ClientIntake(session, host, socket, this.outbox, this.replies, this);
+    this.connectedAtMs = host.clock.turnMs();
     const { stats } = host;
     stats.clientConnections++;
     stats.clientConnectionsTotal++;
@@ -95,6 +97,22 @@ export class ClientConnection
       command: replies.dispatchCommand?.name ?? '',
       unsentBytes: replies.unsentBytes,
       memoryBytes: this.memoryBytes,
+    };
+  }
+
+  get address(): string {
+    return this.replies.address;
+  }
+
+  figures(): ClientFigures {
+    const { intake, replies, host } = this;
+    const nowMs = host.clock.turnMs();
+    return {
+      ageMs: Math.round(nowMs - this.connectedAtMs),
+      idleMs: Math.max(0, Math.round(nowMs - intake.activeAtMs)),
+      pendingRequests: replies.length,
+      pendingBytes: replies.pendingBytes + replies.unsentBytes,
+      requests: replies.askedRequests,
     };
   }
 

@@ -1,10 +1,15 @@
+import type { ClientRow } from '../figures/client-row.ts';
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
 import type { ClientState, ClientWords, Session } from '../protocol/protocol.ts';
+
+export type ClientFigures = Pick<ClientRow, 'ageMs' | 'idleMs' | 'pendingRequests' | 'pendingBytes' | 'requests'>;
 
 /** A client as it stands in the roll. */
 export interface ListedClient {
   readonly session: Session;
+  readonly address: string;
   state(): ClientState;
+  figures(): ClientFigures;
   /** Ends the connection; `isAsker`: once it has its replies. */
   kill(isAsker: boolean): void;
   /** Ends its waiting at a server; `then` hears, perhaps later, whether it did wait. */

@@ -19,7 +19,7 @@ import type { Pool } from '../upstream/pool.ts';
 import { Admission, type LeaseOffice } from './admission.ts';
 import { ClientConnection, type ClientOwner } from './client-connection.ts';
 import type { ClientLimits } from './client-host.ts';
-import { answerForClients } from './client-roll.ts';
+import { answerForClients, type ListedClient } from './client-roll.ts';
 import type { ClientRoom } from './client-room.ts';
 import { Farewell } from './farewell.ts';
 import type { KeyTrail } from './key-trail.ts';
@@ -299,6 +299,10 @@ export class Frontend implements ClientOwner {
     const { clients } = this.protocol;
     if (clients === null) then({ lines: [], count: 0 });
     else answerForClients(this.clients, clients, question, then);
+  }
+
+  get listedClients(): readonly ListedClient[] {
+    return this.clients;
   }
 
   readonly eachHolder: HolderWalk = visit => {

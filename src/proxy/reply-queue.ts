@@ -77,6 +77,8 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   heldBytes = 0;
   askedRequests = 0;
   trafficBytes = 0;
+  seenRequests = 0;
+  seenBytes = 0;
   private addressText: string | null = null;
   /** Messages that came while a reply was passed on before it was complete. */
   private heldPushes: Request | null = null;

@@ -15,12 +15,15 @@ export interface TrafficWatchOptions {
   readonly hidesKeys: boolean;
 }
 
-/** A client, and what it did since it was last looked at. */
+/** A client, and what it did since it came. */
 export interface WatchedClient {
   /** Its address, and its name if it has one. */
   readonly clientLabel: string;
   askedRequests: number;
   trafficBytes: number;
+  /** So much of it had been done when it was last looked at. */
+  seenRequests: number;
+  seenBytes: number;
 }
 
 const HEAVY_CAPACITY = 512;
@@ -157,11 +160,11 @@ export class TrafficWatch {
     const keys = this.hotKeys.at(nowMs);
     const count = Math.min(keyCount, SAMPLED_KEYS_MAX);
     for (let i = 0; i < count; i++) keys.add(keyLabel(keyBuf, keyStarts[i] as number, keyEnds[i] as number), 1);
-    const { clientLabel } = client;
-    this.clientRequests.at(nowMs).add(clientLabel, client.askedRequests);
-    this.clientBytes.at(nowMs).add(clientLabel, client.trafficBytes);
-    client.askedRequests = 0;
-    client.trafficBytes = 0;
+    const { clientLabel, askedRequests, trafficBytes } = client;
+    this.clientRequests.at(nowMs).add(clientLabel, askedRequests - client.seenRequests);
+    this.clientBytes.at(nowMs).add(clientLabel, trafficBytes - client.seenBytes);
+    client.seenRequests = askedRequests;
+    client.seenBytes = trafficBytes;
   }
 
   private largest(recent: Recent<Largest>, parser: RequestParser, { keyBuf }: RequestBytes, size: number): void {

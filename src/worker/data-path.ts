@@ -3,7 +3,6 @@ import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { filesBesideClients } from '../config/open-files.ts';
 import { SlowLog, type SlowLogEntry, type SlowRequest } from '../figures/slow-request.ts';
-import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer } from '../ipc/messages.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
@@ -11,7 +10,6 @@ import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
 import { trimFreeBlocks } from '../memory/block.ts';
 import { MemoryCeiling } from '../memory/memory-ceiling.ts';
-import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
 import { ClientRoom } from '../proxy/client-room.ts';
 import { Frontend, type FrontendHost } from '../proxy/frontend.ts';
 import { KeyTrail } from '../proxy/key-trail.ts';
@@ -325,15 +323,8 @@ export class DataPath {
     return log;
   }
 
-  /** For the clients of a pool in this worker; there need be no such pool. */
-  answerForClients(pool: string, question: ClientQuestion, then: (answer: ClientAnswer) => void): void {
-    const lane = this.lanes.get(pool);
-    if (lane === undefined) then({ lines: [], count: 0 });
-    else lane.frontend.answerForClients(question, then);
-  }
-
-  insights(): TrafficInsight[] {
-    return [...this.lanes].map(([name, { frontend }]) => frontend.watch.insight(name));
+  frontendsByPool(): ReadonlyMap<string, Frontend> {
+    return new Map([...this.lanes].map(([name, { frontend }]) => [name, frontend]));
   }
 }
 

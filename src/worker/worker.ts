@@ -2,15 +2,18 @@ import type { Worker } from 'node:cluster';
 import { cpus, setPriority } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Config, PoolConfig } from '../config/config.ts';
+import type { ClientSearch } from '../figures/client-row.ts';
 import type { ProcessSnapshot } from '../figures/statistics.ts';
 import { readToWorker, type ToMaster } from '../ipc/messages.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
 import { heapMemory, residentBytes } from '../memory/process-memory.ts';
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
+import type { Frontend } from '../proxy/frontend.ts';
 import { arePolled, type ListenHandle } from '../socket/sockets.ts';
 import type { LogConfig, LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog } from '../system/logger.ts';
 import { loadSystemCalls, type SystemCalls } from '../system/system-calls.ts';
+import { answerOf, insightsOf, pageOf } from './client-answers.ts';
 import { ClientInquiries } from './client-inquiries.ts';
 import { DataPath } from './data-path.ts';
 import { type DataPathPlan, DataPathPlanner } from './data-path-plan.ts';
@@ -38,6 +41,7 @@ export function runWorker(worker: Worker): void {
 }
 
 class WorkerRole {
+  private slot = 0;
   private config: Config | null = null;
   private dataPath: DataPath | null = null;
   private log: ReopenableLog | null = null;
@@ -112,10 +116,10 @@ class WorkerRole {
         this.dataPath?.addToSlowlog(message.pool, message.entries, message.isWhole);
         return;
       case 'insight':
-        send({ type: 'insight', id: message.id, pools: this.dataPath?.insights() ?? [] });
+        send({ type: 'insight', id: message.id, pools: insightsOf(this.frontends()) });
         return;
       case 'clients':
-        this.answerForClients(message.id, message.pool, message.question as ClientQuestion);
+        this.answerForClients(message.id, message.pool, message.question);
         return;
       case 'clientsAnswered':
         this.inquiries.answered(message.id, message.answers as readonly ClientAnswer[], message.isWhole);
@@ -147,10 +151,15 @@ class WorkerRole {
     }
   }
 
-  private answerForClients(id: number, pool: string, question: ClientQuestion): void {
-    const say = (answer: ClientAnswer) => send({ type: 'clients', id, answer });
-    if (this.dataPath === null) say({ lines: [], count: 0 });
-    else this.dataPath.answerForClients(pool, question, say);
+  /** `pool`: a client of it asks; null: an operator does. */
+  private answerForClients(id: number, pool: string | null, question: object): void {
+    const say = (answer: object) => send({ type: 'clients', id, answer });
+    if (pool === null) say(pageOf(this.frontends(), question as ClientSearch, this.slot));
+    else answerOf(this.frontends().get(pool), question as ClientQuestion, say);
+  }
+
+  private frontends(): ReadonlyMap<string, Frontend> {
+    return this.dataPath?.frontendsByPool() ?? new Map();
   }
 
   /** The process can't be trusted any more: it says where, answers what it can and makes room for another. */
@@ -174,6 +183,7 @@ class WorkerRole {
   }
 
   private start(slot: number, config: Config, level: LogLevel): void {
+    this.slot = slot;
     this.log = openLog({ ...config.log, level }, `worker ${slot}`);
     this.logFile = config.log.file;
     this.dataPath = new DataPath(this.log.log, this.systemCalls, {

@@ -56,7 +56,7 @@ test('a key with a third of the requests, and a client that floods, are first in
   };
   await waitFor(hotKeys, { what: 'the hot key, with a third of the requests' });
   const flood = async () => {
-    const { byRequests, byBytes } = await page<{ byRequests: Share[]; byBytes: Share[] }>(daemon, 'clients');
+    const { byRequests, byBytes } = await page<{ byRequests: Share[]; byBytes: Share[] }>(daemon, 'busyclients');
     return [byRequests, byBytes].every(
       ([first]) => first !== undefined && /^127\.0\.0\.1:\d+ flooder$/.test(first.item) && first.share > 0.6,
     );
@@ -127,7 +127,7 @@ test('each is a command of the command line', async t => {
   for (const [command, sign] of [
     ['hotkeys', /^p: the last \d+ s, one request in 1 looked at\n {2}key +share[^\n]*\n {2}the-key +100 % /],
     ['bigkeys', /key, largest writes[^\n]*\n {2}the-key +set +5,0\d\d\n/],
-    ['clients', /client, by requests[^\n]*\n {2}127\.0\.0\.1:\d+ +100 % /],
+    ['busyclients', /client, by requests[^\n]*\n {2}127\.0\.0\.1:\d+ +100 % /],
     ['commands', /^p:\n {2}command[^\n]*\n {2}set +1 +1 /],
     ['latency', /^p:\n[^\n]*\n {2}clients wait +10s +1 [^\n]*\n(?:[^\n]*\n){3} {2}server-0 +10s +1 /],
   ] as const) {

@@ -102,7 +102,7 @@ test('the page shows traffic, trouble, changes and a daemon that is gone', async
   await until(page, '#servers-table tr.warn', /cache-3.*in, slow/);
   await until(page, '#slowlog-table tbody tr', /cache-3.*get/i);
   await until(page, '#hotkeys-table tbody tr:first-child', /hot/);
-  await until(page, '#clients-table tbody tr', /127\.0\.0\.1/);
+  await until(page, '#busyclients-table tbody tr', /127\.0\.0\.1/);
   await until(page, '#commands-table tbody tr', /get/);
   await until(page, '#latency-table tbody tr', /10s/);
   await until(page, '#workers-table tbody tr', /serving.*%/);

@@ -76,7 +76,7 @@ const fill = {
     number('Size', row => bytes(row.size)),
     word('Kind', row => row.kind),
   ]),
-  clients: tableOf('clients-table', 'Clients by their requests', heavy('Client')),
+  busyclients: tableOf('busyclients-table', 'Clients by their requests', heavy('Client')),
   commands: tableOf('commands-table', 'Commands of the last minute', [
     word('Command', row => row.command),
     number('Requests/s', row => count(row.lastMinute.perSecond)),
@@ -233,8 +233,8 @@ function showServers() {
 async function askSlow() {
   const pool = chosen.value;
   const query = { pool, count: LIST_MAX };
-  const [latency, slowlog, hotkeys, bigkeys, clients, commands, settings, blocks] = await Promise.all([
-    ...['latency', 'slowlog', 'hotkeys', 'bigkeys', 'clients', 'commands'].map(path => ask(path, query)),
+  const [latency, slowlog, hotkeys, bigkeys, busyclients, commands, settings, blocks] = await Promise.all([
+    ...['latency', 'slowlog', 'hotkeys', 'bigkeys', 'busyclients', 'commands'].map(path => ask(path, query)),
     ask('settings', { differs: 'true' }),
     ask('blocks'),
   ]);
@@ -246,7 +246,7 @@ async function askSlow() {
     windows.map(([name, figures]) => ({ window: name === 'start' ? 'all, since the start' : name, ...figures })),
   );
   if (slowlog !== null) fill.slowlog(slowlog.entries);
-  const [hot, big, busy] = [hotkeys, bigkeys, clients].map(answer => answer?.pools[0]);
+  const [hot, big, busy] = [hotkeys, bigkeys, busyclients].map(answer => answer?.pools[0]);
   if (hot) {
     fill.hotkeys(hot.keys);
     const one = hot.sampledOneIn;
@@ -261,7 +261,7 @@ async function askSlow() {
     ];
     fill.bigkeys(kinds.flatMap(([kind, list]) => list.slice(0, LIST_MAX / 2).map(each => ({ ...each, kind }))));
   }
-  if (busy) fill.clients(busy.byRequests);
+  if (busy) fill.busyclients(busy.byRequests);
   if (commands !== null) fill.commands(commands.pools[0]?.commands ?? []);
 }
 

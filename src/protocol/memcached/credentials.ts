@@ -5,10 +5,12 @@ const SEPARATOR = ':';
 
 /** User and password of a pool, `user:password` in its file, and whether a client has given them. */
 export class Credentials {
+  readonly user: string;
   /** Of `user password`, as text clients say it. */
   private readonly digest: Buffer;
 
   constructor(userAndPassword: string) {
+    this.user = userAndPassword.slice(0, userAndPassword.indexOf(SEPARATOR));
     this.digest = digestOf(Buffer.from(userAndPassword.replace(SEPARATOR, ' ')));
   }
 

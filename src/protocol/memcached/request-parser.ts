@@ -183,6 +183,7 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     if (next > end) return INCOMPLETE;
     if (buf[next - 2] !== CR || buf[next - 1] !== LF) return this.answer(BAD_DATA_CHUNK, next);
     client.isAuthenticated = credentials.admits(buf.subarray(lineEnd, next - 2));
+    client.user = client.isAuthenticated ? credentials.user : '';
     return this.answer(client.isAuthenticated ? STORED : WRONG_PASSWORD, next);
   }
 

@@ -10,6 +10,8 @@ export class MemcachedSession implements Session {
   readonly id: number;
   readonly variant: number = 0;
   readonly name: string = '';
+  readonly database: number = 0;
+  user = '';
   readonly keptBytes: number = 0;
   topics: TopicCounts = NO_TOPICS;
   /** The connection's first byte decides, as in memcached: in text, a later line may begin with any byte. */

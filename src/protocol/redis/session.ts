@@ -34,6 +34,8 @@ export class RedisSession implements Session {
   isAuthenticated = false;
   /** CLIENT SETNAME; empty: none. */
   name = '';
+  /** There is no other. */
+  readonly user: string = 'default';
   /** CLIENT SETINFO LIB-NAME and LIB-VER. */
   libName = '';
   libVersion = '';
@@ -84,7 +86,7 @@ export class RedisSession implements Session {
     return isResp3(this.variant) ? 3 : 2;
   }
 
-  /** The database that the client has chosen, as it numbers them. */
+  /** What SELECT chose. */
   get database(): number {
     return databaseOf(this.variant);
   }

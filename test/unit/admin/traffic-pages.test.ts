@@ -72,7 +72,7 @@ test('every page takes a pool and a count, and refuses others', async () => {
   const ask = pagesAt(100);
   assert.deepEqual((await ask('slowlog', 'pool=q&count=7')).body, { entries: [{ pool: 'q', id: 7 }] });
   assert.deepEqual((await ask('slowlog')).body, { entries: [{ pool: null, id: 20 }] });
-  for (const page of ['slowlog', 'hotkeys', 'bigkeys', 'clients', 'commands', 'latency']) {
+  for (const page of ['slowlog', 'hotkeys', 'bigkeys', 'busyclients', 'commands', 'latency']) {
     assert.equal((await ask(page)).status, 200, page);
     assert.equal((await ask(page, 'pool=x')).status, 404, page);
     for (const count of ['0', '1001', '1.5', 'many']) {

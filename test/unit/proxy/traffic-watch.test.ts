@@ -5,7 +5,7 @@ import { Clock } from '../../../src/loop/clock.ts';
 import { Turn } from '../../../src/loop/turn.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
 import { ROUTE_LOCAL } from '../../../src/protocol/routes.ts';
-import { TrafficWatch, type TrafficWatchOptions } from '../../../src/proxy/traffic-watch.ts';
+import { TrafficWatch, type TrafficWatchOptions, type WatchedClient } from '../../../src/proxy/traffic-watch.ts';
 import { RequestBytes } from '../../../src/request/request-bytes.ts';
 import { encodeCommand } from '../../support/resp-reader.ts';
 
@@ -19,7 +19,7 @@ class WatchUnderTest {
     password: null,
   });
   private readonly session = redisProtocol.createSession(1);
-  private readonly clients = new Map<string, { clientLabel: string; askedRequests: number; trafficBytes: number }>();
+  private readonly clients = new Map<string, WatchedClient>();
 
   constructor(options: Partial<TrafficWatchOptions> = {}) {
     this.watch.configure({ sampleOneIn: 1, hidesKeys: false, ...options });
@@ -28,7 +28,13 @@ class WatchUnderTest {
   ask(clientLabel: string, ...words: string[]): void {
     const request = encodeCommand(...words);
     this.parser.parse(this.session, request, 0, request.length);
-    const client = this.clients.get(clientLabel) ?? { clientLabel, askedRequests: 0, trafficBytes: 0 };
+    const client = this.clients.get(clientLabel) ?? {
+      clientLabel,
+      askedRequests: 0,
+      trafficBytes: 0,
+      seenRequests: 0,
+      seenBytes: 0,
+    };
     this.clients.set(clientLabel, client);
     const bytes = new RequestBytes().set(request, 0, request.length, null);
     const keyCount = this.parser.route === ROUTE_LOCAL ? 0 : this.parser.keyCount;

@@ -36,6 +36,7 @@ export function answerSasl(
   const keyEnd = keyStart + keyBytesOf(buf, start);
   const isPlain = kind === OP_SASL_AUTH && buf.toString('latin1', keyStart, keyEnd) === 'PLAIN';
   session.isAuthenticated = isPlain && credentials.admitsPlain(buf.subarray(keyEnd, next));
+  session.user = session.isAuthenticated ? credentials.user : '';
   if (!session.isAuthenticated) return errorResponse(code, opaque, STATUS_AUTH_ERROR);
   return response(code, opaque, STATUS_OK, 'Authenticated');
 }
