@@ -14,6 +14,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
     checkServers(pool, problems);
     checkDatabases(pool, problems);
     checkCluster(pool, problems);
+    checkPresentation(pool, problems);
     checkTls(pool, problems);
   }
   checkListenAddresses(draft, problems);
@@ -67,6 +68,26 @@ function checkCluster(pool: PoolDraft, problems: Problems): void {
   }
   if (cluster.seeds !== undefined && cluster.refreshMinMs > cluster.refreshIntervalMs) {
     problems.add(offset, path, 'refresh_min is longer than refresh_interval');
+  }
+}
+
+/** What clients are promised of a cluster, the servers have to keep. */
+function checkPresentation({ fields, offsets, path, servers, keyOffset }: PoolDraft, problems: Problems): void {
+  const { presentAs, listen, advertise, databases = 1, cluster, hashTag } = fields;
+  const report = (message: string) =>
+    problems.add(offsets.get('present_as') ?? keyOffset, joinPath(path, 'present_as'), message);
+  if (presentAs !== 'cluster') {
+    const offset = offsets.get('advertise');
+    if (advertise && offset !== undefined)
+      problems.add(offset, joinPath(path, 'advertise'), 'has no effect without "present_as: cluster"; leave it out');
+    return;
+  }
+  if (databases > 1) report('a cluster has only database 0; leave databases out');
+  if (listen !== undefined && 'path' in listen && !advertise) {
+    report('clients of a cluster connect over TCP: say where, with advertise');
+  }
+  if (!cluster && servers.length > 1 && hashTag !== '{}') {
+    report('libraries take keys with the same {tag} to be together: write hash_tag: "{}"');
   }
 }
 

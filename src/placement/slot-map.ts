@@ -1,4 +1,4 @@
-import { keySlot, SLOTS } from './key-slot.ts';
+import { keySlot, SLOTS } from '../hash/key-slot.ts';
 import type { Placement } from './placement.ts';
 
 /** Nobody has the slot. */

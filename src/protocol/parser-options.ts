@@ -55,6 +55,18 @@ export interface CommandRules {
   readonly declaredCommands: readonly DeclaredCommand[];
   /** Where a script without keys runs in a pool of several servers. Default: nowhere. */
   readonly keylessScripts: 'error' | 'any' | 'all';
+  /** The pool says of itself that it is a cluster. Default: it is a single server to its clients. */
+  readonly presentedCluster: PresentedClusterOptions | null;
+}
+
+/** What a pool says of itself that clients are to take for a cluster. */
+export interface PresentedClusterOptions {
+  /** Where all clients reach it; null: each where it has connected. */
+  readonly advertise: { readonly host: string; readonly port: number } | null;
+  /** Clients are spoken to in TLS. */
+  readonly isTls: boolean;
+  /** The servers keep keys by slots, too. */
+  readonly hasSlots: boolean;
 }
 
 /** A command as a pool declares it; numbers are argument indexes, the name being 0. */

@@ -245,6 +245,8 @@ export interface RequestParser {
   readonly variants: readonly number[] | null;
   /** ROUTE_SERVER: which, in the order of `CommandRules.serverNames`. */
   readonly serverPlace: number;
+  /** For ROUTE_SLOT. */
+  readonly slot: number;
   /** ROUTE_AUDIENCE: the reply has numbers of subscribers. */
   readonly isCountingListeners: boolean;
   /** ROUTE_CLIENTS: what is asked; else not to be looked at. */

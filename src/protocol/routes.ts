@@ -25,7 +25,9 @@ export const ROUTE_PUBLICATION = 10;
 export const ROUTE_AUDIENCE = 11;
 /** To all workers: `inquiry`. */
 export const ROUTE_CLIENTS = 12;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12;
+/** To the owner of the slot `slot` of a cluster. */
+export const ROUTE_SLOT = 13;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13;
 
 // What a request does with the client's own connection, in `RequestParser.hold`. The words are those of Redis; the keys of
 // the request, where it has any, name the server.

@@ -16,6 +16,7 @@ import {
   ROUTE_PUBLICATION,
   ROUTE_SAME_SERVER,
   ROUTE_SERVER,
+  ROUTE_SLOT,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
 } from '../protocol/routes.ts';
@@ -107,6 +108,9 @@ export class Router {
         return;
       case ROUTE_SERVER:
         forward(origin, parser, this.pool.backends[parser.serverPlace] ?? null, bytes);
+        return;
+      case ROUTE_SLOT:
+        this.cluster?.forwardToSlot(origin, parser, parser.slot, bytes);
         return;
       case ROUTE_PRIVATE:
         this.goPrivate(origin, parser, bytes);

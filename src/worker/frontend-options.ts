@@ -24,6 +24,10 @@ export function frontendOptions(config: PoolConfig, topology: ClusterTopology): 
         keylessScripts: config.keylessScripts,
         deniedCommands: config.deniedCommands ?? [],
         declaredCommands: config.declaredCommands ?? [],
+        presentedCluster:
+          config.presentAs === 'cluster'
+            ? { advertise: config.advertise, isTls: config.tls?.listen != null, hasSlots: config.cluster !== null }
+            : null,
       },
     },
     limits: {

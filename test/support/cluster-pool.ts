@@ -1,6 +1,6 @@
 // One Ringmaster with one pool that is a cluster.
 import type { TestContext } from 'node:test';
-import { keySlot } from '../../src/placement/key-slot.ts';
+import { keySlot } from '../../src/hash/key-slot.ts';
 import { freePorts } from './free-port.ts';
 import { Daemon } from './pool-daemon.ts';
 import type { RedisCluster } from './redis-cluster.ts';

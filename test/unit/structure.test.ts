@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   request: ['memory'],
   figures: ['request'],
   placement: ['hash'],
-  protocol: ['traits', 'settings', 'request', ...BASE],
+  protocol: ['traits', 'settings', 'hash', 'request', ...BASE],
   socket: ['request', ...BASE],
   upstream: ['protocol', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],
   proxy: ['upstream', 'protocol', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],

@@ -25,6 +25,7 @@ export class ParsedRequest {
   readonly hold = HOLD_NONE;
   readonly waitMs = 0;
   readonly serverPlace = 0;
+  readonly slot = 0;
   readonly remedy = null;
   readonly kept = null;
   readonly variants = null;

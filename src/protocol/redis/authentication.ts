@@ -29,9 +29,12 @@ const DEFAULT_USER = 'default';
 export class Authentication {
   private readonly digest: Buffer | null;
   private readonly hasResp3: boolean;
+  private readonly mode: string;
 
-  constructor(password: string | null, hasResp3 = true) {
+  /** `mode`: what HELLO says that the pool is. */
+  constructor(password: string | null, hasResp3 = true, mode: 'standalone' | 'cluster' = 'standalone') {
     this.hasResp3 = hasResp3;
+    this.mode = mode;
     this.digest = password === null ? null : digestOf(Buffer.from(password));
   }
 
@@ -69,7 +72,7 @@ export class Authentication {
     session.speak(version);
     const { id, respVersion } = session;
     const entries = ['server', 'redis', 'version', REDIS_VERSION, 'proto', respVersion, 'id', id];
-    return encodeReply(new ReplyMap([...entries, 'mode', 'standalone', 'role', 'master', 'modules', []]), respVersion);
+    return encodeReply(new ReplyMap([...entries, 'mode', this.mode, 'role', 'master', 'modules', []]), respVersion);
   }
 
   /** Marks the session as authenticated when user and password are right. Takes the same time whatever is wrong. */

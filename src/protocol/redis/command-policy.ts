@@ -121,6 +121,28 @@ export const LOCAL: readonly string[] = [
 /** Of these, what any server answers with the same bytes: a request that is too large for Ringmaster goes to one. */
 export const ANSWERED_ALIKE: readonly string[] = ['echo', 'ping'];
 
+/** Answered by Ringmaster where a pool presents itself as a cluster; presented-cluster.ts has how. Elsewhere refused. */
+export const IN_PRESENTED_CLUSTER: readonly string[] = [
+  'asking',
+  'readonly',
+  'readwrite',
+  'cluster|count-failure-reports',
+  'cluster|help',
+  'cluster|info',
+  'cluster|keyslot',
+  'cluster|links',
+  'cluster|myid',
+  'cluster|myshardid',
+  'cluster|nodes',
+  'cluster|replicas',
+  'cluster|shards',
+  'cluster|slaves',
+  'cluster|slots',
+];
+
+/** There, what is asked of the owner of the slot that argument 2 names. */
+export const OF_SLOT: readonly string[] = ['cluster|countkeysinslot', 'cluster|getkeysinslot'];
+
 /** Let through before AUTH. */
 export const BEFORE_AUTH: readonly string[] = ['auth', 'hello', 'quit', 'reset'];
 

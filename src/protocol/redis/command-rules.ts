@@ -1,11 +1,19 @@
 // What one pool makes of the command table: what it denies, where it has one server only, what it adds. Requests look up routes
 // and refusals by a command's id; names that the table does not have are looked up in a second, mostly empty one.
-import type { CommandRules, DeclaredCommand } from '../parser-options.ts';
-import { ROUTE_ALL, ROUTE_ANY, ROUTE_EVERY, ROUTE_LOCAL, ROUTE_SAME_SERVER, type Route } from '../routes.ts';
+import type { CommandRules, DeclaredCommand, PresentedClusterOptions } from '../parser-options.ts';
+import {
+  ROUTE_ALL,
+  ROUTE_ANY,
+  ROUTE_EVERY,
+  ROUTE_LOCAL,
+  ROUTE_SAME_SERVER,
+  ROUTE_SLOT,
+  type Route,
+} from '../routes.ts';
 import { Command, CommandIndex, KEYS_NONE, MAX_COMMAND_NAME_BYTES, type Origin } from './command.ts';
 import type { CommandRow } from './command-data.ts';
 import { specOfRange } from './command-families.ts';
-import { LOCAL, refusalText } from './command-policy.ts';
+import { IN_PRESENTED_CLUSTER, LOCAL, OF_SLOT, refusalText } from './command-policy.ts';
 import { COMMAND_INDEX, COMMANDS, joinContainers, TOP_COMMANDS } from './command-table.ts';
 import { errorReply } from './resp.ts';
 
@@ -20,10 +28,13 @@ const DEFAULTS: CommandRules = {
   deniedCommands: [],
   declaredCommands: [],
   keylessScripts: 'error',
+  presentedCluster: null,
 };
 const KEYLESS_ROUTES = { error: ROUTE_LOCAL, any: ROUTE_ANY, all: ROUTE_ALL } as const;
 const OTHER_DATABASE = 'the pool is one database of its servers (redis_db)';
 const KEYLESS = 'without keys it could run on any server of the pool; the setting keyless_scripts says where it may';
+const ONE_NODE = 'the cluster that it presents has one node, and nothing of it can be changed';
+const NO_SLOTS = 'the servers of this pool do not keep their keys by slots';
 /** Commands that a pool knows beside the table; servers with more have the rest refused. */
 const MAX_ADDED_COMMANDS = 2000;
 /** Names that servers may say they have. */
@@ -66,10 +77,10 @@ export class PoolCommands {
     this.rules = { ...DEFAULTS, ...rules };
     this.denied = new Set(this.rules.deniedCommands.map(name => name.toLowerCase().replace(' ', '|')));
     this.keylessRoute = this.rules.hasOneServer ? ROUTE_ANY : KEYLESS_ROUTES[this.rules.keylessScripts];
-    const { hasOneServer, db, databases, deniedCommands } = this.rules;
-    const { refusals, routes } = sharedTables(`${hasOneServer} ${db !== 0} ${databases > 1} ${deniedCommands}`, () =>
-      this.tables(),
-    );
+    const { hasOneServer, db, databases, deniedCommands, presentedCluster } = this.rules;
+    const cluster = presentedCluster === null ? '-' : presentedCluster.hasSlots;
+    const key = `${hasOneServer} ${db !== 0} ${databases > 1} ${cluster} ${deniedCommands}`;
+    const { refusals, routes } = sharedTables(key, () => this.tables());
     this.refusals = refusals;
     this.routes = routes;
     this.add(this.rules.declaredCommands.map(rowOf), 'declared');
@@ -104,7 +115,21 @@ export class PoolCommands {
       return errorReply(`ERR '${name}' is denied by the setting deny_commands of this pool`);
     }
     if (name === 'move' && this.rules.db !== 0) return errorReply(refusalText(name, OTHER_DATABASE));
+    if (command.family === 'cluster') return this.clusterRefusal(command);
     return command.isServedByOne && this.rules.hasOneServer ? null : command.refusal;
+  }
+
+  /** What belongs to clusters can be had where the pool presents itself as one. */
+  private clusterRefusal({ name, refusal }: Command): Buffer | null {
+    const { presentedCluster } = this.rules;
+    if (presentedCluster === null) return refusal;
+    if (IN_PRESENTED_CLUSTER.includes(name)) return null;
+    if (!OF_SLOT.includes(name)) return errorReply(refusalText(name, ONE_NODE));
+    return presentedCluster.hasSlots ? null : errorReply(refusalText(name, NO_SLOTS));
+  }
+
+  get presentedCluster(): PresentedClusterOptions | null {
+    return this.rules.presentedCluster;
   }
 
   get hasOneServer(): boolean {
@@ -135,6 +160,7 @@ export class PoolCommands {
     if (subcommandList.length > 0 && command.arity < -1) return subcommandList.some(each => this.isOffered(each));
     if (this.refusals[command.id] !== null) return false;
     if (command.origin === 'declared' || LOCAL.includes(command.name)) return true;
+    if (command.family === 'cluster') return command.origin === 'base';
     return this.onServers === null ? command.origin === 'base' : this.onServers.has(command.name);
   }
 
@@ -145,6 +171,7 @@ export class PoolCommands {
 
   private routeOf(command: Command, refusal: Buffer | null): Route {
     if (refusal !== null) return ROUTE_LOCAL;
+    if (command.family === 'cluster') return OF_SLOT.includes(command.name) ? ROUTE_SLOT : ROUTE_LOCAL;
     if (command.refusal === null) {
       if (command.name === 'move' && this.rules.databases > 1) return ROUTE_SAME_SERVER;
       if (command.name === 'flushall' && this.rules.databases > 1) return command.route;

@@ -57,11 +57,14 @@ export class InfoCoalescer implements Coalescer {
   private readonly options: ParserOptions;
   private readonly version: RespVersion;
   private readonly isOurs: boolean;
+  private readonly isCluster: boolean;
 
   constructor(options: ParserOptions, version: RespVersion, isOurs: boolean) {
     this.options = options;
     this.version = version;
     this.isOurs = isOurs;
+    // What the pool is to its clients, whatever the servers are.
+    this.isCluster = (options.rules?.presentedCluster ?? null) !== null;
   }
 
   failedPart(reason: FailureReason): Buffer {
@@ -75,7 +78,8 @@ export class InfoCoalescer implements Coalescer {
       return;
     }
     const texts = answers.map(textOf);
-    const theirs = texts.length === 1 ? texts[0]! : mergeInfo(texts);
+    const merged = texts.length === 1 ? texts[0]! : mergeInfo(texts);
+    const theirs = merged.replace(/^cluster_enabled:[01](?=\r$)/m, `cluster_enabled:${this.isCluster ? 1 : 0}`);
     const pieces = this.isOurs ? [theirs, section(this.options, answers.length)] : [theirs];
     out.appendOwned(encodeReply(new VerbatimText(pieces.filter(text => text !== '').join('\r\n')), this.version));
   }

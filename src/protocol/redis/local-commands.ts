@@ -9,6 +9,7 @@ import { getKeys, getKeysAndFlags } from './command-keys.ts';
 import { refusalText } from './command-policy.ts';
 import type { PoolCommands } from './command-rules.ts';
 import { configReply } from './config-get.ts';
+import { presentedCluster } from './presented-cluster.ts';
 import type { RequestArgs } from './request-args.ts';
 import { EMPTY_ARRAY, encodeReply, errorReply, OK, simpleReply } from './resp.ts';
 import type { RedisSession } from './session.ts';
@@ -43,9 +44,12 @@ export class LocalCommands {
 
 function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Record<string, Handler>> {
   const introspection = new CommandIntrospection(commands);
-  const authentication = new Authentication(options.password, options.rules?.hasResp3);
+  const cluster = commands.presentedCluster;
+  const mode = cluster === null ? 'standalone' : 'cluster';
+  const authentication = new Authentication(options.password, options.rules?.hasResp3, mode);
   const slowLog = options.slowLog ?? NO_SLOW_LOG;
   return {
+    ...(cluster === null ? {} : presentedCluster(cluster, options.poolName)),
     'acl|whoami': () => encodeReply('default'),
     auth: (args, session) => authentication.auth(args, session),
     'client|caching': () => client.NOT_TRACKING,

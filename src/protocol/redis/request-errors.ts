@@ -64,6 +64,12 @@ export function unknownSubcommand(args: RequestArgs, container: string): Buffer 
   return errorReply(`ERR unknown subcommand '${sub}'. Try ${container.toUpperCase()} HELP.`);
 }
 
+/** Argument 2 is `slot`, which is none. */
+export function noSuchSlot({ name }: { readonly name: string }, slot: number): Buffer {
+  if (Number.isNaN(slot)) return errorReply('ERR value is not an integer or out of range');
+  return errorReply(name === 'cluster|getkeysinslot' ? 'ERR Invalid slot or number of keys' : 'ERR Invalid slot');
+}
+
 /** Redis says so of a subcommand whose arguments are too many for it. */
 export function wrongSubcommandArity(args: RequestArgs): Buffer {
   const sub = printed(args, 1, MAX_QUOTED);

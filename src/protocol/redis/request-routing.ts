@@ -1,6 +1,7 @@
 // What becomes of a request whose arguments are known: command table → arity, AUTH, transaction → route and key ranges, or
 // the answer.
 import { createHash } from 'node:crypto';
+import { SLOTS } from '../../hash/key-slot.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import type { Coalescer, Fragment, RequestParser } from '../protocol.ts';
 import {
@@ -21,6 +22,7 @@ import {
   ROUTE_PUBLICATION,
   ROUTE_SAME_SERVER,
   ROUTE_SERVER,
+  ROUTE_SLOT,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
   type Route,
@@ -136,6 +138,7 @@ export class RequestRouting extends AllServersRequest {
     else if (route === ROUTE_SERVER) this.scan(command);
     else if (route === ROUTE_AUDIENCE) this.askAudience(command);
     else if (route === ROUTE_CLIENTS) this.inquire(command, session);
+    else if (route === ROUTE_SLOT) this.goToSlot(command);
     else if (route !== ROUTE_LOCAL) this.findKeys(command, route, session);
     else this.answerItself(command, session);
   }
@@ -146,6 +149,14 @@ export class RequestRouting extends AllServersRequest {
     this.topicKind = topicKindOf(command);
     this.isLeavingTopics = isLeaving(command);
     if (args.count > 1) keys.addArguments(args, 1, args.count - 1, 1);
+  }
+
+  private goToSlot(command: Command): void {
+    const slot = this.args.integer(2);
+    if (slot >= 0 && slot < SLOTS) {
+      this.route = ROUTE_SLOT;
+      this.slot = slot;
+    } else this.answer(command.name, errors.noSuchSlot(command, slot));
   }
 
   private askAudience(command: Command): void {
@@ -183,7 +194,8 @@ export class RequestRouting extends AllServersRequest {
       this.takeStep(command, session);
       return;
     }
-    const isOurs = route === ROUTE_LOCAL || route === ROUTE_SUBSCRIPTION || route === ROUTE_CLIENTS;
+    const isOurs =
+      route === ROUTE_LOCAL || route === ROUTE_SUBSCRIPTION || route === ROUTE_CLIENTS || route === ROUTE_SLOT;
     const refusal = isOurs ? (this.commands.refusals[command.id] ?? refusalInside(command)) : null;
     if (isImmediate(command)) this.answerItself(command, session);
     else if (refusal !== null) this.answer(command.name, refusal);

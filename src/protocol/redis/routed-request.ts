@@ -18,6 +18,7 @@ export class RoutedRequest {
   transform: ReplyTransform | null = null;
   remedy: Remedy | null = null;
   serverPlace = 0;
+  slot = 0;
   readonly cutStart = 0;
   readonly cutEnd = 0;
   isNoreply = false;

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { count, type Kind, listOf, oneOf, password, size, text } from '../../settings/kinds.ts';
 import type { SettingTable } from '../../settings/setting.ts';
 import { SettingError } from '../../settings/setting-error.ts';
@@ -46,6 +47,19 @@ function declaredCommand(): Kind<DeclaredCommand> {
   const write = ({ name, firstKey, lastKey, keyStep, isWrite }: DeclaredCommand): string =>
     `${name} ${firstKey} ${lastKey} ${keyStep} ${isWrite ? 'write' : 'read'}`;
   return text('name, first key, last key, step, read or write', read, write);
+}
+
+/** Where clients reach the pool: `host:port`, `[v6]:port`. */
+function endpoint(): Kind<{ readonly host: string; readonly port: number }> {
+  const read = (written: string) => {
+    const [, v6, name, portText] = /^(?:\[([^\]]+)\]|([^\s:[\]/*]+)):(\d{1,5})$/.exec(written) ?? [];
+    const port = Number(portText);
+    if ((v6 === undefined ? name === undefined : !isIPv6(v6)) || port < 1 || port > 65_535) {
+      throw new SettingError(`must be host:port, not ${JSON.stringify(written)}`);
+    }
+    return { host: v6 ?? (name as string), port };
+  };
+  return text('host:port', read, ({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`));
 }
 
 /** What only pools of this protocol have, beside what all pools have. */
@@ -143,6 +157,24 @@ export const REDIS_SETTINGS = {
     about:
       'Commands that Ringmaster does not know, of modules for instance: the name, the places of the first and the last key ' +
       '(negative: from the end) and the step between keys, the name being 0, and whether it writes: `[my.mset 1 -1 2 write]`.',
+    applies: 'live',
+  },
+  presentAs: {
+    key: 'present_as',
+    kind: oneOf<'server' | 'cluster'>('way', ['server', 'cluster']),
+    default: 'server',
+    about:
+      'What a Redis pool is to its clients: one server, or a Redis Cluster of one node that has all slots, for libraries in cluster ' +
+      'mode. Whatever it is made of; see [cluster.md](cluster.md#libraries-in-cluster-mode).',
+    applies: 'live',
+  },
+  /** Null: each client where it has connected. */
+  advertise: {
+    key: 'advertise',
+    kind: endpoint(),
+    default: null,
+    unset: 'where the client has connected',
+    about: 'With `present_as: cluster`: where clients are told to reach the pool, `host:port`.',
     applies: 'live',
   },
   clientSubscriptions: {

@@ -63,6 +63,7 @@ export function endsByReset(command: Command, session: RedisSession): boolean {
 
 const OF_CONNECTION = ['auth', 'hello'];
 const ONE_CONNECTION = 'inside a transaction it would concern the connection to the server, not the one to the client';
+const OTHER_CLUSTER = 'inside a transaction the server would speak of itself, not of the pool';
 const NO_CURSOR = 'inside a transaction its cursor would not say which server it is of';
 const ONE_SERVER = 'inside a transaction only one of the servers would have it';
 
@@ -71,6 +72,7 @@ export function refusalInside(command: Command): Buffer | null {
   const { name } = command;
   const isOfConnection =
     OF_CONNECTION.includes(name) || name.startsWith('client|') || command.family === 'subscription';
+  if (command.family === 'cluster') return errorReply(refusalText(name, OTHER_CLUSTER));
   if (!isOfConnection) return null;
   return errorReply(refusalText(name, ONE_CONNECTION));
 }

@@ -1,4 +1,4 @@
-import { keySlot, SLOTS } from '../../placement/key-slot.ts';
+import { keySlot, SLOTS } from '../../hash/key-slot.ts';
 import type { ClusterWords, RequestParser } from '../../protocol/protocol.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
@@ -35,7 +35,7 @@ export class SlotForward {
 
   /** All of it to the owner of its first key. */
   forward(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
-    this.send(origin, parser, slotOf(parser, bytes, 0), bytes);
+    this.forwardToSlot(origin, parser, slotOf(parser, bytes, 0), bytes);
   }
 
   /** All of it to the owner of all its keys, if they are in one slot. */
@@ -47,7 +47,7 @@ export class SlotForward {
       origin.answer(this.words.crossSlotReply, false);
       return;
     }
-    this.send(origin, parser, slot, bytes);
+    this.forwardToSlot(origin, parser, slot, bytes);
   }
 
   /** A part to the owner of each slot; those of one node leave together. */
@@ -56,7 +56,7 @@ export class SlotForward {
     const owners = this.owners.take(keyCount);
     const parts = this.partition(parser, bytes, owners);
     if (parts === 1) {
-      this.send(origin, parser, this.slots[0] as number, bytes);
+      this.forwardToSlot(origin, parser, this.slots[0] as number, bytes);
       return;
     }
     this.owners.keep(keyCount);
@@ -93,7 +93,8 @@ export class SlotForward {
     return new NodeWordReply(origin, sink, this.order);
   }
 
-  private send(origin: RequestOrigin, parser: RequestParser, slot: number, bytes: RequestBytes): void {
+  /** All of it to the owner of `slot`. */
+  forwardToSlot(origin: RequestOrigin, parser: RequestParser, slot: number, bytes: RequestBytes): void {
     const { transform } = parser;
     const sink = transform === null ? origin : new TransformedReply(origin, transform);
     const request = new Request(sink, parser.replyKind);

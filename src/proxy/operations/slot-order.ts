@@ -1,7 +1,7 @@
+import { SLOTS } from '../../hash/key-slot.ts';
 import type { Clock } from '../../loop/clock.ts';
 import type { TurnTask } from '../../loop/turn.ts';
 import type { MemoryHolder } from '../../memory/memory-ceiling.ts';
-import { SLOTS } from '../../placement/key-slot.ts';
 import type { ClusterWords, NodeWord } from '../../protocol/protocol.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';

@@ -1,6 +1,6 @@
 // CRC-16/XMODEM (polynomial 0x1021, start 0), by which a Redis Cluster places keys: the cluster specification, appendix A.
-// hash/crc16.ts is twemproxy's, which is another.
-import { HashTag } from '../hash/hash-tag.ts';
+// crc16.ts is twemproxy's, which is another.
+import { HashTag } from './hash-tag.ts';
 
 export const SLOTS = 16_384;
 const POLYNOMIAL = 0x1021;
