@@ -12,6 +12,7 @@ import path from 'node:path';
 import type { Command } from '../src/protocol/redis/command.ts';
 import type { CommandRow } from '../src/protocol/redis/command-data.ts';
 import { CLUSTER_DISABLED, FAMILY_OF } from '../src/protocol/redis/command-families.ts';
+import { IN_PRESENTED_CLUSTER, OF_SLOT } from '../src/protocol/redis/command-policy.ts';
 import { COMMANDS } from '../src/protocol/redis/command-table.ts';
 import {
   ROUTE_ALL,
@@ -160,6 +161,7 @@ function docsOfSpecifications(specifications: readonly string[], rows: readonly 
   return docs;
 }
 
+const PRESENTED = 'with `present_as: cluster` [as a cluster of one node](cluster.md#libraries-in-cluster-mode)';
 const BEGIN = '<!-- commands: written by scripts/redis-commands.ts -->';
 const END = '<!-- end of commands -->';
 
@@ -167,7 +169,10 @@ const END = '<!-- end of commands -->';
 function serviceOf(command: Command): string {
   if (command.refusal !== null) {
     const { family, isServedByOne, name } = command;
-    if (family === 'cluster') return `Answered \`${CLUSTER_DISABLED}\``;
+    if (family === 'cluster') {
+      const isAnswered = IN_PRESENTED_CLUSTER.includes(name) || OF_SLOT.includes(name);
+      return `Answered \`${CLUSTER_DISABLED}\`${isAnswered ? `; ${PRESENTED}` : ''}`;
+    }
     const why = FAMILY_OF.get(name)!.why;
     return isServedByOne ? `A pool of one server: sent to it; of several: refused: ${why}` : `Refused: ${why}`;
   }

@@ -76,12 +76,7 @@ function checkPresentation({ fields, offsets, path, servers, keyOffset }: PoolDr
   const { presentAs, listen, advertise, databases = 1, cluster, hashTag } = fields;
   const report = (message: string) =>
     problems.add(offsets.get('present_as') ?? keyOffset, joinPath(path, 'present_as'), message);
-  if (presentAs !== 'cluster') {
-    const offset = offsets.get('advertise');
-    if (advertise && offset !== undefined)
-      problems.add(offset, joinPath(path, 'advertise'), 'has no effect without "present_as: cluster"; leave it out');
-    return;
-  }
+  if (presentAs !== 'cluster') return;
   if (databases > 1) report('a cluster has only database 0; leave databases out');
   if (listen !== undefined && 'path' in listen && !advertise) {
     report('clients of a cluster connect over TCP: say where, with advertise');

@@ -52,6 +52,9 @@ function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   if (hasRing && pool.hash === 'crc32' && pool.distribution === 'ketama') {
     warn('hash', 'crc32 has only 15 bits, so ketama puts every key on one server; use crc32a or murmur');
   }
+  if (pool.advertise !== null && pool.presentAs !== 'cluster') {
+    warn('advertise', 'no effect without "present_as: cluster"');
+  }
   if (!hasRing && pool.hashTag !== null) {
     warn('hash_tag', 'no effect: the pool has one server, which gets every key');
   }

@@ -24,3 +24,9 @@ forEachPool('redis-py', { pools: SHARDED, settings: ['databases: 16'] }, appTest
     runProgram(t, 'python', 'redis-py', ['scenarios.py', String(pool.port), 'databases']),
   );
 });
+
+forEachPool('redis-py', { pools: ['one server', 'three servers'], settings: ['present_as: cluster'] }, appTest => {
+  appTest('cluster mode', (t, pool) =>
+    runProgram(t, 'python', 'redis-py', ['scenarios.py', String(pool.port), 'cluster_mode']),
+  );
+});

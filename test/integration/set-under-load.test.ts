@@ -44,7 +44,7 @@ test('each setting there is can be set and unset under load, and no request fail
     config: `admin: 127.0.0.1:${adminPort}
 workers: 2
 pools:
-  red: { listen: "127.0.0.1:${port}", protocol: redis, redis_auth: one, servers: ["${a}:1 a", "${b}:1 b"] }
+  red: { listen: "127.0.0.1:${port}", protocol: redis, redis_auth: one, hash_tag: "{}", servers: ["${a}:1 a", "${b}:1 b"] }
   cache: { listen: "127.0.0.1:${cachePort}", protocol: memcached, servers: ["127.0.0.1:1"] }
 `,
   });
@@ -74,7 +74,7 @@ pools:
     // Its clients are let go, which is what the table says of it.
     'red.protocol': null,
     'red.hash': 'md5',
-    'red.hash_tag': '{}',
+    'red.hash_tag': '[]',
     'red.distribution': 'modula',
     'red.timeout': '10s',
     'red.connect_timeout': '4s',
@@ -111,6 +111,8 @@ pools:
     'red.script_memory': '1mb',
     'red.cross_server': 'first_key',
     'red.keyless_scripts': 'any',
+    'red.present_as': 'cluster',
+    'red.advertise': '127.0.0.1:6379',
     'red.deny_commands': 'flushall, config|set',
     'red.commands': 'my.get 1 1 1 read',
     'red.slowlog_threshold': '1ms',

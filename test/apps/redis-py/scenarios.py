@@ -163,4 +163,20 @@ def databases():
     same([zero.get("k"), one.get("k")], ["zero", None])
 
 
+def cluster_mode():
+    client = redis.RedisCluster(host="127.0.0.1", port=port, decode_responses=True)
+    for i in range(100):
+        client.set(f"k{i}", i)
+    same([client.get(f"k{i}") for i in range(100)], [str(i) for i in range(100)])
+    same(len(client.get_primaries()), 1)
+    with client.pipeline() as pipe:
+        for i in range(100):
+            pipe.incr(f"k{i}")
+        same(pipe.execute(), [i + 1 for i in range(100)])
+    same(client.mset_nonatomic({"{a}x": 1, "{b}y": 2}), [True, True])
+    same(client.mget_nonatomic("{a}x", "{b}y"), ["1", "2"])
+    same(client.keyslot("{a}x"), client.cluster_keyslot("{a}x"))
+    same(sorted(set(client.scan_iter("k*"))), sorted(f"k{i}" for i in range(100)))
+
+
 globals()[scenario]()

@@ -88,3 +88,23 @@ for (const [settings, problem] of TLS) {
     if (problem !== null) assert.match(problems[0]!, problem);
   });
 }
+
+const PRESENTED: readonly [settings: string, problem: RegExp | null][] = [
+  ["listen: 'h:1', servers: ['h:2']", null],
+  ["listen: 'h:1', servers: ['h:2', 'h:3']", /write hash_tag: "\{\}"$/],
+  ["listen: 'h:1', servers: ['h:2', 'h:3'], hash_tag: '[]'", /write hash_tag: "\{\}"$/],
+  ["listen: 'h:1', servers: ['h:2', 'h:3'], hash_tag: '{}', advertise: 'proxy:6379'", null],
+  ["listen: 'h:1', cluster: { seeds: ['h:2', 'h:3'] }", null],
+  ["listen: 'h:1', servers: ['h:2'], databases: 2", /a cluster has only database 0; leave databases out$/],
+  ["listen: '/run/p', servers: ['h:2']", /connect over TCP: say where, with advertise$/],
+  ["listen: '/run/p', servers: ['h:2'], advertise: '[::1]:6379'", null],
+  ["listen: 'h:1', servers: ['h:2'], advertise: '::1:6379'", /must be host:port, not "::1:6379"$/],
+  ["listen: 'h:1', servers: ['h:2'], advertise: 'proxy:0'", /must be host:port, not "proxy:0"$/],
+];
+for (const [settings, problem] of PRESENTED) {
+  test(`${settings} as a cluster is ${problem === null ? 'right' : 'refused'}`, () => {
+    const problems = configProblems(`pools:\n  p: { protocol: redis, present_as: cluster, ${settings} }\n`);
+    assert.equal(problems.length, problem === null ? 0 : 1, problems.join());
+    if (problem !== null) assert.match(problems[0]!, problem);
+  });
+}

@@ -36,6 +36,7 @@ const CASES: readonly [lines: string, path: string, servers?: string, protocol?:
   ['client_buffer: 2mb\nclient_output_limit: 1mb', 'pools.p.client_output_limit'],
   ['', 'pools.p.servers[1]', '[h:1 a, h:1 b]'],
   ['', 'pools.p.servers[1]', '[h:1, h:9]'],
+  ['advertise: proxy:6379', 'pools.p.advertise', '[h:1]'],
 ];
 for (const [lines, path, servers, protocol] of CASES) {
   test(`${JSON.stringify(lines)}${servers === undefined ? '' : ` with ${servers}`} is warned about`, () => {
