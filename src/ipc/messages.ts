@@ -34,6 +34,9 @@ export interface Blocked {
   readonly value: string;
 }
 
+/** A topic that clients of a worker have subscribed to, and how many of them its server does not see; see upstream/crowd.ts. */
+export type CrowdRow = readonly [kind: number, name: string, beyond: number];
+
 export type ToWorker =
   /** First message. `level`: an operator may have changed it since the configuration was read. */
   | {
@@ -94,6 +97,20 @@ export type ToWorker =
       readonly answers: readonly object[];
       readonly isWhole: boolean;
     }
+  /**
+   * What another worker, by its number, says of the subscribers to topics of a pool; `isWhole`: it has no others. Say
+   * `crowdsKnown` with this id. Also of pools to come.
+   */
+  | {
+      readonly type: 'crowds';
+      readonly id: number;
+      readonly pool: string;
+      readonly worker: number;
+      readonly crowds: readonly CrowdRow[];
+      readonly isWhole: boolean;
+    }
+  /** All workers know what was said in `crowds` with this id, or are waited for no longer. */
+  | { readonly type: 'crowdsTold'; readonly id: number }
   /** Send an `insight` with this id. */
   | { readonly type: 'insight'; readonly id: number }
   /** Log to this file, or standard error, from this level on; `reopen` the file even if it is the same. */
@@ -136,6 +153,9 @@ export type ToMaster =
   | { readonly type: 'askClients'; readonly id: number; readonly pool: string; readonly question: object }
   /** The answer to `clients`. */
   | { readonly type: 'clients'; readonly id: number; readonly answer: object }
+  /** So many subscribers to topics of a pool its servers do not see: `crowds` goes to all other workers, then `crowdsTold` here. */
+  | { readonly type: 'crowds'; readonly id: number; readonly pool: string; readonly crowds: readonly CrowdRow[] }
+  | { readonly type: 'crowdsKnown'; readonly id: number }
   /** What was seen of the pools' traffic lately: the answer to `insight`. */
   | { readonly type: 'insight'; readonly id: number; readonly pools: readonly TrafficInsight[] }
   /**
@@ -166,6 +186,9 @@ const isOutServers: Check = value =>
   value.every(each => isText(each?.pool) && isText(each.server) && isText(each.why) && isFlag(each.isEjected));
 const isBlockedList: Check = value =>
   Array.isArray(value) && value.every(each => isText(each?.pool) && isText(each.kind) && isText(each.value));
+const isCrowds: Check = value =>
+  Array.isArray(value) &&
+  value.every(row => Array.isArray(row) && row.length === 3 && isCount(row[0]) && isText(row[1]) && isCount(row[2]));
 const orNull =
   (check: Check): Check =>
   value =>
@@ -189,6 +212,8 @@ const TO_WORKER: Shapes<ToWorker> = {
   slowlog: { pool: isText, entries: isList, isWhole: isFlag },
   clients: { id: isCount, pool: orNull(isText), question: isData },
   clientsAnswered: { id: isCount, answers: isList, isWhole: isFlag },
+  crowds: { id: isCount, pool: isText, worker: isCount, crowds: isCrowds, isWhole: isFlag },
+  crowdsTold: { id: isCount },
   insight: { id: isCount },
   log: { level: isText, file: orNull(isText), reopen: isFlag },
 };
@@ -212,6 +237,8 @@ const TO_MASTER: Shapes<ToMaster> = {
   clearSlowlog: { pool: isText },
   askClients: { id: isCount, pool: isText, question: isData },
   clients: { id: isCount, answer: isData },
+  crowds: { id: isCount, pool: isText, crowds: isCrowds },
+  crowdsKnown: { id: isCount },
   insight: { id: isCount, pools: isList },
   report: { id: orNull(isCount), process: orNull(isData), figures: isText },
 };

@@ -1,11 +1,10 @@
 import type { Config } from '../config/config.ts';
-import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import { Blocks } from './blocks.ts';
-import { ClientInquiries } from './client-inquiries.ts';
+import { ClientMatters } from './client-matters.ts';
 import { clientRoutes } from './clients-api.ts';
 import { Clusters } from './clusters.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
@@ -59,7 +58,7 @@ export class Master implements WorkerSlotHost {
   private readonly blockRounds = new ReportRounds(BLOCKING_WITHIN_MS);
   private readonly workerInsights = new WorkerInsights();
   private readonly slowLogs: SlowLogs;
-  private readonly clientInquiries = new ClientInquiries(() => this.slots.processes());
+  private readonly clientMatters = new ClientMatters(() => this.slots.processes());
   private readonly quotas = new ConnectionQuotas();
   private readonly health: HealthChecks;
   private readonly ejections: Ejections;
@@ -137,7 +136,9 @@ export class Master implements WorkerSlotHost {
       steered: () => ({ settings: this.liveConfig.overrides, blocks: this.blocks.list().length }),
       routes: [
         ...settingsRoutes(() => this.liveConfig, this.log),
-        ...clientRoutes(this.log, this.clientInquiries, pool => this.config.pools.some(({ name }) => name === pool)),
+        ...clientRoutes(this.log, this.clientMatters.inquiries, pool =>
+          this.config.pools.some(({ name }) => name === pool),
+        ),
         ...steeringRoutes({
           log: this.log,
           blocks: this.blocks,
@@ -348,15 +349,16 @@ export class Master implements WorkerSlotHost {
   }
 
   onClients(worker: WorkerProcess, message: ClientMessage): void {
-    this.clientInquiries.receive(worker, message);
+    this.clientMatters.receive(worker, message);
   }
 
-  slowlogs(): ReadonlyMap<string, readonly SlowLogEntry[]> {
-    return this.slowLogs.all();
+  greet(worker: WorkerProcess): void {
+    for (const [pool, entries] of this.slowLogs.all()) worker.send({ type: 'slowlog', pool, entries, isWhole: true });
+    this.clientMatters.greet(worker);
   }
 
   onGone(worker: WorkerProcess): void {
-    this.clientInquiries.gone(worker);
+    this.clientMatters.gone(worker);
     this.workerInsights.gone(worker);
     this.quotas.retire(worker);
     this.monitoring.totals.retire(worker.id);

@@ -30,7 +30,7 @@ export type Report = Extract<ToMaster, { readonly type: 'report' }>;
 export type SeenMessage = Extract<ToMaster, { readonly type: 'slow' | 'clearSlowlog' | 'insight' }>;
 
 /** About the clients of a pool, over all workers. */
-export type ClientMessage = Extract<ToMaster, { readonly type: 'askClients' | 'clients' }>;
+export type ClientMessage = Extract<ToMaster, { readonly type: 'askClients' | 'clients' | 'crowds' | 'crowdsKnown' }>;
 
 type ReshardMessage = Extract<ToMaster, { readonly type: 'resharding' | 'notResharding' }>;
 
@@ -259,6 +259,8 @@ export class WorkerProcess implements Watched {
         return;
       case 'askClients':
       case 'clients':
+      case 'crowds':
+      case 'crowdsKnown':
         this.events.onClients(this, message);
         return;
       case 'slow':

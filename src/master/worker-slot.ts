@@ -1,4 +1,3 @@
-import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer, ToWorker } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
@@ -34,8 +33,8 @@ export interface WorkerSlotHost {
   out(): readonly OutServer[];
   /** Of the pools that are clusters. */
   topologies(): ReadonlyMap<string, ClusterTopology>;
-  /** The slow requests of all workers, by pool. */
-  slowlogs(): ReadonlyMap<string, readonly SlowLogEntry[]>;
+  /** Tells a new worker what is known of requests and clients of all. */
+  greet(worker: WorkerProcess): void;
   /** The sockets of a slot, by pool. */
   socketsOf(slot: number): Sockets;
   onServing(slot: WorkerSlot): void;
@@ -168,7 +167,7 @@ export class WorkerSlot implements WorkerProcessEvents {
     // Before it is told to switch, so that it never serves without.
     if (blocked.length > 0) this.worker.send({ type: 'block', id: 0, blocked });
     for (const [pool, topology] of host.topologies()) this.worker.send({ type: 'topology', pool, topology });
-    for (const [pool, entries] of host.slowlogs()) this.worker.send({ type: 'slowlog', pool, entries, isWhole: true });
+    host.greet(this.worker);
   }
 
   /**

@@ -20,13 +20,28 @@ interface Order {
   readonly names: readonly Buffer[];
   /** The same, of those that are subscribed to. */
   readonly topics: readonly Topic[];
+  /** What the client reads once all who count subscribers know; null: it is not carried out. */
+  confirmation: Buffer | null;
+  /** Topics that were left, … */
+  readonly left: Topic[];
+  /** … and those of which a server may send messages yet. */
+  readonly departing: Set<Topic>;
+  /** The other workers have yet to hear of it. */
+  isUntold: boolean;
 }
+
+/** So much may come for a client that waits for a confirmation; with more it is confirmed at once. */
+const EARLY_MAX_BYTES = 256 * 1024;
 
 /*
  * What one client has subscribed to:
  *
- *   SUBSCRIBE ─▶ order: the servers have said yes ─▶ all that it asked before is answered ─▶ confirmed; messages come from now on
- *                  └─ one of them has not: one error for all, and nothing is subscribed to
+ *   SUBSCRIBE ─▶ order: the servers have said yes ─▶ all that it asked before is answered ─▶ subscribed ─▶ all who count ─▶ confirmed
+ *                  └─ one of them has not: one error for all, and nothing is subscribed to               subscribers know
+ *   UNSUBSCRIBE ─▶ all that it asked before is answered ─▶ not counted any more ─▶ the servers say so ─▶ confirmed
+ *
+ * Whoever publishes after a confirmation is told the right number. Messages that come between subscribing and its confirmation
+ * are kept until that is sent; those that come until a leaving is confirmed are delivered.
  *
  * While it has an order no more of its requests are taken, so confirmations and replies have the client's order, and no message
  * comes before the confirmation that it follows.
@@ -43,6 +58,9 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
   /** The version of the protocol that the client reads now: replies may be due that are of another. */
   private variant: number;
   private isGone = false;
+  /** Messages that follow the confirmation. */
+  private early: TopicMessage[] = [];
+  private earlyBytes = 0;
 
   constructor(origin: RequestOrigin, hub: SubscriptionHub, words: SubscriptionWords) {
     this.origin = origin;
@@ -60,7 +78,7 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
   }
 
   get memoryBytes(): number {
-    return this.keptBytes;
+    return this.keptBytes + this.earlyBytes;
   }
 
   /** Acts on a request of ROUTE_SUBSCRIPTION. */
@@ -78,7 +96,8 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
       return;
     }
     const topics = isLeaving ? [] : names.map(name => hub.await(kind, name, this));
-    this.order = { request, kind, isLeaving, names, topics };
+    const progress = { confirmation: null, left: [], departing: new Set<Topic>(), isUntold: false };
+    this.order = { request, kind, isLeaving, names, topics, ...progress };
     this.proceed();
   }
 
@@ -97,7 +116,19 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
     if (this.origin.topics !== this.counts) this.leaveAll();
   }
 
+  onTopicLeft(topic: Topic): void {
+    this.order?.departing.delete(topic);
+    this.confirm();
+  }
+
   onMessage(message: TopicMessage): void {
+    const { order } = this;
+    if (order !== null && order.confirmation !== null && !order.isLeaving) {
+      this.early.push(message);
+      this.earlyBytes += message.sizeBytes;
+      if (this.earlyBytes > EARLY_MAX_BYTES) this.answer(order);
+      return;
+    }
     this.origin.push(message.beginningWith(this.words.firstByte(this.variant)));
   }
 
@@ -105,7 +136,9 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
     this.isGone = true;
     const { order } = this;
     this.order = null;
-    if (order !== null) this.dismiss(order);
+    this.early = [];
+    this.earlyBytes = 0;
+    if (order !== null) this.forget(order);
     this.leaveAll();
   }
 
@@ -127,21 +160,21 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
   /** Carries the order out, if it is time. */
   private proceed(): void {
     const { order, origin } = this;
-    if (order === null || !origin.isNext(order.request)) return;
+    if (order === null || order.confirmation !== null || !origin.isNext(order.request)) return;
     let refused: Topic | null = null;
     for (const topic of order.topics) {
       const { state } = topic;
       if (state === SEAT_WAITING) return;
       if (state === SEAT_FAILED) refused ??= topic;
     }
-    this.order = null;
     if (refused !== null) this.refuse(order, refused);
     else if (order.isLeaving) this.leave(order);
     else this.subscribe(order);
   }
 
   private refuse(order: Order, { failure }: Topic): void {
-    this.dismiss(order);
+    this.order = null;
+    this.forget(order);
     if (typeof failure === 'string') this.origin.onFailure(order.request, failure);
     else this.origin.failWith(order.request, failure);
   }
@@ -155,13 +188,12 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
       if (!topics.has(topic.key)) {
         topics.set(topic.key, topic);
         this.keptBytes += topic.name.length + SUBSCRIPTION_BYTES;
-        hub.subscribe(topic, this);
+        if (hub.subscribe(topic, this)) order.isUntold = true;
         this.recount();
       }
       confirmations.push(this.confirmation(kind, false, names[i] as Buffer));
     }
-    this.dismiss(order);
-    this.answer(order, confirmations);
+    this.settle(order, confirmations);
   }
 
   private leave(order: Order): void {
@@ -169,34 +201,62 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
     const topics = this.topics[kind] as Map<string, Topic>;
     const names = order.names.length > 0 ? order.names : [...topics.values()].map(topic => topic.name);
     const confirmations = names.map(name => {
-      this.leaveTopic(topics, name.toString('latin1'));
+      const topic = topics.get(name.toString('latin1'));
+      if (topic !== undefined) this.leaveTopic(order, topics, topic);
       return this.confirmation(kind, true, name);
     });
     if (names.length === 0) confirmations.push(this.confirmation(kind, true, null));
-    this.answer(order, confirmations);
+    this.settle(order, confirmations);
+  }
+
+  private leaveTopic(order: Order, topics: Map<string, Topic>, topic: Topic): void {
+    topics.delete(topic.key);
+    this.keptBytes -= topic.name.length + SUBSCRIPTION_BYTES;
+    topic.leavers.add(this);
+    order.left.push(topic);
+    if (this.hub.unsubscribe(topic, this)) order.isUntold = true;
+    if (topic.isDeparting) order.departing.add(topic);
+    this.recount();
+  }
+
+  /** It is carried out, and confirmed once those who have to know of it do. */
+  private settle(order: Order, confirmations: readonly Buffer[]): void {
+    order.confirmation = confirmations.length === 1 ? (confirmations[0] as Buffer) : Buffer.concat(confirmations);
+    if (order.isUntold) {
+      this.hub.ownCrowds.whenTold(() => {
+        order.isUntold = false;
+        if (this.order === order) this.confirm();
+      });
+    }
+    this.confirm();
+  }
+
+  private confirm(): void {
+    const { order } = this;
+    if (order === null || order.confirmation === null || order.isUntold || order.departing.size > 0) return;
+    this.answer(order);
   }
 
   private confirmation(kind: TopicKind, isLeaving: boolean, name: Buffer | null): Buffer {
     return this.words.confirmation(kind, isLeaving, name, this.counts, this.origin.variant);
   }
 
-  private answer({ request }: Order, confirmations: readonly Buffer[]): void {
-    const bytes = confirmations.length === 1 ? (confirmations[0] as Buffer) : Buffer.concat(confirmations);
-    this.variant = this.origin.variant;
-    this.origin.onReply(request, bytes, 0, bytes.length, true, null);
+  private answer(order: Order): void {
+    const { origin } = this;
+    const bytes = order.confirmation as Buffer;
+    this.order = null;
+    this.forget(order);
+    this.variant = origin.variant;
+    const { early } = this;
+    this.early = [];
+    this.earlyBytes = 0;
+    origin.onReply(order.request, bytes, 0, bytes.length, true, null);
+    for (const message of early) this.onMessage(message);
   }
 
-  private dismiss({ topics }: Order): void {
+  private forget({ topics, left }: Order): void {
     for (const topic of topics) this.hub.dismiss(topic, this);
-  }
-
-  private leaveTopic(topics: Map<string, Topic>, key: string): void {
-    const topic = topics.get(key);
-    if (topic === undefined) return;
-    topics.delete(key);
-    this.keptBytes -= topic.name.length + SUBSCRIPTION_BYTES;
-    this.hub.unsubscribe(topic, this);
-    this.recount();
+    for (const topic of left) topic.leavers.delete(this);
   }
 
   private leaveAll(): void {

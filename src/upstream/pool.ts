@@ -11,6 +11,8 @@ import { FAILURE_REASONS, type FailureReason } from '../request/failure.ts';
 import type { Log } from '../system/log.ts';
 import { Backend, type BackendHost } from './backend.ts';
 import type { BackendOptions } from './backend-options.ts';
+import type { TellCrowds } from './crowd.ts';
+import { OtherCrowds } from './other-crowds.ts';
 import { PoolLog } from './pool-log.ts';
 import { SubscriptionHub } from './subscription-hub.ts';
 
@@ -92,6 +94,9 @@ export class Pool implements BackendHost {
   cluster: ClusterOptions | null = null;
   /** Of a cluster: called when slots may have other owners. */
   onSlotsChange: () => void = () => {};
+  /** What the other workers say of their clients' subscriptions, and how they hear of this one's. */
+  otherCrowds = new OtherCrowds();
+  tellCrowds: TellCrowds = (_crowds, then) => void setImmediate(then);
   readonly stats = new PoolStats();
   readonly commands = new PoolCommands();
   readonly clock: Clock;
@@ -163,6 +168,12 @@ export class Pool implements BackendHost {
   subscriptions(words: SubscriptionWords): SubscriptionHub {
     this.hub ??= new SubscriptionHub(this, words);
     return this.hub;
+  }
+
+  /** Another name is the pool's from now on. */
+  rename(name: string): void {
+    this.name = name;
+    this.hub?.ownCrowds.tellAnew();
   }
 
   /** The same key may go to another server each time. */

@@ -6,6 +6,9 @@ import { ACCESS_WRITE, type Access } from '../placement/placement.ts';
 import type { SubscriptionWords } from '../protocol/protocol.ts';
 import { type Listeners, TOPIC_CHANNEL, TOPIC_PATTERN, TOPIC_SHARD, type TopicKind } from '../protocol/topics.ts';
 import type { Backend } from './backend.ts';
+import type { TellCrowds } from './crowd.ts';
+import type { OtherCrowds } from './other-crowds.ts';
+import { OwnCrowds } from './own-crowds.ts';
 import { type MessageOwner, SubscriptionLink } from './subscription-link.ts';
 import { SEAT_TAKEN, type Seat, Topic, type TopicSubscriber, type TopicWaiter } from './topic.ts';
 import type { TopicMessage } from './topic-message.ts';
@@ -20,6 +23,8 @@ export interface HubPool {
   readonly isOneForMessages: boolean;
   /** Those that have keys of their own. */
   readonly holders: readonly Backend[];
+  readonly otherCrowds: OtherCrowds;
+  readonly tellCrowds: TellCrowds;
   pick(buf: Buffer, start: number, end: number, access: Access): Backend | null;
 }
 
@@ -41,6 +46,7 @@ export class SubscriptionHub implements MessageOwner, Listeners {
   private readonly links = new Map<Backend, SubscriptionLink>();
   /** By kind, and name. */
   private readonly topics: readonly Map<string, Topic>[] = [new Map(), new Map(), new Map()];
+  readonly ownCrowds: OwnCrowds;
   /** To be moved to where they are published now. */
   private moving: Topic[] = [];
   private isMoving = false;
@@ -50,6 +56,7 @@ export class SubscriptionHub implements MessageOwner, Listeners {
   constructor(pool: HubPool, words: SubscriptionWords) {
     this.pool = pool;
     this.words = words;
+    this.ownCrowds = new OwnCrowds((crowds, then) => pool.tellCrowds(crowds, then));
   }
 
   /** Of all clients, each counted. */
@@ -57,13 +64,15 @@ export class SubscriptionHub implements MessageOwner, Listeners {
     return this.pool.stats.subscriptions;
   }
 
-  /** Nobody in this worker has subscribed to anything. */
+  /** Nobody in this worker has subscribed to anything, and in no other more than a server sees. */
   get isIdle(): boolean {
-    return this.topics.every(topics => topics.size === 0);
+    return this.pool.otherCrowds.areNone && this.topics.every(topics => topics.size === 0);
   }
 
   beyondOne(kind: TopicKind, name: string, isOfMessage: boolean): number {
     let listeners = beyondOneOf(this.topics[kind]?.get(name));
+    const { otherCrowds } = this.pool;
+    if (!otherCrowds.areNone) listeners += otherCrowds.beyond(kind, name, isOfMessage, this.words.matcher);
     if (!isOfMessage || kind !== TOPIC_CHANNEL) return listeners;
     for (const topic of (this.topics[TOPIC_PATTERN] as Map<string, Topic>).values()) {
       if (topic.subscribers.size > 1 && topic.matches(name)) listeners += beyondOneOf(topic);
@@ -76,7 +85,8 @@ export class SubscriptionHub implements MessageOwner, Listeners {
     const key = name.toString('latin1');
     const topics = this.topics[kind] as Map<string, Topic>;
     let topic = topics.get(key);
-    if (topic === undefined) {
+    // One that its servers are leaving is asked for anew.
+    if (topic === undefined || topic.isDropped) {
       const isOnEveryServer = this.words.isOnEveryServer(kind, name) || this.pool.spreadsAtRandom;
       topic = new Topic(kind, name, key, isOnEveryServer, kind === TOPIC_PATTERN ? this.words.matcher(key) : null);
       topics.set(key, topic);
@@ -93,15 +103,20 @@ export class SubscriptionHub implements MessageOwner, Listeners {
     if (topic.isUnused) this.drop(topic);
   }
 
-  subscribe(topic: Topic, subscriber: TopicSubscriber): void {
+  /** True: the other workers have yet to hear of it. */
+  subscribe(topic: Topic, subscriber: TopicSubscriber): boolean {
     topic.subscribers.add(subscriber);
     this.pool.stats.subscriptions++;
+    return this.ownCrowds.changed(topic.kind, topic.key, topic.beyondOne);
   }
 
-  unsubscribe(topic: Topic, subscriber: TopicSubscriber): void {
+  /** True: the other workers have yet to hear of it. */
+  unsubscribe(topic: Topic, subscriber: TopicSubscriber): boolean {
     topic.subscribers.delete(subscriber);
     this.pool.stats.subscriptions--;
+    const isToBeTold = this.ownCrowds.changed(topic.kind, topic.key, topic.beyondOne);
     if (topic.isUnused) this.drop(topic);
+    return isToBeTold;
   }
 
   onMessage(kind: TopicKind, name: string, message: TopicMessage): void {
@@ -206,16 +221,28 @@ export class SubscriptionHub implements MessageOwner, Listeners {
     }
   }
 
+  /** It stays as long as its servers may send messages: those who leave hear them until they are told that they have left. */
   private drop(topic: Topic): void {
-    if (!this.topics[topic.kind]?.delete(topic.key)) return;
+    if (topic.isDropped) return;
+    topic.isDropped = true;
     this.pool.stats.topics--;
     for (const seat of [...topic.seats]) seat.link.leave(seat);
+    const topics = this.topics[topic.kind] as Map<string, Topic>;
+    const forget = () => {
+      // There may be another by that name.
+      if (topics.get(topic.key) === topic) topics.delete(topic.key);
+    };
+    if (topic.departing === 0) forget();
+    else {
+      topic.onDeparted = () => {
+        forget();
+        for (const leaver of topic.leavers) leaver.onTopicLeft(topic);
+      };
+    }
   }
 }
 
 /** The server sees one of them, if it sends messages at all. */
 function beyondOneOf(topic: Topic | undefined): number {
-  return topic === undefined || topic.subscribers.size === 0 || topic.state !== SEAT_TAKEN
-    ? 0
-    : topic.subscribers.size - 1;
+  return topic === undefined || topic.subscribers.size === 0 || topic.state !== SEAT_TAKEN ? 0 : topic.beyondOne;
 }

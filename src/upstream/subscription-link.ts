@@ -96,7 +96,10 @@ export class SubscriptionLink implements PushSink, PrivateConnectionUser, SeatLi
     this.seats.delete(seat);
     const { seats } = seat.topic;
     seats.splice(seats.indexOf(seat), 1);
-    if (this.connection !== null) this.ask(seat, true);
+    if (this.connection !== null) {
+      seat.depart();
+      this.ask(seat, true);
+    }
     if (this.seats.size === 0) this.idleSinceMs = this.backend.clock.nowMs;
   }
 
@@ -159,9 +162,14 @@ export class SubscriptionLink implements PushSink, PrivateConnectionUser, SeatLi
     this.connection = null;
     this.hasServed = false;
     this.whyDown = null;
+    const { unsent, unanswered } = this;
     this.unsent = new Fifo<Question>();
     this.unanswered = new Fifo<Question>();
     this.partial.dropHeld();
+    for (const questions of [unanswered, unsent]) {
+      // What it was asked to send no more it can't.
+      for (let i = 0; i < questions.length; i++) questions.at(i).seat.departed();
+    }
   }
 
   private open(): void {
@@ -208,7 +216,8 @@ export class SubscriptionLink implements PushSink, PrivateConnectionUser, SeatLi
       this.whyDown = null;
       this.reconnects.succeeded();
     }
-    if (!isLeaving && !seat.isLeft) {
+    if (isLeaving) seat.departed();
+    else if (!seat.isLeft) {
       if (isError) seat.settle(SEAT_FAILED, bytes);
       else seat.settle(SEAT_TAKEN);
     }
@@ -218,6 +227,9 @@ export class SubscriptionLink implements PushSink, PrivateConnectionUser, SeatLi
   /** The server takes too long. It may yet answer, and then sends messages to whoever still wants them. */
   private giveUpWaiting(): void {
     for (const seat of [...this.seats]) if (seat.state === SEAT_WAITING) seat.settle(SEAT_FAILED, 'timed_out');
+    for (const questions of [this.unanswered, this.unsent]) {
+      for (let i = 0; i < questions.length; i++) questions.at(i).seat.departed();
+    }
   }
 }
 

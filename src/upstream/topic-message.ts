@@ -11,6 +11,10 @@ export class TopicMessage {
     this.bytes = bytes;
   }
 
+  get sizeBytes(): number {
+    return this.bytes.length;
+  }
+
   /** Of a message that begins with `firstByte`; never written to again. */
   beginningWith(firstByte: number): Buffer {
     if (this.bytes[0] === firstByte) return this.bytes;

@@ -6,6 +6,8 @@ import type { TopicMessage } from './topic-message.ts';
 /** A client that has subscribed. */
 export interface TopicSubscriber {
   onMessage(message: TopicMessage): void;
+  /** No server sends messages any more on a topic that it leaves. */
+  onTopicLeft(topic: Topic): void;
 }
 
 /** Who is about to subscribe. */
@@ -39,8 +41,10 @@ export class Seat {
   failure: TopicFailure = 'no_backend';
   /** The topic has moved on to another server, which has it by then; 0: it has not. */
   leavesAtMs = 0;
-  /** The server is not to have it any more. */
+  /** The server is not to have it any more, … */
   isLeft = false;
+  /** … and has been asked to, but may have it yet. */
+  isDeparting = false;
 
   constructor(topic: Topic, link: SeatLink) {
     this.topic = topic;
@@ -52,6 +56,20 @@ export class Seat {
     if (this.state === state) return;
     this.state = state;
     this.topic.seatChanged();
+  }
+
+  /** The server has been asked to send nothing more. */
+  depart(): void {
+    this.isDeparting = true;
+    this.topic.departing++;
+  }
+
+  /** It does not, or is not waited for any longer. */
+  departed(): void {
+    if (!this.isDeparting) return;
+    this.isDeparting = false;
+    this.topic.departing--;
+    if (this.topic.departing === 0) this.topic.onDeparted();
   }
 }
 
@@ -65,6 +83,14 @@ export class Topic {
   private readonly matcher: TopicMatcher | null;
   readonly subscribers = new Set<TopicSubscriber>();
   readonly waiters = new Set<TopicWaiter>();
+  /** They are not counted any more, and hear what comes until their leaving is confirmed. */
+  readonly leavers = new Set<TopicSubscriber>();
+  /** Nobody needs it, and its servers are left. */
+  isDropped = false;
+  /** Seats that servers may have, though they were left. */
+  departing = 0;
+  /** The last of these is gone. */
+  onDeparted: () => void = () => {};
   /** Where it is subscribed to, those it moves away from included. */
   seats: Seat[] = [];
 
@@ -79,6 +105,16 @@ export class Topic {
   /** It is a pattern, and stands for this channel. */
   matches(channel: string): boolean {
     return this.matcher?.matches(channel) === true;
+  }
+
+  /** How many there are beyond the one that a server sees. */
+  get beyondOne(): number {
+    return Math.max(0, this.subscribers.size - 1);
+  }
+
+  /** Nobody needs it, but a server may send messages yet. */
+  get isDeparting(): boolean {
+    return this.isDropped && this.departing > 0;
   }
 
   get isUnused(): boolean {
@@ -109,5 +145,6 @@ export class Topic {
 
   deliver(message: TopicMessage): void {
     for (const subscriber of this.subscribers) subscriber.onMessage(message);
+    if (this.leavers.size > 0) for (const leaver of this.leavers) leaver.onMessage(message);
   }
 }

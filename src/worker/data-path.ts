@@ -20,6 +20,8 @@ import type { Log } from '../system/log.ts';
 import { openFilesLimit } from '../system/open-files-limit.ts';
 import { Slices } from '../system/slices.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
+import type { Crowd } from '../upstream/crowd.ts';
+import { OtherCrowds } from '../upstream/other-crowds.ts';
 import { Pool, type PoolPlan, type PoolTrouble, planPool } from '../upstream/pool.ts';
 import { clientId } from './client-id.ts';
 import { type DataPathPlan, NO_TOPOLOGY, poolOptions } from './data-path-plan.ts';
@@ -57,6 +59,8 @@ export interface MasterLink extends PlaceOffice {
   tellTrouble(trouble: PoolTrouble): boolean;
   /** Who has which slots of a cluster may have changed. */
   hint(pool: string, why: string): void;
+  /** See `TellCrowds`. */
+  tellCrowds(pool: string, crowds: readonly Crowd[], then: () => void): void;
 }
 
 /** Everything of a worker that touches traffic, built from the configuration. */
@@ -85,6 +89,8 @@ export class DataPath {
   private shutdownTimeoutMs = 0;
   /** By pool, also of pools to come. */
   private readonly slowLogs = new Map<string, SlowLog>();
+  /** Likewise. */
+  private readonly crowds = new Map<string, OtherCrowds>();
   private blocked: ReadonlyMap<string, readonly Blocked[]> = new Map();
   /** What it counts. */
   readonly figures = new PoolFigures(() => [...this.lanes.values()].map(({ pool }) => pool));
@@ -220,6 +226,7 @@ export class DataPath {
     }
     const names = new Set(config.pools.map(pool => pool.name));
     for (const name of this.topologies.keys()) if (!names.has(name)) this.topologies.delete(name);
+    for (const name of this.crowds.keys()) if (!names.has(name)) this.crowds.delete(name);
     this.startClock(config);
     await Promise.all([...handles].map(([pool, handle]) => this.listen(pool, handle)));
   }
@@ -244,12 +251,13 @@ export class DataPath {
     const topology = this.topologies.get(next.name) ?? this.topologies.get(lane?.config.name ?? '') ?? NO_TOPOLOGY;
     const plan = next.cluster === null ? planned : planPool(poolOptions(next, topology));
     if (lane !== undefined) {
-      lane.pool.name = next.name;
+      if (lane.pool.name !== next.name) lane.pool.rename(next.name);
       lane.pool.apply(plan, config.shutdownTimeoutMs);
       if (lane.config.name !== next.name) lane.frontend.admission.reset();
       lane.frontend.reconfigure(frontendOptions(next, topology));
     }
     const applied = lane === undefined ? this.newLane(next, plan, topology) : { ...lane, config: next };
+    applied.pool.otherCrowds = this.otherCrowds(next.name);
     applied.pool.markOut(this.out.get(next.name) ?? []);
     applied.frontend.router.blocks = this.blocksOf(next.name);
     if (next.preconnect) applied.pool.preconnect();
@@ -262,6 +270,7 @@ export class DataPath {
       tellTrouble: trouble => this.master.tellTrouble(trouble),
       hint: (pool, why) => this.master.hint(pool, why),
     });
+    pool.tellCrowds = (crowds, then) => this.master.tellCrowds(pool.name, crowds, then);
     const frontend = new Frontend(pool, frontendOptions(config, topology), this.frontendHost);
     this.frontends.set(pool, frontend);
     return { config, pool, frontend };
@@ -325,6 +334,16 @@ export class DataPath {
 
   frontendsByPool(): ReadonlyMap<string, Frontend> {
     return new Map([...this.lanes].map(([name, { frontend }]) => [name, frontend]));
+  }
+
+  /** What other workers say of their subscribers, by pool, also of a pool to come. */
+  otherCrowds(pool: string): OtherCrowds {
+    let crowds = this.crowds.get(pool);
+    if (crowds === undefined) {
+      crowds = new OtherCrowds();
+      this.crowds.set(pool, crowds);
+    }
+    return crowds;
   }
 }
 

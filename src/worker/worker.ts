@@ -13,8 +13,10 @@ import { arePolled, type ListenHandle } from '../socket/sockets.ts';
 import type { LogConfig, LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog } from '../system/logger.ts';
 import { loadSystemCalls, type SystemCalls } from '../system/system-calls.ts';
+import type { Crowd } from '../upstream/crowd.ts';
 import { answerOf, insightsOf, pageOf } from './client-answers.ts';
 import { ClientInquiries } from './client-inquiries.ts';
+import { CrowdNews } from './crowd-news.ts';
 import { DataPath } from './data-path.ts';
 import { type DataPathPlan, DataPathPlanner } from './data-path-plan.ts';
 import { Reporter } from './reporter.ts';
@@ -61,6 +63,7 @@ class WorkerRole {
   private readonly inquiries = new ClientInquiries((id, pool, question) =>
     send({ type: 'askClients', id, pool, question }),
   );
+  private readonly crowdNews = new CrowdNews((id, pool, crowds) => send({ type: 'crowds', id, pool, crowds }));
 
   receive(raw: unknown, handle: ListenHandle | undefined): void {
     const message = readToWorker(raw);
@@ -123,6 +126,15 @@ class WorkerRole {
         return;
       case 'clientsAnswered':
         this.inquiries.answered(message.id, message.answers as readonly ClientAnswer[], message.isWhole);
+        return;
+      case 'crowds':
+        this.dataPath
+          ?.otherCrowds(message.pool)
+          .heard(message.worker, message.crowds as readonly Crowd[], message.isWhole);
+        send({ type: 'crowdsKnown', id: message.id });
+        return;
+      case 'crowdsTold':
+        this.crowdNews.told(message.id);
         return;
       case 'log':
         this.setLog(message.level, message.file, message.reopen);
@@ -195,6 +207,7 @@ class WorkerRole {
       hint: (pool, why) => send({ type: 'hint', pool, why }),
       onSlowRequest: () => void setTimeout(() => this.reportSlowRequests(), SLOW_REPORT_MS).unref(),
       askClients: (pool, question, then) => this.inquiries.ask(pool, question, then),
+      tellCrowds: (pool, crowds, then) => this.crowdNews.tell(pool, crowds, then),
       clearSlowlog: pool => send({ type: 'clearSlowlog', pool }),
       giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),
     });

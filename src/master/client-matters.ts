@@ -1,0 +1,41 @@
+import { ClientInquiries } from './client-inquiries.ts';
+import { Crowds } from './crowds.ts';
+import type { ClientMessage, WorkerProcess } from './worker-process.ts';
+
+/** What the workers have to know of each other's clients. */
+export class ClientMatters {
+  readonly inquiries: ClientInquiries;
+  private readonly crowds: Crowds;
+
+  constructor(workers: () => Iterable<WorkerProcess>) {
+    this.inquiries = new ClientInquiries(workers);
+    this.crowds = new Crowds(workers);
+  }
+
+  receive(worker: WorkerProcess, message: ClientMessage): void {
+    switch (message.type) {
+      case 'askClients':
+        this.inquiries.asked(worker, message);
+        return;
+      case 'clients':
+        this.inquiries.arrived(worker, message.id, message.answer);
+        return;
+      case 'crowds':
+        this.crowds.changed(worker, message);
+        return;
+      case 'crowdsKnown':
+        this.crowds.arrived(worker, message.id);
+        return;
+    }
+  }
+
+  /** What a new worker has to know. */
+  greet(worker: WorkerProcess): void {
+    this.crowds.greet(worker);
+  }
+
+  gone(worker: WorkerProcess): void {
+    this.inquiries.gone(worker);
+    this.crowds.gone(worker);
+  }
+}
