@@ -10,7 +10,7 @@ import { forEachPool, SHARDED } from './support/pools.ts';
 
 const connect = connectIoredis(Redis);
 
-forEachPool('socket-io-streams', { pools: SHARDED, workers: 1, leavesRejections: true }, appTest => {
+forEachPool('socket-io-streams', { pools: SHARDED, leavesRejections: true }, appTest => {
   appTest('two servers are one chat, with ioredis', async (t, pool) => {
     const start = () => startChatServer(t, () => ({ adapter: createAdapter(connect(t, pool)) }));
     await tryChat(t, [await start(), await start()]);

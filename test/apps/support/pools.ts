@@ -44,12 +44,11 @@ export function forEachPool(
   options: {
     readonly pools: readonly PoolName[];
     readonly settings?: readonly string[];
-    readonly workers?: number;
     readonly leavesRejections?: boolean;
   },
   define: (appTest: AppTest, name: PoolName) => void,
 ): void {
-  const { pools, settings = [], workers = 2, leavesRejections = false } = options;
+  const { pools, settings = [], leavesRejections = false } = options;
   for (const name of pools) {
     describe(`${app}, ${name}`, () => {
       let starting: Promise<StartedPool> | undefined;
@@ -61,7 +60,7 @@ export function forEachPool(
         const needs = missingFor(app, name, behaviour);
         const options = { timeout: TIMEOUT_MS, ...(needs !== undefined && { expectFailure: needs }) };
         test(title, options, async t => {
-          starting ??= startPool(name, settings, workers);
+          starting ??= startPool(name, settings);
           const pool = await starting;
           await Promise.all(pool.servers.map(server => server.command('FLUSHALL')));
           const done = body(t, pool);
@@ -85,7 +84,7 @@ export function forEachPool(
   });
 }
 
-async function startPool(name: PoolName, settings: readonly string[], workers: number): Promise<StartedPool> {
+async function startPool(name: PoolName, settings: readonly string[]): Promise<StartedPool> {
   if (name === 'direct') {
     const server = await startRedis();
     return { ...place(name, server.port), servers: [server], end: () => server.kill() };
@@ -95,7 +94,7 @@ async function startPool(name: PoolName, settings: readonly string[], workers: n
     { after: (end: () => unknown) => void ends.push(end) },
     {
       servers: name === 'one server' ? 1 : 3,
-      workers,
+      workers: 2,
       // Longer than an app's test takes: what is overdue there is a fault, not a slow machine.
       settings: ['timeout: 20s', 'hash_tag: "{}"', ...settings],
     },
