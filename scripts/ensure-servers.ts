@@ -1,5 +1,5 @@
 // Has the real servers that tests, demo and benchmarks need on this machine.
-//   node scripts/ensure-servers.ts [redis] [memcached] [nutcracker]      (default: all)
+//   node scripts/ensure-servers.ts [redis] [memcached] [nutcracker] [haproxy]      (default: all)
 import { ensurePackagesOrExit } from './debian-packages.ts';
 
 export type ServerName = keyof typeof SERVERS;
@@ -8,6 +8,7 @@ export const SERVERS = {
   redis: { commands: ['redis-server', 'redis-cli', 'redis-benchmark'], packages: ['redis-server', 'redis-tools'] },
   memcached: { commands: ['memcached'], packages: ['memcached'] },
   nutcracker: { commands: ['nutcracker'], packages: ['nutcracker'] },
+  haproxy: { commands: ['haproxy'], packages: ['haproxy'] },
 } as const;
 
 /** Returns when every command of these servers is there; ends the process with a message where that cannot be. */

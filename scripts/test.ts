@@ -14,7 +14,7 @@ const chosen = run.chosen(files);
 
 const isIntegration = (file: string) => file.startsWith(`test${path.sep}integration${path.sep}`);
 
-ensureServersOrExit(['redis', 'memcached', 'nutcracker']);
+ensureServersOrExit(['redis', 'memcached', 'nutcracker', 'haproxy']);
 
 process.exit(
   await run.run([

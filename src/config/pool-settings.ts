@@ -3,6 +3,7 @@ import { DISTRIBUTIONS, type Distribution } from '../placement/ring.ts';
 import { PROTOCOL_NAMES, PROTOCOL_SETTINGS, type ProtocolName } from '../protocol/protocol-traits.ts';
 import { count, duration, durationOrNone, flag, hashTag, milliseconds, oneOf, size, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
+import { ACCESS_SETTINGS } from './access-settings.ts';
 import { type ListenAddress, listenText } from './address.ts';
 import { type BareIpv6, parseListenAddress } from './addresses.ts';
 import { CLUSTER_SETTINGS } from './cluster-settings.ts';
@@ -24,9 +25,6 @@ const MAX_HEALTH_INTERVAL_MS = 24 * 3_600_000;
 const MIN_KEEPALIVE_MS = 1000;
 const MAX_KEEPALIVE_MS = 32_767_000;
 const MAX_HEALTH_COUNT = 1000;
-/** All are kept by the master and by each worker. */
-const _MAX_SLOWLOG_LENGTH = 10_000;
-const _MAX_SAMPLE_ONE_IN = 1_000_000;
 const MIN_REQUEST_BYTES = 1024;
 /**
  * Places in a request are kept as 32-bit numbers. A value may be announced that begins just below the limit and is 512 MB
@@ -93,6 +91,7 @@ export const POOL_SETTINGS = {
     unset: 'off',
     about: 'Speak TLS with clients, and with them only so; see [TLS](tls.md).',
   },
+  ...ACCESS_SETTINGS,
   protocol: {
     key: 'protocol',
     kind: oneOf<ProtocolName>('protocol', PROTOCOL_NAMES, PROTOCOL_NAMES.join(' or ')),

@@ -107,6 +107,13 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     help: 'clients turned away: the pool was full (client_connections), or the worker short of open files',
   },
   {
+    field: 'deniedClients',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_clients_denied_total',
+    help: 'clients closed because of their address (allow, deny)',
+  },
+  {
     field: 'idleCloses',
     kind: 'counter',
     statsName: null,

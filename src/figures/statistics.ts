@@ -43,6 +43,7 @@ export class PoolStats {
   blockedRequests = 0;
   outputLimitCloses = 0;
   turnedAway = 0;
+  deniedClients = 0;
   idleCloses = 0;
   memorySheds = 0;
   slowRequests = 0;

@@ -22,6 +22,7 @@ import type { ClientLimits } from './client-host.ts';
 import { answerForClients, type ListedClient } from './client-roll.ts';
 import type { ClientRoom } from './client-room.ts';
 import { Farewell } from './farewell.ts';
+import { Gate, type GateOptions } from './gate.ts';
 import type { KeyTrail } from './key-trail.ts';
 import type { AskClients } from './operations/inquire.ts';
 import { PausedClients } from './paused-clients.ts';
@@ -44,6 +45,7 @@ export interface FrontendOptions {
   readonly keepaliveIdleMs: number;
   readonly slowRequests: SlowRequestOptions;
   readonly watch: TrafficWatchOptions;
+  readonly gate: GateOptions;
   /** Null: it is not spoken. */
   readonly tls: ListenTls | null;
   readonly backlog: number;
@@ -111,6 +113,7 @@ export class Frontend implements ClientOwner {
    */
   private readonly clients: ClientConnection[] = [];
   private listener: Listener | null = null;
+  private gate: Gate | null = null;
   private tls: TlsIntake | null = null;
   private isDraining = false;
   private drainTimer: NodeJS.Timeout | null = null;
@@ -161,6 +164,7 @@ export class Frontend implements ClientOwner {
     );
     this.admission.setLimit(options.maxClients);
     this.watchIdle(options.idleTimeoutMs);
+    this.setGate(options.gate);
     this.speakTls(options.tls);
   }
 
@@ -181,6 +185,7 @@ export class Frontend implements ClientOwner {
     this.lookAtTraffic(options);
     this.admission.setLimit(options.maxClients);
     this.watchIdle(options.idleTimeoutMs);
+    this.setGate(options.gate);
     this.speakTls(options.tls);
   }
 
@@ -191,10 +196,20 @@ export class Frontend implements ClientOwner {
     this.listener = await listenOn(
       handle,
       { keepaliveIdleMs, backlog },
-      socket => (this.tls === null ? this.enter(socket) : this.tls.enter(socket)),
+      socket => (this.gate === null ? this.begin(socket) : this.gate.enter(socket, this.tls !== null)),
       error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'),
     );
     before?.close();
+  }
+
+  /** For clients that come from now on. */
+  private setGate(options: GateOptions): void {
+    this.gate = Gate.of(options, this, socket => this.begin(socket));
+  }
+
+  private begin(socket: StreamSocket): void {
+    if (this.tls === null) this.enter(socket);
+    else this.tls.enter(socket);
   }
 
   /** With clients that come from now on; handshakes that are under way end as they began. */

@@ -47,6 +47,7 @@ export function frontendOptions(config: PoolConfig, topology: ClusterTopology): 
       isLogged: config.slowlogToLog,
     },
     watch: { sampleOneIn: config.sampleOneIn, hidesKeys: config.hotkeysHide },
+    gate: { allow: config.allow, deny: config.deny, balancers: config.proxyProtocol },
     tls: config.tls?.listen ?? null,
     keepaliveIdleMs: config.tcpKeepalive ? config.keepaliveIdleMs : 0,
     backlog: config.backlog,

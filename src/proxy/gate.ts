@@ -1,0 +1,70 @@
+import { ProxyIntake } from '../socket/proxy-intake.ts';
+import type { StreamSocket } from '../socket/stream-socket.ts';
+import { AddressRanges } from '../system/address-ranges.ts';
+import type { Log } from '../system/log.ts';
+
+/** Who may come in, as ranges of addresses; see `AddressRanges`. Null: everybody, nobody, nobody. */
+export interface GateOptions {
+  readonly allow: readonly string[] | null;
+  readonly deny: readonly string[] | null;
+  /** Balancers, which say first who the client is. */
+  readonly balancers: readonly string[] | null;
+}
+
+export interface GateHost {
+  readonly log: Log;
+  readonly poolName: string;
+  readonly stats: { deniedClients: number };
+}
+
+/**
+ * Looks at who connects before anything is read or spoken:
+ *
+ *   accepted ─▶ a balancer: its PROXY header says who the client is ─▶ deny, allow ─▶ TLS, or the pool itself
+ */
+export class Gate {
+  private readonly host: GateHost;
+  private readonly pass: (socket: StreamSocket) => void;
+  private readonly allow: AddressRanges | null;
+  private readonly deny: AddressRanges | null;
+  private readonly balancers: AddressRanges | null;
+  private readonly proxied: ProxyIntake;
+
+  /** `pass`: a client that may come in. */
+  constructor({ allow, deny, balancers }: GateOptions, host: GateHost, pass: (socket: StreamSocket) => void) {
+    this.host = host;
+    this.pass = pass;
+    this.allow = rangesOf(allow);
+    this.deny = rangesOf(deny);
+    this.balancers = rangesOf(balancers);
+    this.proxied = new ProxyIntake(host, socket => this.judge(socket));
+  }
+
+  /** Null where nobody is kept out and nothing is said first. */
+  static of(options: GateOptions, host: GateHost, pass: (socket: StreamSocket) => void): Gate | null {
+    const { allow, deny, balancers } = options;
+    return allow === null && deny === null && balancers === null ? null : new Gate(options, host, pass);
+  }
+
+  /** `isForTls`: see `ProxyIntake.enter`. */
+  enter(socket: StreamSocket, isForTls: boolean): void {
+    if (this.balancers?.covers(socket.peer)) this.proxied.enter(socket, isForTls);
+    else this.judge(socket);
+  }
+
+  private judge(socket: StreamSocket): void {
+    const { peer } = socket;
+    const isIn = (this.allow === null || this.allow.covers(peer)) && !this.deny?.covers(peer);
+    if (isIn) {
+      this.pass(socket);
+      return;
+    }
+    this.host.stats.deniedClients++;
+    this.host.log.warn({ pool: this.host.poolName, client: peer }, 'client refused: its address is not allowed');
+    socket.destroy();
+  }
+}
+
+function rangesOf(texts: readonly string[] | null): AddressRanges | null {
+  return texts === null ? null : new AddressRanges(texts);
+}

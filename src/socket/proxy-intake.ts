@@ -1,0 +1,125 @@
+import type { Socket } from 'node:net';
+import type { Log } from '../system/log.ts';
+import { NetSocket } from './net-socket.ts';
+import { type HeaderListener, ProxiedSocket } from './proxied-socket.ts';
+import { PROXY_HEADER_MAX_BYTES, type ProxyHeader, readProxyHeader } from './proxy-header.ts';
+import { nodeSocket } from './sockets.ts';
+import type { StreamSocket } from './stream-socket.ts';
+
+/** Connections whose header is to come; one that comes beside so many is closed. */
+const WAITING_MAX = 1024;
+/** The header has to be there by then: balancers send it at once. */
+const HEADER_WITHIN_MS = 5000;
+
+export interface ProxyIntakeHost {
+  readonly log: Log;
+  readonly poolName: string;
+}
+
+/** Reads who the client is from what balancers send first. */
+export class ProxyIntake implements HeaderListener {
+  private readonly host: ProxyIntakeHost;
+  private readonly accept: (socket: StreamSocket) => void;
+  /** By who waits. */
+  private readonly timers = new Map<object, NodeJS.Timeout>();
+
+  constructor(host: ProxyIntakeHost, accept: (socket: StreamSocket) => void) {
+    this.host = host;
+    this.accept = accept;
+  }
+
+  /** Nothing was read from `stream` yet. `isForTls`: what comes after the header is for node:tls, which wants a socket of node. */
+  enter(stream: StreamSocket, isForTls: boolean): void {
+    if (this.timers.size >= WAITING_MAX) {
+      this.log(stream.peer, `${WAITING_MAX} others have not sent their PROXY header`);
+      stream.destroy();
+    } else if (isForTls) setImmediate(() => this.readFrom(nodeSocket(stream)));
+    else {
+      const socket = new ProxiedSocket(stream, this);
+      this.wait(socket, () => {
+        this.onNoHeader(socket, 'its PROXY header did not come in time');
+        socket.destroy();
+      });
+    }
+  }
+
+  onHeader(socket: ProxiedSocket): void {
+    this.endWait(socket);
+    this.accept(socket);
+  }
+
+  onNoHeader(socket: ProxiedSocket, why: string): void {
+    if (this.endWait(socket)) this.log(socket.peer, why);
+  }
+
+  private readFrom(socket: Socket): void {
+    const balancer = new NetSocket(socket).peer;
+    let come = Buffer.alloc(0);
+    const end = (why: string): void => {
+      if (this.endWait(socket)) this.log(balancer, why);
+      socket.destroy();
+    };
+    const onReadable = (): void => {
+      for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read()) {
+        come = Buffer.concat([come, chunk]);
+      }
+      try {
+        const header = readProxyHeader(come, come.length);
+        if (header !== null) passOn(header);
+        else if (come.length >= PROXY_HEADER_MAX_BYTES) end('its PROXY header does not end');
+      } catch (error) {
+        end((error as Error).message);
+      }
+    };
+    const onEnd = () => end('it ended before its PROXY header did');
+    const onClose = () => end('it was closed before its PROXY header had come');
+    const passOn = (header: ProxyHeader): void => {
+      this.endWait(socket);
+      socket.off('readable', onReadable).off('end', onEnd).off('close', onClose);
+      rename(socket, header);
+      if (come.length > header.bytes) socket.unshift(come.subarray(header.bytes));
+      this.accept(new NetSocket(socket));
+    };
+    socket.on('error', () => {});
+    socket.on('readable', onReadable).on('end', onEnd).on('close', onClose);
+    this.wait(socket, () => end('its PROXY header did not come in time'));
+  }
+
+  private wait(who: object, onLate: () => void): void {
+    // What came in time is read first, also when the worker was stopped meanwhile.
+    const late = () => setImmediate(() => this.timers.has(who) && onLate());
+    this.timers.set(who, setTimeout(late, HEADER_WITHIN_MS).unref());
+  }
+
+  /** False: it did not wait any more. */
+  private endWait(who: object): boolean {
+    clearTimeout(this.timers.get(who));
+    return this.timers.delete(who);
+  }
+
+  private log(balancer: string, why: string): void {
+    this.host.log.warn({ pool: this.host.poolName, balancer, why }, 'no PROXY header from a balancer');
+  }
+}
+
+interface NamedHandle {
+  getpeername(out: { address?: string; port?: number; family?: string }): number;
+  getsockname(out: { address?: string; port?: number; family?: string }): number;
+}
+
+/** What node says of its ends, also when node:tls asks it, is what the header says. */
+function rename(socket: Socket, { peer, local }: ProxyHeader): void {
+  const { _handle: handle } = socket as unknown as { _handle: NamedHandle };
+  const named = (end: string) => (out: { address?: string; port?: number; family?: string }) => {
+    const colon = end.lastIndexOf(':');
+    const address = end.slice(0, colon).replace(/[[\]]/g, '');
+    Object.assign(out, {
+      address,
+      port: Number(end.slice(colon + 1)),
+      family: address.includes(':') ? 'IPv6' : 'IPv4',
+    });
+    return 0;
+  };
+  if (peer !== null) handle.getpeername = named(peer);
+  if (local !== null) handle.getsockname = named(local);
+}
