@@ -17,6 +17,9 @@ pools:
   sessions:
     listen: 127.0.0.1:22121
     protocol: redis
+    allow: [127.0.0.1, '::1/64']
+    deny: 10.0.0.0/8, unix
+    proxy_protocol: 192.0.2.1
     listen_tls:
       cert: [/a.pem, /b.pem]
       key: /a.key, /b.key
@@ -137,6 +140,9 @@ test('every key of the native form arrives in the configuration', () => {
         cluster: null,
         presentAs: 'server',
         advertise: null,
+        allow: ['127.0.0.1', '::1/64'],
+        deny: ['10.0.0.0/8', 'unix'],
+        proxyProtocol: ['192.0.2.1'],
         workerSubscriptions: 5000,
         maxRequestBytes: 1_048_576,
         maxPipeline: 10,
@@ -221,6 +227,9 @@ test('what is left out has its default', () => {
         cluster: null,
         presentAs: 'server',
         advertise: null,
+        allow: null,
+        deny: null,
+        proxyProtocol: null,
         workerSubscriptions: 1_000_000,
         maxRequestBytes: 513 * 2 ** 20,
         maxPipeline: 4096,
