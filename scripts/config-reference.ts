@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { DAEMON_SETTINGS, LOG_SETTINGS } from '../src/config/daemon-settings.ts';
 import { jsonSchemaText } from '../src/config/json-schema.ts';
 import { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from '../src/config/pool-settings.ts';
+import { SENTINEL_SETTINGS } from '../src/config/sentinel-settings.ts';
 import { SERVER_SETTINGS } from '../src/config/server-settings.ts';
 import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from '../src/config/tls-settings.ts';
 import { isGroup, isScalar, type Setting, type SettingTable } from '../src/settings/setting.ts';
@@ -40,6 +41,9 @@ function renderReference(): string {
     '### TLS toward servers\n',
     '`server_tls` of a pool is a map of these; all have defaults, so `{}` will do:\n',
     renderTable(SERVER_TLS_SETTINGS),
+    '### Sentinels\n',
+    '`sentinel` of a pool is a map of these:\n',
+    renderTable(SENTINEL_SETTINGS),
     '### Servers\n',
     'A server is written on one line, `host:port:weight name` or `/path:weight name`, where weight and name may be left',
     'out, or in the long form, as a map:\n',

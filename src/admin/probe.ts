@@ -4,10 +4,16 @@ import type { Question } from '../protocol/traits.ts';
 import { FAILURE_TEXT, failureFromErrno } from '../request/failure.ts';
 import { type ServerTls, startServerTls } from '../system/server-tls.ts';
 
+type ProbeAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string }
+  /** Nobody has said where it is: it can't be asked. */
+  | { readonly master: string };
+
 /** A server to be asked whether it is there. */
 export interface ProbeTarget {
   readonly protocol: ProtocolName;
-  readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
+  readonly address: ProbeAddress;
   /** As in `ProtocolTraits.questions`. */
   readonly password?: string | null;
   /** Null or not given: it is not spoken. */
@@ -33,8 +39,9 @@ const MAX_LINE_BYTES = 512;
  */
 export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSignal): Promise<string | null> {
   const questions = [...PROTOCOL_TRAITS[target.protocol].questions(target.password)];
+  const { address, tls = null } = target;
+  if ('master' in address) return Promise.resolve('no Sentinel has said who is this master');
   return new Promise(resolve => {
-    const { address, tls = null } = target;
     const plain = connect({ ...address });
     const socket = tls === null ? plain : startServerTls(plain, address, tls);
     let line = '';

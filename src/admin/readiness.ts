@@ -83,6 +83,11 @@ export class Readiness {
     }
   }
 
+  /** The servers of one pool are others now. */
+  setServers(pool: ReadinessPool): void {
+    this.setPools(this.pools.map(each => (each.name === pool.name ? pool : each)));
+  }
+
   /**
    * Probes the servers whose last result is older than a second. Resolves as soon as one server of each pool has
    * answered, so that a dead server does not delay the report on a pool that works; else after a second.
@@ -124,7 +129,7 @@ function judge(name: string, workers: number, servers: readonly ServerReadiness[
 }
 
 function keyOf(protocol: string, address: ProbeTarget['address']): string {
-  return JSON.stringify('path' in address ? [protocol, address.path] : [protocol, address.host, address.port]);
+  return JSON.stringify([protocol, Object.entries(address).sort()]);
 }
 
 /** Resolves when one of the servers is reachable or all are known not to be. */

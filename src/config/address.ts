@@ -5,14 +5,23 @@ export interface HostPort {
   readonly port: number;
 }
 
-export type ServerAddress = HostPort | { readonly path: string };
+/** Whoever is the master of that name: where it listens, Sentinel says. */
+export interface MasterAddress {
+  readonly master: string;
+}
+
+/** As a file writes it. */
+export type FixedAddress = HostPort | { readonly path: string };
+
+export type ServerAddress = FixedAddress | MasterAddress;
 
 /** `mode`: permission bits of the unix socket; null: what the umask leaves. */
 export type ListenAddress = HostPort | { readonly path: string; readonly mode: number | null };
 
-/** An address as a person writes it: `host:port`, `[v6]:port` or `/path`. */
+/** An address as a person writes it: `host:port`, `[v6]:port` or `/path`; or `master NAME`. */
 export function addressText(address: ServerAddress): string {
   if ('path' in address) return address.path;
+  if ('master' in address) return `master ${address.master}`;
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { SettingError } from '../settings/setting-error.ts';
-import type { HostPort, ListenAddress, ServerAddress } from './address.ts';
+import type { FixedAddress, HostPort, ListenAddress } from './address.ts';
 
 /** What fits into `sun_path` with its final NUL. */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -12,7 +12,7 @@ export type BareIpv6 = 'bare-ipv6' | 'bracketed-ipv6';
 
 /** One line of `servers:` before it has a ring name. */
 export interface ServerLine {
-  readonly address: ServerAddress;
+  readonly address: FixedAddress;
   /** As written: ring names keep leading zeros. Empty for a unix socket. */
   readonly portText: string;
   readonly weight: number;
@@ -83,7 +83,7 @@ export function parseServerLine(text: string): ServerLine {
  * The `address` of the long form: `host:port` or `/path`, which here may have colons and spaces.
  * @throws SettingError
  */
-export function parseServerAddress(text: string): { readonly address: ServerAddress; readonly portText: string } {
+export function parseServerAddress(text: string): { readonly address: FixedAddress; readonly portText: string } {
   if (text.startsWith('/')) return { address: { path: checkSocketPath(text) }, portText: '' };
   return parseHostPort(text, 1, 'bracketed-ipv6');
 }
@@ -127,6 +127,17 @@ export function parseWeight(text: string): number {
 export function checkAlias(text: string): string {
   if (text === '') throw new SettingError('the name is empty; leave it out or write one');
   if (hasControlCharacter(text)) throw new SettingError('the name contains a control character; write plain text');
+  return text;
+}
+
+/**
+ * Sentinel tells of masters in words with spaces between them.
+ * @throws SettingError
+ */
+export function checkMasterName(text: string): string {
+  if (text === '' || /\s/.test(text) || hasControlCharacter(text)) {
+    throw new SettingError(`${JSON.stringify(text)} is no name of a master; it has no spaces`);
+  }
   return text;
 }
 

@@ -5,6 +5,7 @@ import type { ServerAddress } from './address.ts';
 import type { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import type { DAEMON_SETTINGS } from './daemon-settings.ts';
 import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './pool-settings.ts';
+import type { SENTINEL_SETTINGS } from './sentinel-settings.ts';
 
 /**
  * The checked configuration, whatever form the file had: every default filled in, frozen, and plain JSON-able data,
@@ -39,6 +40,8 @@ export interface PoolTls {
 }
 
 export type ClusterConfig = SettingsOf<typeof CLUSTER_SETTINGS>;
+
+export type SentinelConfig = SettingsOf<typeof SENTINEL_SETTINGS>;
 
 export type HealthCheckConfig = SettingsOf<typeof HEALTH_CHECK_SETTINGS>;
 

@@ -15,6 +15,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
     checkDatabases(pool, problems);
     checkCluster(pool, problems);
     checkPresentation(pool, problems);
+    checkSentinel(pool, problems);
     checkTls(pool, problems);
   }
   checkListenAddresses(draft, problems);
@@ -83,6 +84,41 @@ function checkPresentation({ fields, offsets, path, servers, keyOffset }: PoolDr
   }
   if (!cluster && servers.length > 1 && hashTag !== '{}') {
     report('libraries take keys with the same {tag} to be together: write hash_tag: "{}"');
+  }
+}
+
+/** What Sentinel does by itself. */
+const NOT_WITH_SENTINEL: Readonly<Record<string, string>> = {
+  cluster: 'a cluster looks after its nodes itself; leave one of the two out',
+  auto_eject_hosts: 'Sentinel has somebody take the place of a server; leave it out',
+  health_check: 'Sentinel looks after the servers itself; leave it out',
+  server_tls: 'the servers that Sentinels name are spoken to without TLS only; leave it out',
+};
+
+function checkSentinel(pool: PoolDraft, problems: Problems): void {
+  const { sentinel, protocol } = pool.fields;
+  const offset = pool.offsets.get('sentinel') ?? pool.keyOffset;
+  const path = joinPath(pool.path, 'sentinel');
+  for (const { path: at, offset: where, server } of pool.servers) {
+    const isNamed = 'master' in server.address;
+    if (isNamed && !sentinel) problems.add(where, at, 'a master is found by Sentinels: the pool lacks "sentinel"');
+    if (!isNamed && sentinel) problems.add(where, at, 'Sentinels find the servers: write { master: NAME }');
+  }
+  if (!sentinel) return;
+  if (protocol !== undefined && PROTOCOL_TRAITS[protocol].sentinel === null) {
+    problems.add(offset, path, `${PROTOCOL_TRAITS[protocol].title} has no Sentinels`);
+  }
+  if (sentinel.user !== null && sentinel.password === null) problems.add(offset, path, 'user needs password');
+  for (const [key, message] of Object.entries(NOT_WITH_SENTINEL)) {
+    const at = pool.offsets.get(key);
+    if (at !== undefined) problems.add(at, joinPath(pool.path, key), message);
+  }
+  const masters = pool.servers.map(({ server }) => ('master' in server.address ? server.address.master : ''));
+  for (const [i, { path: at, offset: where }] of pool.servers.entries()) {
+    if (masters[i] !== '' && masters.indexOf(masters[i]!) < i) problems.add(where, at, 'the same master as before');
+  }
+  if (sentinel.addresses !== undefined && sentinel.refreshMinMs > sentinel.refreshIntervalMs) {
+    problems.add(offset, path, 'refresh_min is longer than refresh_interval');
   }
 }
 

@@ -143,9 +143,11 @@ function hasRequired({ settings }: GroupSetting): boolean {
 
 /** @throws SettingError for a group that was begun by one of its members, and lacks another */
 function refuseHalf(config: Config): void {
-  for (const { name, cluster } of config.pools) {
+  for (const { name, cluster, sentinel } of config.pools) {
     if (cluster !== null && cluster.seeds === undefined)
       throw new SettingError(`${name}.cluster: can be turned on and off in the file only`);
+    if (sentinel !== null && sentinel.addresses === undefined)
+      throw new SettingError(`${name}.sentinel: can be turned on and off in the file only`);
   }
 }
 

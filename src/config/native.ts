@@ -87,8 +87,16 @@ function readServer(node: YamlNode, path: string, problems: Problems): ServerDra
   }
   if (node.kind === 'map') {
     const { fields } = readFields(SERVER_SETTINGS, node, offset, path, rules(), problems);
-    const { address, weight, name } = fields;
-    if (address === undefined || weight === undefined || name === undefined) return null;
+    const { address, master, weight, name } = fields;
+    if (address === undefined || master === undefined || weight === undefined || name === undefined) return null;
+    if ((address === null) === (master === null)) {
+      const what = address === null ? `required: ${SERVER_SETTINGS.address.kind.takes}` : 'not beside "master"';
+      problems.add(offset, joinPath(path, 'address'), what);
+      return null;
+    }
+    // A fail-over moves no key: the name is not that of an address.
+    if (address === null)
+      return { path, offset, server: { name: name ?? master!, address: { master: master! }, weight } };
     return { path, offset, server: namedServer(address.address, address.portText, weight, name) };
   }
   try {

@@ -1,5 +1,5 @@
 import { ringName } from '../placement/server-name.ts';
-import { addressText, type ServerAddress } from './address.ts';
+import { addressText, type FixedAddress } from './address.ts';
 import type { ClusterConfig, Config, PoolConfig, PoolSettings, ServerConfig } from './config.ts';
 
 /*
@@ -34,7 +34,7 @@ export interface ConfigDraft {
 
 /** The port's text is part of a ring name as written: twemproxy hashes `host:06379` with its zero. */
 export function namedServer(
-  address: ServerAddress,
+  address: FixedAddress,
   portText: string,
   weight: number,
   alias: string | null,

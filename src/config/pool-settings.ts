@@ -7,6 +7,7 @@ import { ACCESS_SETTINGS } from './access-settings.ts';
 import { type ListenAddress, listenText } from './address.ts';
 import { type BareIpv6, parseListenAddress } from './addresses.ts';
 import { CLUSTER_SETTINGS } from './cluster-settings.ts';
+import { SENTINEL_SETTINGS } from './sentinel-settings.ts';
 import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tls-settings.ts';
 import { TRAFFIC_SETTINGS } from './traffic-settings.ts';
 
@@ -115,6 +116,18 @@ export const POOL_SETTINGS = {
     unset: 'off',
     about:
       'The pool is a Redis Cluster: its nodes and who has which keys are asked of it; see [cluster.md](cluster.md).',
+  },
+  /** Sentinels tell where the servers are; null: the file does. */
+  sentinel: {
+    key: 'sentinel',
+    settings: SENTINEL_SETTINGS,
+    default: null,
+    takes: 'a map with addresses',
+    example: '{ addresses: [10.0.0.1:26379, 10.0.0.2:26379, 10.0.0.3:26379] }',
+    unset: 'off',
+    about:
+      'Sentinels look after the servers, which are written as `{ master: NAME }`: where these are is asked of them; see ' +
+      '[sentinel.md](sentinel.md).',
   },
   /** How servers are spoken to in TLS; null: they are not. */
   serverTls: {

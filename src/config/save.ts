@@ -65,8 +65,14 @@ function serverEdits(text: string, config: Config, pool: PoolConfig, index: numb
   const { address, weight, name } = pool.servers[index]!;
   const item = parseDocument(text, { schema: 'failsafe', uniqueKeys: false }).getIn(way, true);
   if (isMap(item)) {
-    const usual: Record<string, string> = { weight: '1', name: addressText(address) };
-    return Object.entries({ address: addressText(address), weight: String(weight), name }).flatMap(([key, value]) =>
+    const usualName = 'master' in address ? address.master : addressText(address);
+    const usual: Record<string, string> = { weight: '1', name: usualName };
+    const settable = {
+      weight: String(weight),
+      name,
+      ...('master' in address ? {} : { address: addressText(address) }),
+    };
+    return Object.entries(settable).flatMap(([key, value]) =>
       (item.get(key) ?? usual[key]) === value ? [] : [{ way: [...way, key], value: yamlText(value) }],
     );
   }

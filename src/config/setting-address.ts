@@ -20,6 +20,8 @@ export interface SettingAddress {
 /** What of a server can be set while it is there; its name is what makes it that server. */
 const SETTABLE_OF_SERVER: SettingTable = { address: SERVER_SETTINGS.address, weight: SERVER_SETTINGS.weight };
 
+const SETTABLE_OF_MASTER: SettingTable = { weight: SERVER_SETTINGS.weight };
+
 /** All settings of a configuration: the daemon's, then each pool's and its servers', in the order of the file. */
 export function settingAddresses(config: Config): SettingAddress[] {
   return [...addressesIn(DAEMON_SETTINGS, config, '', []), ...config.pools.flatMap(poolAddresses)];
@@ -30,7 +32,8 @@ function poolAddresses(pool: PoolConfig, i: number): SettingAddress[] {
   const configured = pool.cluster === null ? pool.servers : [];
   const servers = configured.flatMap((server, j) => {
     const path = `${pool.name}.servers.${server.name}.`;
-    return addressesIn(SETTABLE_OF_SERVER, server, path, ['pools', i, 'servers', j]).map(address => ({
+    const settable = 'master' in server.address ? SETTABLE_OF_MASTER : SETTABLE_OF_SERVER;
+    return addressesIn(settable, server, path, ['pools', i, 'servers', j]).map(address => ({
       ...address,
       isServerAddress: address.setting === SERVER_SETTINGS.address,
     }));

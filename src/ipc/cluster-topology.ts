@@ -1,6 +1,6 @@
-/** A node of a cluster as it is reached from here. */
+/** A server that was found, a node of a cluster or one that Sentinel looks after, as it is reached from here. */
 export interface ClusterNode {
-  /** Its address, `host:port`. Unique. */
+  /** Its address, `host:port`; of a master that Sentinel looks after, its name in the ring. Unique. */
   readonly name: string;
   readonly host: string;
   readonly port: number;
@@ -9,10 +9,10 @@ export interface ClusterNode {
   readonly aliases: readonly string[];
 }
 
-/** Who has which keys of a cluster: plain data, as the master sends it to its workers. */
+/** The servers of a pool that are found, and who has which keys of a cluster: plain data, as the master sends it to its workers. */
 export interface ClusterTopology {
   readonly nodes: readonly ClusterNode[];
-  /** First slot, last slot, index of the owner in `nodes`; and so on. What is in no range nobody has. */
+  /** Of a cluster: first slot, last slot, index of the owner in `nodes`; and so on. What is in no range nobody has. */
   readonly ranges: readonly number[];
 }
 

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { askCluster } from '../admin/ask-cluster.ts';
 import { addressText } from '../config/address.ts';
 import type { ClusterConfig, PoolConfig } from '../config/config.ts';
@@ -6,157 +5,72 @@ import { poolPassword } from '../config/pool-password.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Log } from '../system/log.ts';
 import { type ClusterReading, readTopology } from './cluster-reading.ts';
-
-export interface ClusterWatchHost {
-  readonly log: Log;
-  /** The pool's topology is another than before. */
-  onTopology(pool: string, topology: ClusterTopology): void;
-  /** For tests: what asks a node. */
-  readonly ask?: typeof askCluster;
-}
+import { type Finding, TopologyWatch, type TopologyWatchHost } from './topology-watch.ts';
 
 /** One node has so long to answer, connecting included; then the next one is asked. */
 const ASK_TIMEOUT_MS = 1000;
-/** From one refresh to the next: the least time, up to so much longer. */
-const JITTER = 0.1;
 
 /**
- * Follows the topology of one cluster, for all workers: asks at once, every `refresh_interval`, and soon after a hint.
- *
- *   hint ─▶ wanted ── refresh_min since the last one ──▶ asking: node by node until one knows ─▶ topology, if it changed
- *             ▲                                                      │ none does
- *             └──────────────────────────────────────────────────────┘
- *
- * Hints that come meanwhile are one. Who answered last is asked first; a node that sees only a part of the cluster, or has
- * seen fewer changes of it than another before, is believed only when no other answers.
+ * Follows the topology of one cluster: node by node is asked until one knows. Who answered last is asked first; a node that
+ * sees only a part of the cluster, or has seen fewer changes of it than another before, is believed only when no other answers.
  */
-export class ClusterWatch {
-  topology: ClusterTopology | null = null;
-  /** How often nodes were asked, and of these without result. */
-  refreshes = 0;
-  failures = 0;
-  /** When the topology was last asked for with success, and changed: milliseconds since 1970; 0: never. */
-  refreshedAtMs = 0;
-  changedAtMs = 0;
-  /** The last reason to ask. */
-  why = '';
-  private pool: PoolConfig;
-  private readonly host: ClusterWatchHost;
-  private readonly running = new AbortController();
-  private timer: NodeJS.Timeout | null = null;
-  private isAsking = false;
-  private isWanted = false;
-  private askedAtMs = Number.NEGATIVE_INFINITY;
+export class ClusterWatch extends TopologyWatch {
+  private readonly log: Log;
+  /** For tests: what asks a node. */
+  private readonly askNode: typeof askCluster;
   private epoch = 0;
   /** The node that answered last. */
   private favourite: string | null = null;
-  private onFirst: () => void = () => {};
 
-  constructor(pool: PoolConfig, host: ClusterWatchHost) {
-    this.pool = pool;
-    this.host = host;
+  constructor(pool: PoolConfig, host: TopologyWatchHost, askNode = askCluster) {
+    super(pool, host);
+    this.log = host.log;
+    this.askNode = askNode;
   }
 
-  get name(): string {
-    return this.pool.name;
+  protected asked(pool: PoolConfig): unknown {
+    return [pool.cluster, poolPassword(pool)];
   }
 
-  /** Takes over another configuration of the pool, and asks by it. */
-  configure(pool: PoolConfig): void {
-    const isSame = isDeepStrictEqual(this.pool.cluster, pool.cluster) && poolPassword(this.pool) === poolPassword(pool);
-    this.pool = pool;
-    if (!isSame) this.wanted('its configuration changed');
-  }
-
-  /** Begins; resolves when the first round of questions is done. */
-  start(): Promise<void> {
-    const first = new Promise<void>(resolve => {
-      this.onFirst = resolve;
-    });
-    this.wanted('start');
-    return first;
-  }
-
-  /** There is a reason to ask. */
-  wanted(why: string): void {
-    this.why = why;
-    this.isWanted = true;
-    this.schedule();
-  }
-
-  stop(): void {
-    this.running.abort();
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
-    this.onFirst();
-  }
-
-  private get rules(): ClusterConfig {
+  protected get pauses(): ClusterConfig {
     return this.pool.cluster as ClusterConfig;
   }
 
-  private schedule(): void {
-    if (this.isAsking || this.running.signal.aborted) return;
-    const { refreshMinMs, refreshIntervalMs } = this.rules;
-    const leastMs = this.isWanted ? refreshMinMs : refreshIntervalMs;
-    const pauseMs = this.askedAtMs + leastMs * (1 + Math.random() * JITTER) - performance.now();
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.refresh(), Math.max(0, pauseMs));
-    this.timer.unref();
+  protected async ask(): Promise<Finding> {
+    const reading = await this.askNodes();
+    if (reading === null) return { topology: null, isSettled: false };
+    this.favourite = reading.from;
+    this.epoch = reading.epoch;
+    return { topology: reading.topology, isSettled: reading.isOk };
   }
 
-  private async refresh(): Promise<void> {
-    this.timer = null;
-    this.isAsking = true;
-    if (!this.isWanted) this.why = 'refresh_interval';
-    this.isWanted = false;
-    this.askedAtMs = performance.now();
-    this.refreshes++;
-    const reading = await this.ask();
-    this.isAsking = false;
-    if (this.running.signal.aborted) return;
-    if (reading === null) {
-      this.failures++;
-      this.isWanted = true;
-    } else this.take(reading);
-    this.onFirst();
-    this.schedule();
-  }
-
-  private take({ topology, epoch, from, isOk }: ClusterReading): void {
-    this.favourite = from;
-    this.epoch = epoch;
-    this.refreshedAtMs = Date.now();
-    // Something is going on: the next look is soon.
-    if (!isOk) this.isWanted = true;
-    if (isDeepStrictEqual(topology, this.topology)) return;
-    this.changedAtMs = this.refreshedAtMs;
-    this.topology = topology;
-    const primaries = topology.nodes.filter(node => !node.isReplica).length;
-    const event = { pool: this.name, why: this.why, from, nodes: topology.nodes.length, primaries, epoch };
-    this.host.log.info(event, 'cluster topology changed');
-    this.host.onTopology(this.name, topology);
+  protected sayChanged({ nodes }: ClusterTopology): void {
+    const primaries = nodes.filter(node => !node.isReplica).length;
+    const { name, why, favourite, epoch } = this;
+    const event = { pool: name, why, from: favourite, nodes: nodes.length, primaries, epoch };
+    this.log.info(event, 'cluster topology changed');
   }
 
   /** Asks one node after the other; the first answer of one that knows, else the best there was. */
-  private async ask(): Promise<ClusterReading | null> {
-    const { pool, host } = this;
+  private async askNodes(): Promise<ClusterReading | null> {
+    const { pool, log } = this;
+    const { addressMap } = this.pauses;
     const reasons: Record<string, string> = {};
     let best: ClusterReading | null = null;
     for (const [name, { host: nodeHost, port }] of this.candidates()) {
       const target = { protocol: pool.protocol, host: nodeHost, port, password: poolPassword(pool) };
-      const answer = await (host.ask ?? askCluster)(target, ASK_TIMEOUT_MS, this.running.signal);
+      const answer = await this.askNode(target, ASK_TIMEOUT_MS, this.running.signal);
       if (this.running.signal.aborted) return null;
       if (typeof answer === 'string') {
         reasons[name] = answer;
         continue;
       }
-      const reading = readTopology(answer, name, nodeHost, this.rules.addressMap ?? []);
+      const reading = readTopology(answer, name, nodeHost, addressMap ?? []);
       if (reading.topology.ranges.length === 0) reasons[name] = 'it knows of no slots';
       else if (reading.isOk && reading.epoch >= this.epoch) return reading;
       else if (best === null || reading.epoch > best.epoch) best = reading;
     }
-    if (best === null) host.log.warn({ pool: this.name, reasons }, 'cluster topology: no node answers');
+    if (best === null) log.warn({ pool: this.name, reasons }, 'cluster topology: no node answers');
     return best;
   }
 
@@ -166,7 +80,7 @@ export class ClusterWatch {
     nodes.sort((a, b) => a.order - b.order);
     const all = new Map(nodes.map(({ node }) => [node.name, { host: node.host, port: node.port }]));
     const favourite = this.favourite === null ? undefined : all.get(this.favourite);
-    const seeds = this.rules.seeds.map(seed => [addressText(seed), seed] as const);
+    const seeds = this.pauses.seeds.map(seed => [addressText(seed), seed] as const);
     return new Map([...(favourite ? [[this.favourite!, favourite] as const] : []), ...all, ...seeds]);
   }
 }

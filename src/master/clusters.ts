@@ -1,18 +1,21 @@
 import { pairPools } from '../config/changes.ts';
 import type { PoolConfig } from '../config/config.ts';
+import { foundServers, isFound } from '../config/found-servers.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
-import { ClusterWatch, type ClusterWatchHost } from './cluster-watch.ts';
+import { ClusterWatch } from './cluster-watch.ts';
+import { SentinelWatch } from './sentinel-watch.ts';
+import type { TopologyWatch, TopologyWatchHost } from './topology-watch.ts';
 
-/** A daemon that starts waits so long for the topologies of its clusters, and then serves without. */
+/** A daemon that starts waits so long for the topologies, and then serves without. */
 const FIRST_WITHIN_MS = 5000;
 
-/** Follows the topologies of all pools that are clusters. */
+/** Follows the topologies of all pools whose servers are found: clusters, and those that Sentinels look after. */
 export class Clusters {
-  private readonly host: ClusterWatchHost;
+  private readonly host: TopologyWatchHost;
   private pools: readonly PoolConfig[] = [];
-  private watches = new Map<string, ClusterWatch>();
+  private watches = new Map<string, TopologyWatch>();
 
-  constructor(host: ClusterWatchHost) {
+  constructor(host: TopologyWatchHost) {
     this.host = host;
   }
 
@@ -24,17 +27,22 @@ export class Clusters {
     this.watches = new Map();
     const firsts: Promise<void>[] = [];
     for (const pool of pools) {
-      if (pool.cluster === null) continue;
-      const before = pairs.get(pool.name)?.name ?? pool.name;
-      const had = old.get(before);
-      old.delete(before);
-      const watch = had ?? new ClusterWatch(pool, this.host);
+      if (!isFound(pool)) continue;
+      const before = pairs.get(pool.name) ?? pool;
+      const isSameKind = (before.cluster === null) === (pool.cluster === null);
+      const had = isSameKind ? old.get(before.name) : undefined;
+      if (had !== undefined) old.delete(before.name);
+      const watch = had ?? this.watch(pool);
       this.watches.set(pool.name, watch);
       if (had === undefined) firsts.push(watch.start());
       else watch.configure(pool);
     }
     for (const gone of old.values()) gone.stop();
     return Promise.all(firsts);
+  }
+
+  private watch(pool: PoolConfig): TopologyWatch {
+    return pool.cluster === null ? new SentinelWatch(pool, this.host) : new ClusterWatch(pool, this.host);
   }
 
   /** As `setPools`; resolves when there was an answer, or there was none for long enough. */
@@ -55,12 +63,15 @@ export class Clusters {
     return new Map([...this.watches].flatMap(([pool, { topology }]) => (topology === null ? [] : [[pool, topology]])));
   }
 
-  /** The pools with the nodes that were found for servers. */
-  withNodes(pools: readonly PoolConfig[]): PoolConfig[] {
-    return pools.map(pool => {
+  /**
+   * The pools, or the one of them that is called `only`, with the nodes that were found for servers; a master that nobody has
+   * named yet is among them.
+   */
+  withNodes(pools: readonly PoolConfig[], only: string | null = null): PoolConfig[] {
+    return pools.flatMap(pool => {
+      if (only !== null && pool.name !== only) return [];
       const nodes = this.watches.get(pool.name)?.topology?.nodes;
-      if (nodes === undefined) return pool;
-      return { ...pool, servers: nodes.map(({ name, host, port }) => ({ name, address: { host, port }, weight: 1 })) };
+      return nodes === undefined ? pool : { ...pool, servers: foundServers(pool, nodes) };
     });
   }
 

@@ -23,6 +23,7 @@ export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['server readmitted by hand', 'server_readmitted_by_hand'],
   ['server is down: health checks failed, it is out of the ring', 'server_down'],
   ['server is up again: health checks succeed, it is back in the ring', 'server_up'],
+  ['sentinel: fail-over, another server is the master', 'failed_over'],
   ['worker serves', 'worker_serves'],
   ['worker left', 'worker_left'],
   ['worker died; another takes its place', 'worker_died'],

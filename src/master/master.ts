@@ -301,7 +301,7 @@ export class Master implements WorkerSlotHost {
   }
 
   private onTopology(pool: string, topology: ClusterTopology): void {
-    this.monitoring.setServers(pool, topology.nodes);
+    for (const found of this.clusters.withNodes(this.config.pools, pool)) this.monitoring.setServers(found);
     this.slots.broadcast({ type: 'topology', pool, topology });
   }
 

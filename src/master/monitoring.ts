@@ -9,7 +9,7 @@ import { StatsPort } from '../admin/stats-port.ts';
 import { Totals } from '../admin/totals.ts';
 import { trafficPages } from '../admin/traffic-pages.ts';
 import type { HostPort } from '../config/address.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
 import { redactConfig } from '../config/redact.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
@@ -174,9 +174,10 @@ export class Monitoring {
     this.readiness.setPools(pools);
   }
 
-  /** The servers of a pool that are found, not configured. */
-  setServers(pool: string, servers: readonly { readonly name: string }[]): void {
-    this.totals.setServers(pool, servers);
+  /** The servers of a pool that are found are these now. */
+  setServers(pool: PoolConfig): void {
+    this.totals.setServers(pool.name, pool.servers);
+    this.readiness.setServers(pool);
   }
 
   private beat(): void {

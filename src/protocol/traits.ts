@@ -17,6 +17,8 @@ export interface ProtocolTraits {
   readonly twemproxyRedis: boolean | null;
   /** Its servers may form a cluster that places the keys itself; null: they don't. */
   readonly cluster: ClusterTraits | null;
+  /** Its servers may be looked after by Sentinels; null: there are none. */
+  readonly sentinel: SentinelTraits | null;
   /**
    * What a server is asked, one after the other, to see if it is there. `password`: what it wants to hear first, null for
    * nothing: then only an answer that others would get too will do. Undefined: whoever asks does not know, and to be asked
@@ -66,4 +68,52 @@ export interface ToldNode {
   readonly isReplica: boolean;
   /** Others can't reach it. */
   readonly isDown: boolean;
+}
+
+/** How Sentinels are asked who is the master of a name, and servers whether they are one. */
+export interface SentinelTraits {
+  /** What to write to a Sentinel to hear of these masters. */
+  question(credentials: SentinelCredentials, masters: readonly string[]): Buffer;
+  /** With what the answers to all of these end, in latin1. */
+  readonly end: string;
+  /** What is known of each master, in the order asked; null: nothing. Text: why the answer is of no use. */
+  read(
+    answer: Buffer,
+    credentials: SentinelCredentials,
+    masters: readonly string[],
+  ): readonly (ToldMaster | null)[] | string;
+  /** What to write to a server to hear whether it is a master. */
+  roleQuestion(password: string | null): Buffer;
+  /** Null: it is one. Text: why it is not taken for one. */
+  readRole(answer: Buffer, password: string | null): string | null;
+  /** What to write to a Sentinel to hear at once of what happens to masters and their replicas. */
+  subscription(credentials: SentinelCredentials): Buffer;
+  /** What to write now and then, so that it says something. */
+  readonly ping: Buffer;
+  /** Takes what it says apart: events, and how many bytes of `heard` these were; null: it is no Sentinel. */
+  readEvents(heard: Buffer): { readonly events: readonly SentinelEvent[]; readonly length: number } | null;
+}
+
+export interface SentinelCredentials {
+  readonly user: string | null;
+  /** Null: none is given. */
+  readonly password: string | null;
+}
+
+/** One master, as a Sentinel speaks of it. */
+export interface ToldMaster {
+  readonly host: string;
+  readonly port: number;
+  /** Grows with every fail-over of this master: a Sentinel that has seen less of these knows less. */
+  readonly epoch: number;
+  /** Those that it can reach. */
+  readonly replicas: readonly { readonly host: string; readonly port: number }[];
+}
+
+export interface SentinelEvent {
+  /** Such as `+switch-master`. */
+  readonly name: string;
+  readonly master: string;
+  /** Another server is the master from now on; else something happened to one of its replicas. */
+  readonly isSwitch: boolean;
 }

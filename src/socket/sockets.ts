@@ -24,7 +24,11 @@ export interface Listener {
 }
 
 /** Where to connect to. */
-export type PeerAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+export type PeerAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string }
+  /** Whoever is the master of that name: nowhere, as long as nobody has said who it is. */
+  | { readonly master: string };
 
 /** An attempt to connect that is under way. */
 export interface ConnectAttempt {
@@ -101,6 +105,7 @@ export function connectSocket(
   tls: ServerTls | null,
   listener: ConnectListener,
 ): ConnectAttempt {
+  if ('master' in address) return refuseLater(listener);
   let socket: Socket | null = null;
   let errorCode = 'EIO';
   let complaint: string | null = null;
@@ -157,6 +162,12 @@ export function connectSocket(
       socket?.destroy();
     },
   };
+}
+
+/** There is nowhere to connect to. */
+function refuseLater(listener: ConnectListener): ConnectAttempt {
+  const later = setImmediate(() => listener.onRefused('EHOSTDOWN', null));
+  return { cancel: () => clearImmediate(later) };
 }
 
 function polledWhereAble(socket: Socket, keepaliveIdleMs: number): StreamSocket {

@@ -1,7 +1,8 @@
 import type { Protocol } from '../protocol/protocol.ts';
+import type { PeerAddress } from '../socket/sockets.ts';
 import type { ServerTls } from '../system/server-tls.ts';
 
-export type BackendAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+export type BackendAddress = PeerAddress;
 
 /** What the backends of a pool have in common, and `address` and `name` of this one. Durations in ms, sizes in bytes. */
 export interface BackendOptions {
@@ -38,6 +39,7 @@ export const DOWN_SILENCE_MAX_MS = 5000;
 
 export function isSameAddress(a: BackendAddress, b: BackendAddress): boolean {
   if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
+  if ('master' in a || 'master' in b) return 'master' in a && 'master' in b && a.master === b.master;
   return a.host === b.host && a.port === b.port;
 }
 

@@ -11,6 +11,7 @@ import { type BackendOptions, isSameAddress, isSameTrust } from './backend-optio
 import type { ConnectionOwner } from './connection-host.ts';
 import type { PrivateConnection } from './private-connection.ts';
 import { PrivateConnections, type PrivateConnectionWaiter } from './private-connections.ts';
+import { Renewals } from './renewals.ts';
 import { SharedConnections } from './shared-connections.ts';
 
 /** What a backend needs of its worker. */
@@ -20,6 +21,8 @@ export interface BackendHost {
   readonly log: Log;
   /** So many requests to the server have failed in a row. False when there is nobody to decide for all workers. */
   onTrouble(server: string, reason: FailureReason, failures: number): boolean;
+  /** Somebody else may be in its place by now. */
+  onDoubt(backend: Backend): void;
   /** The backend leaves the ring because of its failures here. */
   onEjection(): void;
   /** The ring has to be built anew: the backend has left it, or is back in it. */
@@ -34,11 +37,6 @@ const VERDICT_WITHIN_MS = 1000;
 const PROBE_PAUSE_MIN_MS = 50;
 /** A server that keeps toggling is out for no longer than this before it is probed, or for its retry timeout. */
 const TOGGLING_PAUSE_MAX_MS = 5 * 60_000;
-
-/** Connections to a server that is out of service are made anew no more often. */
-const RENEW_PAUSE_MS = 1000;
-/** A server that has been in service for so long is well again. */
-const RENEWALS_FORGOTTEN_MS = 5000;
 
 /** One server of a pool: its connections, its health, its statistics. */
 export class Backend implements ConnectionOwner<BackendConnection> {
@@ -65,9 +63,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
   /** Nobody decided for us: we have to probe it ourselves. */
   private isEjectedAlone = false;
   private verdictTimer: NodeJS.Timeout | null = null;
-  /** When connections were last replaced because the server was out of service, and how often in a row. */
-  private renewedAtMs = Number.NEGATIVE_INFINITY;
-  private renewals = 0;
+  private readonly renewals = new Renewals();
   private readonly penalty = new FlapPenalty();
   private retryTimer: NodeJS.Timeout | null = null;
   private retireTimer: NodeJS.Timeout | null = null;
@@ -288,14 +284,13 @@ export class Backend implements ConnectionOwner<BackendConnection> {
    */
   outOfService(): void {
     const { autoEject, failureLimit, connections } = this.options;
-    const sinceMs = this.clock.nowMs - this.renewedAtMs;
-    if (sinceMs < RENEW_PAUSE_MS) return;
-    this.renewedAtMs = this.clock.nowMs;
-    this.renewals = sinceMs < RENEWALS_FORGOTTEN_MS ? this.renewals + 1 : 0;
-    if (this.renewals === 0) this.log.warn({ server: this.name }, 'server is out of service: connecting anew');
+    this.host.onDoubt(this);
+    if (!this.renewals.begin(this.clock.nowMs)) return;
+    const { before } = this.renewals;
+    if (before === 0) this.log.warn({ server: this.name }, 'server is out of service: connecting anew');
     this.connections.replace(connections);
     this.privates.renew();
-    if (autoEject && !this.isEjected && this.renewals >= failureLimit) this.tellTrouble('host_down', this.renewals);
+    if (autoEject && !this.isEjected && before >= failureLimit) this.tellTrouble('host_down', before);
   }
 
   /** A connection was lost with requests on it, or could not be made. */
@@ -303,6 +298,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     const { autoEject, failureLimit } = this.options;
     // The server is well: it does not speak what some clients want, and goes on to serve the others.
     if (reason === 'server_version') return;
+    this.host.onDoubt(this);
     if (!autoEject || this.isEjected || ++this.failuresInARow < failureLimit) return;
     this.tellTrouble(reason, this.failuresInARow);
   }
@@ -321,7 +317,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
 
   /** In a row, of the kind of which there are more. */
   private get failures(): number {
-    return Math.max(this.failuresInARow, this.renewals);
+    return Math.max(this.failuresInARow, this.renewals.before);
   }
 
   private missVerdict(timer: NodeJS.Timeout, reason: FailureReason): void {
@@ -370,7 +366,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     this.isEjected = false;
     this.isEjectedAlone = false;
     this.failuresInARow = 0;
-    this.renewals = 0;
+    this.renewals.forget();
     this.stats.isEjected = 0;
     this.isUnreported = true;
     this.penalty.cameBack(this.clock.nowMs);

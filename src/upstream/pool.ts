@@ -27,6 +27,8 @@ export interface ClusterOptions {
 }
 
 export interface PoolOptions {
+  /** The servers change by themselves, and the master asks where they are. Left out: they don't. */
+  readonly isFound?: boolean;
   readonly ring: Omit<KeyRingOptions, 'servers'>;
   /** Null, or left out: the servers are a ring. */
   readonly cluster?: ClusterOptions | null;
@@ -74,13 +76,13 @@ export interface PoolWorker {
   readonly log: Log;
   /** Asks the master to take a server out of all rings; false when nobody is there to decide. */
   readonly tellTrouble?: (trouble: PoolTrouble) => boolean;
-  /** Of a cluster: something hints at a change of who has which slots. */
+  /** Of a pool whose servers are found: something hints at a change of them. */
   readonly hint?: (pool: string, why: string) => void;
 }
 
 /** One hint says as much as many: no more often. */
 const HINT_PAUSE_MS = 100;
-/** A node of a cluster that owes replies and has said nothing for so long may have a successor. */
+/** A server that owes replies and has said nothing for so long may have a successor. */
 const SILENCE_HINT_MS = 500;
 
 /** The servers behind one listen address, and the placement that spreads keys over those that are live. */
@@ -92,6 +94,8 @@ export class Pool implements BackendHost {
   holders: readonly Backend[] = [];
   /** Null: the pool is a ring. */
   cluster: ClusterOptions | null = null;
+  /** Its servers change by themselves. */
+  private isFound = false;
   /** Of a cluster: called when slots may have other owners. */
   onSlotsChange: () => void = () => {};
   /** What the other workers say of their clients' subscriptions, and how they hear of this one's. */
@@ -126,7 +130,7 @@ export class Pool implements BackendHost {
     this.apply(plan, 0);
     this.stopTicking = worker.clock.onTick(nowMs => {
       this.checkDeadlines(nowMs);
-      if (this.cluster !== null) this.hintAtSilence(nowMs);
+      if (this.isFound) this.hintAtSilence(nowMs);
       this.hub?.checkDeadlines(nowMs);
     });
   }
@@ -149,6 +153,7 @@ export class Pool implements BackendHost {
     this.holders = this.backends.filter(({ options }) => !options.isReplica);
     this.placement = plan.placement;
     this.cluster = plan.options.cluster ?? null;
+    this.isFound = plan.options.isFound ?? false;
     if (this.cluster !== null) this.onSlotsChange();
     if (!this.backends.every(backend => backend.isLive)) this.onEjectionChange();
     else this.hub?.serversChanged();
@@ -216,7 +221,7 @@ export class Pool implements BackendHost {
     return null;
   }
 
-  /** Of a cluster: who has which slots may have changed. */
+  /** Of servers that are found: where they are, or who has which slots of a cluster, may have changed. */
   hint(why: string): void {
     const { nowMs } = this.clock;
     if (nowMs - this.hintedAtMs < HINT_PAUSE_MS) return;
@@ -260,6 +265,10 @@ export class Pool implements BackendHost {
 
   onAwake(backend: Backend): void {
     this.awake.push(backend);
+  }
+
+  onDoubt(backend: Backend): void {
+    if (this.isFound) this.hint(`${backend.name} is not well`);
   }
 
   onTrouble(server: string, reason: FailureReason, failures: number): boolean {

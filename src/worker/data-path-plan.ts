@@ -1,4 +1,5 @@
 import type { ClusterConfig, Config, PoolConfig } from '../config/config.ts';
+import { foundServers, isFound } from '../config/found-servers.ts';
 import { poolPassword } from '../config/pool-password.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
@@ -35,7 +36,7 @@ export class DataPathPlanner {
     for (const pool of pools) {
       this.configs.push(pool);
       if (this.running?.servesAsIs(pool) !== true) {
-        // Of a cluster the plan is made anew when it is applied: by then its topology may be known.
+        // Of servers that are found the plan is made anew when it is applied: by then its topology may be known.
         this.plans.set(pool.name, planPool(poolOptions(pool, NO_TOPOLOGY), this.running?.placementOf(pool.name)));
       }
       await slices.next();
@@ -62,6 +63,7 @@ export function poolOptions(config: PoolConfig, topology: ClusterTopology): Pool
       hashTag: tag === null ? null : [tag[0] as number, tag[1] as number],
       distribution: config.distribution,
     },
+    isFound: isFound(config),
     cluster: config.cluster === null ? null : clusterOptions(config, config.cluster, topology),
     backends: serversOf(config, topology).map(server => ({
       name: server.name,
@@ -101,6 +103,7 @@ function clusterOptions(
 
 /** Those of a cluster that have keys of their own come first. */
 export function serversOf(config: PoolConfig, { nodes }: ClusterTopology) {
-  if (config.cluster === null) return config.servers.map(server => ({ ...server, isReplica: false }));
-  return nodes.map(({ name, host, port, isReplica }) => ({ name, address: { host, port }, weight: 1, isReplica }));
+  const replicas = new Set(nodes.flatMap(({ name, isReplica }) => (isReplica ? [name] : [])));
+  const servers = isFound(config) ? foundServers(config, nodes) : config.servers;
+  return servers.map(server => ({ ...server, isReplica: replicas.has(server.name) }));
 }

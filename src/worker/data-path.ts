@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
+import { isFound } from '../config/found-servers.ts';
 import { filesBesideClients } from '../config/open-files.ts';
 import { SlowLog, type SlowLogEntry, type SlowRequest } from '../figures/slow-request.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
@@ -57,7 +58,7 @@ export type PlaceOffice = Pick<
 export interface MasterLink extends PlaceOffice {
   /** A server should leave the ring of all workers; false when there is no master to decide. */
   tellTrouble(trouble: PoolTrouble): boolean;
-  /** Who has which slots of a cluster may have changed. */
+  /** Something hints at a change of the servers that are found for a pool. */
   hint(pool: string, why: string): void;
   /** See `TellCrowds`. */
   tellCrowds(pool: string, crowds: readonly Crowd[], then: () => void): void;
@@ -82,7 +83,7 @@ export class DataPath {
   private readonly frontendHost: FrontendHost;
   /** The master's verdicts, by pool and server. */
   private out: ReadonlyMap<string, readonly OutServer[]> = new Map();
-  /** Of clusters, by pool, also of pools to come. */
+  /** Of pools whose servers are found, also of pools to come. */
   private readonly topologies = new Map<string, ClusterTopology>();
   /** Of pools between two rings, also of pools to come. */
   private readonly reshards = new Map<string, ReshardState>();
@@ -162,12 +163,15 @@ export class DataPath {
     return things === undefined ? null : new RequestBlocks(things);
   }
 
-  /** Takes over who has which slots of a cluster; also of a pool to come. */
+  /** Takes over the servers that were found for a pool, and who has which slots of a cluster; also of a pool to come. */
   setTopology(name: string, topology: ClusterTopology): void {
     this.topologies.set(name, topology);
     const lane = this.lanes.get(name);
-    if (lane === undefined || lane.config.cluster === null) return;
-    lane.pool.apply(planPool(poolOptions(lane.config, topology)), this.shutdownTimeoutMs);
+    if (lane === undefined || !isFound(lane.config)) return;
+    const { config, pool } = lane;
+    // Who is no longer a master takes writes that nobody will see again.
+    const retireMs = config.sentinel === null ? this.shutdownTimeoutMs : 0;
+    pool.apply(planPool(poolOptions(config, topology), pool.placement), retireMs);
     this.figures.poolsChanged();
     lane.frontend.reconfigure(frontendOptions(lane.config, topology));
   }
@@ -249,7 +253,7 @@ export class DataPath {
 
   private applyPool(next: PoolConfig, planned: PoolPlan, lane: Lane | undefined, config: Config): Lane {
     const topology = this.topologies.get(next.name) ?? this.topologies.get(lane?.config.name ?? '') ?? NO_TOPOLOGY;
-    const plan = next.cluster === null ? planned : planPool(poolOptions(next, topology));
+    const plan = isFound(next) ? planPool(poolOptions(next, topology), planned.placement) : planned;
     if (lane !== undefined) {
       if (lane.pool.name !== next.name) lane.pool.rename(next.name);
       lane.pool.apply(plan, config.shutdownTimeoutMs);

@@ -5,6 +5,8 @@ import type { RawClient } from '../support/raw-client.ts';
 import { encodeCommand, parseReply, RespError, type RespValue } from '../support/resp-reader.ts';
 
 export interface LoadOptions {
+  /** Default: `orders`. */
+  readonly pool?: string;
   readonly clients?: number;
   /** Requests that a client sends at once. */
   readonly depth?: number;
@@ -46,7 +48,7 @@ export class CheckedLoad {
   }
 
   private async runClient(daemon: Daemon, id: number, options: LoadOptions): Promise<void> {
-    const client = await daemon.client('orders', { timeoutMs: 30_000 });
+    const client = await daemon.client(options.pool ?? 'orders', { timeoutMs: 30_000 });
     const user = new LoadUser(client, id, options, error => this.failed(error));
     while (!this.isEnding) this.requests += await user.round();
     client.destroy();
@@ -64,7 +66,7 @@ type Possible = Set<string | null>;
 
 class LoadUser {
   private readonly client: RawClient;
-  private readonly options: Required<Omit<LoadOptions, 'clients'>>;
+  private readonly options: Required<Omit<LoadOptions, 'clients' | 'pool'>>;
   private readonly values = new Map<string, Possible>();
   private readonly id: number;
   private readonly onError: (error: RespError) => void;

@@ -131,9 +131,10 @@ pools:
 
   const { text } = await askAdmin(adminPort, '/api/v1/settings?count=1000');
   const all = (JSON.parse(text).settings as { path: string }[]).map(each => each.path);
-  // A cluster finds its servers, and this pool has a list of them; TLS takes both ends, and tests of its own.
+  // A cluster and Sentinels find servers, and this pool has a list of them; TLS takes both ends, and tests of its own.
   const isOther = (name: string) =>
     name.startsWith('red.cluster') ||
+    name.startsWith('red.sentinel') ||
     name.startsWith('red.listen_tls') ||
     name.startsWith('red.server_tls') ||
     name.startsWith('red.servers.b.') ||

@@ -114,6 +114,8 @@ export class BackendUnderTest implements BackendHost {
 
   onAwake(): void {}
 
+  onDoubt(): void {}
+
   /** Who decides for all workers; false: nobody does. */
   onTrouble(_server: string, reason: FailureReason): boolean {
     this.troubles.push(reason);

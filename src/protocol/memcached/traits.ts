@@ -17,6 +17,7 @@ export const memcachedTraits = {
   variantsNote: '',
   twemproxyRedis: false,
   cluster: null,
+  sentinel: null,
   questions(password) {
     if (password === undefined) return [VERSION];
     if (password === null) return [{ ...VERSION, refusal: REFUSAL_TO_US }];

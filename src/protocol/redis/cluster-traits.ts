@@ -3,28 +3,21 @@
 // documentation of these commands. What a node says of others is not to be trusted in its form: what isn't understood is left out.
 
 import type { ClusterAnswer, ClusterTraits, ToldNode } from '../traits.ts';
+import { type Answer, AnswerReader, field, isPort, listOf, PONG, requestBytes } from './answer-traits.ts';
 
-const END_OF_ANSWER = '+PONG\r\n';
 const SLOTS = 16_384;
-const MAX_DEPTH = 8;
-
-type Value = string | number | null | Error | readonly Value[];
 
 /** What to write to a node. `knowsShards`: it is Redis 7 or younger. */
 function question(password: string | null, knowsShards: boolean): Buffer {
   const requests = [['CLUSTER', knowsShards ? 'SHARDS' : 'SLOTS'], ['CLUSTER', 'INFO'], ['PING']];
   if (password !== null) requests.unshift(['AUTH', password]);
-  return Buffer.concat(requests.map(encode));
-}
-
-function encode(words: readonly string[]): Buffer {
-  return Buffer.from(`*${words.length}\r\n${words.map(word => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`);
+  return requestBytes(requests);
 }
 
 /** Reads all that a node answered. Text: why it is of no use; null: it does not know CLUSTER SHARDS. */
 function readAnswer(answer: Buffer, hasPassword: boolean, knowsShards: boolean): ClusterAnswer | string | null {
   const reader = new AnswerReader(answer);
-  const values = Array.from({ length: hasPassword ? 4 : 3 }, () => reader.read(0));
+  const values = Array.from({ length: hasPassword ? 4 : 3 }, () => reader.read());
   if (reader.isBad) return 'it answers something that is not its protocol';
   const [told, info] = values.slice(hasPassword ? 1 : 0);
   const refusal = values.find(value => value instanceof Error) as Error | undefined;
@@ -37,7 +30,7 @@ function readAnswer(answer: Buffer, hasPassword: boolean, knowsShards: boolean):
   return { ...found, isOk: /^cluster_state:ok/m.test(info), epoch };
 }
 
-function readShards(shards: readonly Value[]): Pick<ClusterAnswer, 'nodes' | 'ranges'> {
+function readShards(shards: readonly Answer[]): Pick<ClusterAnswer, 'nodes' | 'ranges'> {
   const nodes: ToldNode[] = [];
   const ranges: number[] = [];
   for (const shard of shards) {
@@ -52,7 +45,7 @@ function readShards(shards: readonly Value[]): Pick<ClusterAnswer, 'nodes' | 'ra
   return { nodes, ranges };
 }
 
-function shardNode(node: Value): ToldNode | null {
+function shardNode(node: Answer): ToldNode | null {
   const port = Number(field(node, 'port') ?? field(node, 'tls-port'));
   if (!isPort(port)) return null;
   const [endpoint, ip, hostname] = ['endpoint', 'ip', 'hostname'].map(name => field(node, name));
@@ -65,7 +58,7 @@ function shardNode(node: Value): ToldNode | null {
 }
 
 /** Each: first, last, owner, replicas; a node is host, port, id, further addresses. */
-function readSlots(entries: readonly Value[]): Pick<ClusterAnswer, 'nodes' | 'ranges'> {
+function readSlots(entries: readonly Answer[]): Pick<ClusterAnswer, 'nodes' | 'ranges'> {
   const nodes: ToldNode[] = [];
   const ranges: number[] = [];
   const known = new Map<string, number>();
@@ -91,73 +84,10 @@ function addRange(ranges: number[], first: number, last: number, owner: number):
 }
 
 /** No endpoint: that of who was asked. `?`: one by name is wanted, and the node has none. */
-function hostsOf(endpoint: Value | undefined, ip: Value | undefined, hostname: Value | undefined) {
+function hostsOf(endpoint: Answer | undefined, ip: Answer | undefined, hostname: Answer | undefined) {
   const [wanted, address, name] = [endpoint, ip, hostname].map(value => (typeof value === 'string' ? value : ''));
   const host = wanted === '?' ? address! : wanted!;
   return { host, others: [address!, name!].filter(other => other !== '' && other !== '?' && other !== host) };
 }
 
-function isPort(port: number): boolean {
-  return Number.isInteger(port) && port > 0 && port <= 65_535;
-}
-
-function field(pairs: Value | undefined, name: string): Value | undefined {
-  const items = listOf(pairs);
-  for (let i = 0; i + 1 < items.length; i += 2) if (items[i] === name) return items[i + 1];
-  return undefined;
-}
-
-function listOf(value: Value | undefined): readonly Value[] {
-  return Array.isArray(value) ? (value as readonly Value[]) : [];
-}
-
-/** Reads RESP2 values one after the other; `isBad` once something was none, or they ended too early. */
-class AnswerReader {
-  isBad = false;
-  private readonly buf: Buffer;
-  private at = 0;
-
-  constructor(buf: Buffer) {
-    this.buf = buf;
-  }
-
-  read(depth: number): Value {
-    const { buf } = this;
-    const lineEnd = buf.indexOf('\r\n', this.at);
-    if (lineEnd < 0 || depth > MAX_DEPTH) return this.bad();
-    const type = String.fromCharCode(buf[this.at]!);
-    const text = buf.toString('utf8', this.at + 1, lineEnd);
-    this.at = lineEnd + 2;
-    if (type === '+') return text;
-    if (type === '-') return new Error(text);
-    if (!/^-?\d{1,15}$/.test(text)) return this.bad();
-    const number = Number(text);
-    if (type === ':') return number;
-    if (type === '$') return this.readText(number);
-    return type === '*' ? this.readList(number, depth) : this.bad();
-  }
-
-  private readText(length: number): Value {
-    if (length < 0) return null;
-    const start = this.at;
-    if (start + length + 2 > this.buf.length) return this.bad();
-    this.at = start + length + 2;
-    return this.buf.toString('utf8', start, start + length);
-  }
-
-  private readList(count: number, depth: number): Value {
-    if (count < 0) return null;
-    // Each has three bytes at least.
-    if (count > (this.buf.length - this.at) / 3) return this.bad();
-    const items: Value[] = [];
-    for (let i = 0; i < count && !this.isBad; i++) items.push(this.read(depth + 1));
-    return items;
-  }
-
-  private bad(): null {
-    this.isBad = true;
-    return null;
-  }
-}
-
-export const CLUSTER_TRAITS: ClusterTraits = { question, end: END_OF_ANSWER, read: readAnswer };
+export const CLUSTER_TRAITS: ClusterTraits = { question, end: PONG, read: readAnswer };

@@ -1,5 +1,6 @@
 import type { ProtocolTraits, Question } from '../traits.ts';
 import { CLUSTER_TRAITS } from './cluster-traits.ts';
+import { SENTINEL_TRAITS } from './sentinel-traits.ts';
 import { REDIS_SETTINGS } from './settings.ts';
 
 /** RESP2 and RESP3 have connections of their own. */
@@ -19,6 +20,7 @@ export const redisTraits = {
   variantsNote: ' × 2 for RESP3',
   twemproxyRedis: true,
   cluster: CLUSTER_TRAITS,
+  sentinel: SENTINEL_TRAITS,
   questions(password) {
     if (password === undefined) return [PING];
     const ping = { ...PING, refusal: REFUSAL_TO_US };

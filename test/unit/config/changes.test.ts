@@ -102,7 +102,15 @@ test('every setting is compared, called what the file calls it, and no secret is
   };
   const before = config({ p: pool(1, settings) }, { admin_token: 'geheim' });
   const cluster = { seeds: [], refreshIntervalMs: 1, refreshMinMs: 1, maxRedirects: 1, addressMap: null };
-  const first = { ...before.pools[0], cluster } as unknown as PoolConfig;
+  const sentinel = {
+    addresses: [],
+    user: null,
+    password: 'geheim',
+    timeoutMs: 1,
+    refreshIntervalMs: 1,
+    refreshMinMs: 1,
+  };
+  const first = { ...before.pools[0], cluster, sentinel } as unknown as PoolConfig;
   const after = {
     ...changeAll(DAEMON_SETTINGS, before),
     pools: [changeAll(POOL_SETTINGS, first)],

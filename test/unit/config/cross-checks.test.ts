@@ -108,3 +108,39 @@ for (const [settings, problem] of PRESENTED) {
     if (problem !== null) assert.match(problems[0]!, problem);
   });
 }
+
+const sentinelPool = (more: string, sentinel = '{ addresses: [s:26379] }', servers = '[{ master: a }]') => `admin: false
+pools:
+  p: { listen: '127.0.0.1:1', protocol: redis, hash: murmur, sentinel: ${sentinel}, servers: ${servers}${more} }
+`;
+
+const SENTINELS: readonly [string, RegExp][] = [
+  [sentinelPool(', auto_eject_hosts: true'), /auto_eject_hosts: Sentinel has somebody take the place/],
+  [sentinelPool(', health_check: {}'), /health_check: Sentinel looks after the servers itself/],
+  [sentinelPool(', server_tls: {}'), /server_tls: .* without TLS only/],
+  [sentinelPool('', undefined, '[h:1]'), /servers\[0\]: Sentinels find the servers: write \{ master: NAME \}/],
+  [sentinelPool('', undefined, '[{ master: a }, { master: a, name: b }]'), /servers\[1\]: the same master as before/],
+  [sentinelPool('', '{ addresses: [s:26379], user: me }'), /sentinel: user needs password/],
+  [sentinelPool('', '{ addresses: [s:26379], refresh_interval: 1s, refresh_min: 2s }'), /refresh_min is longer/],
+  [sentinelPool('', '{ timeout: 1s }'), /sentinel\.addresses: required/],
+  [sentinelPool('', 'null'), /servers\[0\]: a master is found by Sentinels: the pool lacks "sentinel"/],
+  [sentinelPool('', undefined, '[{ master: a, address: "h:1" }]'), /servers\[0\]\.address: not beside "master"/],
+  [sentinelPool('', undefined, '[{ master: "a b" }]'), /master: "a b" is no name of a master/],
+  [sentinelPool('', undefined, '[{ weight: 2 }]'), /servers\[0\]\.address: required: host:port/],
+  [sentinelPool('').replace('protocol: redis', 'protocol: memcached'), /memcached has no Sentinels/],
+];
+for (const [text, problem] of SENTINELS) {
+  test(`Sentinels: ${problem.source}`, () => {
+    const problems = configProblems(text);
+    assert.equal(problems.length, 1, problems.join('\n'));
+    assert.match(problems[0]!, problem);
+  });
+}
+
+test('a pool with Sentinels is all right', () => {
+  assert.deepEqual(configProblems(sentinelPool('')), []);
+  assert.deepEqual(
+    configProblems(sentinelPool(', timeout: 1s, preconnect: true', undefined, '[{ master: a, name: x }]')),
+    [],
+  );
+});

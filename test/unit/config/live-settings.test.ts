@@ -110,8 +110,10 @@ test('settings are found by pattern, with their values and defaults', () => {
   const paths = (pattern: string) => settingStates(CONFIG, pattern).map(({ path }) => path);
   assert.deepEqual(paths('log.*'), ['log.level', 'log.file']);
   assert.deepEqual(paths('*.timeout'), [
+    'red.sentinel.timeout',
     'red.timeout',
     'red.health_check.timeout',
+    'my.pool.sentinel.timeout',
     'my.pool.timeout',
     'my.pool.health_check.timeout',
   ]);
@@ -129,7 +131,7 @@ test('each setting of the tables can be set to what it is, by its name', () => {
   const leaves = (table: SettingTable, prefix: string): string[] =>
     Object.values(table).flatMap(setting => {
       // What the file alone can turn on is off here.
-      if (setting.key === 'cluster') return [];
+      if (setting.key === 'cluster' || setting.key === 'sentinel') return [];
       if (isGroup(setting)) return leaves(setting.settings, `${prefix}${setting.key}.`);
       // What is not set is not written.
       return isScalar(setting) && setting.default !== null ? [prefix + setting.key] : [];
@@ -147,12 +149,15 @@ test('each setting of the tables can be set to what it is, by its name', () => {
   }
 });
 
-test('a cluster can be turned on in the file only', () => {
+test('a cluster, and Sentinels, can be turned on in the file only', () => {
   for (const [path, text] of [
     ['red.cluster', '{}'],
     ['red.cluster', 'off'],
     ['red.cluster.seeds', '127.0.0.1:7001'],
     ['red.cluster.max_redirects', '3'],
+    ['red.sentinel', '{}'],
+    ['red.sentinel.addresses', '127.0.0.1:26379'],
+    ['red.sentinel.user', 'me'],
   ] as const) {
     assert.throws(() => withSetting(CONFIG, path, text), SettingError, path);
   }
