@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
+import { dirname } from 'node:path';
+import { type FileId, fileIdOf, isOurs, isServed, removeIfSocket } from '../system/unix-socket.ts';
 
 export interface HostPort {
   /** A name or an address; IPv6 without brackets. */
@@ -7,12 +10,24 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** A unix socket, and who may connect: the permissions of its file. */
+export interface SocketPath {
+  readonly path: string;
+  readonly mode: number;
+}
+
 const REFUSALS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use',
   EACCES: 'no permission for this port',
   EADDRNOTAVAIL: 'the address is not one of this machine',
   ENOTFOUND: 'the host name does not resolve',
   EAI_AGAIN: 'the host name does not resolve',
+};
+
+const SOCKET_REFUSALS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'there is a file, and it is no socket',
+  EACCES: 'permission denied',
+  ENOENT: 'its directory does not exist',
 };
 
 /**
@@ -38,4 +53,47 @@ export function listenOn(server: Server, { host, port }: HostPort, what: string)
 export function closeServer(server: Server): Promise<void> {
   // The callback's error says that it does not listen, which is what is wanted.
   return new Promise(resolve => server.close(() => resolve()));
+}
+
+/** What listens on a unix socket. */
+export interface SocketFile {
+  readonly path: string;
+  readonly file: FileId;
+}
+
+/**
+ * Has `server` listen on a unix socket, which nobody can open for a moment whom its mode does not let. Rejects as `listenOn`
+ * does.
+ */
+export async function listenOnSocket(server: Server, { path, mode }: SocketPath, what: string): Promise<SocketFile> {
+  if (await isServed(path)) throw new Error(`${what} cannot listen on ${path}: another process serves it`);
+  return new Promise((resolve, reject) => {
+    const refuse = (error: NodeJS.ErrnoException) => {
+      // libuv calls a directory that is not there a lack of permission.
+      const code = existsSync(dirname(path)) ? (error.code ?? '') : 'ENOENT';
+      reject(new Error(`${what} cannot listen on ${path}: ${SOCKET_REFUSALS[code] ?? error.message}`));
+    };
+    const before = process.umask(0o777 & ~mode);
+    try {
+      // What a process that was killed left behind.
+      removeIfSocket(path);
+      server.once('error', refuse);
+      // Its file is made before this returns.
+      server.listen({ path }, () => {
+        server.off('error', refuse);
+        resolve({ path, file: fileIdOf(path) });
+      });
+    } catch (error) {
+      refuse(error as NodeJS.ErrnoException);
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+/** As `closeServer`; a file that another process has put in the place of ours stays. */
+export function closeSocket(server: Server, { path, file }: SocketFile): void {
+  // What is closed is removed by its path. Nobody can reach it any more.
+  if (isOurs(path, file)) void closeServer(server);
+  else server.unref();
 }

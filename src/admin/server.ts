@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   createServer,
   type IncomingHttpHeaders,
@@ -5,16 +6,18 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Log } from '../system/log.ts';
 import { isLoopback, mayChange, mayRead, type Refusal } from './access.ts';
 import type { Api, JsonAnswer } from './api.ts';
 import { ConnectionBook, KEPT } from './connection-book.ts';
 import type { EventStream } from './event-stream.ts';
 import { joinRunning } from './join-running.ts';
-import { closeServer, type HostPort, listenOn } from './listen.ts';
+import { closeServer, closeSocket, type HostPort, listenOn, listenOnSocket, type SocketPath } from './listen.ts';
 import type { ReadinessReport } from './readiness.ts';
 import { BodyError, readJsonBody } from './request-body.ts';
 import { PAGE_HEADERS, type StaticFile, staticFiles } from './static-files.ts';
+import { Turns } from './turns.ts';
 
 export interface AdminServerOptions {
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
@@ -37,10 +40,13 @@ export interface AdminServerOptions {
 }
 
 /** A bound address that is served, until `close`: then who is being answered still gets the answer. */
-export interface AdminListener {
-  readonly address: HostPort;
+export interface AdminListener<Address = HostPort | SocketPath> {
+  readonly address: Address;
   close(): void;
 }
+
+/** By which way a request came. Who may open a socket may do everything. */
+type Door = 'socket' | 'loopback' | 'network';
 
 interface Answer {
   readonly status: number;
@@ -52,9 +58,12 @@ interface Answer {
 type Page = (headers: IncomingHttpHeaders) => Answer | Promise<Answer>;
 
 const CLIENT_TIMEOUT_MS = 10_000;
+/** A connection may be silent for so long between two requests: longer than Prometheus usually takes. */
+const KEEP_ALIVE_MS = 75_000;
+const REQUESTS_OF_CONNECTION_MAX = 10_000;
 const MAX_CONNECTIONS = 64;
 const MAX_CONNECTIONS_OF_ADDRESS = 48;
-/** Who has not sent a request yet goes first when there are too many, then who does not take its answer. */
+/** Who has not sent a request, or no other yet, goes first when there are too many, then who does not take its answer. */
 const SILENT = 0;
 const ANSWERED = 1;
 const MAX_HEADER_BYTES = 8192;
@@ -89,17 +98,17 @@ POST /-/restart-workers   replace the workers one by one
 `;
 
 /**
- * The admin HTTP server: one request a connection. Clients that stall are cut off, or make room for others, so that they
- * hold neither the server nor each other.
+ * The admin HTTP server. Clients that stall are cut off, or make room for others, so that they hold neither the server nor
+ * each other; of a connection one request is answered at a time.
  */
 export class AdminServer {
   private readonly options: AdminServerOptions;
   private readonly log: Log;
   private readonly clientTimeoutMs: number;
   private readonly pages: ReadonlyMap<string, Page>;
-  private readonly servers = new Set<Server>();
   private readonly book = new ConnectionBook(MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ADDRESS);
-  private listener: AdminListener | null = null;
+  private readonly turns = new Turns<Socket>();
+  private readonly closers = new Set<() => Promise<void>>();
 
   constructor(options: AdminServerOptions) {
     const { metrics, readiness, fresh, log } = options;
@@ -124,98 +133,116 @@ export class AdminServer {
     ]);
   }
 
-  /** Resolves with the actual address; rejects with an Error whose message is the sentence to show. */
-  async listen(address: HostPort): Promise<HostPort> {
-    const listener = await this.open(address);
-    this.use(listener);
-    return listener.address;
+  /** Serves at an address, until its listener is closed. Rejects with an Error whose message is the sentence to show. */
+  async open(address: HostPort): Promise<AdminListener<HostPort>> {
+    let door: Door = 'network';
+    const server = this.createServer(() => door);
+    const actual = await listenOn(server, address, 'admin server');
+    if (isLoopback(actual.host)) door = 'loopback';
+    this.began(server, () => void closeServer(server));
+    return { address: actual, close: () => void closeServer(server) };
   }
 
-  /** Serves at another address too. Rejects as `listen` does. */
-  async open(address: HostPort): Promise<AdminListener> {
-    let isLocal = false;
+  /** The same on a unix socket. */
+  async openSocket(address: SocketPath): Promise<AdminListener<SocketPath>> {
+    const server = this.createServer(() => 'socket');
+    const listening = await listenOnSocket(server, address, 'admin server');
+    const close = () => closeSocket(server, listening);
+    this.began(server, close);
+    return { address, close };
+  }
+
+  /** Stops listening and cuts off who is connected. */
+  async close(): Promise<void> {
+    await Promise.all([...this.closers].map(close => close()));
+  }
+
+  private createServer(door: () => Door): Server {
     const server = createServer(
       {
         maxHeaderSize: MAX_HEADER_BYTES,
         headersTimeout: this.clientTimeoutMs,
         requestTimeout: this.clientTimeoutMs,
+        keepAliveTimeout: KEEP_ALIVE_MS,
         connectionsCheckingInterval: Math.min(MAX_CHECK_INTERVAL_MS, this.clientTimeoutMs),
       },
-      (request, response) => this.serve(request, response, isLocal),
+      (request, response) => {
+        const serve = () => this.serve(request, response, door(), server);
+        if (!this.turns.take(request.socket, serve)) request.socket.destroy();
+      },
     );
     server.on('connection', socket => this.book.enter(socket, SILENT));
-    server.maxRequestsPerSocket = 1;
-    const actual = await listenOn(server, address, 'admin server');
-    isLocal = isLoopback(actual.host);
+    server.maxRequestsPerSocket = REQUESTS_OF_CONNECTION_MAX;
+    return server;
+  }
+
+  private began(server: Server, stop: () => void): void {
     server.on('error', error => this.log.error({ err: error }, 'admin server'));
-    this.servers.add(server);
-    server.once('close', () => this.servers.delete(server));
-    return { address: actual, close: () => void closeServer(server) };
+    const close = async () => {
+      this.closers.delete(close);
+      const closed = once(server, 'close');
+      stop();
+      server.closeAllConnections();
+      if (server.listening) return;
+      await closed;
+    };
+    this.closers.add(close);
+    server.once('close', () => this.closers.delete(close));
   }
 
-  /** Listens there and no longer where it did; null: nowhere. */
-  use(listener: AdminListener | null): void {
-    this.listener?.close();
-    this.listener = listener;
-  }
-
-  /** Stops listening and cuts off who is connected. */
-  async close(): Promise<void> {
-    this.listener = null;
-    await Promise.all(
-      [...this.servers].map(async server => {
-        const closed = closeServer(server);
-        server.closeAllConnections();
-        await closed;
-      }),
-    );
-  }
-
-  private async serve(request: IncomingMessage, response: ServerResponse, isLocal: boolean): Promise<void> {
-    this.book.rank(request.socket, KEPT);
-    if (request.method === 'GET' && request.url === STREAM && this.listens(request, response, isLocal)) return;
-    const { status, type, body, headers } = await this.answer(request, isLocal);
-    this.book.rank(request.socket, ANSWERED);
+  /** Answers a request; resolves when the client has the answer, or is gone. */
+  private async serve(request: IncomingMessage, response: ServerResponse, door: Door, server: Server): Promise<void> {
+    const { socket } = request;
+    if (socket.destroyed) return;
+    this.book.rank(socket, KEPT);
+    const closed = new Promise<void>(resolve => response.once('close', resolve));
+    if (request.method === 'GET' && request.url === STREAM && this.listens(request, response, door)) return closed;
+    const { status, type, body, headers } = await this.answer(request, door);
+    if (socket.destroyed) return;
+    this.book.rank(socket, ANSWERED);
     // What a client does with its answer must not take long; how long the answer takes is our own affair.
-    const deadline = setTimeout(() => request.socket.destroy(), this.clientTimeoutMs);
-    response.once('close', () => clearTimeout(deadline));
+    const deadline = setTimeout(() => socket.destroy(), this.clientTimeoutMs);
     const bytes = Buffer.from(body);
     response.writeHead(status, {
       'content-type': type,
       'content-length': bytes.length,
       'cache-control': 'no-store',
-      connection: 'close',
+      // What is left of the request is not waited for, and nothing more is taken at an address that was given up.
+      ...((!request.complete || !server.listening) && { connection: 'close' }),
       ...headers,
     });
     response.end(bytes);
+    await closed;
+    clearTimeout(deadline);
+    this.book.rank(socket, SILENT);
   }
 
-  private listens({ headers, socket }: IncomingMessage, response: ServerResponse, isLocal: boolean): boolean {
+  private listens({ headers, socket }: IncomingMessage, response: ServerResponse, door: Door): boolean {
     const { stream } = this.options;
-    if (stream.isFull || mayRead(headers, isLocal) !== null) return false;
+    if (stream.isFull || mayReadBy(door, headers) !== null) return false;
     this.book.leave(socket);
     stream.accept(response);
     return true;
   }
 
-  private async answer(request: IncomingMessage, isLocal: boolean): Promise<Answer> {
+  private async answer(request: IncomingMessage, door: Door): Promise<Answer> {
     const { method = '', url = '/', headers } = request;
     const path = url.split('?', 1)[0]!;
     try {
       const act = this.options.control.get(path);
       if (act !== undefined) {
         if (method !== 'POST') return notAllowed('POST');
-        const refusal = mayChange(headers, isLocal, this.options.token());
+        const refusal = mayChangeBy(door, headers, this.options.token());
         if (refusal !== null) return this.refuse(path, refusal);
         const { status, body } = await act();
         return json(status, body);
       }
-      if (path === STREAM) return this.answerStream(request, isLocal);
-      if (path.startsWith('/api/')) return await this.answerApi(request, path, isLocal);
+      if (path === STREAM) return this.answerStream(request, door);
+      if (path.startsWith('/api/')) return await this.answerApi(request, path, door);
       const page = this.pages.get(path);
       if (page === undefined) return text(404, `Not found. There is: ${this.paths().join(' ')}\n`);
       if (method !== 'GET' && method !== 'HEAD') return notAllowed('GET, HEAD');
-      const refusal = path === '/config' ? mayRead(headers, isLocal) : null;
+      const refusal = path === '/config' ? mayReadBy(door, headers) : null;
       return refusal === null ? await page(headers) : this.refuse(path, refusal);
     } catch (error) {
       if (error instanceof BodyError) return json(error.status, { result: 'refused', error: error.message });
@@ -225,21 +252,21 @@ export class AdminServer {
   }
 
   /** Why it is not sent. */
-  private answerStream({ method, headers }: IncomingMessage, isLocal: boolean): Answer {
+  private answerStream({ method, headers }: IncomingMessage, door: Door): Answer {
     if (method !== 'GET') return notAllowed('GET');
-    const refusal = mayRead(headers, isLocal);
+    const refusal = mayReadBy(door, headers);
     if (refusal !== null) return this.refuse(STREAM, refusal);
     return json(503, { result: 'refused', error: 'as many as may listen do already' });
   }
 
-  private async answerApi(request: IncomingMessage, path: string, isLocal: boolean): Promise<Answer> {
+  private async answerApi(request: IncomingMessage, path: string, door: Door): Promise<Answer> {
     const { method = '', url = '', headers } = request;
     const found = this.options.api.find(method, path);
     if (found === null) return json(404, { result: 'refused', error: 'there is nothing at this path' });
     if (found.route === null) return notAllowed(found.allow);
     const { route, params } = found;
     const isRead = route.method === 'GET';
-    const refusal = isRead ? mayRead(headers, isLocal) : mayChange(headers, isLocal, this.options.token());
+    const refusal = isRead ? mayReadBy(door, headers) : mayChangeBy(door, headers, this.options.token());
     if (refusal !== null) return this.refuse(path, refusal);
     const query = new URLSearchParams(url.slice(path.length));
     const asked = isRead ? null : await readJsonBody(request);
@@ -262,11 +289,19 @@ export class AdminServer {
   }
 }
 
+function mayReadBy(door: Door, headers: IncomingHttpHeaders): Refusal | null {
+  return door === 'socket' ? null : mayRead(headers, door === 'loopback');
+}
+
+function mayChangeBy(door: Door, headers: IncomingHttpHeaders, token: string | null): Refusal | null {
+  return door === 'socket' ? null : mayChange(headers, door === 'loopback', token);
+}
+
 /** A name that it gives itself, if it does, and its address. */
 function whoAsks({ headers, socket }: IncomingMessage): string {
   const given = headers['x-ringmaster-by'];
   const name = typeof given === 'string' && /^[\x21-\x7e]{1,64}$/.test(given) ? given : 'admin';
-  return `${name} from ${socket.remoteAddress ?? 'nowhere'}`;
+  return `${name} from ${socket.remoteAddress ?? 'the admin socket'}`;
 }
 
 function pageFile(file: StaticFile): Answer {

@@ -64,7 +64,7 @@ export function addCommands(program: Command): void {
     .argument('[new]', 'the file to come')
     .option('--running', 'say instead in what a running daemon differs from its file', false)
     .addOption(new Option('-c, --conf-file <file>', "with --running: its configuration file (default: the daemon's)"))
-    .option('--admin <host:port>', "with --running: its admin address (default: the file's)")
+    .option('--admin <address>', "with --running: its admin address (default: the file's)")
     .option('--json', 'for programs', false)
     .action(async (oldFile: string | undefined, newFile: string | undefined, _flags: object, command: Command) => {
       const flags = command.opts<{ json: boolean; running: boolean }>();
@@ -101,7 +101,7 @@ function addShown(program: Command, shown: (typeof SHOWN)[number]): void {
     .allowExcessArguments(false)
     .description(`${shown.about}; a running daemon is asked at its admin address`)
     .addOption(new Option('-c, --conf-file <file>', "its configuration file (default: the daemon's)"))
-    .option('--admin <host:port>', "its admin address (default: the file's)")
+    .option('--admin <address>', "its admin address (default: the file's)")
     .option('--pool <name>', 'in this pool only (default: in all)')
     .option('-n, --count <number>', 'entries of each list', parseEntries, 20)
     .option('--json', 'for programs', false)
@@ -136,7 +136,7 @@ function addControl(
     .command(name)
     .description(`${description}: over its admin address, or by a signal`)
     .addOption(new Option('-c, --conf-file <file>', "its configuration file (default: the daemon's)"))
-    .option('--admin <host:port>', "its admin address (default: the file's)")
+    .option('--admin <address>', "its admin address (default: the file's)")
     .option('--token-file <file>', 'a file with the admin token (default: admin_token of the configuration file)')
     .option('-p, --pid-file <file>', 'send a signal to the process in this file, instead of a request')
     .option('--json', 'for programs', false)

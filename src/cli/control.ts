@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { type IncomingMessage, request } from 'node:http';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { userInfo } from 'node:os';
 import { isMap, parseDocument } from 'yaml';
-import { addressText, type HostPort } from '../config/address.ts';
-import { parseHostPort } from '../config/addresses.ts';
+import { addressText, type ServerAddress } from '../config/address.ts';
+import { parseServerAddress } from '../config/addresses.ts';
 import type { Config } from '../config/config.ts';
 import { DAEMON_SETTINGS } from '../config/daemon-settings.ts';
 import { ConfigError } from '../config/errors.ts';
@@ -78,7 +78,7 @@ export function daemonOf(
   confFile: string,
   admin: string | null,
   tokenFile: string | null,
-): { readonly address: HostPort; readonly token: string | null } {
+): { readonly address: ServerAddress; readonly token: string | null } {
   // With --admin, a file that can't be read, or has another daemon's token, must not be in the way.
   const config = admin === null ? adminSettings(confFile) : null;
   return {
@@ -106,7 +106,7 @@ function readPid(pidFile: string): number {
   return pid;
 }
 
-type AdminSettings = Pick<Config, 'admin' | 'adminToken'>;
+type AdminSettings = Pick<Config, 'admin' | 'adminSocket' | 'adminToken'>;
 
 /**
  * Where the daemon of a configuration file is asked. A file that can't be used may still say so: then the daemon
@@ -130,13 +130,20 @@ function adminOfBadFile(file: string): AdminSettings | null {
       const text = document.get(setting.key);
       return text === undefined ? (defaultOf(setting as Setting, 'native') as T) : setting.kind.read(text as string);
     };
-    return { admin: given(DAEMON_SETTINGS.admin), adminToken: given<string | null>(DAEMON_SETTINGS.adminToken) };
+    const { admin, adminSocket, adminToken } = DAEMON_SETTINGS;
+    return {
+      admin: given(admin),
+      adminSocket: given<AdminSettings['adminSocket']>(adminSocket),
+      adminToken: given<string | null>(adminToken),
+    };
   } catch {
     return null;
   }
 }
 
-function adminOf({ admin }: AdminSettings, file: string): HostPort {
+/** The socket where there is one that lets us in, else the port. */
+function adminOf({ admin, adminSocket }: AdminSettings, file: string): ServerAddress {
+  if (adminSocket !== null && (admin === null || mayWrite(adminSocket.path))) return { path: adminSocket.path };
   if (admin === null) {
     throw new UsageError(
       `${file} has no admin address; give -p PIDFILE to send a signal instead, or --admin HOST:PORT`,
@@ -148,9 +155,19 @@ function adminOf({ admin }: AdminSettings, file: string): HostPort {
   return admin;
 }
 
-function parseAdmin(text: string): HostPort {
+function mayWrite(path: string): boolean {
   try {
-    return parseHostPort(text, 1, 'bracketed-ipv6').address;
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parseAdmin(text: string): ServerAddress {
+  try {
+    const path = text.startsWith('unix:') ? text.slice('unix:'.length) : text;
+    return parseServerAddress(path).address;
   } catch (error) {
     throw new UsageError(`--admin ${text}: ${(error as Error).message}`);
   }
@@ -173,12 +190,11 @@ function readFile(file: string): string {
 /** No time limit: a restart takes as long as the clients of the workers take. Rejects with a UsageError. */
 export function askDaemon(
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
-  address: HostPort,
+  address: ServerAddress,
   path: string,
   token: string | null,
   body?: object,
 ): Promise<{ readonly status: number; readonly body: string }> {
-  const host = ['0.0.0.0', '::'].includes(address.host) ? 'localhost' : address.host;
   const headers = {
     ...(token !== null && { authorization: `Bearer ${token}` }),
     ...(body !== undefined && { 'content-type': 'application/json' }),
@@ -187,11 +203,12 @@ export function askDaemon(
   };
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'ECONNREFUSED' ? 'nobody listens there' : error.message;
+      const isNobody = error.code === 'ECONNREFUSED' || error.code === 'ENOENT';
+      const why = isNobody ? 'nobody listens there' : error.message;
       const hint = 'is the daemon running, and is this its admin address?';
       reject(new UsageError(`no answer from ${addressText(address)}: ${why}; ${hint}`));
     };
-    const asked = request({ host, port: address.port, path, method, headers, agent: false });
+    const asked = request({ ...target(address), path, method, headers, agent: false });
     asked.on('error', fail);
     asked.on('response', (response: IncomingMessage) => {
       let body = '';
@@ -206,6 +223,12 @@ export function askDaemon(
   });
 }
 
+function target(address: ServerAddress): RequestOptions {
+  if ('path' in address) return { socketPath: address.path };
+  const { host, port } = address;
+  return { host: ['0.0.0.0', '::'].includes(host) ? 'localhost' : host, port };
+}
+
 function userName(): string {
   try {
     return encodeURIComponent(userInfo().username).slice(0, 64) || 'nobody';
@@ -215,7 +238,7 @@ function userName(): string {
   }
 }
 
-function parseAnswer(body: string, address: HostPort): Answer {
+function parseAnswer(body: string, address: ServerAddress): Answer {
   try {
     const answer = JSON.parse(body);
     if (typeof answer.result === 'string') return answer;

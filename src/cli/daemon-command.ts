@@ -27,7 +27,7 @@ export function addDaemonCommand(program: Command, usage: string, description: s
     .allowExcessArguments(false)
     .description(`${description}; a running daemon is asked at its admin address`)
     .addOption(new Option('-c, --conf-file <file>', "its configuration file (default: the daemon's)"))
-    .option('--admin <host:port>', "its admin address (default: the file's)")
+    .option('--admin <address>', "its admin address (default: the file's)")
     .option('--token-file <file>', 'a file with the admin token (default: admin_token of the configuration file)')
     .option('--json', 'for programs', false);
 }

@@ -175,6 +175,8 @@ function checkListenAddresses(draft: ConfigDraft, problems: Problems): void {
   }
   const admin = draft.top.admin;
   if (admin) listeners.push({ path: 'admin', offset: draft.adminOffset, address: admin });
+  const { adminSocket } = draft.top;
+  if (adminSocket) listeners.push({ path: 'admin_socket', offset: -1, address: adminSocket });
 
   const taken = new Map<string | number, TakenPort>();
   for (const listener of listeners) {
@@ -186,7 +188,7 @@ function checkListenAddresses(draft: ConfigDraft, problems: Problems): void {
     const other = port.overlapping(host);
     port.take(host, listener);
     if (other === undefined) continue;
-    // The admin address may be the default, which stands nowhere in the file: then the pool's line is the better place.
+    // An admin address may be the default, which stands nowhere in the file: then the pool's line is the better place.
     const [at, against] = listener.offset >= 0 ? [listener, other] : [other, listener];
     const whose = `${addressText(against.address)} of ${against.path}`;
     problems.add(at.offset, at.path, `${addressText(at.address)} collides with ${whose}; choose another address`);

@@ -2,8 +2,8 @@ import { count, duration, type Kind, oneOf, secret, sizeOr, text } from '../sett
 import type { SettingTable } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
 import type { LogLevel } from '../system/log.ts';
-import { addressText, type HostPort } from './address.ts';
-import { parseHostPort } from './addresses.ts';
+import { addressText, type HostPort, type ListenAddress, listenText } from './address.ts';
+import { parseHostPort, parseListenAddress } from './addresses.ts';
 
 /* The top level of our own form. How a table of settings works, and what a new one needs: settings/setting.ts. */
 
@@ -15,6 +15,8 @@ const MIN_WORKER_TIMEOUT_MS = 2000;
 const MIN_MEMORY_BYTES = 16 * 1024 * 1024;
 /** A timer runs 24.8 days at most, and the master waits a little longer than its workers. */
 const MAX_SHUTDOWN_MS = 24 * 3_600_000;
+/** Mode of a file that is its owner's alone. */
+const OWN_ONLY = 0o600;
 const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 export const LOG_SETTINGS = {
@@ -59,6 +61,18 @@ export const DAEMON_SETTINGS = {
     default: '127.0.0.1:22223',
     twemproxyDefault: 'false',
     about: 'HTTP address for metrics, health and control (see operations.md); `false` turns it off.',
+    applies: 'live',
+  },
+  /** A unix socket where the admin server listens as well; null: it does not. */
+  adminSocket: {
+    key: 'admin_socket',
+    kind: text<SocketAddress | null>('/path [mode]', parseAdminSocket, address => listenText(address as SocketAddress)),
+    default: null,
+    unset: 'unset',
+    example: '/run/ringmaster/admin.sock 0660',
+    about:
+      'A unix socket for the same, with the mode of its file, 0600 unless given. Who may write to it may do everything: ' +
+      'no token is asked for there. The command line asks there first.',
     applies: 'live',
   },
   /** What requests to the admin server that change something must carry; null: none is set. */
@@ -149,6 +163,17 @@ function parseAffinity(text: string): 'auto' | 'off' | number[] {
     return Array.from({ length: last - first + 1 }, (_, i) => first + i);
   });
   return [...new Set(cores)];
+}
+
+type SocketAddress = { readonly path: string; readonly mode: number };
+
+function parseAdminSocket(text: string): SocketAddress {
+  if (!text.startsWith('/')) throw new SettingError(`must be an absolute path, not ${JSON.stringify(text)}`);
+  const { path, mode } = parseListenAddress(text, 0, 'bracketed-ipv6') as Extract<
+    ListenAddress,
+    { readonly path: string }
+  >;
+  return { path, mode: mode ?? OWN_ONLY };
 }
 
 function adminAddress(): Kind<HostPort | null> {

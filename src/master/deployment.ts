@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { withTlsFiles } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
+import type { AdminPlan } from './admin-listeners.ts';
 import { IncompleteError, RefusedError } from './errors.ts';
 import type { MasterLog } from './master-log.ts';
-import type { AdminPlan, Monitoring } from './monitoring.ts';
+import type { Monitoring } from './monitoring.ts';
 import { elapsedMs, SERVING_WITHIN_MS, type WorkerDone } from './progress.ts';
 import type { SocketPlan, SocketTable } from './socket-table.ts';
 import type { Generation } from './worker-process.ts';

@@ -1,9 +1,10 @@
 import { lookup } from 'node:dns/promises';
-import { chmodSync, lstatSync, statSync, unlinkSync } from 'node:fs';
-import net, { connect } from 'node:net';
+import { chmodSync } from 'node:fs';
+import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { ListenAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
+import { type FileId, fileIdOf, isOurs, isServed, removeIfSocket } from '../system/unix-socket.ts';
 import { ListenError } from './errors.ts';
 
 /*
@@ -26,8 +27,6 @@ export interface BoundHandle {
 }
 
 const UV_TCP_REUSEPORT = 2;
-/** How long an existing unix socket may take to show that somebody serves it. */
-const UNIX_CHECK_MS = 500;
 
 type CreateServerHandle = (
   address: string | null,
@@ -46,12 +45,6 @@ export interface PoolSockets {
   readonly place: ListenPlace;
   /** The file of a unix socket; null for TCP. */
   readonly file: FileId | null;
-}
-
-/** Tells a file from another at the same path. */
-interface FileId {
-  readonly dev: number;
-  readonly ino: number;
 }
 
 /** A listen address with its host name looked up: what tells two spellings of one address from two addresses. */
@@ -84,8 +77,8 @@ export async function bindPool(
 ): Promise<PoolSockets> {
   if ('path' in place) {
     const handle = await bindUnix(name, place.path, 'path' in listen ? listen.mode : null);
-    const { dev, ino } = lstatSync(place.path);
-    return { handles: new Array<BoundHandle>(slots).fill(handle), address: listen, place, file: { dev, ino } };
+    const file = fileIdOf(place.path);
+    return { handles: new Array<BoundHandle>(slots).fill(handle), address: listen, place, file };
   }
   const { ip, family } = place;
   let { port } = place;
@@ -157,35 +150,13 @@ async function bindUnix(pool: string, path: string, mode: number | null): Promis
   return handle;
 }
 
-/** Whether somebody may serve the unix socket: only where nobody listens is it refused. */
-function isServed(path: string): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connect({ path, timeout: UNIX_CHECK_MS });
-    const done = (isServed: boolean) => {
-      socket.destroy();
-      resolve(isServed);
-    };
-    socket.on('connect', () => done(true));
-    socket.on('timeout', () => done(true));
-    // EAGAIN: its queue is full.
-    socket.on('error', ({ code }: NodeJS.ErrnoException) => done(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
-  });
-}
-
 /**
  * Closes the handle of a unix socket, and with it, as libuv does, the file at its path. Where another daemon has put its own
  * there meanwhile the handle stays open: nobody can reach it any more.
  */
 export function closeUnix(handle: BoundHandle, path: string, file: FileId): void {
-  const there = lstatSync(path, { throwIfNoEntry: false });
-  const isOurs = there === undefined || (there.dev === file.dev && there.ino === file.ino);
-  if (isOurs) handle.close();
+  if (isOurs(path, file)) handle.close();
   else handle.unref?.();
-}
-
-/** Removes the file of a unix socket; another kind of file is not ours to remove. */
-function removeIfSocket(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path);
 }
 
 function reasonOf(errno: number): string {

@@ -198,8 +198,7 @@ export class Master implements WorkerSlotHost {
       if (this.options.pidFile !== null) this.pidFile = new PidFile(this.options.pidFile);
       const slots = slotCount(this.config);
       this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
-      const { admin } = this.config;
-      await this.monitoring.listen({ adminAddress: admin, statsAddress: this.options.statsAddress });
+      await this.monitoring.listen(this.config, this.options.statsAddress);
       await this.clusters.start(this.config.pools);
       if (!this.isStopping) await this.startWorkers(slots);
       if (this.isStopping) {

@@ -17,6 +17,7 @@ import type { OutServer } from '../ipc/messages.ts';
 import type { Log } from '../system/log.ts';
 import type { UnwrittenLines } from '../system/logger.ts';
 import { VERSION } from '../system/version.ts';
+import { AdminListeners, type AdminPlan } from './admin-listeners.ts';
 import { type Control, controlAnswers } from './control.ts';
 import type { Events } from './events.ts';
 import type { HandVerdict } from './hand-verdicts.ts';
@@ -26,13 +27,6 @@ import type { SlotState } from './worker-slot.ts';
 
 /** Workers report as often. */
 const PULSE_MS = 1000;
-
-export interface MonitoringAddresses {
-  /** Where the admin server listens; null: nowhere. */
-  readonly adminAddress: HostPort | null;
-  /** Where twemproxy's statistics port is served; null: nowhere. */
-  readonly statsAddress: HostPort | null;
-}
 
 /** What the master tells of itself and its workers. */
 export interface MonitoringSource {
@@ -63,13 +57,6 @@ export interface MonitoringSource {
   steered(): { readonly settings: number; readonly blocks: number };
 }
 
-/** The admin server at another address: it listens there already, beside the old one. */
-export interface AdminPlan {
-  /** Gives up the old address; who is being answered there still gets the answer. */
-  adopt(): void;
-  abandon(): void;
-}
-
 /** All that looks at the workers from outside: the admin HTTP server and the statistics port. */
 export class Monitoring {
   readonly totals: Totals;
@@ -79,10 +66,10 @@ export class Monitoring {
   /** What whoever listens to /api/v1/stream is told. */
   readonly stream = new EventStream();
   private readonly source: MonitoringSource;
-  private readonly admin: AdminServer;
   private readonly statsPort: StatsPort;
   private readonly readiness: Readiness;
-  private bound: { admin?: HostPort; stats?: HostPort } = {};
+  private readonly listeners: AdminListeners;
+  private stats: HostPort | null = null;
 
   constructor(config: Config, source: MonitoringSource) {
     this.source = source;
@@ -116,7 +103,7 @@ export class Monitoring {
       },
     });
     this.readiness = new Readiness({ pools: config.pools, workers: () => source.workers() });
-    this.admin = new AdminServer({
+    const admin = new AdminServer({
       metrics,
       readiness: this.readiness,
       fresh,
@@ -138,34 +125,25 @@ export class Monitoring {
       token: () => source.config().adminToken,
       log: source.log,
     });
+    this.listeners = new AdminListeners(admin);
     this.statsPort = new StatsPort({ totals: this.totals, version: VERSION, fresh, log: source.log });
   }
 
   /** Where the servers listen, for the log. */
-  get addresses(): { readonly admin?: HostPort; readonly stats?: HostPort } {
-    return this.bound;
+  get addresses(): { readonly admin?: HostPort; readonly adminSocket?: string; readonly stats?: HostPort } {
+    return { ...this.listeners.addresses, ...(this.stats && { stats: this.stats }) };
   }
 
   /** Throws an Error whose message is the sentence to show. */
-  async listen({ adminAddress, statsAddress }: MonitoringAddresses): Promise<void> {
+  async listen(config: Config, statsAddress: HostPort | null): Promise<void> {
     this.pulse = setInterval(() => this.beat(), PULSE_MS).unref();
-    if (adminAddress !== null) this.bound.admin = await this.admin.listen(adminAddress);
-    if (statsAddress !== null) this.bound.stats = await this.statsPort.listen(statsAddress);
+    (await this.listeners.plan(config, { admin: null, adminSocket: null })).adopt();
+    if (statsAddress !== null) this.stats = await this.statsPort.listen(statsAddress);
   }
 
   /** Has the admin server listen where `config` says. Throws an Error whose message is the sentence to show. */
-  async plan({ admin }: Config): Promise<AdminPlan> {
-    const now = this.source.config().admin;
-    if (admin?.host === now?.host && admin?.port === now?.port) return { adopt: () => {}, abandon: () => {} };
-    const next = admin === null ? null : await this.admin.open(admin);
-    return {
-      adopt: () => {
-        this.admin.use(next);
-        delete this.bound.admin;
-        if (next !== null) this.bound.admin = next.address;
-      },
-      abandon: () => next?.close(),
-    };
+  plan(config: Config): Promise<AdminPlan> {
+    return this.listeners.plan(config, this.source.config());
   }
 
   /** The pools are others now; those that stay keep their figures. */
@@ -188,7 +166,7 @@ export class Monitoring {
   async close(): Promise<void> {
     if (this.pulse !== null) clearInterval(this.pulse);
     this.pulse = null;
-    await Promise.all([this.bound.admin && this.admin.close(), this.bound.stats && this.statsPort.close()]);
-    this.bound = {};
+    await Promise.all([this.listeners.close(), this.stats && this.statsPort.close()]);
+    this.stats = null;
   }
 }

@@ -62,6 +62,7 @@ pools:
   const values: Readonly<Record<string, string | null>> = {
     workers: '3',
     admin: `127.0.0.1:${nextAdminPort}`,
+    admin_socket: path.join(temporaryDirectory('admin'), 'admin.sock'),
     admin_token: 'geheim',
     'log.level': 'warn',
     'log.file': path.join(temporaryDirectory('set'), 'log'),

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { Api, type JsonAnswer, pageRoutes } from '../../../src/admin/api.ts';
 import { EventStream } from '../../../src/admin/event-stream.ts';
 import type { ReadinessReport } from '../../../src/admin/readiness.ts';
-import { AdminServer, type AdminServerOptions } from '../../../src/admin/server.ts';
+import { type AdminListener, AdminServer, type AdminServerOptions } from '../../../src/admin/server.ts';
+import { temporaryDirectory } from '../../support/child.ts';
 import { CollectedLog } from '../../support/collected-log.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { within } from '../../support/wait-for.ts';
@@ -16,6 +18,7 @@ const READY: ReadinessReport = { ready: true, workers: [], pools: [] };
 interface Started {
   readonly port: number;
   readonly server: AdminServer;
+  readonly listener: AdminListener;
   readonly log: CollectedLog;
   /** Sends a request and reads to the end of the connection. */
   ask(request: string): Promise<{ status: number; head: string; body: string }>;
@@ -35,15 +38,17 @@ async function start(t: TestContext, options: Partial<AdminServerOptions> = {}):
     log,
     ...options,
   });
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const listener = await server.open({ host: '127.0.0.1', port: 0 });
+  const { port } = listener.address;
   t.after(() => server.close());
   return {
     port,
     server,
+    listener,
     log,
     async ask(request) {
       const client = await RawClient.connect(port);
-      client.send(request);
+      client.send(request.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
       const [head = '', body = ''] = (await client.readToEnd()).toString().split('\r\n\r\n');
       return { status: Number(head.split(' ')[1]), head: head.toLowerCase(), body };
     },
@@ -183,18 +188,19 @@ test('/config gives the configuration, but not to a page that made a name point 
 
 test('another address takes over; who is being answered at the old one still gets the answer', async t => {
   const gate = Promise.withResolvers<void>();
-  const { server, port, ask } = await start(t, { fresh: () => gate.promise });
+  const { server, listener, port, ask } = await start(t, { fresh: () => gate.promise });
   const client = await RawClient.connect(port);
   client.send(get('/metrics'));
   await ask(get('/healthz'));
   const next = await server.open({ host: '127.0.0.1', port: 0 });
-  server.use(next);
+  listener.close();
   await assert.rejects(RawClient.connect(port), { code: 'ECONNREFUSED' });
   gate.resolve();
   assert.match((await client.readToEnd()).toString(), /^HTTP\/1\.1 200 /);
   const other = await RawClient.connect(next.address.port);
   other.send(get('/healthz'));
-  assert.match((await other.readToEnd()).toString(), /^HTTP\/1\.1 200 /);
+  assert.match(String(await other.readUntil('ok\n')), /^HTTP\/1\.1 200 /);
+  other.destroy();
 });
 
 describe('figures', () => {
@@ -231,8 +237,9 @@ describe('figures', () => {
     // Their requests were there before this connection was, so that by its answer they have been read.
     await ask(get('/healthz'));
     gate.resolve();
-    for (const client of clients) assert.match((await client.readToEnd()).toString(), /^HTTP\/1\.1 200 /);
+    for (const client of clients) assert.match(String(await client.readUntil('up 1\n')), /^HTTP\/1\.1 200 /);
     assert.equal(asked, 1);
+    for (const client of clients) client.destroy();
   });
 });
 
@@ -272,20 +279,113 @@ describe('a client that stalls', () => {
   });
 });
 
-test('a connection serves one request, however many are sent on it', async t => {
-  let answered = 0;
-  const metrics = {
-    get contentType() {
-      answered++;
-      return 'text/plain';
-    },
-    render: async () => 'up 1\n',
-  };
-  const { ask } = await start(t, { metrics });
-  const { head, body } = await ask(get('/metrics').repeat(500));
-  assert.match(head, /^connection: close\r?$/m);
-  assert.equal(body, 'up 1\n');
-  assert.equal(answered, 1);
+describe('a connection that is kept', () => {
+  test('serves one request after the other', async t => {
+    const { port } = await start(t);
+    const client = await RawClient.connect(port);
+    for (const [path, body] of [
+      ['/healthz', 'ok\n'],
+      ['/metrics', 'up 1\n'],
+      ['/nothing', '/config\n'],
+      ['/healthz', 'ok\n'],
+    ] as const) {
+      client.send(get(path));
+      assert.match(String(await client.readUntil(body)), /^HTTP\/1\.1 (?:200|404) .*\r\n\r\n/s);
+    }
+    client.send('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    assert.match(String(await client.readToEnd()), /ok\n$/);
+  });
+
+  test('requests that come at once are answered in their order, one at a time', async t => {
+    let running = 0;
+    let most = 0;
+    const render = async () => {
+      most = Math.max(most, ++running);
+      await new Promise(setImmediate);
+      running--;
+      return 'up 1\n';
+    };
+    const { port } = await start(t, { metrics: { contentType: 'a/b', render } });
+    const close = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+    const client = await RawClient.connect(port);
+    client.send(get('/metrics').repeat(5) + close);
+    const answers = String(await client.readToEnd());
+    assert.deepEqual(answers.match(/up 1|ok/g), ['up 1', 'up 1', 'up 1', 'up 1', 'up 1', 'ok']);
+    assert.equal(most, 1);
+  });
+
+  test('who sends many before it has its answers is cut off', async t => {
+    const gate = Promise.withResolvers<string>();
+    let rendered = 0;
+    const render = () => {
+      rendered++;
+      return gate.promise;
+    };
+    const { port, ask } = await start(t, { metrics: { contentType: 'a/b', render } });
+    const client = await RawClient.connect(port);
+    client.send(get('/metrics').repeat(500));
+    await within(client.closed, { what: 'the end of the connection' });
+    assert.equal(rendered, 1);
+    gate.resolve('up 1\n');
+    assert.equal((await ask(get('/healthz'))).status, 200);
+  });
+
+  test('makes room for others while it is silent', async t => {
+    const { port } = await start(t);
+    const clients: RawClient[] = [];
+    for (let i = 0; i < 49; i++) {
+      const client = await RawClient.connect(port);
+      client.send(get('/healthz'));
+      await client.readUntil('ok\n');
+      clients.push(client);
+    }
+    await within(clients[0]!.closed, { what: 'the end of the oldest' });
+    for (const client of clients.slice(1)) client.destroy();
+  });
+});
+
+describe('a unix socket', () => {
+  const bare = (path: string, method = 'GET') =>
+    `${method} ${path} HTTP/1.1\r\nHost: anything\r\nConnection: close\r\n\r\n`;
+  const path = () => `${temporaryDirectory('admin')}/admin.sock`;
+
+  test('is only for whom its mode lets in, and these need no token', async t => {
+    const control = new Map([['/-/act', async () => ({ status: 200, body: { result: 'done' } })]]);
+    const { server } = await start(t, { control, token: () => 'geheim' });
+    const listener = await server.openSocket({ path: path(), mode: 0o640 });
+    assert.equal(statSync(listener.address.path).mode & 0o777, 0o640);
+    for (const request of [bare('/config'), bare('/-/act', 'POST')]) {
+      const client = await RawClient.connect(listener.address.path);
+      client.send(request);
+      assert.match(String(await client.readToEnd()), /^HTTP\/1\.1 200 /);
+    }
+    listener.close();
+    assert.equal(existsSync(listener.address.path), false);
+  });
+
+  test('that was left behind is taken over, one that is served is not, nor another kind of file', async t => {
+    const { server } = await start(t);
+    const [first, second, third] = [path(), path(), path()];
+    const other = createServer().listen(first);
+    t.after(() => other.close());
+    await once(other, 'listening');
+    await assert.rejects(server.openSocket({ path: first, mode: 0o600 }), /another process serves it$/);
+    // The file stays when its socket is gone from under it.
+    const gone = createServer().listen(second);
+    await once(gone, 'listening');
+    renameSync(second, third);
+    gone.close();
+    await once(gone, 'close');
+    const listener = await server.openSocket({ path: third, mode: 0o600 });
+    const client = await RawClient.connect(third);
+    client.send(bare('/healthz'));
+    assert.match(String(await client.readToEnd()), /ok\n$/);
+    listener.close();
+    writeFileSync(third, 'text');
+    await assert.rejects(server.openSocket({ path: third, mode: 0o600 }), /cannot listen on/);
+    assert.equal(readFileSync(third, 'utf8'), 'text');
+    await assert.rejects(server.openSocket({ path: '/nowhere/at/all', mode: 0o600 }), /its directory does not exist$/);
+  });
 });
 
 test('over the limit the oldest that has sent no request makes room; who is being answered stays', async t => {
@@ -303,10 +403,11 @@ test('over the limit the oldest that has sent no request makes room; who is bein
   while (clients.length < 48) clients.push(await RawClient.connect(port));
   await within(clients[0]!.closed, { what: 'the end of the oldest silent connection' });
   clients[1]!.send(get('/healthz'));
-  assert.match((await clients[1]!.readToEnd()).toString(), /^HTTP\/1.1 200 /);
+  assert.match(String(await clients[1]!.readUntil('ok\n')), /^HTTP\/1.1 200 /);
   assert.equal((await ask(get('/healthz'))).status, 200);
   scrape.resolve('up 1\n');
-  assert.match((await scraper.readToEnd()).toString(), /up 1\n$/);
+  assert.match(String(await scraper.readUntil('up 1\n')), /^HTTP\/1\.1 200 /);
+  scraper.destroy();
   for (const client of clients) client.destroy();
 });
 
@@ -326,7 +427,7 @@ test('a port in use is one sentence that names the address', async t => {
     token: () => null,
     log: new CollectedLog(),
   });
-  await assert.rejects(server.listen({ host: '127.0.0.1', port }), {
+  await assert.rejects(server.open({ host: '127.0.0.1', port }), {
     message: `admin server cannot listen on 127.0.0.1:${port}: the port is in use`,
   });
   await server.close();
