@@ -1,6 +1,6 @@
 import type { RingmasterEvent } from '../master/events.ts';
 import type { Overview, ServerRow, WorkerRow } from '../master/state-api.ts';
-import { counted, grouped, textTable } from './text-table.ts';
+import { counted, grouped, percent, textTable } from './text-table.ts';
 
 /* How a running daemon is, as people read it. */
 
@@ -17,11 +17,12 @@ export function statsText({ version, pid, uptimeSeconds, workers, steered, pools
     grouped(pool.clients),
     ratesText(pool.requestsPerSecond),
     ratesText(pool.errorsPerSecond),
+    hitsText(pool.hitsPerSecond, pool.missesPerSecond),
     durationText(pool.p50Us),
     durationText(pool.p99Us),
   ]);
-  const table = [['pool', 'protocol', 'servers', 'clients', 'req/s', 'err/s', 'p50', 'p99'], ...rows];
-  return `${head}\n${textTable(table, '', [2, 3, 4, 5, 6, 7])}`;
+  const table = [['pool', 'protocol', 'servers', 'clients', 'req/s', 'err/s', 'hits', 'p50', 'p99'], ...rows];
+  return `${head}\n${textTable(table, '', [2, 3, 4, 5, 6, 7, 8])}`;
 }
 
 export function serversText({ servers }: { readonly servers: readonly ServerRow[] }): string {
@@ -30,13 +31,14 @@ export function serversText({ servers }: { readonly servers: readonly ServerRow[
     ratesText(each.requestsPerSecond),
     grouped(each.inflight),
     grouped(each.errorReplies + each.failures),
+    hitsText(each.hits, each.misses),
     durationText(each.p50Us),
     durationText(each.p99Us),
   ]);
   return textTable(
-    [['pool', 'server', 'ring', 'req/s', 'inflight', 'errors', 'p50', 'p99'], ...rows],
+    [['pool', 'server', 'ring', 'req/s', 'inflight', 'errors', 'hits', 'p50', 'p99'], ...rows],
     '',
-    [3, 4, 5, 6, 7],
+    [3, 4, 5, 6, 7, 8],
   );
 }
 
@@ -77,6 +79,11 @@ function durationText(us: number): string {
   if (us === 0) return '-';
   if (us < 1000) return `${Math.round(us)} µs`;
   return us < 1e6 ? `${(us / 1000).toFixed(1)} ms` : `${(us / 1e6).toFixed(2)} s`;
+}
+
+/** The part of the keys that were asked for which was there. */
+function hitsText(hits: number, misses: number): string {
+  return hits + misses === 0 ? '-' : percent(hits / (hits + misses));
 }
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`;

@@ -100,6 +100,20 @@ export const BACKEND_FIELDS: readonly StatField<BackendStats>[] = [
     help: 'replies of the server that are errors in its protocol, passed on to the client',
   },
   {
+    field: 'valuesFound',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_server_get_hits_total',
+    help: 'keys that were asked for and were there: Redis GET, GETEX, GETDEL, MGET, HGET; memcached get, gets, gat, gats, mg',
+  },
+  {
+    field: 'valuesMissing',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_server_get_misses_total',
+    help: 'keys that were asked for in the same ways and were not there',
+  },
+  {
     field: 'isEjected',
     kind: 'gauge',
     statsName: null,

@@ -70,6 +70,8 @@ export class BackendStats {
   responses = 0;
   responseBytes = 0;
   errorReplies = 0;
+  valuesFound = 0;
+  valuesMissing = 0;
   inQueue = 0;
   inQueueBytes = 0;
   outQueue = 0;

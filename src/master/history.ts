@@ -1,12 +1,21 @@
 import type { Totals } from '../admin/totals.ts';
+import type { PoolSnapshot, PoolStats } from '../figures/statistics.ts';
 
-/** Pools beyond these have no history: each takes some 60 KB. */
+/** Pools beyond these have no history: each takes some 70 KB. */
 const POOLS_MAX = 64;
 const SECONDS_KEPT = 15 * 60;
 const MINUTES_KEPT = 24 * 60;
 const MINUTE_S = 60;
 
-const FIELDS = ['requestsPerSecond', 'errorsPerSecond', 'clients', 'p50Us', 'p99Us'] as const;
+const FIELDS = [
+  'requestsPerSecond',
+  'errorsPerSecond',
+  'hitsPerSecond',
+  'missesPerSecond',
+  'clients',
+  'p50Us',
+  'p99Us',
+] as const;
 type Field = (typeof FIELDS)[number];
 export type HistoryPoint = Readonly<Record<Field, number>>;
 
@@ -40,12 +49,19 @@ class Track {
 const NO_TRACK = new Track(0);
 const round = (value: number): number => Math.round(value * 100) / 100;
 
+/** What rates are made of. */
+interface Counts {
+  readonly requests: number;
+  readonly errors: number;
+  /** Keys that were asked for and were there, or not. */
+  readonly hits: number;
+  readonly misses: number;
+}
+
 interface PoolHistory {
-  requests: number;
-  errors: number;
-  /** Of a minute ago. */
-  minuteRequests: number;
-  minuteErrors: number;
+  /** Of the last second, and of a minute ago. */
+  counts: Counts;
+  minuteCounts: Counts;
   seconds: number;
   last: HistoryPoint;
   readonly bySecond: Track;
@@ -71,32 +87,35 @@ export class History {
     const names = this.totals.poolNames();
     for (const name of this.pools.keys()) if (!names.includes(name)) this.pools.delete(name);
     const latencies = new Map(this.totals.latencies().map(({ name, total }) => [name, total]));
-    for (const { name, stats } of this.totals.pools()) {
-      const { requests, forwardError: errors, clientConnections: clients } = stats;
+    for (const { name, stats, backends } of this.totals.pools()) {
+      const counts = countsOf(stats, backends);
+      const clients = stats.clientConnections;
       let pool = this.pools.get(name);
       if (pool === undefined) {
         if (this.pools.size >= POOLS_MAX) continue;
-        pool = newPool(requests, errors);
+        pool = newPool(counts);
         this.pools.set(name, pool);
       }
-      const point = (windowS: number, sinceRequests: number, sinceErrors: number, overS: number): HistoryPoint => {
+      const point = (windowS: number, since: Counts, overS: number): HistoryPoint => {
         const times = latencies.get(name)?.window(windowS, nowS);
+        // What a server that was taken away had counted is gone.
+        const rate = (count: keyof Counts) => Math.max(0, counts[count] - since[count]) / overS;
         return {
-          requestsPerSecond: (requests - sinceRequests) / overS,
-          errorsPerSecond: (errors - sinceErrors) / overS,
+          requestsPerSecond: rate('requests'),
+          errorsPerSecond: rate('errors'),
+          hitsPerSecond: rate('hits'),
+          missesPerSecond: rate('misses'),
           clients,
           p50Us: times?.quantileUs(0.5) ?? 0,
           p99Us: times?.quantileUs(0.99) ?? 0,
         };
       };
-      pool.last = point(1, pool.requests, pool.errors, passedS);
+      pool.last = point(1, pool.counts, passedS);
       pool.bySecond.add(pool.last);
-      pool.requests = requests;
-      pool.errors = errors;
+      pool.counts = counts;
       if (++pool.seconds % MINUTE_S !== 0) continue;
-      pool.byMinute.add(point(MINUTE_S, pool.minuteRequests, pool.minuteErrors, MINUTE_S));
-      pool.minuteRequests = requests;
-      pool.minuteErrors = errors;
+      pool.byMinute.add(point(MINUTE_S, pool.minuteCounts, MINUTE_S));
+      pool.minuteCounts = counts;
     }
   }
 
@@ -119,10 +138,29 @@ export class History {
   }
 }
 
-function newPool(requests: number, errors: number): PoolHistory {
+function countsOf({ requests, forwardError }: PoolStats, backends: PoolSnapshot['backends']): Counts {
+  let [hits, misses] = [0, 0];
+  for (const { stats } of backends) {
+    hits += stats.valuesFound;
+    misses += stats.valuesMissing;
+  }
+  return { requests, errors: forwardError, hits, misses };
+}
+
+/** Of a pool of which nothing is known yet. */
+export const NO_POINT: HistoryPoint = {
+  requestsPerSecond: 0,
+  errorsPerSecond: 0,
+  hitsPerSecond: 0,
+  missesPerSecond: 0,
+  clients: 0,
+  p50Us: 0,
+  p99Us: 0,
+};
+
+function newPool(counts: Counts): PoolHistory {
   return {
-    ...{ requests, errors, minuteRequests: requests, minuteErrors: errors, seconds: 0 },
-    last: { requestsPerSecond: 0, errorsPerSecond: 0, clients: 0, p50Us: 0, p99Us: 0 },
+    ...{ counts, minuteCounts: counts, seconds: 0, last: NO_POINT },
     bySecond: new Track(SECONDS_KEPT),
     byMinute: new Track(MINUTES_KEPT),
   };

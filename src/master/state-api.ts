@@ -6,7 +6,7 @@ import type { OutServer } from '../ipc/messages.ts';
 import { VERSION } from '../system/version.ts';
 import type { Events } from './events.ts';
 import type { HandVerdict } from './hand-verdicts.ts';
-import type { History } from './history.ts';
+import { type History, type HistoryPoint, NO_POINT } from './history.ts';
 import type { SlotState } from './worker-slot.ts';
 
 const RATE_WINDOW_S = 10;
@@ -31,17 +31,14 @@ export interface Overview {
   readonly uptimeSeconds: number;
   readonly workers: { readonly serving: number; readonly wanted: number; readonly restarts: number };
   readonly steered: { readonly settings: number; readonly blocks: number };
-  readonly pools: readonly {
-    readonly pool: string;
-    readonly protocol: string;
-    readonly servers: number;
-    readonly out: number;
-    readonly requestsPerSecond: number;
-    readonly errorsPerSecond: number;
-    readonly clients: number;
-    readonly p50Us: number;
-    readonly p99Us: number;
-  }[];
+  readonly pools: readonly PoolRow[];
+}
+
+export interface PoolRow extends HistoryPoint {
+  readonly pool: string;
+  readonly protocol: string;
+  readonly servers: number;
+  readonly out: number;
 }
 
 export interface ServerRow {
@@ -55,6 +52,9 @@ export interface ServerRow {
   readonly inflight: number;
   readonly errorReplies: number;
   readonly failures: number;
+  /** Keys that it was asked for and had, or had not; see docs/metrics.md. */
+  readonly hits: number;
+  readonly misses: number;
   readonly p50Us: number;
   readonly p99Us: number;
 }
@@ -65,8 +65,6 @@ export interface WorkerRow extends SlotState {
   readonly residentBytes: number;
   readonly heldBytes: number;
 }
-
-const NOTHING_YET = { requestsPerSecond: 0, errorsPerSecond: 0, clients: 0, p50Us: 0, p99Us: 0 };
 
 export function overview(source: StateSource): Overview {
   const workers = source.workers();
@@ -86,7 +84,7 @@ export function overview(source: StateSource): Overview {
       protocol,
       servers: servers.length,
       out: new Set(out.get(name)?.map(({ server }) => server)).size,
-      ...(source.history.last(name) ?? NOTHING_YET),
+      ...(source.history.last(name) ?? NO_POINT),
     })),
   };
 }
@@ -114,6 +112,8 @@ function servers(source: StateSource, only: string | null): ServerRow[] {
         inflight: stats?.outQueue ?? 0,
         errorReplies: stats?.errorReplies ?? 0,
         failures: Object.values(stats?.failures ?? {}).reduce((sum, count) => sum + count, 0),
+        hits: stats?.valuesFound ?? 0,
+        misses: stats?.valuesMissing ?? 0,
         p50Us: recent?.quantileUs(0.5) ?? 0,
         p99Us: recent?.quantileUs(0.99) ?? 0,
       };
@@ -148,7 +148,7 @@ export function stateRoutes(source: StateSource): ApiRoute[] {
       await source.fresh();
       const figures = new Map(source.totals.pools().map(({ name, stats }) => [name, stats]));
       const rows = source.config().pools.map(({ name, protocol, listen }) => ({
-        ...{ pool: name, protocol, listen: listenText(listen), ...(source.history.last(name) ?? NOTHING_YET) },
+        ...{ pool: name, protocol, listen: listenText(listen), ...(source.history.last(name) ?? NO_POINT) },
         figures: { ...figures.get(name) },
       }));
       return paged(query, 'pools', rows);

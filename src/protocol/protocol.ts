@@ -344,6 +344,8 @@ export interface ReplyScanner {
    * taken for the highest of all before.
    */
   readonly highestReplyKind: number;
+  /** After a complete reply that is no error, to a request for the values of `asked` keys: how many of them are there. */
+  found(asked: number): number;
   /** After a complete reply: it was an error by which the server says that it serves nobody for now, or no writes. */
   readonly isOutOfService: boolean;
   /** Between two replies: what begins with this byte answers no request. */

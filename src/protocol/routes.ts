@@ -63,3 +63,5 @@ export const FLAG_BLOCKS = 4;
 export const FLAG_SUBSCRIBES = 8;
 /** Done twice it does what it does once: it may be sent again though nobody knows whether the server has done it. */
 export const FLAG_RESENDABLE = 16;
+/** Its reply has a value for each of its keys, or says of one that it is not there. */
+export const FLAG_VALUES = 32;

@@ -50,6 +50,8 @@ export class Request {
   sink: ReplySink | null;
   /** What the reply scanner has to expect; the meaning is the protocol's. */
   readonly replyKind: number;
+  /** The keys whose values it asks for; 0: its reply does not tell what is there. */
+  valuesAsked = 0;
   /** Bytes that went to the server. */
   sizeBytes = 0;
   /** Bytes that the client sent for it. */

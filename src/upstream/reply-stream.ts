@@ -142,6 +142,7 @@ export class ReplyStream {
       if (this.overdue > 0) this.overdue--;
       this.inflightBytes -= head.sizeBytes;
       this.owner.answered(scanner);
+      if (head.valuesAsked > 0) this.count(head.valuesAsked);
       this.time(head);
       this.deliver(head, buf, position, stop, true, block);
       position = stop;
@@ -210,6 +211,14 @@ export class ReplyStream {
    */
   private isUnsent(): boolean {
     return this.outbox === null || this.outbox.unwrittenBytes >= this.inflightBytes;
+  }
+
+  private count(asked: number): void {
+    const { scanner, owner } = this;
+    if (scanner.isError) return;
+    const found = scanner.found(asked);
+    owner.stats.valuesFound += found;
+    owner.stats.valuesMissing += asked - found;
   }
 
   private time(request: Request): void {

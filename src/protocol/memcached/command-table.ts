@@ -2,7 +2,7 @@
 // command's name. A command it answers and we do not (bget, watch, lru_crawler, …) is missing here and gets `ERROR`, as an
 // unknown one does.
 
-import { FLAG_READS, FLAG_RESENDABLE, FLAG_WRITES } from '../routes.ts';
+import { FLAG_READS, FLAG_RESENDABLE, FLAG_VALUES, FLAG_WRITES } from '../routes.ts';
 
 export const KIND_GET = 0;
 /** The first argument is an expiry time, the others are keys. */
@@ -46,15 +46,17 @@ function define(name: string, kind: number, minArgs: number, maxArgs: number): M
 function effectsOf(kind: number): number {
   switch (kind) {
     case KIND_GET:
+      return FLAG_READS | FLAG_RESENDABLE | FLAG_VALUES;
     case KIND_STATS:
     case KIND_VERSION:
       return FLAG_READS | FLAG_RESENDABLE;
     case KIND_META_DEBUG:
       return FLAG_READS | FLAG_RESENDABLE;
     case KIND_GAT:
-      return FLAG_READS | FLAG_WRITES | FLAG_RESENDABLE;
+      return FLAG_READS | FLAG_WRITES | FLAG_RESENDABLE | FLAG_VALUES;
     // mg may create an item or set its time.
     case KIND_META_GET:
+      return FLAG_READS | FLAG_WRITES | FLAG_VALUES;
     case KIND_META_ARITHMETIC:
     case KIND_NUMBER:
       return FLAG_READS | FLAG_WRITES;

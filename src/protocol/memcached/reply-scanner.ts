@@ -43,6 +43,9 @@ export const MAX_STATS_REPLY_BYTES = 4 * 1024 * 1024;
 
 const LF = 10;
 const CR = 13;
+// `EN`: there is no such item.
+const LETTER_E = 69;
+const LETTER_N = 78;
 
 const IN_LINE = 0;
 const IN_DATA = 1;
@@ -68,6 +71,8 @@ export class MemcachedReplyScanner implements ReplyScanner {
   private dataLeft = 0;
   /** Of lines that more follow. */
   private linesBytes = 0;
+  private values = 0;
+  private isMiss = false;
   private partial: Buffer | null = null;
   private partialBytes = 0;
 
@@ -79,8 +84,15 @@ export class MemcachedReplyScanner implements ReplyScanner {
     this.kind = replyKind;
     this.state = IN_LINE;
     this.isError = false;
+    this.values = 0;
+    this.isMiss = false;
     this.linesBytes = 0;
     this.partialBytes = 0;
+  }
+
+  found(asked: number): number {
+    if (this.kind === REPLY_META) return this.isMiss ? 0 : asked;
+    return Math.min(asked, this.values);
   }
 
   /** memcached speaks when it is asked. */
@@ -101,6 +113,7 @@ export class MemcachedReplyScanner implements ReplyScanner {
             const next = wholeValueBlockEnd(buf, at, end, at + MAX_REPLY_LINE_BYTES);
             if (next > 0) {
               at = next;
+              this.values++;
               break;
             }
           }
@@ -181,8 +194,10 @@ export class MemcachedReplyScanner implements ReplyScanner {
         this.dataLeft = valueDataBytes(buf, start, textEnd);
         if (this.dataLeft < 0) return MALFORMED;
         this.state = IN_DATA;
+        this.values++;
         return GOES_ON;
       case REPLY_META:
+        this.isMiss = buf[start] === LETTER_E && buf[start + 1] === LETTER_N;
         if (line === LINE_META) return DONE;
         if (line !== LINE_META_VALUE) return MALFORMED;
         this.dataLeft = metaValueDataBytes(buf, start, textEnd);

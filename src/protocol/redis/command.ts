@@ -4,6 +4,7 @@ import {
   FLAG_READS,
   FLAG_RESENDABLE,
   FLAG_SUBSCRIBES,
+  FLAG_VALUES,
   FLAG_WRITES,
   ROUTE_ALL,
   ROUTE_ANY,
@@ -127,7 +128,7 @@ export class Command {
     this.isAnsweredAlike = ANSWERED_ALIKE.includes(name);
     this.closesClient = name === 'quit';
     const flags = this.flags.split(' ');
-    this.effects = effectsOf(flags, this.family);
+    this.effects = effectsOf(name, flags, this.family);
     this.keys = this.keyPlaces(flags);
     const isHarmless = !flags.some(flag => HARMFUL_FLAGS.includes(flag));
     this.isServedByOne = family?.isServedByOne ?? (this.isUnlisted && isHarmless);
@@ -201,14 +202,17 @@ export class Command {
 }
 
 /** Redis says `readonly` and `write` of commands that touch keys; one that is neither and has none is taken to write. */
-function effectsOf(flags: readonly string[], family: Family | null): number {
+/** A null in their reply is a key, or a field of the one key, that is not there. */
+const VALUE_COMMANDS = ['get', 'getex', 'getdel', 'mget', 'hget'];
+
+function effectsOf(name: string, flags: readonly string[], family: Family | null): number {
   let effects = 0;
   if (flags.includes('readonly')) effects |= FLAG_READS | FLAG_RESENDABLE;
   else if (flags.includes('write')) effects |= FLAG_READS | FLAG_WRITES;
   else effects |= FLAG_WRITES;
   if (flags.includes('blocking') || family === 'blocking') effects |= FLAG_BLOCKS;
   if (family === 'subscription') effects |= FLAG_SUBSCRIBES;
-  return effects;
+  return VALUE_COMMANDS.includes(name) ? effects | FLAG_VALUES : effects;
 }
 
 /** Commands by name: open addressing over a hash of the case-folded bytes. */

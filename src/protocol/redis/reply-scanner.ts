@@ -79,6 +79,8 @@ export class RedisReplyScanner implements ReplyScanner {
   /** The code of an error, as far as it was read: its first bytes up to a space. */
   private readonly code = Buffer.alloc(CODE_MAX_BYTES);
   private codeBytes = 0;
+  /** Values that are null. */
+  private nulls = 0;
 
   get missingBytes(): number {
     return this.state === PAYLOAD ? this.payloadLeft : 0;
@@ -91,6 +93,11 @@ export class RedisReplyScanner implements ReplyScanner {
     this.isError = false;
     this.isInPush = false;
     this.codeBytes = 0;
+    this.nulls = 0;
+  }
+
+  found(asked: number): number {
+    return Math.max(0, asked - this.nulls);
   }
 
   isPush(firstByte: number): boolean {
@@ -168,6 +175,7 @@ export class RedisReplyScanner implements ReplyScanner {
     while (valuesLeft > 0) {
       const next = wholeValueEnd(buf, at, end);
       if (next === INCOMPLETE) break;
+      if (next - at <= NULL_BULK_BYTES && isNull(buf, at)) this.nulls++;
       at = next;
       valuesLeft--;
     }
@@ -186,6 +194,7 @@ export class RedisReplyScanner implements ReplyScanner {
       case PAREN:
         return this.beginLine();
       case UNDERSCORE:
+        this.nulls++;
         this.state = END_CR;
         return true;
       case HASH:
@@ -257,6 +266,7 @@ export class RedisReplyScanner implements ReplyScanner {
       return true;
     }
     if (this.isNegative) {
+      this.nulls++;
       this.endValue();
       // RESP2's null.
       return value === 1 && (type === DOLLAR || type === STAR);
@@ -327,6 +337,11 @@ function wholeValueEnd(buf: Buffer, start: number, end: number): number {
     if (at === start + 1 || at - start - 1 > MAX_REPLY_DIGITS) return INCOMPLETE;
   } else if (type !== UNDERSCORE) return INCOMPLETE;
   return at + 1 < stop && buf[at] === CR && buf[at + 1] === LF ? at + 2 : INCOMPLETE;
+}
+
+/** The whole value at `start` is `$-1` or `_`. */
+function isNull(buf: Buffer, start: number): boolean {
+  return buf[start] === UNDERSCORE || (buf[start] === DOLLAR && buf[start + 1] === MINUS);
 }
 
 function isNullBulk(buf: Buffer, start: number, end: number): boolean {

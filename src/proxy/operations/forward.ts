@@ -1,5 +1,6 @@
 import type { RequestParser } from '../../protocol/protocol.ts';
 import type { ReplyTransform } from '../../protocol/reply-transform.ts';
+import { FLAG_VALUES } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
@@ -28,6 +29,7 @@ export function forward(
   const sink = remedy === null ? plain : new RemediedReply(origin, plain, backend, bytes, remedy);
   const request = new Request(sink, parser.replyKind);
   request.isSilent = parser.isNoreply;
+  if ((parser.flags & FLAG_VALUES) !== 0) request.valuesAsked = parser.keyCount;
   origin.enqueue(request);
   backend.connectionFor(origin.id, origin.variant).send(request, bytes);
 }

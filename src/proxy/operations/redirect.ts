@@ -95,6 +95,7 @@ export class SlotRequest implements ReplySink {
     this.whole = whole;
     this.slot = slot;
     this.inner = new Request(this, whole.replyKind);
+    this.inner.valuesAsked = whole.valuesAsked;
     this.bytes = bytes.keep();
     this.startedAtMs = order.clock.nowMs;
     order.keptBytes += this.bytes.heldBytes;

@@ -1,5 +1,6 @@
 import { keySlot, SLOTS } from '../../hash/key-slot.ts';
 import type { ClusterWords, RequestParser } from '../../protocol/protocol.ts';
+import { FLAG_VALUES } from '../../protocol/routes.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
 import type { Pool } from '../../upstream/pool.ts';
@@ -80,6 +81,7 @@ export class SlotForward {
       );
       const fragment = new Request(merged, parser.replyKind);
       fragment.part = part;
+      if ((parser.flags & FLAG_VALUES) !== 0) fragment.valuesAsked = to - from;
       fragmentBytes.set(block.bytes, 0, length, block);
       requests.push(new SlotRequest(this.order, origin, fragment, slots[part] as number, fragmentBytes));
       block.release();
@@ -99,6 +101,7 @@ export class SlotForward {
     const sink = transform === null ? origin : new TransformedReply(origin, transform);
     const request = new Request(sink, parser.replyKind);
     request.isSilent = parser.isNoreply;
+    if ((parser.flags & FLAG_VALUES) !== 0) request.valuesAsked = parser.keyCount;
     origin.enqueue(request);
     this.order.start(new SlotRequest(this.order, origin, request, slot, bytes));
   }

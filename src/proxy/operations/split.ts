@@ -1,5 +1,6 @@
 import type { Access } from '../../placement/placement.ts';
 import type { RequestParser } from '../../protocol/protocol.ts';
+import { FLAG_VALUES } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
@@ -81,6 +82,7 @@ export class Split {
     origin.enqueue(request);
     const whole = new CoalescedReply(origin, request, parser.coalescer, owners, parts, parser.transform);
     this.pool.stats.fragments += parts;
+    const asksValues = (parser.flags & FLAG_VALUES) !== 0;
     for (let part = 0; part < parts; part++) {
       const { block, length } = parser.fragment(
         buf,
@@ -91,6 +93,7 @@ export class Split {
       );
       const fragment = new Request(whole, parser.replyKind);
       fragment.part = part;
+      if (asksValues) fragment.valuesAsked = memberCounts[part] as number;
       fragmentBytes.set(block.bytes, 0, length, block);
       (backendOfPart[part] as Backend).connectionFor(origin.id, origin.variant).send(fragment, fragmentBytes);
       block.release();

@@ -1,5 +1,5 @@
 // The requests of the binary protocol that are answered, and what a right one of each looks like.
-import { FLAG_READS, FLAG_RESENDABLE, FLAG_WRITES } from '../../routes.ts';
+import { FLAG_READS, FLAG_RESENDABLE, FLAG_VALUES, FLAG_WRITES } from '../../routes.ts';
 
 export const OP_GET = 0;
 /** GET with a new expiry time. */
@@ -69,8 +69,9 @@ function define(name: string, kind: number, codes: readonly number[], shape: Sha
   }
 }
 
-const READS = { effects: FLAG_READS | FLAG_RESENDABLE };
+const READS = { effects: FLAG_READS | FLAG_RESENDABLE | FLAG_VALUES };
 const TOUCHES = { extras: 4, effects: FLAG_READS | FLAG_WRITES | FLAG_RESENDABLE };
+const READS_AND_TOUCHES = { ...TOUCHES, effects: TOUCHES.effects | FLAG_VALUES };
 const STORES = { extras: 8, hasValue: true, effects: FLAG_WRITES };
 const EXTENDS = { hasValue: true, effects: FLAG_WRITES };
 const COUNTS = { extras: 20, effects: FLAG_READS | FLAG_WRITES };
@@ -78,8 +79,8 @@ const KEYLESS = { key: 'none', effects: FLAG_READS | FLAG_RESENDABLE } as const;
 
 define('get', OP_GET, [0x00, 0x09], READS);
 define('getk', OP_GET, [0x0c, 0x0d], READS, true);
-define('gat', OP_GAT, [0x1d, 0x1e], TOUCHES);
-define('gatk', OP_GAT, [0x23, 0x24], TOUCHES, true);
+define('gat', OP_GAT, [0x1d, 0x1e], READS_AND_TOUCHES);
+define('gatk', OP_GAT, [0x23, 0x24], READS_AND_TOUCHES, true);
 define('touch', OP_TOUCH, [0x1c], TOUCHES);
 define('set', OP_SET, [0x01, 0x11], STORES);
 define('add', OP_ADD, [0x02, 0x12], STORES);

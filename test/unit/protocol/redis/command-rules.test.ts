@@ -9,6 +9,7 @@ import {
   FLAG_READS,
   FLAG_RESENDABLE,
   FLAG_SUBSCRIBES,
+  FLAG_VALUES,
   FLAG_WRITES,
   ROUTE_ALL,
   ROUTE_ANY,
@@ -199,8 +200,8 @@ test('a declared command goes by the keys that the pool says it has', () => {
 test('flags say what a command does', () => {
   const ask = poolOf({ hasOneServer: true });
   for (const [line, flags] of [
-    ['GET k', FLAG_READS | FLAG_RESENDABLE],
-    ['MGET a b', FLAG_READS | FLAG_RESENDABLE],
+    ['GET k', FLAG_READS | FLAG_RESENDABLE | FLAG_VALUES],
+    ['MGET a b', FLAG_READS | FLAG_RESENDABLE | FLAG_VALUES],
     ['SET k v', FLAG_READS | FLAG_WRITES],
     ['INCR k', FLAG_READS | FLAG_WRITES],
     ['EVAL x 1 k', FLAG_WRITES],
