@@ -230,3 +230,23 @@ test('a reply of statistics without end is no reply', () => {
   assert.equal(end, MALFORMED);
   assert.ok(read <= MAX_STATS_REPLY_BYTES + line.length);
 });
+
+for (const [kind, reply, asked, found] of [
+  [REPLY_VALUES, 'END\r\n', 1, 0],
+  [REPLY_VALUES, 'VALUE a 0 3\r\nEND\r\nVALUE b 0 0 1\r\n\r\nEND\r\n', 3, 2],
+  [REPLY_META, 'EN\r\n', 1, 0],
+  [REPLY_META, 'HD f0\r\n', 1, 1],
+  [REPLY_META, 'VA 2\r\nEN\r\n', 1, 1],
+] as const) {
+  test(`memcached reply: of ${JSON.stringify(reply)} it is told what is there, at any split`, () => {
+    const scanner = memcachedProtocol.createReplyScanner();
+    const whole = bytes(reply);
+    for (let i = 0; i < whole.length; i++) {
+      scanner.begin(kind);
+      const stop = i === 0 ? INCOMPLETE : scanner.scan(whole, 0, i);
+      assert.equal(stop, INCOMPLETE);
+      assert.equal(scanner.scan(whole, i, whole.length), whole.length);
+      assert.equal(scanner.found(asked), found, `at ${i}`);
+    }
+  });
+}

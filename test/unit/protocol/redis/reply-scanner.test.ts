@@ -113,3 +113,21 @@ test('redis reply: errors by which a server says that it is out of service are k
     for (let i = 0; i < wire.length; i++) assert.equal(isOutOfService(wire, i), expected, `${text} at ${i}`);
   }
 });
+
+for (const [wire, asked, found] of [
+  ['$-1\r\n', 1, 0],
+  ['_\r\n', 1, 0],
+  ['$0\r\n\r\n', 1, 1],
+  ['*4\r\n$1\r\na\r\n$-1\r\n_\r\n$2\r\n-1\r\n', 4, 2],
+  ['$5\r\n$-1\r\n\r\n', 1, 1],
+] as const) {
+  test(`redis reply: of ${JSON.stringify(wire)} it is told what is there, at any split`, () => {
+    const scanner = new RedisReplyScanner();
+    const bytes = Buffer.from(wire);
+    for (let i = 0; i < bytes.length; i++) {
+      scanner.begin(0);
+      assert.equal(scanAll(scanner, [bytes.subarray(0, i), bytes.subarray(i)]), bytes.length);
+      assert.equal(scanner.found(asked), found, `at ${i}`);
+    }
+  });
+}
