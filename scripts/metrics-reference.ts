@@ -49,7 +49,10 @@ async function scrape(): Promise<Map<string, ParsedMetric>> {
   const workers = () => ({ running: 1, wanted: 1, backingOff: 0, restarts: 0, hangs: 0 });
   const health = () => [{ pool: 'pool', server: 'server', isDown: false, probes: 1, failures: 0, downs: 0 }];
   const logLines = () => ({ dropped: 0, heldBack: 0 });
-  return parsePrometheusText(await new Metrics({ totals, version: '0', workers, health, logLines }).render());
+  const events = () => new Map([['ready', { count: 1, lastAtMs: 0 }]]);
+  const steered = () => ({ settings: 0, blocks: 0 });
+  const options = { totals, version: '0', workers, health, logLines, events, steered };
+  return parsePrometheusText(await new Metrics(options).render());
 }
 
 function aDuration(): Histogram {

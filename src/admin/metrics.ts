@@ -27,6 +27,10 @@ export interface MetricsOptions {
   readonly health: () => readonly HealthFigures[];
   /** Asked at every scrape: lines of the master's own log that were not written. */
   readonly logLines: () => { readonly dropped: number; readonly heldBack: number };
+  /** Asked at every scrape: what has happened since the start, by its name. */
+  readonly events: () => ReadonlyMap<string, { readonly count: number; readonly lastAtMs: number }>;
+  /** Asked at every scrape. */
+  readonly steered: () => { readonly settings: number; readonly blocks: number };
 }
 
 /** One line of output. */
@@ -171,7 +175,7 @@ export class Metrics {
   }
 
   private processDefinitions(): MetricDefinition[] {
-    const { version, workers, logLines } = this.options;
+    const { version, workers, logLines, events, steered } = this.options;
     return [
       {
         name: 'ringmaster_build_info',
@@ -221,6 +225,34 @@ export class Metrics {
         help: 'lines of the log of the master that only repeated others',
         labels: [],
         samples: () => [{ labels: {}, value: logLines().heldBack }],
+      },
+      {
+        name: 'ringmaster_events_total',
+        kind: 'counter',
+        help: 'what has happened, such as setting_changed, by the names of docs/api.md',
+        labels: ['event'],
+        samples: () => [...events()].map(([event, { count }]) => ({ labels: { event }, value: count })),
+      },
+      {
+        name: 'ringmaster_event_last_timestamp_seconds',
+        kind: 'gauge',
+        help: 'when it happened last, in seconds since 1970',
+        labels: ['event'],
+        samples: () => [...events()].map(([event, { lastAtMs }]) => ({ labels: { event }, value: lastAtMs / 1000 })),
+      },
+      {
+        name: 'ringmaster_settings_set',
+        kind: 'gauge',
+        help: 'settings that were set since the file was read',
+        labels: [],
+        samples: () => [{ labels: {}, value: steered().settings }],
+      },
+      {
+        name: 'ringmaster_blocks',
+        kind: 'gauge',
+        help: 'keys, prefixes, commands and clients that operators have blocked',
+        labels: [],
+        samples: () => [{ labels: {}, value: steered().blocks }],
       },
       ...WORKER_METRICS.map(({ value, ...metric }) => ({
         ...metric,

@@ -68,14 +68,14 @@ function statsAddress(config: Config, options: DaemonOptions): { host: string; p
 
 /** Resolves when a signal has ended the master. */
 function followSignals(master: Master): Promise<void> {
-  const changeLevel = (step: number) => {
+  const changeLevel = (signal: NodeJS.Signals, step: number) => {
     const level = LEVELS.indexOf(master.logLevel()) + step;
-    master.setLogLevel(LEVELS[Math.min(LEVELS.length - 1, Math.max(0, level))] as LogLevel);
+    master.setLogLevel(LEVELS[Math.min(LEVELS.length - 1, Math.max(0, level))] as LogLevel, signal);
   };
   // What becomes of it stands in the log.
   const logged = () => {};
-  process.on('SIGTTIN', () => changeLevel(1));
-  process.on('SIGTTOU', () => changeLevel(-1));
+  process.on('SIGTTIN', signal => changeLevel(signal, 1));
+  process.on('SIGTTOU', signal => changeLevel(signal, -1));
   process.on('SIGUSR1', () => master.reopenLog());
   process.on('SIGHUP', () => {
     master.reopenLog();

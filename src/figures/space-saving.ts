@@ -21,6 +21,8 @@ export class SpaceSaving {
   private readonly capacity: number;
   /** The weight of all that was added. */
   total = 0;
+  /** The largest count. */
+  largest = 0;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -51,6 +53,7 @@ export class SpaceSaving {
     }
     counts[place]! += weight;
     errors[place]! += error;
+    if (counts[place]! > this.largest) this.largest = counts[place]!;
   }
 
   /** The heaviest first. */
@@ -67,6 +70,7 @@ export class SpaceSaving {
     this.counts.length = 0;
     this.errors.length = 0;
     this.total = 0;
+    this.largest = 0;
   }
 
   private least(): number {

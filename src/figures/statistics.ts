@@ -47,6 +47,10 @@ export class PoolStats {
   idleCloses = 0;
   memorySheds = 0;
   slowRequests = 0;
+  sampledKeys = 0;
+  hottestKeySamples = 0;
+  watchedRequests = 0;
+  busiestClientRequests = 0;
   subscriptions = 0;
   topics = 0;
   messagesIn = 0;

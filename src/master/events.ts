@@ -13,6 +13,7 @@ export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['not set: nothing has changed', 'set_refused'],
   ['set, but not everywhere', 'set_incomplete'],
   ['settings saved', 'settings_saved'],
+  ['log level changed', 'log_level_changed'],
   ['blocked', 'blocked'],
   ['unblocked', 'unblocked'],
   ['client cut off by hand', 'client_cut'],
@@ -49,10 +50,16 @@ export interface RingmasterEvent {
   readonly details: object;
 }
 
+export interface EventCount {
+  readonly count: number;
+  readonly lastAtMs: number;
+}
+
 /** The newest 1,000 events. */
 export class Events {
   private readonly kept: RingmasterEvent[] = [];
   private last = 0;
+  private readonly counted = new Map<string, EventCount>();
   private readonly onEvent: (event: RingmasterEvent) => void;
 
   constructor(onEvent: (event: RingmasterEvent) => void) {
@@ -85,12 +92,19 @@ export class Events {
     return this.kept.filter(({ id }) => id > since).reverse();
   }
 
+  /** How often each has happened, and when last, since the start. */
+  counts(): ReadonlyMap<string, EventCount> {
+    return this.counted;
+  }
+
   private add(event: string, level: RingmasterEvent['level'], message: string, fields: object): void {
     const isSmall = JSON.stringify(fields).length <= DETAILS_MAX_LENGTH;
     const details = isSmall ? fields : Object.fromEntries(Object.entries(fields).filter(([, value]) => isPlain(value)));
     const entry = { id: ++this.last, at: new Date().toISOString(), event, level, message, details };
     this.kept.push(entry);
     if (this.kept.length > KEPT) this.kept.shift();
+    const { count } = this.counted.get(event) ?? { count: 0 };
+    this.counted.set(event, { count: count + 1, lastAtMs: Date.now() });
     this.onEvent(entry);
   }
 }

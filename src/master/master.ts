@@ -270,8 +270,10 @@ export class Master implements WorkerSlotHost {
     return this.masterLog.level;
   }
 
-  setLogLevel(level: LogLevel): void {
+  setLogLevel(level: LogLevel, by: string): void {
+    const old = this.masterLog.level;
     this.masterLog.setLevel(level);
+    this.log.info({ old, new: level, by }, 'log level changed');
   }
 
   /** Opens the log file anew, here and in the workers. */

@@ -90,6 +90,8 @@ export class Monitoring {
       version: VERSION,
       health: () => source.health(),
       logLines: () => source.unwrittenLogLines(),
+      events: () => source.events.counts(),
+      steered: () => source.steered(),
       workers: () => {
         const workers = source.workers();
         const count = (state: SlotState['state']) => workers.filter(worker => worker.state === state).length;

@@ -2,6 +2,7 @@ import { hiddenKey, keyLabel, labelText } from '../figures/key-label.ts';
 import { type LargeItem, Largest } from '../figures/largest.ts';
 import { Recent } from '../figures/recent.ts';
 import { SpaceSaving } from '../figures/space-saving.ts';
+import type { PoolStats } from '../figures/statistics.ts';
 import type { HeavyList, TrafficInsight } from '../figures/traffic-insight.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { RequestParser } from '../protocol/protocol.ts';
@@ -114,6 +115,17 @@ export class TrafficWatch {
     this.setLeast();
   }
 
+  /** Which part of what was looked at is one key's, and one client's, as far as two numbers tell it. */
+  countInto(stats: PoolStats): void {
+    const { nowMs } = this.clock;
+    const keys = fuller(this.hotKeys, nowMs);
+    stats.sampledKeys = keys.total;
+    stats.hottestKeySamples = keys.largest;
+    const clients = fuller(this.clientRequests, nowMs);
+    stats.watchedRequests = clients.total;
+    stats.busiestClientRequests = clients.largest;
+  }
+
   insight(pool: string): TrafficInsight {
     const { nowMs } = this.clock;
     const { sampleOneIn, hidesKeys } = this;
@@ -184,4 +196,10 @@ export class TrafficWatch {
     const { sampleOneIn } = this;
     this.countdown = sampleOneIn === 0 ? NEVER : 1 + Math.floor(Math.random() * (2 * sampleOneIn - 1));
   }
+}
+
+/** What has begun a moment ago says little. */
+function fuller(recent: Recent<SpaceSaving>, nowMs: number): SpaceSaving {
+  const current = recent.at(nowMs);
+  return current.total >= recent.previous.total ? current : recent.previous;
 }

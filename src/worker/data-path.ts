@@ -29,6 +29,7 @@ import { type DataPathPlan, NO_TOPOLOGY, poolOptions } from './data-path-plan.ts
 import { frontendOptions } from './frontend-options.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 import { PoolFigures } from './pool-figures.ts';
+import type { Pass } from './reporter.ts';
 
 /** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
 const TICK_MIN_MS = 5;
@@ -94,7 +95,7 @@ export class DataPath {
   private readonly crowds = new Map<string, OtherCrowds>();
   private blocked: ReadonlyMap<string, readonly Blocked[]> = new Map();
   /** What it counts. */
-  readonly figures = new PoolFigures(() => [...this.lanes.values()].map(({ pool }) => pool));
+  private readonly figures = new PoolFigures(() => [...this.lanes.values()].map(({ pool }) => pool));
   private clients = 0;
   private tickPeriodMs = 0;
 
@@ -334,6 +335,12 @@ export class DataPath {
       this.slowLogs.set(pool, log);
     }
     return log;
+  }
+
+  /** What there is to report. */
+  pass(isWhole: boolean): Pass {
+    for (const { frontend } of this.lanes.values()) frontend.watch.countInto(frontend.stats);
+    return this.figures.pass(isWhole);
   }
 
   frontendsByPool(): ReadonlyMap<string, Frontend> {

@@ -55,7 +55,7 @@ class WorkerRole {
   private preparing: Promise<void> = Promise.resolve();
   private isDraining = false;
   private readonly reporter = new Reporter({
-    pass: isWhole => this.dataPath?.figures.pass(isWhole) ?? { series: [], isWhole },
+    pass: isWhole => this.dataPath?.pass(isWhole) ?? { series: [], isWhole },
     process: () => this.process(),
     send,
   });

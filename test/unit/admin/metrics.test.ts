@@ -23,6 +23,8 @@ function metricsOf(totals: Totals): Metrics {
     workers: () => WORKERS,
     health: () => HEALTH,
     logLines: () => LOG_LINES,
+    events: () => new Map([['setting_changed', { count: 2, lastAtMs: 1_700_000_000_500 }]]),
+    steered: () => ({ settings: 1, blocks: 3 }),
   });
 }
 

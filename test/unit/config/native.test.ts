@@ -6,6 +6,7 @@ import { configProblems } from '../../support/config-problems.ts';
 /** The one in the issue and the README. */
 const FULL = `workers: 3
 admin: 127.0.0.1:22223
+admin_socket: /run/admin.sock 0660
 admin_token: s3cret
 log: { level: debug, file: /var/log/ringmaster.log }
 shutdown_timeout: 1m
@@ -79,6 +80,7 @@ test('every key of the native form arrives in the configuration', () => {
   assert.deepEqual(parseConfig(FULL, 'f'), {
     workers: 3,
     admin: { host: '127.0.0.1', port: 22223 },
+    adminSocket: { path: '/run/admin.sock', mode: 0o660 },
     adminToken: 's3cret',
     log: { level: 'debug', file: '/var/log/ringmaster.log' },
     shutdownTimeoutMs: 60_000,
@@ -178,6 +180,7 @@ test('what is left out has its default', () => {
   assert.deepEqual(parseConfig(MINIMAL, 'f'), {
     workers: 'auto',
     admin: { host: '127.0.0.1', port: 22223 },
+    adminSocket: null,
     adminToken: null,
     log: { level: 'info', file: null },
     shutdownTimeoutMs: 10_000,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { memcachedProtocol } from '../../../src/protocol/memcached/memcached.ts';
 import type { Protocol, RequestParser } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
-import { FLAG_READS, FLAG_RESENDABLE, FLAG_WRITES } from '../../../src/protocol/routes.ts';
+import { FLAG_READS, FLAG_RESENDABLE, FLAG_VALUES, FLAG_WRITES } from '../../../src/protocol/routes.ts';
 import { encodeCommand } from '../../support/resp-reader.ts';
 
 /** The flags of requests, parsed one after the other by the same parser. */
@@ -21,7 +21,7 @@ function flagsOf(protocol: Protocol, requests: readonly Buffer[]): number[] {
   });
 }
 
-const LOOK = FLAG_READS | FLAG_RESENDABLE;
+const LOOK = FLAG_READS | FLAG_RESENDABLE | FLAG_VALUES;
 const CHANGE = FLAG_READS | FLAG_WRITES;
 
 test('redis: what a command does, by the flags of COMMAND; what COMMAND does not say is taken to write', () => {
@@ -46,5 +46,5 @@ test('memcached: a get looks, a gat may be sent again though it changes the expi
     memcachedProtocol,
     requests.map(text => Buffer.from(text)),
   );
-  assert.deepEqual(flags, [LOOK, CHANGE | FLAG_RESENDABLE, CHANGE, FLAG_WRITES, FLAG_WRITES, LOOK]);
+  assert.deepEqual(flags, [LOOK, CHANGE | FLAG_RESENDABLE | FLAG_VALUES, CHANGE, FLAG_WRITES, FLAG_WRITES, LOOK]);
 });
