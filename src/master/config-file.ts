@@ -48,7 +48,7 @@ export function saveSettings(file: ConfigFile, running: Config, wanted: readonly
 }
 
 /** By a file beside it that takes its place, with its mode and, where that is allowed, its owner. */
-function replaceFile(target: string, text: string): void {
+export function replaceFile(target: string, text: string): void {
   const { mode, uid, gid } = statSync(target);
   const temporary = path.join(path.dirname(target), `.${path.basename(target)}.${process.pid}.tmp`);
   const descriptor = openSync(temporary, 'wx', 0o600);

@@ -1,0 +1,71 @@
+import type { RingSettings } from '../../config/ring-settings.ts';
+import { RefusedError } from '../errors.ts';
+
+/** `over`: the ring of the file is in force, and nothing of this is left. Else as in ipc/reshard-state.ts. */
+export type DecidedPhase = 'old' | 'hold' | 'both' | 'new' | 'over';
+
+/** `done`: by the new ring. `undone`: taken back by `abort`. `stopped`: it never came to move anything. */
+export type Outcome = 'done' | 'undone' | 'stopped';
+
+/** What the coordinator has decided, and every participant is to do: plain data, written before it is told or acknowledged. */
+export interface Decision {
+  readonly id: string;
+  /** Grows with every decision: an older one that comes late is refused. */
+  readonly seq: number;
+  readonly pool: string;
+  readonly phase: DecidedPhase;
+  /** It goes back to `from`, which is the ring that keys move to then. */
+  readonly isBack: boolean;
+  readonly from: RingSettings;
+  readonly to: RingSettings;
+  /** Of `over` only. */
+  readonly outcome: Outcome | null;
+}
+
+export type DecisionEvent =
+  /** Every participant is in the phase. */
+  | 'acknowledged'
+  /** A participant refuses, or has not acknowledged for too long. */
+  | 'refused'
+  /** Nothing that moves is left where it was. */
+  | 'moved'
+  /** The operator wants to have it back as it was. */
+  | 'abort';
+
+/**
+ * The next decision, or null when the event changes nothing:
+ *
+ *   old ─▶ hold ─▶ both ── moved ─▶ new ─▶ over (done)
+ *    │      │       │ ▲
+ *    │      │ abort ▼ │ refused
+ *    │      │     hold ─▶ both ── moved ─▶ new ─▶ over (undone)        back
+ *    └──────┴─ refused, abort ─▶ over (stopped)
+ *
+ * Nobody enters `both` before all have acknowledged `hold`; once `both` is decided, it does not end but by moving. Throws a
+ * RefusedError for an abort that comes too late.
+ */
+export function nextDecision(decision: Decision, event: DecisionEvent): Decision | null {
+  const { phase, isBack } = decision;
+  const to = (next: DecidedPhase, changes: Partial<Decision> = {}): Decision => ({
+    ...decision,
+    phase: next,
+    seq: decision.seq + 1,
+    ...changes,
+  });
+  switch (event) {
+    case 'acknowledged':
+      if (phase === 'old') return to('hold');
+      if (phase === 'hold') return to('both');
+      return phase === 'new' ? to('over', { outcome: isBack ? 'undone' : 'done' }) : null;
+    case 'refused':
+      if (phase === 'hold' && isBack) return to('both', { isBack: false });
+      return phase === 'old' || phase === 'hold' ? to('over', { outcome: 'stopped' }) : null;
+    case 'moved':
+      return phase === 'both' ? to('new') : null;
+    case 'abort':
+      if (isBack) throw new RefusedError('it goes back already');
+      if (phase === 'old' || phase === 'hold') return to('over', { outcome: 'stopped' });
+      if (phase === 'both') return to('hold', { isBack: true });
+      throw new RefusedError('every key is on its new server already; start another one with the old file');
+  }
+}

@@ -1,0 +1,56 @@
+import type { BigKeyRule } from '../../mover/mover-job.ts';
+import type { Decision } from './decision.ts';
+
+/** What only the coordinator knows: plain data. */
+export interface ReshardPlan {
+  /** Admin addresses of the others. */
+  readonly peers: readonly string[];
+  /** A second. */
+  readonly paceBytes: number;
+  readonly maxStepMs: number;
+  readonly bigKeys: BigKeyRule;
+  readonly isPaused: boolean;
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number;
+  /** What the survey expects. */
+  readonly movingKeys: number;
+  readonly movingBytes: number;
+  /** Who started it. */
+  readonly by: string;
+  /** Why it goes back, or stopped. */
+  readonly why: string | null;
+}
+
+/** The file that becomes the new one; null: only the ring of the pool is written into the file that is there. */
+export interface NewFile {
+  /** SHA-256 of the file that it takes the place of; another file is not replaced, but gets the ring. */
+  readonly oldDigest: string;
+  readonly text: string;
+}
+
+/** What a participant has written down: the last decision that it acknowledged. */
+export interface ReshardRecord {
+  readonly version: 1;
+  readonly decision: Decision;
+  readonly file: NewFile | null;
+  /** Who decides, for people. */
+  readonly coordinator: string;
+  /** null: somebody else decides. */
+  readonly plan: ReshardPlan | null;
+}
+
+/** Throws an Error that says what is wrong with it. */
+export function readRecord(text: string): ReshardRecord {
+  const record = JSON.parse(text) as Partial<ReshardRecord> | null;
+  if (record?.version !== 1) throw new Error('it is of another version of Ringmaster');
+  const { id, seq, pool, phase, from, to } = record.decision ?? {};
+  const isWhole =
+    typeof id === 'string' &&
+    Number.isSafeInteger(seq) &&
+    typeof pool === 'string' &&
+    ['old', 'hold', 'both', 'new', 'over'].includes(phase as string) &&
+    Array.isArray(from?.servers) &&
+    Array.isArray(to?.servers);
+  if (!isWhole) throw new Error('it is no record of a reshard');
+  return record as ReshardRecord;
+}

@@ -1,0 +1,53 @@
+import { addressText, type ServerAddress } from '../config/address.ts';
+import type { PoolConfig } from '../config/config.ts';
+import { KeyRing } from '../placement/key-ring.ts';
+
+/** A server of either placement. */
+export interface PlacedServer {
+  /** As a person reads it: what tells servers apart. */
+  readonly text: string;
+  readonly address: ServerAddress;
+  /** Whether it has keys before, and after. */
+  readonly isFrom: boolean;
+  readonly isTo: boolean;
+}
+
+/**
+ * Who has a key in the placement `from` and who in `to`, as indexes into `servers`: all addresses of both. A server that only
+ * changes its name is the same one.
+ */
+export class KeyOwners {
+  readonly servers: readonly PlacedServer[];
+  private readonly before: KeyRing;
+  private readonly after: KeyRing;
+  private readonly beforeIndex: readonly number[];
+  private readonly afterIndex: readonly number[];
+
+  constructor(from: PoolConfig, to: PoolConfig) {
+    const texts = (pool: PoolConfig) => pool.servers.map(({ address }) => addressText(address));
+    const [before, after] = [texts(from), texts(to)];
+    const addresses = new Map([...from.servers, ...to.servers].map(({ address }) => [addressText(address), address]));
+    const all = [...addresses.keys()];
+    this.servers = all.map(text => ({
+      ...{ text, address: addresses.get(text)! },
+      ...{ isFrom: before.includes(text), isTo: after.includes(text) },
+    }));
+    this.beforeIndex = before.map(text => all.indexOf(text));
+    this.afterIndex = after.map(text => all.indexOf(text));
+    this.before = ringOfPool(from);
+    this.after = ringOfPool(to);
+  }
+
+  from(key: Buffer): number {
+    return this.beforeIndex[this.before.pick(key, 0, key.length)]!;
+  }
+
+  to(key: Buffer): number {
+    return this.afterIndex[this.after.pick(key, 0, key.length)]!;
+  }
+}
+
+function ringOfPool({ hash, hashTag, distribution, servers }: PoolConfig): KeyRing {
+  const tag = hashTag === null ? null : Buffer.from(hashTag);
+  return new KeyRing({ hash, hashTag: tag === null ? null : [tag[0]!, tag[1]!], distribution, servers });
+}

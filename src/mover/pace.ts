@@ -1,0 +1,43 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** So much of a second's bytes may be taken at once after a pause. */
+const BURST = 0.1;
+
+/** Lets bytes pass at a rate: a bucket of tokens that may be overdrawn by one step. */
+export class Pace {
+  private bytesPerSecond: number;
+  private tokens = 0;
+  private filledAtMs: number;
+  private readonly nowMs: () => number;
+
+  constructor(bytesPerSecond: number, nowMs: () => number = () => performance.now()) {
+    this.bytesPerSecond = bytesPerSecond;
+    this.nowMs = nowMs;
+    this.filledAtMs = nowMs();
+  }
+
+  set(bytesPerSecond: number): void {
+    this.fill();
+    this.bytesPerSecond = bytesPerSecond;
+  }
+
+  /** Resolves when `bytes` may be moved. */
+  async take(bytes: number): Promise<void> {
+    const waitMs = this.reserve(bytes);
+    if (waitMs > 0) await delay(waitMs);
+  }
+
+  /** Takes them, and says how long to wait first. */
+  reserve(bytes: number): number {
+    this.fill();
+    this.tokens -= bytes;
+    return this.tokens >= 0 ? 0 : (-this.tokens / this.bytesPerSecond) * 1000;
+  }
+
+  private fill(): void {
+    const nowMs = this.nowMs();
+    const gained = ((nowMs - this.filledAtMs) / 1000) * this.bytesPerSecond;
+    this.tokens = Math.min(this.bytesPerSecond * BURST, this.tokens + gained);
+    this.filledAtMs = nowMs;
+  }
+}

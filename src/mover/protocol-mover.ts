@@ -1,0 +1,31 @@
+import type { BigKey, OrphanJob, Placements, SurveyJob, SurveyReport } from './mover-job.ts';
+import type { Pace } from './pace.ts';
+
+/** What a walk over the servers needs, and tells. */
+export interface MoveContext {
+  readonly pace: Pace;
+  readonly maxStepMs: number;
+  /** Keys that take longer than `maxStepMs` are moved too. */
+  readonly movesBig: boolean;
+  onSeen(keys: number): void;
+  onMoved(keys: number, bytes: number): void;
+  /** A key that takes longer than `maxStepMs`, and is not moved in this walk. */
+  onBig(key: BigKey): void;
+}
+
+/** Keys that move and were still where they were; how many of them this walk has left there because they are big. */
+export interface PassResult {
+  readonly found: number;
+  readonly left: number;
+}
+
+/** A server does not do what it should; the message says which and what. Trying again may help. */
+export class MoveTrouble extends Error {}
+
+/** What a protocol brings to move keys between servers. Its methods reject with a MoveTrouble, and can be called again then. */
+export interface ProtocolMover {
+  survey(job: SurveyJob): Promise<SurveyReport>;
+  orphans(job: OrphanJob): Promise<readonly { readonly server: string; readonly keys: number }[]>;
+  /** One walk over all servers of `from`. */
+  pass(placements: Placements, context: MoveContext): Promise<PassResult>;
+}
