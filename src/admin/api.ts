@@ -22,6 +22,8 @@ export interface ApiRoute {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** `/api/v1/blocks/{id}` */
   readonly path: string;
+  /** Of its body; not given: 64 KiB. */
+  readonly maxBodyBytes?: number;
   /** It does not reject but for faults of our own. */
   handle(request: ApiRequest): Promise<JsonAnswer>;
 }

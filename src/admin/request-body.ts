@@ -13,12 +13,12 @@ export class BodyError extends Error {
 }
 
 /** What a request brings, as JSON; null: nothing. Rejects with a BodyError, and when the client goes away. */
-export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
+export async function readJsonBody(request: IncomingMessage, maxBytes = MAX_BODY_BYTES): Promise<unknown> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of request as AsyncIterable<Buffer>) {
     bytes += piece.length;
-    if (bytes > MAX_BODY_BYTES) throw new BodyError(413, `a request has ${MAX_BODY_BYTES} bytes at most`);
+    if (bytes > maxBytes) throw new BodyError(413, `a request has ${maxBytes} bytes at most`);
     pieces.push(piece);
   }
   if (bytes === 0) return null;

@@ -92,6 +92,7 @@ POST /api/v1/settings/save          write what was changed into the file
 GET  /api/v1/settings/differences   what runs against the file as it is now
 GET  /api/v1/overview, pools, servers, workers, events, history, stream
 GET  /api/v1/blocks       what is blocked; POST blocks something, DELETE /api/v1/blocks/{id} takes it back
+GET  /api/v1/reshard      how far a reshard is; POST /api/v1/reshard/plan|start|pause|resume|pace|abort
 POST /api/v1/servers/{pool}/{server}/eject|drain|readmit
 POST /-/reload            read the configuration file again and serve by it
 POST /-/restart-workers   replace the workers one by one
@@ -269,7 +270,7 @@ export class AdminServer {
     const refusal = isRead ? mayReadBy(door, headers) : mayChangeBy(door, headers, this.options.token());
     if (refusal !== null) return this.refuse(path, refusal);
     const query = new URLSearchParams(url.slice(path.length));
-    const asked = isRead ? null : await readJsonBody(request);
+    const asked = isRead ? null : await readJsonBody(request, route.maxBodyBytes);
     const { status, body } = await route.handle({ params, query, body: asked, by: whoAsks(request) });
     return json(status, body);
   }

@@ -8,6 +8,7 @@ import { runDaemonCommand } from './daemon-command.ts';
 import { diffFiles } from './diff.ts';
 import type { SizedKey } from './key-spread.ts';
 import { print } from './print.ts';
+import { addReshardCommands } from './reshard.ts';
 import { poolsOf, routeKeys } from './route.ts';
 import { addSettingsCommands, DIFFERENCES } from './settings.ts';
 import { SHOWN, show } from './show.ts';
@@ -80,6 +81,7 @@ export function addCommands(program: Command): void {
   addSteeringCommands(program);
   addStateCommands(program);
   addClientCommands(program);
+  addReshardCommands(program);
 
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);
   addControl(program, 'restart-workers', 'have the running daemon replace its workers one by one', askRestart);

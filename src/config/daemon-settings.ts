@@ -1,4 +1,4 @@
-import { count, duration, type Kind, oneOf, secret, sizeOr, text } from '../settings/kinds.ts';
+import { count, duration, type Kind, listOf, oneOf, secret, sizeOr, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
 import type { LogLevel } from '../system/log.ts';
@@ -84,6 +84,18 @@ export const DAEMON_SETTINGS = {
     about:
       'What requests to `admin` that change something must carry as `Authorization: Bearer …`. Without it they are ' +
       'let in on loopback only.',
+    applies: 'live',
+  },
+  /** Admin addresses of the proxies that have the same pools. */
+  peers: {
+    key: 'peers',
+    kind: listOf(adminOfPeer(), 'a list of host:port'),
+    default: null,
+    unset: 'none',
+    example: '[10.0.0.1:22223, 10.0.0.2:22223]',
+    about:
+      'Admin addresses of the other proxies in front of the same servers, which take part in a reshard (see [resharding.md](resharding.md)); ' +
+      'the own one may be among them. They need the same `admin_token`.',
     applies: 'live',
   },
   log: {
@@ -184,6 +196,13 @@ function adminAddress(): Kind<HostPort | null> {
   };
   const json = { anyOf: [{ type: 'string', pattern: ':[0-9]+$' }, { enum: [false, 'false'] }] };
   return text('host:port, or false', read, address => (address === null ? 'false' : addressText(address)), json);
+}
+
+function adminOfPeer(): Kind<string> {
+  return text('host:port', read => {
+    parseHostPort(read, 1, 'bracketed-ipv6');
+    return read;
+  });
 }
 
 /** What can stand in a header. Never shown in messages. */

@@ -1,7 +1,7 @@
-import { POOL_SETTINGS } from './pool-settings.ts';
 import { addressText } from './address.ts';
 import type { Config } from './config.ts';
 import { editedFile, type FileEdit, FileEditError, yamlText } from './file-edit.ts';
+import { POOL_SETTINGS } from './pool-settings.ts';
 import { isSameRing, type RingSettings, ringOf } from './ring-settings.ts';
 
 /**
@@ -32,7 +32,9 @@ export function withRingInFile(
   const next = editedFile(text, edits);
   const written = parse(next).pools.find(({ name }) => name === poolName);
   if (written === undefined || !isSameRing(ringOf(written), ring)) {
-    throw new FileEditError(`the file would not say what pool ${poolName} is to be; a value may be shared by several keys`);
+    throw new FileEditError(
+      `the file would not say what pool ${poolName} is to be; a value may be shared by several keys`,
+    );
   }
   return next;
 }

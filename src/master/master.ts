@@ -1,5 +1,4 @@
 import type { Config } from '../config/config.ts';
-import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
@@ -9,26 +8,26 @@ import { clientRoutes } from './clients-api.ts';
 import { Clusters } from './clusters.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
 import { Deployment, slotCount } from './deployment.ts';
-import { Ejections, type Trouble } from './ejections.ts';
+import type { Trouble } from './ejections.ts';
 import { RefusedError, StartError } from './errors.ts';
 import { Events } from './events.ts';
-import { HandVerdicts } from './hand-verdicts.ts';
-import { HealthChecks } from './health-checks.ts';
 import { LiveConfig } from './live-config.ts';
 import { MasterLog } from './master-log.ts';
 import type { MasterOptions } from './master-options.ts';
 import { Monitoring } from './monitoring.ts';
 import { PidFile } from './pid-file.ts';
 import type { ReloadResult } from './progress.ts';
-import { ReportRounds } from './report-rounds.ts';
+import { reshardRoutes } from './reshard/reshard-api.ts';
+import { Resharding } from './reshard/resharding.ts';
 import { type RestartResult, RollingRestart } from './rolling-restart.ts';
+import { ServerVerdicts } from './server-verdicts.ts';
 import { ServiceManager } from './service-manager.ts';
 import { settingsRoutes } from './settings-api.ts';
 import { SlowLogs } from './slow-logs.ts';
 import { SocketTable } from './socket-table.ts';
 import { steeringRoutes } from './steering-api.ts';
 import { Watchdog } from './watchdog.ts';
-import { WorkerInsights } from './worker-insights.ts';
+import { WorkerAnswers } from './worker-answers.ts';
 import type { ClientMessage, Generation, Report, SeenMessage, Sockets, WorkerProcess } from './worker-process.ts';
 import { setUpWorkers } from './worker-runtime.ts';
 import type { WorkerSlotHost } from './worker-slot.ts';
@@ -36,8 +35,6 @@ import { WorkerSlots } from './worker-slots.ts';
 
 /** What the last worker gets on top of `shutdown_timeout` before it is killed: its slot should have done so. */
 const STOP_GRACE_MS = 2000;
-/** Who blocks something is told when a worker has not said so by then. */
-const BLOCKING_WITHIN_MS = 2000;
 
 /**
  * The master: owns the listening sockets, keeps one worker in each slot, gathers their figures. It never touches
@@ -54,18 +51,15 @@ export class Master implements WorkerSlotHost {
   private readonly slots = new WorkerSlots(this);
   private readonly watchdog: Watchdog<WorkerProcess>;
   private readonly monitoring: Monitoring;
-  private readonly rounds = new ReportRounds();
-  private readonly blockRounds = new ReportRounds(BLOCKING_WITHIN_MS);
-  private readonly workerInsights = new WorkerInsights();
+  private readonly answers = new WorkerAnswers(this.slots);
   private readonly slowLogs: SlowLogs;
   private readonly clientMatters = new ClientMatters(() => this.slots.processes());
   private readonly quotas = new ConnectionQuotas();
-  private readonly health: HealthChecks;
-  private readonly ejections: Ejections;
-  private readonly byHand: HandVerdicts;
+  private readonly verdicts: ServerVerdicts;
   private readonly blocks: Blocks;
   private readonly serviceManager: ServiceManager;
   private readonly clusters: Clusters;
+  private readonly resharding: Resharding;
   private pidFile: PidFile | null = null;
   private isStarted = false;
   /** What changes the workers, one after the other. */
@@ -91,10 +85,7 @@ export class Master implements WorkerSlotHost {
     this.masterLog = new MasterLog(config.log, message => this.slots.broadcast(message));
     this.events = new Events(event => this.monitoring.stream.send('event', event));
     this.log = this.events.from(this.masterLog.log);
-    this.health = new HealthChecks({ log: this.log, onVerdict: () => this.tellHealth() });
-    this.ejections = new Ejections({ log: this.log, onVerdict: () => this.tellHealth() });
-    this.byHand = new HandVerdicts({ log: this.log, out: () => this.out(), onVerdict: () => this.tellHealth() });
-    this.byHand.setPools(config.pools);
+    this.verdicts = new ServerVerdicts({ log: this.log, onVerdict: () => this.tellHealth() });
     this.blocks = new Blocks({
       log: this.log,
       poolNames: () => this.config.pools.map(({ name }) => name),
@@ -117,13 +108,13 @@ export class Master implements WorkerSlotHost {
     });
     this.monitoring = new Monitoring(config, {
       log: this.log,
-      fresh: async () => void (await this.slots.ask(this.rounds, id => ({ type: 'report', id }))),
+      fresh: () => this.answers.untilReported(),
       workers: () => this.slots.current.map(slot => slot.state()),
       restarts: () => this.slots.restarts(),
       hangs: () => this.slots.hangs(),
-      health: () => this.health.figures(),
+      health: () => this.verdicts.health.figures(),
       unwrittenLogLines: () => this.masterLog.unwritten(),
-      insights: () => this.insights(),
+      insights: () => this.answers.traffic(),
       slowlog: (pool, count) => this.slowLogs.newest(pool, count),
       config: () => this.config,
       control: {
@@ -132,20 +123,20 @@ export class Master implements WorkerSlotHost {
       },
       events: this.events,
       out: () => this.out(),
-      byHand: (pool, server) => this.byHand.of(pool, server),
+      byHand: (pool, server) => this.verdicts.byHand.of(pool, server),
       steered: () => ({ settings: this.liveConfig.overrides, blocks: this.blocks.list().length }),
       routes: [
         ...settingsRoutes(() => this.liveConfig, this.log),
         ...clientRoutes(this.log, this.clientMatters.inquiries, pool =>
           this.config.pools.some(({ name }) => name === pool),
         ),
+        ...reshardRoutes(() => this.resharding, this.log),
         ...steeringRoutes({
           log: this.log,
           blocks: this.blocks,
-          byHand: this.byHand,
-          ejections: this.ejections,
+          verdicts: this.verdicts,
           refuseUnlessRunning: () => this.refuseUnlessRunning(),
-          untilBlocking: () => this.slots.ask(this.blockRounds, id => ({ type: 'block', id, blocked: this.blocked() })),
+          untilBlocking: () => this.answers.untilBlocking(this.blocked()),
         }),
       ],
     });
@@ -163,13 +154,24 @@ export class Master implements WorkerSlotHost {
         this.slowLogs.tellAll();
       },
     });
-    this.ejections.setPools(this.deployment.served.pools);
+    this.verdicts.ejections.setPools(this.deployment.served.pools);
+    this.verdicts.byHand.setPools(config.pools);
+    this.resharding = new Resharding({
+      log: this.log,
+      file: options.configFile,
+      config: () => this.config,
+      served: pool => this.deployment.served.pools.find(({ name }) => name === pool),
+      out: () => this.out(),
+      processes: () => this.slots.processes(),
+      reload: () => this.reload('reshard'),
+      refuseUnlessRunning: () => this.refuseUnlessRunning(),
+    });
     this.liveConfig = new LiveConfig(config, {
       log: this.log,
       file: options.configFile,
       inTurn: change => this.inTurn(change),
       refuseUnlessRunning: () => this.refuseUnlessRunning(),
-      serveBy: (next, onAdopted) => this.deployment.serveBy(next, onAdopted),
+      serveBy: async (next, onAdopted) => this.serveBy(next, onAdopted),
     });
   }
 
@@ -177,12 +179,15 @@ export class Master implements WorkerSlotHost {
     return this.deployment.config;
   }
 
+  private serveBy(config: Config, onAdopted: () => void) {
+    this.resharding.refuse(config);
+    return this.deployment.serveBy(config, onAdopted);
+  }
+
   private adopt(config: Config): void {
     this.quotas.setPools(config.pools);
     this.slowLogs.setPools(config.pools);
-    this.health.setPools(this.deployment.served.pools);
-    this.ejections.setPools(this.deployment.served.pools);
-    this.byHand.setPools(config.pools);
+    this.verdicts.setPools(config, this.deployment.served);
     this.blocks.keepPools(config.pools.map(({ name }) => name));
     void this.clusters.setPools(config.pools);
     this.monitoring.setConfig({ ...config, pools: this.clusters.withNodes(config.pools) });
@@ -215,7 +220,8 @@ export class Master implements WorkerSlotHost {
     }
     this.isStarted = true;
     this.serviceManager.ready();
-    this.health.setPools(this.deployment.served.pools);
+    this.verdicts.health.setPools(this.deployment.served.pools);
+    this.resharding.resume();
     this.log.info(
       { pools: this.sockets.addresses(), workers: this.slots.current.length, ...this.monitoring.addresses },
       'ringmaster is ready',
@@ -229,8 +235,8 @@ export class Master implements WorkerSlotHost {
     this.isStopping = true;
     this.serviceManager.stopping();
     this.log.info({ why }, 'ringmaster drains');
-    this.health.stop();
-    this.ejections.stop();
+    this.verdicts.stop();
+    this.resharding.stop();
     this.clusters.stop();
     const allGone = new Promise<void>(resolve => {
       this.onAllGone = resolve;
@@ -286,7 +292,7 @@ export class Master implements WorkerSlotHost {
   }
 
   onBlocking(worker: WorkerProcess, id: number): void {
-    this.blockRounds.arrived(id, worker.slot);
+    this.answers.onBlocking(worker, id);
   }
 
   private tellHealth(): void {
@@ -294,7 +300,7 @@ export class Master implements WorkerSlotHost {
   }
 
   out(): readonly OutServer[] {
-    return [...this.health.down(), ...this.ejections.out(), ...this.byHand.out()];
+    return this.verdicts.out();
   }
 
   topologies(): ReadonlyMap<string, ClusterTopology> {
@@ -323,7 +329,7 @@ export class Master implements WorkerSlotHost {
   }
 
   onTrouble(trouble: Trouble): void {
-    if (!this.isStopping) this.ejections.trouble(trouble);
+    if (!this.isStopping) this.verdicts.ejections.trouble(trouble);
   }
 
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void {
@@ -332,7 +338,7 @@ export class Master implements WorkerSlotHost {
 
   onReport(worker: WorkerProcess, { id, process, figures }: Report): void {
     this.monitoring.totals.take(worker.id, worker.slot, Buffer.from(figures, 'base64'), process);
-    if (id !== null) this.rounds.arrived(id, worker.slot);
+    if (id !== null) this.answers.onReport(worker, id);
   }
 
   onSeen(worker: WorkerProcess, message: SeenMessage): void {
@@ -344,7 +350,7 @@ export class Master implements WorkerSlotHost {
         this.slowLogs.clear(message.pool);
         return;
       case 'insight':
-        this.workerInsights.arrived(worker, message.id, message.pools);
+        this.answers.onInsight(worker, message.id, message.pools);
         return;
     }
   }
@@ -356,25 +362,19 @@ export class Master implements WorkerSlotHost {
   greet(worker: WorkerProcess): void {
     for (const [pool, entries] of this.slowLogs.all()) worker.send({ type: 'slowlog', pool, entries, isWhole: true });
     this.clientMatters.greet(worker);
+    this.resharding.greet(worker);
   }
 
   onGone(worker: WorkerProcess): void {
     this.clientMatters.gone(worker);
-    this.workerInsights.gone(worker);
+    this.answers.gone(worker);
     this.quotas.retire(worker);
     this.monitoring.totals.retire(worker.id);
-    this.rounds.gone(worker.slot);
-    this.blockRounds.gone(worker.slot);
     if (!this.isStarted && !this.isStopping)
       this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));
     this.clientsCut += worker.clientsCut;
     this.slots.forgetEmpty();
     if (this.slots.areEmpty) this.onAllGone();
-  }
-
-  private async insights(): Promise<readonly TrafficInsight[]> {
-    await this.slots.ask(this.workerInsights.rounds, id => ({ type: 'insight', id }));
-    return this.workerInsights.all();
   }
 
   private async startWorkers(count: number): Promise<void> {

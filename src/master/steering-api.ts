@@ -2,15 +2,13 @@ import { type ApiRequest, type ApiRoute, type JsonAnswer, paged, refused } from 
 import type { Log } from '../system/log.ts';
 import type { Blocks } from './blocks.ts';
 import { failure } from './control.ts';
-import type { Ejections } from './ejections.ts';
 import { IncompleteError, RefusedError } from './errors.ts';
-import type { HandVerdicts } from './hand-verdicts.ts';
+import type { ServerVerdicts } from './server-verdicts.ts';
 
 export interface Steering {
   readonly log: Log;
   readonly blocks: Blocks;
-  readonly byHand: HandVerdicts;
-  readonly ejections: Ejections;
+  readonly verdicts: ServerVerdicts;
   /** Throws a RefusedError. */
   refuseUnlessRunning(): void;
   /** Resolves when the workers block what they are to; with the slots of those that did not say so in time. */
@@ -19,7 +17,8 @@ export interface Steering {
 
 /** Blocks, and servers that are taken out by hand. */
 export function steeringRoutes(steering: Steering): ApiRoute[] {
-  const { log, blocks, byHand, ejections } = steering;
+  const { log, blocks } = steering;
+  const { byHand, ejections } = steering.verdicts;
   const answer = async (run: () => Promise<object | null>, missing = ''): Promise<JsonAnswer> => {
     try {
       steering.refuseUnlessRunning();

@@ -26,6 +26,8 @@ export class MoveTrouble extends Error {}
 export interface ProtocolMover {
   survey(job: SurveyJob): Promise<SurveyReport>;
   orphans(job: OrphanJob): Promise<readonly { readonly server: string; readonly keys: number }[]>;
+  /** Ends the connections of earlier movers: when this resolves, nothing is done for them any more. */
+  fence(placements: Placements): Promise<void>;
   /** One walk over all servers of `from`. */
   pass(placements: Placements, context: MoveContext): Promise<PassResult>;
 }

@@ -61,6 +61,21 @@ test('the OpenAPI file has the paths that there are, and answers are as it says'
   await ask('POST', '/servers/{pool}/{server}/readmit', '/servers/red/server-0/readmit');
   await ask('POST', '/servers/{pool}/{server}/eject', '/servers/red/server-1/eject');
 
+  // The second server leaves.
+  await ask('POST', '/servers/{pool}/{server}/readmit', '/servers/red/server-1/readmit');
+  const file = readFileSync(daemon.ringmaster.configFile, 'utf8').replace(/.*server-1.*\n/, '');
+  const request = { file, pace: '1kb/s', orphans: 'remove' };
+  await ask('POST', '/reshard/plan', '/reshard/plan', request);
+  await ask('POST', '/reshard/plan', '/reshard/plan', { file: 'pools: {}' }, true);
+  await ask('POST', '/reshard/pause', '/reshard/pause', undefined, true);
+  await ask('POST', '/reshard/start', '/reshard/start', request);
+  await ask('GET', '/reshard', '/reshard');
+  await ask('POST', '/reshard/pause', '/reshard/pause');
+  await ask('POST', '/reshard/resume', '/reshard/resume', { bigKeys: 'wait' });
+  await ask('POST', '/reshard/pace', '/reshard/pace', { pace: '1kb/s' });
+  await ask('POST', '/reshard/abort', '/reshard/abort');
+  await ask('POST', '/reshard/part', '/reshard/part', { decision: {} }, true);
+
   const documented = Object.entries(DOCUMENT.paths).flatMap(([pattern, methods]) =>
     Object.keys(methods).map(method => `${method.toUpperCase()} ${pattern}`),
   );

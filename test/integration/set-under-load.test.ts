@@ -64,6 +64,7 @@ pools:
     admin: `127.0.0.1:${nextAdminPort}`,
     admin_socket: path.join(temporaryDirectory('admin'), 'admin.sock'),
     admin_token: 'geheim',
+    peers: '127.0.0.1:1, 127.0.0.1:2',
     'log.level': 'warn',
     'log.file': path.join(temporaryDirectory('set'), 'log'),
     shutdown_timeout: '5s',

@@ -1,6 +1,6 @@
 // Reads the imports of src/ and holds them against the layers of the architecture:
 //   worker → proxy → upstream → {protocol, placement, socket, hash} → request → memory → {loop, system}    the data path
-//   main → cli → master → {admin, ipc, config} → {figures, traits, system}                           the control side
+//   main → cli → master → {admin, ipc, mover, config} → {figures, traits, system}                    the control side
 // `traits` are the files of protocol/ that the control side may import too; `settings` is what both know of a setting.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -27,9 +27,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // It checks names and limits that hash/ and placement/ define.
   config: ['settings', 'traits', 'hash', 'placement', 'system'],
   ipc: ['config', 'figures', 'system'],
+  // A process of its own: it asks servers itself, and sees no client.
+  mover: ['config', 'settings', 'traits', 'placement', 'hash', 'system'],
   admin: ['ipc', 'traits', 'figures', 'request', 'system'],
   worker: ['proxy', 'upstream', 'protocol', 'socket', 'ipc', 'config', 'figures', ...BASE],
-  master: ['admin', 'ipc', 'config', 'settings', 'traits', 'placement', 'figures', 'system'],
+  master: ['admin', 'ipc', 'mover', 'config', 'settings', 'traits', 'placement', 'figures', 'system'],
   // `serve` starts the master; `route` and `diff` compute rings. A client's connection they never see.
   cli: ['master', 'admin', 'config', 'settings', 'traits', 'placement', 'hash', 'figures', 'system'],
   'main.ts': ['cli', 'admin', 'config'],
@@ -74,13 +76,19 @@ function forbiddenImports(sources: Sources): string[] {
 }
 
 /** Files that know a protocol by name beside its own folder and the lists; `redis` of twemproxy's form is only a key. */
-const MAY_NAME = ['protocol/protocols.ts', 'protocol/protocol-traits.ts', 'config/native.ts', 'config/twemproxy.ts'];
+const MAY_NAME = [
+  'protocol/protocols.ts',
+  'protocol/protocol-traits.ts',
+  'mover/movers.ts',
+  'config/native.ts',
+  'config/twemproxy.ts',
+];
 
 function protocolNames(sources: Sources): string[] {
   const names = new Set([...sources.keys()].flatMap(file => /^protocol\/(\w+)\//.exec(file)?.[1] ?? []));
   const faults: string[] = [];
   for (const [file, text] of sources) {
-    if (MAY_NAME.includes(file) || /^protocol\/\w+\//.test(file)) continue;
+    if (MAY_NAME.includes(file) || /^(?:protocol|mover)\/\w+\//.test(file)) continue;
     for (const [, word] of text.replace(COMMENT, '').matchAll(/(?:protocol\/|['"`])(\w+)(?=['"`/])/g)) {
       if (names.has(word!)) faults.push(`${file} names ${word}: let the protocol bring what is needed of it`);
     }

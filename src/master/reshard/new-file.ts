@@ -31,7 +31,8 @@ export function fileToBe(file: ConfigFile, pool: string, ring: RingSettings, mad
     if (made !== null && digestOf(text) === made.oldDigest) return made.text;
     return withRingInFile(text, pool, ring, next => file.parse(next));
   } catch (error) {
-    if (error instanceof FileEditError) throw new RefusedError(`${file.path} cannot get the new ring: ${error.message}`);
+    if (error instanceof FileEditError)
+      throw new RefusedError(`${file.path} cannot get the new ring: ${error.message}`);
     if (error instanceof ConfigError) throw new RefusedError(`${file.path} cannot be used: ${error.message}`);
     throw error;
   }

@@ -3,6 +3,8 @@ import type { Decision } from './decision.ts';
 
 /** What only the coordinator knows: plain data. */
 export interface ReshardPlan {
+  /** The last one: further than what this participant has acknowledged, or the same. */
+  readonly decided: Decision;
   /** Admin addresses of the others. */
   readonly peers: readonly string[];
   /** A second. */

@@ -1,55 +1,50 @@
 import type { ReshardState } from '../../ipc/reshard-state.ts';
-import type { WorkerProcess } from '../worker-process.ts';
+import type { Answer, WorkerProcess } from '../worker-process.ts';
 
-export interface WorkersHost {
-  /** All there are, those that leave too. */
-  processes(): Iterable<WorkerProcess>;
+/** What a worker was told last of a pool. */
+interface Told {
+  readonly state: ReshardState | null;
+  readonly answer: Promise<Answer>;
 }
 
-/** Who is not in the phase, in words; '': all are. */
-export type Missing = string;
-
 /**
- * Has every worker process be in the same phase of a pool's reshard. One that is told and gone is in any; one that starts
- * later is told before it serves (`WorkerSlotHost.reshards`).
+ * Has every worker process be in the same phase of a pool's reshard, those that leave too. One that was told and is gone counts
+ * as in it; one that starts later is told before it serves (`WorkerSlotHost.reshards`).
  */
 export class WorkerPhases {
-  private readonly host: WorkersHost;
-  /** What each worker has acknowledged, by pool. */
-  private readonly acknowledged = new WeakMap<WorkerProcess, Map<string, ReshardState | null>>();
+  private readonly processes: () => Iterable<WorkerProcess>;
+  private readonly told = new WeakMap<WorkerProcess, Map<string, Told>>();
 
-  constructor(host: WorkersHost) {
-    this.host = host;
+  constructor(processes: () => Iterable<WorkerProcess>) {
+    this.processes = processes;
   }
 
-  /** Resolves when all are, one refuses, or after `withinMs`. */
-  async tell(pool: string, state: ReshardState | null, withinMs: number): Promise<Missing> {
+  /** Resolves when all are, or after `withinMs`; with who is not, in words: '' when all are. */
+  async tell(pool: string, state: ReshardState | null, withinMs: number): Promise<string> {
     const missing = new Map<WorkerProcess, string>();
-    const told = [...this.host.processes()].flatMap(worker => {
-      if (this.acknowledged.get(worker)?.get(pool) === state) return [];
-      missing.set(worker, `worker ${worker.slot} (process ${worker.pid}) has not acknowledged it yet`);
-      return [this.tellOne(worker, pool, state, missing)];
+    const answers = [...this.processes()].map(async worker => {
+      const who = `worker ${worker.slot} (process ${worker.pid})`;
+      missing.set(worker, `${who} has not acknowledged it yet`);
+      const answer = await this.tellOne(worker, pool, state);
+      if (answer.kind === 'refused') missing.set(worker, `${who}: ${answer.message}`);
+      else missing.delete(worker);
     });
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(() => setImmediate(late.resolve), withinMs);
-    await Promise.race([Promise.all(told), late.promise]);
+    await Promise.race([Promise.all(answers), late.promise]);
     clearTimeout(timer);
     return [...missing.values()].join('; ');
   }
 
-  private async tellOne(
-    worker: WorkerProcess,
-    pool: string,
-    state: ReshardState | null,
-    missing: Map<WorkerProcess, string>,
-  ): Promise<void> {
-    const answer = await worker.reshard(pool, state);
-    if (answer.kind === 'refused') {
-      missing.set(worker, `worker ${worker.slot} (process ${worker.pid}): ${answer.message}`);
-      return;
-    }
-    missing.delete(worker);
-    const known = this.acknowledged.get(worker) ?? new Map<string, ReshardState | null>();
-    this.acknowledged.set(worker, known.set(pool, state));
+  /** Who is asked again for the same is not told again while its answer may come. */
+  private async tellOne(worker: WorkerProcess, pool: string, state: ReshardState | null): Promise<Answer> {
+    const pools = this.told.get(worker) ?? new Map<string, Told>();
+    this.told.set(worker, pools);
+    const before = pools.get(pool);
+    const told = before?.state === state ? before : { state, answer: worker.reshard(pool, state) };
+    pools.set(pool, told);
+    const answer = await told.answer;
+    if (answer.kind === 'refused' && pools.get(pool) === told) pools.delete(pool);
+    return answer;
   }
 }

@@ -1,0 +1,336 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PoolConfig } from '../../config/config.ts';
+import { withRing } from '../../config/ring-settings.ts';
+import type { BigKeyRule, FromMover, MoveProgress, Placements } from '../../mover/mover-job.ts';
+import type { Log } from '../../system/log.ts';
+import { RefusedError } from '../errors.ts';
+import { type Decision, type DecisionEvent, nextDecision } from './decision.ts';
+import { MoverProcess } from './mover-process.ts';
+import type { Participant } from './participant.ts';
+import { Peer, type PeerAnswer } from './peer.ts';
+import type { ReshardPlan, ReshardRecord } from './reshard-record.ts';
+
+export interface CoordinatorHost {
+  readonly log: Log;
+  readonly own: Participant;
+  token(): string | null;
+  /** The pool as workers get it, with the files of its TLS. */
+  served(pool: string): PoolConfig | undefined;
+}
+
+/** Who has acknowledged what. */
+export interface ParticipantState {
+  /** `this one`, or an admin address. */
+  readonly proxy: string;
+  /** null: it is in the phase. */
+  readonly why: string | null;
+}
+
+/** In hold clients wait; what is not so far by then, is not. Less than workers let requests wait. */
+const HOLD_WITHIN_MS = 5000;
+/** Joining takes a file or two. */
+const JOIN_WITHIN_MS = 10_000;
+const ASK_AGAIN_MS = 200;
+const ASK_AGAIN_MAX_MS = 2000;
+const MOVER_AGAIN_MS = 1000;
+
+/**
+ * Decides, and has everybody do it: writes each decision down here first, then tells all participants again and again until
+ * each has acknowledged it. One that dies goes on where it was, so what was decided comes about, however late.
+ */
+export class Coordinator {
+  private readonly host: CoordinatorHost;
+  private peers: readonly Peer[] = [];
+  private decision: Decision;
+  private states: ParticipantState[] = [];
+  private mover: MoverProcess | null = null;
+  private progress: MoveProgress | null = null;
+  /** What earlier movers of this one have done. */
+  private before = { keysMoved: 0, bytesMoved: 0 };
+  /** The operator's wish that the loop has not seen yet. */
+  private wantsAbort = false;
+  private isLeft = 0;
+  private moverSinceMs = 0;
+  private isStopping = false;
+  private wake: () => void = () => {};
+
+  /** Of the record that the own participant has. */
+  constructor(host: CoordinatorHost) {
+    this.host = host;
+    this.decision = this.plan.decided;
+    this.peers = this.plan.peers.map(address => new Peer(address, () => host.token()));
+  }
+
+  private get record(): ReshardRecord {
+    return this.host.own.record as ReshardRecord;
+  }
+
+  get plan(): ReshardPlan {
+    return this.record.plan as ReshardPlan;
+  }
+
+  /** For how long the mover that runs has moved. */
+  get movingForMs(): number {
+    return this.mover === null ? 0 : performance.now() - this.moverSinceMs;
+  }
+
+  get current(): Decision {
+    return this.decision;
+  }
+
+  get participants(): readonly ParticipantState[] {
+    return this.states;
+  }
+
+  get moverPid(): number | null {
+    return this.mover?.pid ?? null;
+  }
+
+  /** Keys that are too big for a step and were left. */
+  get left(): number {
+    return this.isLeft;
+  }
+
+  /** Since it was started or taken up, over all movers. */
+  get moved(): MoveProgress | null {
+    const { progress, before } = this;
+    if (progress === null) return null;
+    return {
+      ...progress,
+      keysMoved: progress.keysMoved + before.keysMoved,
+      bytesMoved: progress.bytesMoved + before.bytesMoved,
+    };
+  }
+
+  /**
+   * Has all join, and goes on from there by itself. Rejects with a RefusedError when one does not; then all is as it was.
+   */
+  async begin(): Promise<void> {
+    const why = await this.round(JOIN_WITHIN_MS, true);
+    if (why === '') {
+      void this.run();
+      return;
+    }
+    await this.decide('refused', why);
+    void this.run();
+    throw new RefusedError(`not started: ${why}`);
+  }
+
+  /** Goes on where the record says. */
+  async run(): Promise<void> {
+    while (!this.isStopping) {
+      try {
+        if (await this.step()) return;
+      } catch (error) {
+        this.host.log.error({ err: error, pool: this.decision.pool }, 'reshard failed');
+        await this.pause(ASK_AGAIN_MAX_MS);
+      }
+    }
+  }
+
+  /** True: it is over. */
+  private async step(): Promise<boolean> {
+    const { phase, isBack } = this.decision;
+    switch (phase) {
+      case 'old':
+      case 'hold': {
+        const why = await this.round(phase === 'old' ? JOIN_WITHIN_MS : HOLD_WITHIN_MS, true);
+        if (this.wantsAbort && !isBack) await this.decide('abort', 'the operator took it back');
+        else if (why !== '') await this.decide('refused', why);
+        else await this.decide('acknowledged', null);
+        return false;
+      }
+      case 'both':
+        await this.round(Number.POSITIVE_INFINITY, false);
+        await this.move();
+        return false;
+      case 'new':
+        await this.round(Number.POSITIVE_INFINITY, false);
+        await this.decide('acknowledged', this.plan.why);
+        return false;
+      case 'over':
+        await this.round(Number.POSITIVE_INFINITY, false);
+        if (this.isStopping) return true;
+        this.end();
+        return true;
+    }
+  }
+
+  private end(): void {
+    const { pool, id, outcome } = this.decision;
+    const { why } = this.plan;
+    this.host.own.plan(null);
+    if (outcome === 'done') this.host.log.warn({ pool, reshard: id }, 'reshard done: every proxy has the new ring');
+    else this.host.log.warn({ pool, reshard: id, outcome, reason: why }, 'reshard ended: every proxy has the old ring');
+  }
+
+  /** Tells all until all are in it, one refuses, or for so long; with why not all are. */
+  private async round(withinMs: number, endsByRefusal: boolean): Promise<string> {
+    const { decision } = this;
+    const { file, coordinator } = this.record;
+    const startedAtMs = performance.now();
+    const members = [
+      { proxy: 'this one', take: () => this.host.own.take(decision, null, coordinator) as Promise<PeerAnswer> },
+      ...this.peers.map(peer => ({
+        proxy: peer.address,
+        take: () => peer.take({ decision, file: decision.phase === 'old' ? file : null, coordinator }),
+      })),
+    ];
+    this.states = members.map(({ proxy }) => ({ proxy, why: 'not asked yet' }));
+    const refusals: string[] = [];
+    let isOverdue = false;
+    await Promise.all(
+      members.map(async ({ proxy, take }, i) => {
+        for (let againMs = ASK_AGAIN_MS; ; againMs = Math.min(ASK_AGAIN_MAX_MS, againMs * 1.5)) {
+          const left = withinMs - (performance.now() - startedAtMs);
+          const answer = await withLimit(take(), left);
+          const why = answer.result === 'in' ? null : answer.error;
+          this.states[i] = { proxy, why };
+          if (why === null || isOverdue || this.isStopping) return;
+          if (endsByRefusal && answer.result === 'refused') refusals.push(`${proxy}: ${why}`);
+          if (refusals.length > 0 || (this.wantsAbort && endsByRefusal)) return;
+          if (performance.now() - startedAtMs + againMs >= withinMs) {
+            isOverdue = true;
+            return;
+          }
+          await delay(againMs, undefined, { ref: false });
+        }
+      }),
+    );
+    if (refusals.length > 0) return refusals.join('; ');
+    return this.states.flatMap(({ proxy, why }) => (why === null ? [] : [`${proxy}: ${why}`])).join('; ');
+  }
+
+  /** Written down before anybody is told. */
+  private async decide(event: DecisionEvent, why: string | null): Promise<void> {
+    const next = nextDecision(this.decision, event);
+    if (next === null) return;
+    const { pool, id } = next;
+    const from = this.decision.phase;
+    this.host.own.plan({ ...this.plan, decided: next, why: why ?? this.plan.why });
+    this.decision = next;
+    if (event === 'abort') this.wantsAbort = false;
+    const { phase, isBack, outcome } = next;
+    this.host.log.warn({ pool, reshard: id, from, phase, isBack, outcome, why }, 'reshard goes on');
+  }
+
+  /** Has a mover move until nothing is left, or the operator wants something else. */
+  private async move(): Promise<void> {
+    while (!this.isStopping && this.decision.phase === 'both') {
+      if (this.wantsAbort) {
+        // What a mover that was killed has asked for must not be done later.
+        await this.fence();
+        await this.decide('abort', 'the operator took it back');
+        return;
+      }
+      if (this.plan.isPaused || this.isLeft > 0) {
+        await this.pause(Number.POSITIVE_INFINITY);
+        continue;
+      }
+      const { paceBytes, maxStepMs, bigKeys } = this.plan;
+      const job = { type: 'move', ...this.placements(), paceBytes, maxStepMs, bigKeys } as const;
+      this.moverSinceMs = performance.now();
+      this.mover = new MoverProcess(job, message => this.onProgress(message));
+      const last = await this.mover.ended;
+      this.mover = null;
+      if (this.isStopping) return;
+      this.onProgress(last);
+      this.keepProgress();
+      if (last.type === 'moved' && last.left === 0) {
+        if (!this.wantsAbort) await this.decide('moved', this.plan.why);
+      } else if (last.type === 'moved') {
+        this.isLeft = last.left;
+        this.host.log.warn(
+          { pool: this.decision.pool, keys: last.left },
+          'reshard leaves keys that are too big for a step',
+        );
+      } else if (!this.wantsAbort && !this.plan.isPaused) {
+        const why = last.type === 'failed' ? last.why : 'it ended';
+        this.host.log.error({ pool: this.decision.pool, reason: why }, 'mover died; another takes its place');
+        await this.pause(MOVER_AGAIN_MS);
+      }
+    }
+  }
+
+  private async fence(): Promise<void> {
+    const last = await new MoverProcess({ type: 'fence', ...this.placements() }).ended;
+    if (last.type === 'fenced') return;
+    throw new RefusedError(`not taken back yet: ${last.type === 'failed' ? last.why : last.type}`);
+  }
+
+  private onProgress(message: FromMover): void {
+    if (message.type === 'progress' || message.type === 'moved') this.progress = message.progress;
+  }
+
+  private keepProgress(): void {
+    const { progress } = this;
+    if (progress === null) return;
+    this.before.keysMoved += progress.keysMoved;
+    this.before.bytesMoved += progress.bytesMoved;
+    this.progress = { ...progress, keysMoved: 0, bytesMoved: 0 };
+  }
+
+  /** From where to where keys move now. */
+  private placements(): Placements {
+    const { pool: name, from, to, isBack } = this.decision;
+    const pool = this.host.served(name) as PoolConfig;
+    const [before, after] = [withRing(pool, from), withRing(pool, to)];
+    return isBack ? { from: after, to: before } : { from: before, to: after };
+  }
+
+  /** Throws a RefusedError when it is too late for that. */
+  async abort(): Promise<void> {
+    nextDecision(this.decision, 'abort');
+    this.wantsAbort = true;
+    await this.mover?.kill();
+    this.wake();
+  }
+
+  async pauseMoving(isPaused: boolean): Promise<void> {
+    this.host.own.plan({ ...this.plan, isPaused });
+    this.isLeft = 0;
+    if (isPaused) await this.mover?.kill();
+    this.wake();
+  }
+
+  setPace(paceBytes: number): void {
+    this.host.own.plan({ ...this.plan, paceBytes });
+    this.mover?.tell({ type: 'pace', paceBytes });
+  }
+
+  setBigKeys(bigKeys: BigKeyRule): void {
+    this.host.own.plan({ ...this.plan, bigKeys });
+    this.mover?.tell({ type: 'bigKeys', bigKeys });
+    this.isLeft = 0;
+    this.wake();
+  }
+
+  /** The daemon ends; what is written down goes on when it starts again. */
+  stop(): void {
+    this.isStopping = true;
+    void this.mover?.kill();
+    this.wake();
+  }
+
+  private pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = Number.isFinite(ms) ? setTimeout(resolve, ms).unref() : null;
+    this.wake = resolve;
+    return promise.then(() => {
+      if (timer !== null) clearTimeout(timer);
+    });
+  }
+}
+
+/** An answer that comes later than `ms` is none. */
+async function withLimit(answer: Promise<PeerAnswer>, ms: number): Promise<PeerAnswer> {
+  if (!Number.isFinite(ms)) return answer;
+  const late = Promise.withResolvers<PeerAnswer>();
+  const timer = setTimeout(
+    () => setImmediate(() => late.resolve({ result: 'waiting', error: 'it has not answered in time' })),
+    Math.max(0, ms),
+  );
+  const first = await Promise.race([answer, late.promise]);
+  clearTimeout(timer);
+  return first;
+}

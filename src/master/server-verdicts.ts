@@ -1,0 +1,35 @@
+import type { Config } from '../config/config.ts';
+import type { OutServer } from '../ipc/messages.ts';
+import type { Log } from '../system/log.ts';
+import { Ejections } from './ejections.ts';
+import { HandVerdicts } from './hand-verdicts.ts';
+import { HealthChecks } from './health-checks.ts';
+
+/** Which servers are out of the ring, whoever says so: health checks, failing requests, an operator. */
+export class ServerVerdicts {
+  readonly health: HealthChecks;
+  readonly ejections: Ejections;
+  readonly byHand: HandVerdicts;
+
+  constructor({ log, onVerdict }: { readonly log: Log; readonly onVerdict: () => void }) {
+    this.health = new HealthChecks({ log, onVerdict });
+    this.ejections = new Ejections({ log, onVerdict });
+    this.byHand = new HandVerdicts({ log, out: () => this.out(), onVerdict });
+  }
+
+  /** Takes over another configuration; `served`: as workers get it. */
+  setPools(config: Config, served: Config): void {
+    this.health.setPools(served.pools);
+    this.ejections.setPools(served.pools);
+    this.byHand.setPools(config.pools);
+  }
+
+  out(): readonly OutServer[] {
+    return [...this.health.down(), ...this.ejections.out(), ...this.byHand.out()];
+  }
+
+  stop(): void {
+    this.health.stop();
+    this.ejections.stop();
+  }
+}

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../../../src/config/load.ts';
+import { KeyOwners } from '../../../src/mover/key-owners.ts';
+
+const pool = (servers: string, more = 'hash: murmur') =>
+  parseConfig(`pools: { red: { listen: "h:1", protocol: redis, ${more}, servers: [${servers}] } }`, 'f').pools[0]!;
+const keys = Array.from({ length: 2000 }, (_, i) => Buffer.from(`key:${i}`));
+
+test('keys move to the server that comes, and to no other', () => {
+  const owners = new KeyOwners(pool('"h:1:1 a", "h:2:1 b"'), pool('"h:1:1 a", "h:2:1 b", "h:3:1 c"'));
+  assert.deepEqual(
+    owners.servers.map(({ text, isFrom, isTo }) => [text, isFrom, isTo]),
+    [
+      ['h:1', true, true],
+      ['h:2', true, true],
+      ['h:3', false, true],
+    ],
+  );
+  const moving = keys.filter(key => owners.from(key) !== owners.to(key));
+  assert.ok(moving.length > 400 && moving.length < 900, `${moving.length} of 2000`);
+  assert.ok(moving.every(key => owners.to(key) === 2));
+});
+
+test('a server that only changes its name stays the same one', () => {
+  const owners = new KeyOwners(pool('"h:1:1 a"'), pool('"h:1:1 z"'));
+  assert.equal(owners.servers.length, 1);
+  assert.ok(keys.every(key => owners.from(key) === owners.to(key)));
+});
+
+test('hash tags and hashes are those of each side', () => {
+  const owners = new KeyOwners(pool('h:1, h:2'), pool('h:1, h:2', 'hash: md5, hash_tag: "{}"'));
+  const tagged = [Buffer.from('{user}:a'), Buffer.from('{user}:b'), Buffer.from('{user}:c')];
+  assert.equal(new Set(tagged.map(key => owners.to(key))).size, 1);
+  assert.ok(keys.some(key => owners.from(key) !== owners.to(key)));
+});
