@@ -1,4 +1,4 @@
-import { addressText, type ServerAddress } from '../config/address.ts';
+import { addressText, type FixedAddress, type ServerAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
 import { KeyRing } from '../placement/key-ring.ts';
 
@@ -6,7 +6,7 @@ import { KeyRing } from '../placement/key-ring.ts';
 export interface PlacedServer {
   /** As a person reads it: what tells servers apart. */
   readonly text: string;
-  readonly address: ServerAddress;
+  readonly address: FixedAddress;
   /** Whether it has keys before, and after. */
   readonly isFrom: boolean;
   readonly isTo: boolean;
@@ -26,7 +26,9 @@ export class KeyOwners {
   constructor(from: PoolConfig, to: PoolConfig) {
     const texts = (pool: PoolConfig) => pool.servers.map(({ address }) => addressText(address));
     const [before, after] = [texts(from), texts(to)];
-    const addresses = new Map([...from.servers, ...to.servers].map(({ address }) => [addressText(address), address]));
+    const addresses = new Map(
+      [...from.servers, ...to.servers].map(({ address }) => [addressText(address), fixed(address)]),
+    );
     const all = [...addresses.keys()];
     this.servers = all.map(text => ({
       ...{ text, address: addresses.get(text)! },
@@ -45,6 +47,12 @@ export class KeyOwners {
   to(key: Buffer): number {
     return this.afterIndex[this.after.pick(key, 0, key.length)]!;
   }
+}
+
+/** Who is followed by name is refused before anything is begun. */
+function fixed(address: ServerAddress): FixedAddress {
+  if ('master' in address) throw new Error(`${addressText(address)} has no address of its own`);
+  return address;
 }
 
 function ringOfPool({ hash, hashTag, distribution, servers }: PoolConfig): KeyRing {

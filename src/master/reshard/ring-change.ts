@@ -51,6 +51,9 @@ function refuseUnlessMovable(pool: PoolConfig, after: PoolConfig): void {
     throw new RefusedError(`pool ${name} is a Redis Cluster: it moves its slots itself`);
   }
   if (pool.protocol !== after.protocol) throw new RefusedError(`pool ${name} changes its protocol`);
+  if ([...pool.servers, ...after.servers].some(({ address }) => 'master' in address)) {
+    throw new RefusedError(`pool ${name} has servers that Sentinel names: a fail-over would lose keys on their way`);
+  }
   if (pool.distribution === 'random' || after.distribution === 'random') {
     throw new RefusedError(`the distribution of pool ${name} is random: its keys have no place to move from or to`);
   }

@@ -1,4 +1,4 @@
-import type { ServerAddress } from '../../config/address.ts';
+import type { FixedAddress } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
 import { poolPassword } from '../../config/pool-password.ts';
 import { MoveTrouble } from '../protocol-mover.ts';
@@ -12,7 +12,7 @@ export interface Migration {
   /** Of the source, with `database` selected. */
   readonly source: RedisConnection;
   readonly pool: PoolConfig;
-  readonly target: ServerAddress;
+  readonly target: FixedAddress;
   readonly database: number;
 }
 

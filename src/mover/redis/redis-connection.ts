@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { addressText, type ServerAddress } from '../../config/address.ts';
+import { addressText, type FixedAddress } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
 import { poolPassword } from '../../config/pool-password.ts';
 import { startServerTls } from '../../system/server-tls.ts';
@@ -39,7 +39,7 @@ export class RedisConnection {
   }
 
   /** Connected, and let in. */
-  static async open(pool: PoolConfig, address: ServerAddress, timeoutMs: number): Promise<RedisConnection> {
+  static async open(pool: PoolConfig, address: FixedAddress, timeoutMs: number): Promise<RedisConnection> {
     const plain = connect({ ...address });
     const tls = pool.tls?.servers ?? null;
     const socket = tls === null ? plain : startServerTls(plain, address, tls);
