@@ -8,6 +8,7 @@ const FULL = `workers: 3
 admin: 127.0.0.1:22223
 admin_socket: /run/admin.sock 0660
 admin_token: s3cret
+peers: [10.0.0.1:22223, '[::1]:22223']
 log: { level: debug, file: /var/log/ringmaster.log }
 shutdown_timeout: 1m
 worker_timeout: 5s
@@ -82,6 +83,7 @@ test('every key of the native form arrives in the configuration', () => {
     admin: { host: '127.0.0.1', port: 22223 },
     adminSocket: { path: '/run/admin.sock', mode: 0o660 },
     adminToken: 's3cret',
+    peers: ['10.0.0.1:22223', '[::1]:22223'],
     log: { level: 'debug', file: '/var/log/ringmaster.log' },
     shutdownTimeoutMs: 60_000,
     workerTimeoutMs: 5000,
@@ -188,6 +190,7 @@ test('what is left out has its default', () => {
     cpuAffinity: 'off',
     workerNice: 0,
     maxMemoryBytes: 'auto',
+    peers: null,
     form: 'native',
     ignored: [],
     withoutHash: ['p'],
