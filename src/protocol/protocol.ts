@@ -85,6 +85,8 @@ export interface WaitWords {
   isInterrupted(buf: Buffer, start: number, end: number): boolean;
   /** What the server answers to `unblock` says that the connection did wait. */
   isUnblocked(reply: Buffer): boolean;
+  /** The request, an array, with so many milliseconds to wait, of which one at least is left. */
+  waitingFor(request: Buffer, ms: number): Buffer;
 }
 
 /** What is said of a transaction that no server knows of yet, or that none may run. Replies are never written to again. */
@@ -101,6 +103,12 @@ export interface TransactionWords {
   readonly ranNothing: Buffer;
   /** The reply to one that is not run because something of it was refused. */
   readonly aborted: Buffer;
+  /** A server answers to one that it does not run because it has refused something of it. */
+  isAborted(reply: Buffer): boolean;
+  /** As `aborted`, for what the server has refused with `error`. */
+  abortedFor(error: Buffer): Buffer;
+  /** To a client of this variant: it was not run, because keys that were watched have changed. */
+  notRun(variant: number): Buffer;
 }
 
 /** How clients and servers talk about topics. Subscribed servers are asked by a connection of variant 0. */

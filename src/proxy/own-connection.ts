@@ -30,7 +30,8 @@ export class OwnConnection implements PrivateConnectionWaiter {
   private readonly onLost: () => void;
   private connection: PrivateConnection | null = null;
   private held: HeldRequest[] = [];
-  private isReleased = false;
+  /** The client needs it no more. */
+  isReleased = false;
 
   /** `onLost`: called once what was inflight or held has failed. */
   constructor(origin: RequestOrigin, onLost: () => void) {
@@ -83,6 +84,26 @@ export class OwnConnection implements PrivateConnectionWaiter {
     this.heldBytes = 0;
   }
 
+  /** What was kept goes with somebody else. */
+  takeKept(): RequestBytes[] {
+    const kept = this.held.map(({ bytes }) => bytes);
+    this.held = [];
+    this.heldBytes = 0;
+    return kept;
+  }
+
+  /** Lets go of the server, and what it keeps on the connection: the next request names another one. */
+  restart(): void {
+    const { backend, connection } = this;
+    this.dropKept();
+    this.backend = null;
+    this.connection = null;
+    this.lostReason = null;
+    if (backend === null || this.isReleased) return;
+    if (connection === null) backend.cancelPrivate(this);
+    else backend.releasePrivate(connection, false);
+  }
+
   /** Sends what is held, if it is time. */
   sendHeld(): void {
     const { connection, held } = this;
@@ -118,8 +139,9 @@ export class OwnConnection implements PrivateConnectionWaiter {
     this.lose(reason);
   }
 
-  onConnectionLost(_connection: PrivateConnection, reason: FailureReason): void {
-    this.lose(reason);
+  onConnectionLost(connection: PrivateConnection, reason: FailureReason): void {
+    // Another has taken its place.
+    if (connection === this.connection) this.lose(reason);
   }
 
   private hold(request: Request | null, bytes: RequestBytes): void {
@@ -139,6 +161,7 @@ export class OwnConnection implements PrivateConnectionWaiter {
       bytes.release();
       request?.sink?.onFailure(request, reason);
     }
-    this.onLost();
+    // One of them may have gone on elsewhere.
+    if (this.lostReason !== null) this.onLost();
   }
 }

@@ -25,7 +25,6 @@ import type { Pool } from '../upstream/pool.ts';
 import { AbortedRun } from './operations/aborted-run.ts';
 import { commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { NotedReply } from './operations/noted-reply.ts';
-import type { SlotForward } from './operations/slot-forward.ts';
 import { TransformedReply } from './operations/transformed-reply.ts';
 import { OwnConnection } from './own-connection.ts';
 import type { PrivateLimits } from './private-limits.ts';
@@ -48,39 +47,29 @@ export class PrivateSession implements PrivateLane {
   /** The server lets the client wait, for long perhaps. */
   isBlocking = false;
   readonly isGoingThrough = false;
-  private readonly origin: RequestOrigin;
-  private readonly pool: Pool;
-  private readonly protocol: Protocol;
-  private readonly words: TransactionWords;
-  private readonly limits: PrivateLimits;
-  private readonly own: OwnConnection;
-  /** Null: the pool is a ring. */
-  private readonly cluster: SlotForward | null;
+  protected readonly origin: RequestOrigin;
+  protected readonly pool: Pool;
+  protected readonly protocol: Protocol;
+  protected readonly words: TransactionWords;
+  protected readonly limits: PrivateLimits;
+  protected readonly own: OwnConnection;
   /** The client is inside a transaction, … */
-  private isOpen = false;
+  protected isOpen = false;
   /** … of which the server knows, or will by what is held. */
   private isOpenAtServer = false;
   /** Something of it was refused: it is not to be run. */
-  private isAborted = false;
+  protected isAborted = false;
   /** The server watches keys, or will, … */
-  private isWatching = false;
+  protected isWatching = false;
   /** … as it has told the client. */
-  private isWatchKept = false;
+  protected isWatchKept = false;
   /** Waits at the server. */
-  private readonly wait: ServerWait;
-  private isSoiled = false;
-  private isEnding = false;
+  protected readonly wait: ServerWait;
+  protected isSoiled = false;
+  protected isEnding = false;
   private isOver = false;
 
-  constructor(
-    origin: RequestOrigin,
-    pool: Pool,
-    protocol: Protocol,
-    words: TransactionWords,
-    limits: PrivateLimits,
-    cluster: SlotForward | null,
-  ) {
-    this.cluster = cluster;
+  constructor(origin: RequestOrigin, pool: Pool, protocol: Protocol, words: TransactionWords, limits: PrivateLimits) {
     this.origin = origin;
     this.pool = pool;
     this.protocol = protocol;
@@ -171,7 +160,7 @@ export class PrivateSession implements PrivateLane {
     }
   }
 
-  private open(parser: RequestParser, bytes: RequestBytes): void {
+  protected open(parser: RequestParser, bytes: RequestBytes): void {
     const { backends } = this.pool;
     this.isOpen = true;
     this.isAborted = false;
@@ -185,7 +174,7 @@ export class PrivateSession implements PrivateLane {
     }
   }
 
-  private queue(parser: RequestParser, bytes: RequestBytes): void {
+  protected queue(parser: RequestParser, bytes: RequestBytes): void {
     const { own, protocol } = this;
     const owner = commonOwner(this.pool, parser, bytes);
     if (own.lostReason !== null) {
@@ -209,7 +198,7 @@ export class PrivateSession implements PrivateLane {
   }
 
   /** Nobody knows yet which server it is for: it has no key. */
-  private keepForLater(parser: RequestParser, bytes: RequestBytes): void {
+  protected keepForLater(parser: RequestParser, bytes: RequestBytes): void {
     const { own } = this;
     const { maxPipeline, bufferBytes } = this.limits;
     if (own.heldRequests >= maxPipeline || own.heldBytes + bytes.sizeBytes >= bufferBytes) {
@@ -222,17 +211,17 @@ export class PrivateSession implements PrivateLane {
   }
 
   /** The server hears of the transaction before what was kept of it. */
-  private tellOfTransaction(): void {
+  protected tellOfTransaction(): void {
     if (!this.isOpenAtServer) this.own.keepFirst(this.words.open);
     this.isOpenAtServer = true;
   }
 
-  private refuse(parser: RequestParser, words: Buffer): void {
+  protected refuse(parser: RequestParser, words: Buffer): void {
     this.isAborted = true;
     this.answer(parser, words);
   }
 
-  private run(parser: RequestParser, bytes: RequestBytes): void {
+  protected run(parser: RequestParser, bytes: RequestBytes): void {
     const { own } = this;
     this.endTransaction();
     if (this.isAborted || own.lostReason !== null) {
@@ -251,13 +240,13 @@ export class PrivateSession implements PrivateLane {
     }
   }
 
-  private endTransaction(): void {
+  protected endTransaction(): void {
     this.isOpen = false;
     this.isEnding = true;
   }
 
   /** Nothing of the transaction is run; the client reads `reply`. */
-  private giveUp(parser: RequestParser, reply: Buffer): void {
+  protected giveUp(parser: RequestParser, reply: Buffer): void {
     const { own } = this;
     const isKnown = own.lostReason === null && own.backend !== null && this.isOpenAtServer;
     if (isKnown) {
@@ -291,7 +280,7 @@ export class PrivateSession implements PrivateLane {
     this.isWatching = false;
   }
 
-  private watch(parser: RequestParser, bytes: RequestBytes): void {
+  protected watch(parser: RequestParser, bytes: RequestBytes): void {
     const { own } = this;
     const target = this.targetOf(parser, bytes);
     if (target === null) {
@@ -305,11 +294,11 @@ export class PrivateSession implements PrivateLane {
     own.send(target, request, bytes);
   }
 
-  private keptWatch(): void {
+  protected keptWatch(): void {
     this.isWatchKept = true;
   }
 
-  private unwatch(parser: RequestParser, bytes: RequestBytes): void {
+  protected unwatch(parser: RequestParser, bytes: RequestBytes): void {
     const { own } = this;
     this.isEnding = true;
     this.isWatching = false;
@@ -317,7 +306,7 @@ export class PrivateSession implements PrivateLane {
     else own.send(own.backend, this.ask(parser), bytes);
   }
 
-  private block(parser: RequestParser, bytes: RequestBytes): void {
+  protected block(parser: RequestParser, bytes: RequestBytes): void {
     const target = this.targetOf(parser, bytes);
     if (!this.isWatching) this.isEnding = true;
     if (target === null) return;
@@ -349,7 +338,7 @@ export class PrivateSession implements PrivateLane {
    * A request outside a transaction, of a client that watches keys: what concerns the same server goes the same way, so
    * that the server has it after WATCH. False: it has nothing to do with this.
    */
-  private passBy(parser: RequestParser, bytes: RequestBytes): boolean {
+  protected passBy(parser: RequestParser, bytes: RequestBytes): boolean {
     const { own } = this;
     const { route } = parser;
     if (own.backend === null || own.lostReason !== null) return false;
@@ -367,15 +356,14 @@ export class PrivateSession implements PrivateLane {
     return true;
   }
 
-  private ask(parser: RequestParser, sink: ReplySink = this.origin): Request {
-    const taker = this.cluster === null ? sink : this.cluster.onOwnConnection(this.origin, sink);
-    const request = new Request(taker, parser.replyKind);
+  protected ask(parser: RequestParser, sink: ReplySink = this.origin): Request {
+    const request = new Request(sink, parser.replyKind);
     request.isSilent = parser.isNoreply;
     this.origin.enqueue(request);
     return request;
   }
 
-  private answer(parser: RequestParser, words: Buffer): void {
+  protected answer(parser: RequestParser, words: Buffer): void {
     this.origin.answer(parser.isNoreply ? NOTHING : words, false);
   }
 
@@ -390,7 +378,7 @@ export class PrivateSession implements PrivateLane {
     if (this.isEnding && !this.own.isWaiting && this.origin.length === 0) this.finish(true);
   }
 
-  private finish(isClean: boolean): void {
+  protected finish(isClean: boolean): void {
     if (this.isOver) return;
     this.isOver = true;
     this.own.release(isClean && !this.isSoiled);

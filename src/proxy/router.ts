@@ -24,6 +24,7 @@ import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import type { SubscriptionHub } from '../upstream/subscription-hub.ts';
+import { ClusterSession } from './cluster-session.ts';
 import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
@@ -137,8 +138,10 @@ export class Router {
   openWhole(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes, requests: number): void {
     // Something of it may have to be refused, and then none of it is to be run.
     if (this.blocks !== null) return;
-    // What of the client waits for its slot must not be overtaken.
-    if (this.cluster !== null) return;
+    if (this.cluster !== null) {
+      this.cluster.openWhole(origin, parser, bytes, this.protocol.transactions);
+      return;
+    }
     const owner = parser.keyCount === 0 ? this.pool.pickAny() : commonOwner(this.pool, parser, bytes);
     if (owner === null || owner === SEVERAL) return;
     const connection = owner.connectionFor(origin.id, origin.variant);
@@ -215,7 +218,10 @@ export class Router {
     const { pool, protocol } = this;
     const words = protocol.transactions;
     if (words === null) throw new Error(`${protocol.name} has no requests for private connections`);
-    const lane = new PrivateSession(origin, pool, protocol, words, this.limits, this.cluster);
+    const lane =
+      this.cluster === null
+        ? new PrivateSession(origin, pool, protocol, words, this.limits)
+        : new ClusterSession(origin, pool, protocol, words, this.limits, this.cluster);
     origin.privateLane = lane;
     lane.take(parser, bytes);
   }

@@ -103,24 +103,6 @@ describe('commands of a pool that is a cluster', () => {
     other.destroy();
   });
 
-  test('a transaction whose slot has moved is told so, and not run', async () => {
-    const slot = slotOf('{moving}');
-    const owner = await cluster.ownerOf(slot);
-    const other = cluster.nodes.find(node => node !== owner) as typeof owner;
-    assert.equal(await client.command('SET', '{moving}', 0), 'OK');
-    assert.equal(await client.command('WATCH', '{moving}'), 'OK');
-    await cluster.moveSlot(slot, owner, other);
-    assert.equal(await client.command('MULTI'), 'OK');
-    const moved = new RespError('TRYAGAIN The slot has moved to another node meanwhile');
-    assert.deepEqual(await client.command('INCR', '{moving}'), moved);
-    const refused = (await client.command('EXEC')) as RespError;
-    assert.match(refused.text, /^EXECABORT /);
-    assert.deepEqual(await client.command('GET', '{moving}'), Buffer.from('0'));
-    assert.equal(await client.command('MULTI'), 'OK');
-    assert.equal(await client.command('INCR', '{moving}'), 'QUEUED');
-    assert.deepEqual(await client.command('EXEC'), [1]);
-  });
-
   test('messages are heard once, by channel and by pattern', async () => {
     const [listener, publisher] = [await daemon.client('orders'), await daemon.client('orders')];
     listener.send('SUBSCRIBE news\r\nPSUBSCRIBE n*\r\n');

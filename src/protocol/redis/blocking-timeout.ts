@@ -2,8 +2,8 @@ import type { Command } from './command.ts';
 import { BLOCKING_TIMEOUTS } from './command-families.ts';
 import { refusalText } from './command-policy.ts';
 import { blockOptionAt } from './key-finder.ts';
-import type { RequestArgs } from './request-args.ts';
-import { errorReply } from './resp.ts';
+import { RequestArgs } from './request-args.ts';
+import { encodeRequest, errorReply } from './resp.ts';
 
 /** The request does not wait on its server. */
 export const DOES_NOT_WAIT = -1;
@@ -26,6 +26,19 @@ export function blockingTimeoutMs(command: Command, args: RequestArgs): number {
   const timeout = BLOCKING_TIMEOUTS[command.name];
   if (timeout === undefined) return DOES_NOT_WAIT;
   return numberAt(args, timeout.at < 0 ? args.count + timeout.at : timeout.at, timeout.unitMs);
+}
+
+/** A request that waits, an array as clients send it, with `ms` milliseconds to wait in place of what it says. */
+export function withTimeout(request: Buffer, ms: number): Buffer {
+  const args = new RequestArgs();
+  args.locate(request);
+  const words = Array.from({ length: args.count }, (_, i) => args.bytes(i));
+  const timeout = BLOCKING_TIMEOUTS[args.text(0).toLowerCase()];
+  const unitMs = timeout?.unitMs ?? 1;
+  const at = timeout === undefined ? blockOptionAt(args) : timeout.at < 0 ? args.count + timeout.at : timeout.at;
+  const wholeMs = Math.max(1, Math.ceil(ms));
+  words[at] = Buffer.from(unitMs === 1 ? String(wholeMs) : (wholeMs / unitMs).toFixed(3));
+  return encodeRequest(...words);
 }
 
 function numberAt(args: RequestArgs, at: number, unitMs: number): number {

@@ -10,6 +10,23 @@ export class RequestArgs {
   /** Where the `$` of argument 0 is. The header of argument i > 0 begins at `ends[i - 1] + 2`. */
   firstHeader = 0;
 
+  /** Takes over the arguments of a whole request in `buf`, an array of bulk strings that is known to be right. */
+  locate(buf: Buffer): void {
+    let at = buf.indexOf(LF) + 1;
+    this.firstHeader = at;
+    this.buf = buf;
+    this.count = 0;
+    while (at < buf.length) {
+      const payload = buf.indexOf(LF, at) + 1;
+      const length = Number(buf.toString('latin1', at + 1, payload - 2));
+      if (this.count === this.starts.length) this.grow();
+      this.starts[this.count] = payload;
+      this.ends[this.count] = payload + length;
+      this.count++;
+      at = payload + length + 2;
+    }
+  }
+
   /** Doubles the room for offsets. */
   grow(): void {
     this.starts = doubled(this.starts);
@@ -109,6 +126,7 @@ function doubled(offsets: Int32Array): Int32Array<ArrayBuffer> {
 const INITIAL_ARGUMENTS = 64;
 // 2^53 has 16 digits: a number of more is beyond every limit that an argument is compared with.
 const MAX_INTEGER_DIGITS = 15;
+const LF = 10;
 const UPPER_A = 65;
 const UPPER_Z = 90;
 const CASE_BIT = 32;

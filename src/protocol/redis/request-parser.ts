@@ -148,29 +148,11 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
       this.answer(UNKNOWN_COMMAND_NAME, EMPTY);
       return newline + 1;
     }
-    this.locateArguments(rewritten);
+    this.args.locate(rewritten);
     this.rewritten = rewritten;
     this.rewrittenEnd = rewritten.length;
     this.dispatch(session, rewritten);
     return this.closesClient && this.reply === EMPTY ? end : newline + 1;
-  }
-
-  /** Fills `args` from an array of bulk strings that Ringmaster has written. */
-  private locateArguments(buf: Buffer): void {
-    const { args } = this;
-    let at = buf.indexOf(LF) + 1;
-    args.firstHeader = at;
-    args.buf = buf;
-    args.count = 0;
-    while (at < buf.length) {
-      const payload = buf.indexOf(LF, at) + 1;
-      const length = Number(buf.toString('latin1', at + 1, payload - 2));
-      if (args.count === args.starts.length) args.grow();
-      args.starts[args.count] = payload;
-      args.ends[args.count] = payload + length;
-      args.count++;
-      at = payload + length + 2;
-    }
   }
 
   /** The client cannot be understood any further: nothing of what it sent after this is read. */

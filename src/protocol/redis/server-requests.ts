@@ -1,6 +1,7 @@
 // What Ringmaster itself asks of a Redis server: AUTH, HELLO and SELECT when a connection opens, PING to see that it is well.
 import type { FailureReason } from '../../request/failure.ts';
 import type { ControlRequest, HandshakeOptions, WaitWords } from '../protocol.ts';
+import { withTimeout } from './blocking-timeout.ts';
 import { COLON, encodeRequest, MINUS, PERCENT } from './resp.ts';
 import { databaseOf, isResp3 } from './session.ts';
 
@@ -90,6 +91,7 @@ export const WAIT_WORDS: WaitWords = {
   isInterrupted: (buf, start, end) =>
     buf.compare(UNBLOCKED, 0, UNBLOCKED.length, start, Math.min(end, start + UNBLOCKED.length)) === 0,
   isUnblocked: reply => reply.toString('latin1') === ':1\r\n',
+  waitingFor: withTimeout,
 };
 
 export const PROBE: ControlRequest = new OkRequest('PING', [], '+PONG\r\n');

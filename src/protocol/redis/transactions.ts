@@ -3,8 +3,12 @@ import type { TransactionWords } from '../protocol.ts';
 import { HOLD_DISCARD, HOLD_OPEN, HOLD_RUN, HOLD_UNWATCH, HOLD_WATCH, type Hold } from '../routes.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
-import { EMPTY_ARRAY, encodeRequest, errorReply, OK, simpleReply } from './resp.ts';
-import type { RedisSession } from './session.ts';
+import { EMPTY_ARRAY, encodeReply, encodeRequest, errorReply, OK, simpleReply } from './resp.ts';
+import { isResp3, type RedisSession } from './session.ts';
+
+const EXECABORT = '-EXECABORT ';
+const NULL = encodeReply(null, 3);
+const NULL_ARRAY = Buffer.from('*-1\r\n');
 
 /** Redis's words, from its multi.c. */
 export const TRANSACTION_WORDS: TransactionWords = {
@@ -15,6 +19,10 @@ export const TRANSACTION_WORDS: TransactionWords = {
   queued: simpleReply('QUEUED'),
   ranNothing: EMPTY_ARRAY,
   aborted: errorReply('EXECABORT Transaction discarded because of previous errors.'),
+  isAborted: reply => reply.toString('latin1', 0, EXECABORT.length) === EXECABORT,
+  abortedFor: error =>
+    errorReply(`EXECABORT Transaction discarded because of: ${error.toString('latin1', 1, error.length - 2)}`),
+  notRun: variant => (isResp3(variant) ? NULL : NULL_ARRAY),
 };
 
 const NESTED = errorReply('ERR MULTI calls can not be nested');

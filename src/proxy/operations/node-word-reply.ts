@@ -1,28 +1,29 @@
 import type { Block } from '../../memory/block.ts';
-import { NO_OWNER } from '../../placement/slot-map.ts';
-import { WORD_ASK, WORD_MOVED } from '../../protocol/protocol.ts';
+import type { NodeWord } from '../../protocol/protocol.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import type { ReplySink, Request } from '../../request/request.ts';
-import type { Backend } from '../../upstream/backend.ts';
-import type { RequestOrigin } from '../request-origin.ts';
 import type { SlotOrder } from './slot-order.ts';
 
-/**
- * The reply to a request on a connection of its client's own, which can't be sent on to another node of a cluster: what it
- * belongs to, a transaction or watched keys, is at this one. Where the node says that the slot is elsewhere, that is noted, and
- * the client reads that it has to try again.
- */
+/** Hears what a node says in place of a reply. */
+export interface NodeWordHearer {
+  /** `reply` is an error: one of the cluster's words, or WORD_NONE. False: it is the client's to read. */
+  onWord(request: Request, word: NodeWord, reply: Buffer): boolean;
+  /** It failed. False: the client is to hear of it. */
+  onLost(request: Request, reason: FailureReason): boolean;
+}
+
+/** The reply to a request on a connection of its client's own, to a node of a cluster. */
 export class NodeWordReply implements ReplySink {
-  private readonly origin: RequestOrigin;
   /** Takes what is a reply. */
   private readonly sink: ReplySink;
   private readonly order: SlotOrder;
+  private readonly hearer: NodeWordHearer;
   private isPassing = false;
 
-  constructor(origin: RequestOrigin, sink: ReplySink, order: SlotOrder) {
-    this.origin = origin;
+  constructor(sink: ReplySink, order: SlotOrder, hearer: NodeWordHearer) {
     this.sink = sink;
     this.order = order;
+    this.hearer = hearer;
   }
 
   onReply(request: Request, buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
@@ -41,30 +42,20 @@ export class NodeWordReply implements ReplySink {
     request.hold(buf, start, end, block);
     if (!isLast) return;
     const whole = request.takeHeld();
-    if (this.isElsewhere(whole, request)) this.origin.failWith(request, words.movedMeanwhileReply);
-    else this.sink.onReply(request, whole, 0, whole.length, true, null);
+    const word = words.read(whole, 0, whole.length);
+    if (this.hearer.onWord(request, word, whole)) return;
+    this.sink.onReply(request, whole, 0, whole.length, true, null);
   }
 
   onFailure(request: Request, reason: FailureReason): void {
     request.dropHeld();
     this.order.pool.hint(reason);
-    this.sink.onFailure(request, reason);
+    if (!this.hearer.onLost(request, reason)) this.sink.onFailure(request, reason);
   }
 
   private passHeld(request: Request): void {
     if (request.heldBytes === 0) return;
     const first = request.takeHeld();
     this.sink.onReply(request, first, 0, first.length, false, null);
-  }
-
-  private isElsewhere(reply: Buffer, { server }: Request): boolean {
-    const { order } = this;
-    const word = order.words.read(reply, 0, reply.length);
-    if (word.kind !== WORD_MOVED && word.kind !== WORD_ASK) return false;
-    order.pool.hint('a slot has moved');
-    const place =
-      word.kind === WORD_ASK ? NO_OWNER : order.pool.slots.serverAt(order.addressOf(word, server as Backend));
-    if (place !== NO_OWNER) order.moved(word.slot, place);
-    return true;
   }
 }

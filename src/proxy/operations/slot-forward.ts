@@ -1,16 +1,20 @@
 import { keySlot, SLOTS } from '../../hash/key-slot.ts';
-import type { ClusterWords, RequestParser } from '../../protocol/protocol.ts';
+import type { ClusterWords, RequestParser, TransactionWords } from '../../protocol/protocol.ts';
 import { FLAG_VALUES } from '../../protocol/routes.ts';
-import { type ReplySink, Request } from '../../request/request.ts';
+import { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import { CoalescedReply } from './coalesced-reply.ts';
 import { KeyOwners } from './key-owners.ts';
-import { NodeWordReply } from './node-word-reply.ts';
-import { SlotRequest } from './redirect.ts';
 import { SlotOrder } from './slot-order.ts';
+import { SlotRequest } from './slot-request.ts';
 import { TransformedReply } from './transformed-reply.ts';
+import { WholeSlotTransaction } from './whole-slot-transaction.ts';
+
+/** What `commonSlot` says beside slots. */
+export const NO_SLOT = -1;
+export const SEVERAL_SLOTS = -2;
 
 const KEYS_MIN = 64;
 const NO_PART = -1;
@@ -41,9 +45,8 @@ export class SlotForward {
 
   /** All of it to the owner of all its keys, if they are in one slot. */
   forwardTogether(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
-    const slot = slotOf(parser, bytes, 0);
-    for (let i = 1; i < parser.keyCount; i++) {
-      if (slotOf(parser, bytes, i) === slot) continue;
+    const slot = commonSlot(parser, bytes);
+    if (slot === SEVERAL_SLOTS) {
       this.pool.stats.forwardError++;
       origin.answer(this.words.crossSlotReply, false);
       return;
@@ -90,9 +93,16 @@ export class SlotForward {
     for (const request of requests) this.order.start(request);
   }
 
-  /** What takes the reply to a request on a connection of the client's own, for `sink`. */
-  onOwnConnection(origin: RequestOrigin, sink: ReplySink): ReplySink {
-    return new NodeWordReply(origin, sink, this.order);
+  /** A transaction that came whole, whose keys are those in `parser`: it stays so where they are in one slot. */
+  openWhole(
+    origin: RequestOrigin,
+    parser: RequestParser,
+    bytes: RequestBytes,
+    transactions: TransactionWords | null,
+  ): void {
+    const slot = commonSlot(parser, bytes);
+    if (slot < 0 || transactions === null) return;
+    origin.privateLane = new WholeSlotTransaction(origin, this.order, slot, transactions);
   }
 
   /** All of it to the owner of `slot`. */
@@ -145,6 +155,15 @@ export class SlotForward {
     this.slots = new Int32Array(Math.min(keys, SLOTS));
     this.starts = new Int32Array(Math.min(keys, SLOTS) + 1);
   }
+}
+
+/** The slot of all keys of the request just parsed; NO_SLOT: it has none. */
+export function commonSlot(parser: RequestParser, bytes: RequestBytes): number {
+  const { keyCount } = parser;
+  if (keyCount === 0) return NO_SLOT;
+  const slot = slotOf(parser, bytes, 0);
+  for (let i = 1; i < keyCount; i++) if (slotOf(parser, bytes, i) !== slot) return SEVERAL_SLOTS;
+  return slot;
 }
 
 function slotOf({ keyStarts, keyEnds }: RequestParser, { keyBuf }: RequestBytes, key: number): number {

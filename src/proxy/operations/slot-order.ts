@@ -5,7 +5,7 @@ import type { MemoryHolder } from '../../memory/memory-ceiling.ts';
 import type { ClusterWords, NodeWord } from '../../protocol/protocol.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
-import { AT_SERVER, type OrderOfSlots, PUT_OFF, type SlotRequest, WAITING } from './redirect.ts';
+import { AT_SERVER, type OrderOfSlots, PUT_OFF, type SlotBound, WAITING } from './slot-bound.ts';
 
 /** A slot that was seen to move from node to node is taken to do so for so long. */
 const MIGRATING_MS = 1000;
@@ -26,15 +26,15 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
   readonly clock: Clock;
   /** Of the requests that may have to be sent again. */
   keptBytes = 0;
-  private readonly heads: (SlotRequest | null)[] = new Array<SlotRequest | null>(SLOTS).fill(null);
-  private readonly tails: (SlotRequest | null)[] = new Array<SlotRequest | null>(SLOTS).fill(null);
+  private readonly heads: (SlotBound | null)[] = new Array<SlotBound | null>(SLOTS).fill(null);
+  private readonly tails: (SlotBound | null)[] = new Array<SlotBound | null>(SLOTS).fill(null);
   private readonly unsettled = new Uint8Array(SLOTS);
   private readonly migratingUntilMs = new Map<number, number>();
   /** Slots to look at when the turn ends. */
   private readonly due = new Set<number>();
   private isDue = false;
   /** Requests that have waited since the turn they came in. */
-  private readonly idlers = new Set<SlotRequest>();
+  private readonly idlers = new Set<SlotBound>();
   private timer: NodeJS.Timeout | null = null;
 
   constructor(pool: Pool, words: ClusterWords) {
@@ -54,9 +54,9 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
   }
 
   /** A new request: it is sent, now or when its turn has come, or answered. */
-  start(request: SlotRequest): void {
+  start(request: SlotBound): void {
     const { slot } = request;
-    const tail = this.tails[slot] as SlotRequest | null;
+    const tail = this.tails[slot] as SlotBound | null;
     request.previous = tail;
     if (tail === null) this.heads[slot] = request;
     else tail.next = request;
@@ -69,7 +69,7 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
   }
 
   /** It is done. */
-  remove(request: SlotRequest): void {
+  remove(request: SlotBound): void {
     const { slot, previous, next } = request;
     if (previous === null) this.heads[slot] = next;
     else previous.next = next;
@@ -83,7 +83,7 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
   }
 
   /** It waits: for those ahead of it, or for a while. */
-  idle(request: SlotRequest): void {
+  idle(request: SlotBound): void {
     this.idlers.add(request);
     if (this.timer !== null) return;
     this.timer = setTimeout(() => setImmediate(() => this.lookAtIdlers()), LOOK_MS);
@@ -111,7 +111,7 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
   }
 
   /** Another request of its client for its slot was sent after it, and is at a server. */
-  isFollowed(request: SlotRequest): boolean {
+  isFollowed(request: SlotBound): boolean {
     for (let after = request.next; after !== null; after = after.next) {
       if (after.originId === request.originId && after.state === AT_SERVER) return true;
     }
@@ -160,9 +160,9 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
     const isMigrating = this.isStillMigrating(slot);
     const owner = this.pool.ownerOf(slot);
     /** The last one of each client so far. */
-    const ahead = new Map<number, SlotRequest>();
+    const ahead = new Map<number, SlotBound>();
     let isSettled = !isMigrating;
-    const all: SlotRequest[] = [];
+    const all: SlotBound[] = [];
     for (let each = this.heads[slot] ?? null; each !== null; each = each.next) all.push(each);
     for (const request of all) {
       if (request.isDone) continue;
@@ -183,7 +183,7 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
     if (isSettled) this.unsettled[slot] = 0;
   }
 
-  private send(request: SlotRequest): void {
+  private send(request: SlotBound): void {
     const { slots } = this.pool;
     const backend = request.target ?? this.pool.ownerOf(request.slot);
     if (backend !== null) request.go(backend);

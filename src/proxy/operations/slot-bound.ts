@@ -1,20 +1,12 @@
 import type { Clock } from '../../loop/clock.ts';
-import type { Block } from '../../memory/block.ts';
 import { NO_OWNER } from '../../placement/slot-map.ts';
-import {
-  type ClusterWords,
-  type NodeWord,
-  WORD_ASK,
-  WORD_MOVED,
-  WORD_NONE,
-  WORD_TRY_AGAIN,
-} from '../../protocol/protocol.ts';
+import { type ClusterWords, type NodeWord, WORD_ASK, WORD_MOVED, WORD_TRY_AGAIN } from '../../protocol/protocol.ts';
 import type { FailureReason } from '../../request/failure.ts';
-import { type ReplySink, Request } from '../../request/request.ts';
+import { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
+import type { BackendConnection } from '../../upstream/backend-connection.ts';
 import type { Pool } from '../../upstream/pool.ts';
-import type { RequestOrigin } from '../request-origin.ts';
 
 /** At a server, or on the way there. */
 export const AT_SERVER = 0;
@@ -22,32 +14,32 @@ export const AT_SERVER = 0;
 export const WAITING = 1;
 /** Put off until `retryAtMs`. */
 export const PUT_OFF = 2;
-const DONE = 3;
+export const DONE = 3;
 
 /** A request that was put off goes again so soon, later twice as late, up to the most. */
 const PAUSE_MIN_MS = 20;
 const PAUSE_MAX_MS = 200;
 
-/** All requests of a pool that belong to slots, in the order of each; see `SlotOrder`. */
+/** All that belongs to slots in a pool, in the order of each slot; see `SlotOrder`. */
 export interface OrderOfSlots {
   readonly pool: Pool;
   readonly words: ClusterWords;
   readonly clock: Clock;
   readonly patienceMs: number;
   keptBytes: number;
-  remove(request: SlotRequest): void;
-  idle(request: SlotRequest): void;
+  remove(bound: SlotBound): void;
+  idle(bound: SlotBound): void;
   unsettle(slot: number): void;
   isMigrating(slot: number): void;
   moved(slot: number, place: number): void;
-  isFollowed(request: SlotRequest): boolean;
+  isFollowed(bound: SlotBound): boolean;
   addressOf(word: NodeWord, backend: Backend): string;
 }
 
 const askingBytes = new RequestBytes();
 
 /**
- * A request to the owner of a slot, which follows what nodes say of where it belongs. It keeps its bytes until it is done:
+ * What is bound for the owner of a slot, a request or a transaction, and follows what nodes say of where it belongs:
  *
  *              ┌──────────── MOVED, ASK: to another node ─────────────┐
  *              ▼                                                      │
@@ -57,12 +49,12 @@ const askingBytes = new RequestBytes();
  *
  * A node that can't be reached has got nothing of it: then another is asked once, which knows who has the slot by now.
  */
-export class SlotRequest implements ReplySink {
+export abstract class SlotBound {
   readonly slot: number;
   readonly originId: number;
   /** In the order of its slot. */
-  previous: SlotRequest | null = null;
-  next: SlotRequest | null = null;
+  previous: SlotBound | null = null;
+  next: SlotBound | null = null;
   state: number = WAITING;
   /** AT_SERVER: which. */
   backend: Backend | null = null;
@@ -71,86 +63,73 @@ export class SlotRequest implements ReplySink {
   /** It goes, or went, where ASK has sent it. */
   isAsking = false;
   retryAtMs = 0;
-  private readonly startedAtMs: number;
-  private readonly order: OrderOfSlots;
+  protected readonly order: OrderOfSlots;
   private readonly variant: number;
-  /** What the client waits for. */
-  private readonly whole: Request;
-  private readonly inner: Request;
-  /** Null: it can't be sent again. */
-  private bytes: RequestBytes | null;
+  private readonly startedAtMs: number;
   private redirects = 0;
   private pauses = 0;
-  private isPassing = false;
-  private isSending = false;
   /** Could not be reached, and why: another node was asked. */
   private lost: Backend | null = null;
   private lostFor: FailureReason = 'connection_refused';
 
-  /** `whole`: enqueued, its sink takes what comes. */
-  constructor(order: OrderOfSlots, origin: RequestOrigin, whole: Request, slot: number, bytes: RequestBytes) {
+  constructor(order: OrderOfSlots, originId: number, variant: number, slot: number) {
     this.order = order;
-    this.originId = origin.id;
-    this.variant = origin.variant;
-    this.whole = whole;
+    this.originId = originId;
+    this.variant = variant;
     this.slot = slot;
-    this.inner = new Request(this, whole.replyKind);
-    this.inner.valuesAsked = whole.valuesAsked;
-    this.bytes = bytes.keep();
     this.startedAtMs = order.clock.nowMs;
-    order.keptBytes += this.bytes.heldBytes;
   }
 
   get isDone(): boolean {
     return this.state === DONE;
   }
 
+  /** It still has its bytes, and the connection has room for them. */
+  protected abstract fits(connection: BackendConnection): boolean;
+  /** Writes it; it may be done before this returns. */
+  protected abstract write(connection: BackendConnection): void;
+  /** It ends without a reply of a server. */
+  abstract fail(reason: FailureReason): void;
+  /** Whoever waits for it reads `words`. */
+  abstract answer(words: Buffer): void;
+  /** Lets go of its bytes: it will not be sent again. */
+  abstract forget(): void;
+
   /** Sends it. It may be done before this returns. */
   go(backend: Backend): void {
-    const { bytes, inner } = this;
     this.state = AT_SERVER;
     this.backend = backend;
     this.target = null;
-    if (bytes === null) {
+    const connection = backend.connectionFor(this.originId, this.variant);
+    if (!this.fits(connection)) {
       this.fail('overloaded');
       return;
     }
-    const connection = backend.connectionFor(this.originId, this.variant);
+    // Whatever comes directly after it is asked for on purpose.
     if (this.isAsking) {
       const { asking } = this.order.words;
       connection.send(new Request(null, 0), askingBytes.set(asking, 0, asking.length, null));
     }
-    this.isSending = true;
-    connection.send(inner, bytes);
-    this.isSending = false;
+    this.write(connection);
   }
 
-  onReply(inner: Request, buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
-    if (this.isPassing) {
-      this.pass(buf, start, end, isLast, block);
-      return;
-    }
-    const { words } = this.order;
-    if (inner.heldBytes > 0) {
-      inner.hold(buf, start, end, block);
-      if (!isLast && inner.heldBytes <= words.maxBytes) return;
-      const whole = inner.takeHeld();
-      this.judge(whole, 0, whole.length, isLast, null);
-      return;
-    }
-    if (!words.mayBegin(buf[start] as number)) {
-      this.isPassing = true;
-      this.pass(buf, start, end, isLast, block);
-    } else if (isLast || end - start > words.maxBytes) this.judge(buf, start, end, isLast, block);
-    else inner.hold(buf, start, end, block);
+  /** Puts it off. */
+  putOff(): void {
+    const { nowMs } = this.order.clock;
+    this.retryAtMs = nowMs + pauseMs(this.pauses++);
+    this.state = PUT_OFF;
+    this.order.idle(this);
   }
 
-  onFailure(inner: Request, reason: FailureReason): void {
-    inner.dropHeld();
+  /** It has waited for so long as it may. */
+  isOverdue(nowMs: number): boolean {
+    return nowMs - this.startedAtMs >= this.order.patienceMs;
+  }
+
+  /** It failed at its server, which has got nothing of it if `isUnsent`. */
+  protected lostAt(reason: FailureReason, isUnsent: boolean): void {
     const { order, backend } = this;
     order.pool.hint(reason);
-    const isUnsent = (this.isSending && reason !== 'overloaded') || reason === 'connection_refused';
-    this.isSending = false;
     const other = isUnsent && this.lost === null ? order.pool.otherNode(backend as Backend, this.variant) : null;
     if (other === null) {
       this.fail(this.lost === null ? reason : this.lostFor);
@@ -161,57 +140,8 @@ export class SlotRequest implements ReplySink {
     this.turnTo(other, false);
   }
 
-  /** It ends without a reply of a server. */
-  fail(reason: FailureReason): void {
-    const { whole } = this;
-    this.done();
-    whole.sink?.onFailure(whole, reason);
-  }
-
-  /** Whoever waits for it reads `words`. */
-  answer(words: Buffer): void {
-    const { whole } = this;
-    this.done();
-    whole.sink?.onReply(whole, words, 0, words.length, true, null);
-  }
-
-  /** Puts it off. */
-  putOff(): void {
-    const { nowMs } = this.order.clock;
-    this.retryAtMs = nowMs + Math.min(PAUSE_MIN_MS << Math.min(this.pauses++, 4), PAUSE_MAX_MS);
-    this.state = PUT_OFF;
-    this.order.idle(this);
-  }
-
-  /** It has waited for so long as it may. */
-  isOverdue(nowMs: number): boolean {
-    return nowMs - this.startedAtMs >= this.order.patienceMs;
-  }
-
-  /** Lets go of its bytes: it will not be sent again. */
-  forget(): void {
-    if (this.bytes === null) return;
-    this.order.keptBytes -= this.bytes.heldBytes;
-    this.bytes.release();
-    this.bytes = null;
-  }
-
-  private pass(buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
-    const { whole } = this;
-    if (isLast) this.done();
-    whole.sink?.onReply(whole, buf, start, end, isLast, block);
-  }
-
-  /** An error that is there as a whole, or is too long for a word of the cluster. */
-  private judge(buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
-    const word = isLast ? this.order.words.read(buf, start, end) : null;
-    if (word !== null && word.kind !== WORD_NONE && this.follow(word)) return;
-    this.isPassing = true;
-    this.pass(buf, start, end, isLast, block);
-  }
-
   /** False: it is none of the cluster's words to us, but a reply. */
-  private follow(word: NodeWord): boolean {
+  protected follow(word: NodeWord): boolean {
     const { order } = this;
     const { pool } = order;
     const isRedirect = word.kind === WORD_MOVED || word.kind === WORD_ASK;
@@ -265,11 +195,9 @@ export class SlotRequest implements ReplySink {
     this.order.unsettle(this.slot);
     this.order.idle(this);
   }
+}
 
-  private done(): void {
-    this.state = DONE;
-    this.whole.timePart(this.inner);
-    this.forget();
-    this.order.remove(this);
-  }
+/** Before the next attempt, when so many were put off already. */
+export function pauseMs(pauses: number): number {
+  return Math.min(PAUSE_MIN_MS << Math.min(pauses, 4), PAUSE_MAX_MS);
 }

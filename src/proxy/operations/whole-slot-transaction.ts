@@ -1,0 +1,70 @@
+import type { RequestParser, TransactionWords } from '../../protocol/protocol.ts';
+import { HOLD_RUN } from '../../protocol/routes.ts';
+import { type ReplySink, Request } from '../../request/request.ts';
+import type { RequestBytes } from '../../request/request-bytes.ts';
+import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
+import type { SlotOrder } from './slot-order.ts';
+import { SlotTransaction, TransactionStep } from './slot-transaction.ts';
+import { TransformedReply } from './transformed-reply.ts';
+
+/**
+ * A transaction that came in one piece, all of it for one slot of a cluster: gathered from the request that opens it to the one
+ * that runs it, and sent then.
+ */
+export class WholeSlotTransaction implements PrivateLane {
+  readonly isBusy = false;
+  readonly isBlocking = false;
+  readonly isGoingThrough = true;
+  memoryBytes = 0;
+  private readonly origin: RequestOrigin;
+  private readonly order: SlotOrder;
+  private readonly slot: number;
+  private readonly words: TransactionWords;
+  private readonly steps: TransactionStep[] = [];
+  private isAbandoned = false;
+
+  constructor(origin: RequestOrigin, order: SlotOrder, slot: number, words: TransactionWords) {
+    this.origin = origin;
+    this.order = order;
+    this.slot = slot;
+    this.words = words;
+  }
+
+  take(parser: RequestParser, bytes: RequestBytes): boolean {
+    if (this.isAbandoned) return true;
+    const { origin, steps } = this;
+    const { transform } = parser;
+    const sink: ReplySink = transform === null ? origin : new TransformedReply(origin, transform);
+    const request = new Request(sink, parser.replyKind);
+    request.isSilent = parser.isNoreply;
+    origin.enqueue(request);
+    const step = new TransactionStep(request, bytes.keep());
+    this.memoryBytes += step.bytes.heldBytes;
+    steps.push(step);
+    if (parser.hold === HOLD_RUN) {
+      origin.leavePrivate();
+      this.order.start(new SlotTransaction(this.order, origin, this.slot, steps, this.words));
+    }
+    return true;
+  }
+
+  /** Where something is blocked, none is begun. */
+  refuseNext(): boolean {
+    return false;
+  }
+
+  onAnswered(): void {}
+
+  interrupt(): boolean {
+    return false;
+  }
+
+  unblock(_isError: boolean, then: (wasBlocked: boolean) => void): void {
+    then(false);
+  }
+
+  abandon(): void {
+    this.isAbandoned = true;
+    for (const { bytes } of this.steps) bytes.release();
+  }
+}
