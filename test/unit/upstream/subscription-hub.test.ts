@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { PoolStats } from '../../../src/figures/statistics.ts';
-import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
 import type { SubscriptionWords } from '../../../src/protocol/protocol.ts';
+import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
 import { TOPIC_CHANNEL } from '../../../src/protocol/topics.ts';
 import { OtherCrowds } from '../../../src/upstream/other-crowds.ts';
 import { SubscriptionHub } from '../../../src/upstream/subscription-hub.ts';
@@ -52,12 +52,17 @@ class Server {
   }
 
   async untilAsked(...wanted: string[]): Promise<void> {
-    await waitFor(() => this.asked().join() === wanted.join(), { what: `the server to be asked ${wanted}`, everyMs: 1 });
+    await waitFor(() => this.asked().join() === wanted.join(), {
+      what: `the server to be asked ${wanted}`,
+      everyMs: 1,
+    });
   }
 
   says(word: string, name: string, last: string): void {
     const end = /^\d+$/.test(last) ? `:${last}` : `$${last.length}\r\n${last}`;
-    this.fake.connections.at(-1)?.socket.write(`*3\r\n$${word.length}\r\n${word}\r\n$${name.length}\r\n${name}\r\n${end}\r\n`);
+    this.fake.connections
+      .at(-1)
+      ?.socket.write(`*3\r\n$${word.length}\r\n${word}\r\n$${name.length}\r\n${name}\r\n${end}\r\n`);
   }
 }
 
