@@ -111,6 +111,17 @@ export type ToWorker =
     }
   /** All workers know what was said in `crowds` with this id, or are waited for no longer. */
   | { readonly type: 'crowdsTold'; readonly id: number }
+  /**
+   * The clients of a pool are paused until then, in ms since 1970, or what they ask that may write; 0: they are not. Say `paused`
+   * with this id. Also of pools to come.
+   */
+  | {
+      readonly type: 'pause';
+      readonly id: number;
+      readonly pool: string;
+      readonly untilMs: number;
+      readonly isOfWrites: boolean;
+    }
   /** Send an `insight` with this id. */
   | { readonly type: 'insight'; readonly id: number }
   /** Log to this file, or standard error, from this level on; `reopen` the file even if it is the same. */
@@ -156,6 +167,15 @@ export type ToMaster =
   /** So many subscribers to topics of a pool its servers do not see: `crowds` goes to all other workers, then `crowdsTold` here. */
   | { readonly type: 'crowds'; readonly id: number; readonly pool: string; readonly crowds: readonly CrowdRow[] }
   | { readonly type: 'crowdsKnown'; readonly id: number }
+  /** A client pauses the clients of its pool in all workers, or ends that; answered with `clientsAnswered`. */
+  | {
+      readonly type: 'pause';
+      readonly id: number;
+      readonly pool: string;
+      readonly untilMs: number;
+      readonly isOfWrites: boolean;
+    }
+  | { readonly type: 'paused'; readonly id: number }
   /** What was seen of the pools' traffic lately: the answer to `insight`. */
   | { readonly type: 'insight'; readonly id: number; readonly pools: readonly TrafficInsight[] }
   /**
@@ -214,6 +234,7 @@ const TO_WORKER: Shapes<ToWorker> = {
   clientsAnswered: { id: isCount, answers: isList, isWhole: isFlag },
   crowds: { id: isCount, pool: isText, worker: isCount, crowds: isCrowds, isWhole: isFlag },
   crowdsTold: { id: isCount },
+  pause: { id: isCount, pool: isText, untilMs: isCount, isOfWrites: isFlag },
   insight: { id: isCount },
   log: { level: isText, file: orNull(isText), reopen: isFlag },
 };
@@ -239,6 +260,8 @@ const TO_MASTER: Shapes<ToMaster> = {
   clients: { id: isCount, answer: isData },
   crowds: { id: isCount, pool: isText, crowds: isCrowds },
   crowdsKnown: { id: isCount },
+  pause: { id: isCount, pool: isText, untilMs: isCount, isOfWrites: isFlag },
+  paused: { id: isCount },
   insight: { id: isCount, pools: isList },
   report: { id: orNull(isCount), process: orNull(isData), figures: isText },
 };

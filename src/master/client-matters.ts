@@ -1,15 +1,19 @@
+import type { Log } from '../system/log.ts';
 import { ClientInquiries } from './client-inquiries.ts';
 import { Crowds } from './crowds.ts';
+import { Pauses } from './pauses.ts';
 import type { ClientMessage, WorkerProcess } from './worker-process.ts';
 
 /** What the workers have to know of each other's clients. */
 export class ClientMatters {
   readonly inquiries: ClientInquiries;
   private readonly crowds: Crowds;
+  private readonly pauses: Pauses;
 
-  constructor(workers: () => Iterable<WorkerProcess>) {
+  constructor(workers: () => Iterable<WorkerProcess>, log: Log) {
     this.inquiries = new ClientInquiries(workers);
     this.crowds = new Crowds(workers);
+    this.pauses = new Pauses(workers, log);
   }
 
   receive(worker: WorkerProcess, message: ClientMessage): void {
@@ -26,16 +30,24 @@ export class ClientMatters {
       case 'crowdsKnown':
         this.crowds.arrived(worker, message.id);
         return;
+      case 'pause':
+        this.pauses.asked(worker, message);
+        return;
+      case 'paused':
+        this.pauses.arrived(worker, message.id);
+        return;
     }
   }
 
   /** What a new worker has to know. */
   greet(worker: WorkerProcess): void {
     this.crowds.greet(worker);
+    this.pauses.greet(worker);
   }
 
   gone(worker: WorkerProcess): void {
     this.inquiries.gone(worker);
     this.crowds.gone(worker);
+    this.pauses.gone(worker);
   }
 }

@@ -53,7 +53,7 @@ export class Master implements WorkerSlotHost {
   private readonly monitoring: Monitoring;
   private readonly answers = new WorkerAnswers(this.slots);
   private readonly slowLogs: SlowLogs;
-  private readonly clientMatters = new ClientMatters(() => this.slots.processes());
+  private readonly clientMatters: ClientMatters;
   private readonly quotas = new ConnectionQuotas();
   private readonly verdicts: ServerVerdicts;
   private readonly blocks: Blocks;
@@ -85,6 +85,7 @@ export class Master implements WorkerSlotHost {
     this.masterLog = new MasterLog(config.log, message => this.slots.broadcast(message));
     this.events = new Events(event => this.monitoring.stream.send('event', event));
     this.log = this.events.from(this.masterLog.log);
+    this.clientMatters = new ClientMatters(() => this.slots.processes(), this.log);
     this.verdicts = new ServerVerdicts({ log: this.log, onVerdict: () => this.tellHealth() });
     this.blocks = new Blocks({
       log: this.log,

@@ -30,7 +30,10 @@ export type Report = Extract<ToMaster, { readonly type: 'report' }>;
 export type SeenMessage = Extract<ToMaster, { readonly type: 'slow' | 'clearSlowlog' | 'insight' }>;
 
 /** About the clients of a pool, over all workers. */
-export type ClientMessage = Extract<ToMaster, { readonly type: 'askClients' | 'clients' | 'crowds' | 'crowdsKnown' }>;
+export type ClientMessage = Extract<
+  ToMaster,
+  { readonly type: 'askClients' | 'clients' | 'crowds' | 'crowdsKnown' | 'pause' | 'paused' }
+>;
 
 type ReshardMessage = Extract<ToMaster, { readonly type: 'resharding' | 'notResharding' }>;
 
@@ -261,6 +264,8 @@ export class WorkerProcess implements Watched {
       case 'clients':
       case 'crowds':
       case 'crowdsKnown':
+      case 'pause':
+      case 'paused':
         this.events.onClients(this, message);
         return;
       case 'slow':

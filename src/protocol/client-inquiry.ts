@@ -1,6 +1,6 @@
 /** What is asked about the clients of a pool, or done to them, in all workers. Plain data: it travels between processes. */
 export interface ClientQuestion {
-  readonly action: 'list' | 'kill' | 'unblock';
+  readonly action: 'list' | 'kill' | 'unblock' | 'pause';
   /** Who asks; it is not killed before it has its reply. */
   readonly askerId: number;
   /** Only clients of which all that is not null is true: its number is one of these, … */
@@ -14,6 +14,10 @@ export interface ClientQuestion {
   readonly isWithoutAsker: boolean;
   /** `unblock`: with an error; else as if the time had run out. */
   readonly isError: boolean;
+  /** `pause`: until then, in ms since 1970; 0: a pause ends. Where there is one already, the longer and the wider are true. */
+  readonly untilMs: number;
+  /** `pause`: only what may write is held up. */
+  readonly isOfWrites: boolean;
 }
 
 /** Of one worker. */

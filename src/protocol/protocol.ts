@@ -220,6 +220,8 @@ export interface Session {
   readonly keptBytes: number;
   /** What it has subscribed to; whoever keeps that sets it, and the session takes it back to NO_TOPICS when it begins anew. */
   topics: TopicCounts;
+  /** Takes back what the request parsed next changes here, should that be one of FLAG_PAUSED_AS_WRITE. */
+  checkpoint?(): () => void;
 }
 
 /** More bytes are needed. */

@@ -65,3 +65,5 @@ export const FLAG_SUBSCRIBES = 8;
 export const FLAG_RESENDABLE = 16;
 /** Its reply has a value for each of its keys, or says of one that it is not there. */
 export const FLAG_VALUES = 32;
+/** A pause of what may write holds it up. */
+export const FLAG_PAUSED_AS_WRITE = 64;

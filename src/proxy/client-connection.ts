@@ -93,7 +93,8 @@ export class ClientConnection
     const { intake, replies, host } = this;
     return {
       idleMs: Math.max(0, host.clock.turnMs() - intake.activeAtMs),
-      isBlocked: replies.privateLane?.isBlocking === true && replies.length > 0,
+      isBlocked:
+        (replies.privateLane?.isBlocking === true && replies.length > 0) || (intake.isHeld && !intake.isParsed),
       command: replies.dispatchCommand?.name ?? '',
       unsentBytes: replies.unsentBytes,
       memoryBytes: this.memoryBytes,
@@ -127,6 +128,11 @@ export class ClientConnection
     const { privateLane } = this.replies;
     if (privateLane === null) then(false);
     else privateLane.unblock(isError, then);
+  }
+
+  /** Requests that waited may go on. */
+  wake(): void {
+    this.intake.wake();
   }
 
   /** Ends the connection as soon as all pending requests are answered; takes no new ones. */
@@ -188,6 +194,8 @@ export class ClientConnection
     if (this.lingerTimer !== null) this.socket.destroy();
     // What the server may yet give it would be lost.
     else if (this.replies.privateLane?.isBlocking) this.destroy();
+    // What waits of it in a pause is done for nobody.
+    else if (this.intake.isHeld && !this.intake.isParsed) this.destroy();
     else this.closeWhenDone();
   }
 

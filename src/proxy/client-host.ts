@@ -9,6 +9,7 @@ import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import type { KeyTrail } from './key-trail.ts';
 import type { PausedClients } from './paused-clients.ts';
+import type { PoolPause } from './pool-pause.ts';
 import type { ReplyTimer } from './reply-timer.ts';
 import type { Router } from './router.ts';
 import type { SlowRequests } from './slow-requests.ts';
@@ -42,6 +43,7 @@ export interface ClientHost {
   readonly log: Log;
   readonly memory: MemoryCeiling;
   readonly pausedClients: PausedClients;
+  readonly pause: PoolPause;
   readonly commands: PoolCommands;
   readonly slowRequests: SlowRequests;
   readonly watch: TrafficWatch;

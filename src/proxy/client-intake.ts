@@ -1,7 +1,7 @@
 import type { TurnTask } from '../loop/turn.ts';
 import type { Block } from '../memory/block.ts';
-import type { Session } from '../protocol/protocol.ts';
-import { ROUTE_LOCAL } from '../protocol/routes.ts';
+import type { RequestParser, Session } from '../protocol/protocol.ts';
+import { FLAG_PAUSED_AS_WRITE, HOLD_ABORT, HOLD_REFUSE, ROUTE_LOCAL, ROUTE_PRIVATE } from '../protocol/routes.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
@@ -29,6 +29,7 @@ const SEGMENT_MAX_BYTES = 64 * 1024;
  *     │    partial request
  *     └── paused while the client has too much pending, or reads too little; at the end of a turn it is read on
  *           │
+ *           ├─ the clients of the pool are paused (CLIENT PAUSE): read on into the backlog, up to client_buffer, to see it leave
  *           └─ it reads nothing at all: what it writes goes to the backlog, up to client_output_limit
  *
  * Many clients write all they have to ask before they read the first reply. While one of them is stuck in its write, and the
@@ -51,6 +52,9 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   private isLookedAfter = false;
   private isPaused = false;
   private isResuming = false;
+  /** The next request may write, and writes are paused. It is in the backlog, or, when it came in pieces, on its way there. */
+  private hasHeldUp = false;
+  private heldUp: Buffer | null = null;
   /** What comes from now on is not read: it said QUIT, or sent garbage, or we drain. */
   isStopped = false;
   private isDiscarded = false;
@@ -104,7 +108,9 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       return null;
     }
     const position = this.read(buf, length);
-    if (position < length) {
+    const heldUp = this.takeHeldUp();
+    if (heldUp !== null) this.backlog.append(heldUp, 0, heldUp.length);
+    if (position < length || heldUp !== null) {
       this.backlog.append(buf, position, length);
       this.pause();
     }
@@ -142,8 +148,10 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     const { backlog } = this;
     for (let chunk = backlog.take(); chunk !== null; chunk = backlog.take()) {
       const position = this.read(chunk, chunk.length);
-      if (position === chunk.length) continue;
-      backlog.putBack(chunk.subarray(position));
+      const heldUp = this.takeHeldUp();
+      if (position === chunk.length && heldUp === null) continue;
+      const rest = chunk.subarray(position);
+      backlog.putBack(heldUp === null ? rest : Buffer.concat([heldUp, rest]));
       this.pause();
       return;
     }
@@ -188,7 +196,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
 
   onTransaction(buf: Buffer, start: number, end: number): boolean {
     const { host, session, replies } = this;
-    if (replies.privateLane !== null) return false;
+    // What of it writes may have to wait.
+    if (replies.privateLane !== null || host.pause.isOfWrites) return false;
     const requests = host.parser.wholeTransaction(session, buf, start, end);
     if (requests > 0) {
       host.requestBytes.set(buf, start, end, null);
@@ -196,6 +205,17 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       host.requestBytes.clear();
     }
     return true;
+  }
+
+  isHeldUp({ route, hold, flags }: RequestParser): boolean {
+    if ((flags & FLAG_PAUSED_AS_WRITE) === 0 || this.replies.privateLane?.isGoingThrough) return false;
+    this.hasHeldUp =
+      route !== ROUTE_LOCAL && !(route === ROUTE_PRIVATE && (hold === HOLD_REFUSE || hold === HOLD_ABORT));
+    return this.hasHeldUp;
+  }
+
+  onHeldUp(buf: Buffer, end: number): void {
+    this.heldUp = Buffer.from(buf.subarray(0, end));
   }
 
   onUnfinished(missingBytes: number): void {
@@ -232,16 +252,30 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       // Between the connections that clients share and one of its own, too.
       if (privateLane.isBusy) return true;
     }
+    if (this.isHeld) return true;
     if (replies.subscriptions?.isBusy) return true;
     const { maxPipeline, bufferBytes } = this.host.limits;
     if (replies.length >= maxPipeline || replies.unsentBytes + replies.pendingBytes >= bufferBytes) return true;
     return replies.isAwaitingEnough;
   }
 
+  /** It is in a pause of the pool's clients. */
+  get isHeld(): boolean {
+    const { pause } = this.host;
+    if (!pause.isOfWrites) this.hasHeldUp = false;
+    return pause.isOfAll || this.hasHeldUp;
+  }
+
+  private takeHeldUp(): Buffer | null {
+    const { heldUp } = this;
+    this.heldUp = null;
+    return heldUp;
+  }
+
   private pause(): void {
     this.isPaused = true;
     // One that waits at a server is read on, to see it leave.
-    this.readAheadBytes = this.isWaitingAtServer ? this.host.limits.bufferBytes : 0;
+    this.readAheadBytes = this.isWaiting ? this.host.limits.bufferBytes : 0;
     if (this.backlog.bytes >= this.readAheadBytes) this.socket.pause();
     this.leftBytes = 0;
     // What is over the bounds may be gone when this turn has written: then nobody else wakes us.
@@ -263,15 +297,15 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       // In growing steps: a client that only takes its time has little read ahead of it.
       this.readAheadBytes = Math.max(this.host.limits.bufferBytes, 2 * this.backlog.bytes);
       this.socket.resume();
-    } else if (this.readAheadBytes > 0 && !this.isWaitingAtServer) {
+    } else if (this.readAheadBytes > 0 && !this.isWaiting) {
       this.readAheadBytes = 0;
       this.socket.pause();
     }
     return true;
   }
 
-  private get isWaitingAtServer(): boolean {
-    return this.replies.privateLane?.isBlocking === true;
+  private get isWaiting(): boolean {
+    return this.replies.privateLane?.isBlocking === true || this.isHeld;
   }
 
   private readAhead(buf: Buffer, length: number): void {

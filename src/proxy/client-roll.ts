@@ -37,6 +37,10 @@ export function answerForClients(
       for (const client of found) client.kill(client.session.id === question.askerId);
       then({ lines: [], count: found.length });
       return;
+    case 'pause':
+      // It is the pool's; the master passes it on.
+      then({ lines: [], count: 0 });
+      return;
     case 'unblock': {
       const [client] = found;
       if (client === undefined) then({ lines: [], count: 0 });

@@ -26,6 +26,7 @@ import { Gate, type GateOptions } from './gate.ts';
 import type { KeyTrail } from './key-trail.ts';
 import type { AskClients } from './operations/inquire.ts';
 import { PausedClients } from './paused-clients.ts';
+import { PoolPause } from './pool-pause.ts';
 import type { ReplyTimer } from './reply-timer.ts';
 import { Router } from './router.ts';
 import { type SlowRequestOptions, SlowRequests } from './slow-requests.ts';
@@ -90,6 +91,9 @@ export class Frontend implements ClientOwner {
   readonly router: Router;
   readonly requestBytes = new RequestBytes();
   readonly pausedClients = new PausedClients();
+  readonly pause = new PoolPause(() => {
+    for (const client of this.clients) client.wake();
+  });
   readonly commands: PoolCommands;
   readonly replyTimer: ReplyTimer;
   readonly slowRequests: SlowRequests;

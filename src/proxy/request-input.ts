@@ -7,6 +7,8 @@ import { PartialRequest } from './partial-request.ts';
 export interface InputHost {
   readonly parser: RequestParser;
   readonly limits: { readonly maxRequestBytes: number };
+  /** Requests that may write are held up. */
+  readonly pause: { readonly isOfWrites: boolean };
   createFramer(session: Session): Framer;
 }
 
@@ -21,6 +23,10 @@ export interface RequestConsumer {
    * parser was used, and the request has to be parsed again.
    */
   onTransaction(buf: Buffer, start: number, end: number): boolean;
+  /** The request just parsed, in a pause of writes, has to wait, and so has all behind it. */
+  isHeldUp(parser: RequestParser): boolean;
+  /** It is `buf[0, end)`, which is valid during the call; one that is not in pieces stays in its chunk, which is not read on. */
+  onHeldUp(buf: Buffer, end: number): void;
   /** What has come ends inside a request, of which `missingBytes` at least are still to come; 0: nobody knows. */
   onUnfinished(missingBytes: number): void;
   /** The request in pieces grew over `maxRequestBytes`; what follows can't be understood. */
@@ -116,10 +122,15 @@ export class RequestInput {
     let position = start;
     while (position < end) {
       if (consumer.isFull) return position;
+      const undo = this.checkpoint();
       const stop = parser.parse(session, chunk, position, end);
       if (stop === INCOMPLETE) {
         this.beginPartial(chunk, position, end);
         return end;
+      }
+      if (undo !== null && consumer.isHeldUp(parser)) {
+        undo();
+        return position;
       }
       if (stop > end) this.skipBytes = stop - end;
       if (parser.route === ROUTE_PRIVATE && parser.hold === HOLD_OPEN) {
@@ -129,6 +140,11 @@ export class RequestInput {
       position = stop;
     }
     return end;
+  }
+
+  /** Takes back what the next request changes of the session, if that may have to wait; null: it need not. */
+  private checkpoint(): (() => void) | null {
+    return this.host.pause.isOfWrites ? (this.session.checkpoint?.() ?? null) : null;
   }
 
   /** `buf[start, end)` is the beginning of a request. False when nothing can be made of it. */
@@ -194,6 +210,7 @@ export class RequestInput {
     this.partial = null;
     this.vacancy = null;
     const { bytes, length, block } = partial;
+    const undo = this.checkpoint();
     const parsed = this.host.parser.parse(this.session, bytes, 0, length);
     if (parsed === INCOMPLETE) {
       // The framer is older than a change of the limits.
@@ -206,7 +223,10 @@ export class RequestInput {
       this.consumer.onDisagreement();
       return -1;
     }
-    this.consumer.onRequest(bytes, 0, length, block);
+    if (undo !== null && this.consumer.isHeldUp(this.host.parser)) {
+      undo();
+      this.consumer.onHeldUp(bytes, length);
+    } else this.consumer.onRequest(bytes, 0, length, block);
     block?.release();
     return parsed - length;
   }

@@ -93,6 +93,7 @@ export class DataPath {
   private readonly slowLogs = new Map<string, SlowLog>();
   /** Likewise. */
   private readonly crowds = new Map<string, OtherCrowds>();
+  private readonly pauses = new Map<string, { readonly untilMs: number; readonly isOfWrites: boolean }>();
   private blocked: ReadonlyMap<string, readonly Blocked[]> = new Map();
   /** What it counts. */
   private readonly figures = new PoolFigures(() => [...this.lanes.values()].map(({ pool }) => pool));
@@ -232,6 +233,7 @@ export class DataPath {
     const names = new Set(config.pools.map(pool => pool.name));
     for (const name of this.topologies.keys()) if (!names.has(name)) this.topologies.delete(name);
     for (const name of this.crowds.keys()) if (!names.has(name)) this.crowds.delete(name);
+    for (const name of this.pauses.keys()) if (!names.has(name)) this.pauses.delete(name);
     this.startClock(config);
     await Promise.all([...handles].map(([pool, handle]) => this.listen(pool, handle)));
   }
@@ -277,6 +279,8 @@ export class DataPath {
     });
     pool.tellCrowds = (crowds, then) => this.master.tellCrowds(pool.name, crowds, then);
     const frontend = new Frontend(pool, frontendOptions(config, topology), this.frontendHost);
+    const pause = this.pauses.get(config.name);
+    if (pause !== undefined) frontend.pause.set(pause.untilMs, pause.isOfWrites);
     this.frontends.set(pool, frontend);
     return { config, pool, frontend };
   }
@@ -345,6 +349,13 @@ export class DataPath {
 
   frontendsByPool(): ReadonlyMap<string, Frontend> {
     return new Map([...this.lanes].map(([name, { frontend }]) => [name, frontend]));
+  }
+
+  /** See `PoolPause.set`; also of a pool to come. */
+  setPause(pool: string, untilMs: number, isOfWrites: boolean): void {
+    if (untilMs === 0) this.pauses.delete(pool);
+    else this.pauses.set(pool, { untilMs, isOfWrites });
+    this.lanes.get(pool)?.frontend.pause.set(untilMs, isOfWrites);
   }
 
   /** What other workers say of their subscribers, by pool, also of a pool to come. */

@@ -60,9 +60,12 @@ class WorkerRole {
     send,
   });
   private readonly systemCalls: SystemCalls | null = loadSystemCalls();
-  private readonly inquiries = new ClientInquiries((id, pool, question) =>
-    send({ type: 'askClients', id, pool, question }),
-  );
+  private readonly inquiries = new ClientInquiries((id, pool, question) => {
+    const { action, untilMs, isOfWrites } = question;
+    // The master keeps it for workers to come.
+    if (action === 'pause') send({ type: 'pause', id, pool, untilMs, isOfWrites });
+    else send({ type: 'askClients', id, pool, question });
+  });
   private readonly crowdNews = new CrowdNews((id, pool, crowds) => send({ type: 'crowds', id, pool, crowds }));
 
   receive(raw: unknown, handle: ListenHandle | undefined): void {
@@ -132,6 +135,10 @@ class WorkerRole {
           ?.otherCrowds(message.pool)
           .heard(message.worker, message.crowds as readonly Crowd[], message.isWhole);
         send({ type: 'crowdsKnown', id: message.id });
+        return;
+      case 'pause':
+        this.dataPath?.setPause(message.pool, message.untilMs, message.isOfWrites);
+        send({ type: 'paused', id: message.id });
         return;
       case 'crowdsTold':
         this.crowdNews.told(message.id);

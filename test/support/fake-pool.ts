@@ -11,6 +11,7 @@ import { ClientConnection, type ClientOwner } from '../../src/proxy/client-conne
 import type { ClientLimits } from '../../src/proxy/client-host.ts';
 import { KeyTrail } from '../../src/proxy/key-trail.ts';
 import { PausedClients } from '../../src/proxy/paused-clients.ts';
+import { PoolPause } from '../../src/proxy/pool-pause.ts';
 import { ReplyTimer } from '../../src/proxy/reply-timer.ts';
 import { Router } from '../../src/proxy/router.ts';
 import { SlowRequests } from '../../src/proxy/slow-requests.ts';
@@ -166,6 +167,7 @@ export class FakeFrontend implements ClientOwner {
   readonly router: Router;
   readonly requestBytes = new RequestBytes();
   readonly pausedClients = new PausedClients();
+  readonly pause = new PoolPause(() => {});
   limits: ClientLimits;
   readonly turn = new Turn();
   readonly clock = new Clock(this.turn);

@@ -1,4 +1,4 @@
-// The subcommands of CLIENT that concern other clients: LIST, KILL and UNBLOCK, in the words of Redis's networking.c.
+// The subcommands of CLIENT that concern other clients: LIST, KILL, UNBLOCK, PAUSE and UNPAUSE, in the words of Redis's networking.c.
 import type { ClientAnswer, ClientInquiry, ClientQuestion } from '../client-inquiry.ts';
 import type { ClientWords } from '../protocol.ts';
 import { clientKind, clientLine } from './client-line.ts';
@@ -15,6 +15,9 @@ const AGE_NOT_POSITIVE = errorReply('ERR maxage should be greater than 0');
 const NOT_AN_INTEGER = errorReply('ERR value is not an integer or out of range');
 const NO_SUCH_CLIENT = errorReply('ERR No such client');
 const BAD_REASON = errorReply('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
+const BAD_TIMEOUT = errorReply('ERR timeout is not an integer or out of range');
+const NEGATIVE_TIMEOUT = errorReply('ERR timeout is negative');
+const BAD_MODE = errorReply('ERR CLIENT PAUSE mode must be WRITE or ALL');
 const NOT_WHOLE = errorReply('ERR not all workers of Ringmaster have answered in time');
 const TOO_MANY = errorReply('ERR too many clients to list them all: name some by TYPE or ID');
 const KINDS = ['normal', 'master', 'replica', 'slave', 'pubsub'];
@@ -28,12 +31,16 @@ const ALL: Omit<ClientQuestion, 'action' | 'askerId'> = {
   minAgeSeconds: 0,
   isWithoutAsker: false,
   isError: false,
+  untilMs: 0,
+  isOfWrites: false,
 };
 
 /** What is to be asked of all workers, or the error that the client reads. */
 export function inquiryOf(command: Command, args: RequestArgs, session: RedisSession): ClientInquiry | Buffer {
   if (command.name === 'client|list') return list(args, session);
   if (command.name === 'client|unblock') return unblock(args, session.id);
+  if (command.name === 'client|pause') return pause(args, session.id);
+  if (command.name === 'client|unpause') return agreed({ ...ALL, action: 'pause', askerId: session.id });
   return args.count === 3 ? killOne(args, session.id) : kill(args, session.id);
 }
 
@@ -78,6 +85,31 @@ function unblock(args: RequestArgs, askerId: number): ClientInquiry | Buffer {
   const id = args.integer(2);
   if (Number.isNaN(id)) return NOT_AN_INTEGER;
   return counted({ ...ALL, action: 'unblock', askerId, ids: [id], isError });
+}
+
+/** CLIENT PAUSE milliseconds [WRITE | ALL]. */
+function pause(args: RequestArgs, askerId: number): ClientInquiry | Buffer {
+  if (args.count > 4) return wrongSubcommandArity(args);
+  const isOfWrites = args.count === 4 && args.isWord(3, 'write');
+  if (args.count === 4 && !isOfWrites && !args.isWord(3, 'all')) return BAD_MODE;
+  const forMs = longAt(args, 2);
+  if (Number.isNaN(forMs)) return BAD_TIMEOUT;
+  if (forMs < 0) return NEGATIVE_TIMEOUT;
+  const untilMs = Math.min(Date.now() + forMs, Number.MAX_SAFE_INTEGER);
+  return agreed({ ...ALL, action: 'pause', askerId, untilMs, isOfWrites });
+}
+
+/** A signed integer of 64 bits, which may lose its last digits; NaN: it is none. */
+function longAt(args: RequestArgs, index: number): number {
+  const text = args.text(index);
+  if (!/^(?:0|-?[1-9]\d{0,18})$/.test(text)) return Number.NaN;
+  const value = BigInt(text);
+  return BigInt.asIntN(64, value) === value ? Number(value) : Number.NaN;
+}
+
+/** Nothing is to be said of it but that all workers have done it. */
+function agreed(question: ClientQuestion): ClientInquiry {
+  return { question, reply: (_answers, isWhole) => (isWhole ? OK : NOT_WHOLE) };
 }
 
 /** CLIENT KILL address:port. */

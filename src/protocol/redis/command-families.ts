@@ -91,13 +91,7 @@ const MEMBERS: readonly FamilyMembers[] = [
     family: 'clients',
     why: null,
     isServedByOne: false,
-    commands: 'client|kill client|list client|unblock',
-  },
-  {
-    family: 'clients',
-    why: 'it acts on other clients of a server connection that all clients share',
-    isServedByOne: false,
-    commands: 'client|pause client|unpause',
+    commands: 'client|kill client|list client|pause client|unblock client|unpause',
   },
   {
     family: 'server',

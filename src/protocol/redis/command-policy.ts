@@ -143,6 +143,9 @@ export const IN_PRESENTED_CLUSTER: readonly string[] = [
 /** There, what is asked of the owner of the slot that argument 2 names. */
 export const OF_SLOT: readonly string[] = ['cluster|countkeysinslot', 'cluster|getkeysinslot'];
 
+/** They may write, though not to keys that they name, or only for the server itself: CLIENT PAUSE … WRITE holds them up, too. */
+export const MAY_REPLICATE: readonly string[] = ['eval', 'evalsha', 'fcall', 'pfcount', 'publish', 'spublish'];
+
 /** Let through before AUTH. */
 export const BEFORE_AUTH: readonly string[] = ['auth', 'hello', 'quit', 'reset'];
 

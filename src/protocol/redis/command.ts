@@ -1,6 +1,7 @@
 // One command or subcommand: what is published about it, and what becomes of it.
 import {
   FLAG_BLOCKS,
+  FLAG_PAUSED_AS_WRITE,
   FLAG_READS,
   FLAG_RESENDABLE,
   FLAG_SUBSCRIBES,
@@ -29,6 +30,7 @@ import {
   FINDERS,
   type Finder,
   LOCAL,
+  MAY_REPLICATE,
   type MergeKind,
   refusalText,
   SCRIPT_PLACES,
@@ -201,15 +203,16 @@ export class Command {
   }
 }
 
-/** Redis says `readonly` and `write` of commands that touch keys; one that is neither and has none is taken to write. */
 /** A null in their reply is a key, or a field of the one key, that is not there. */
 const VALUE_COMMANDS = ['get', 'getex', 'getdel', 'mget', 'hget'];
 
+/** Redis says `readonly` and `write` of commands that touch keys; one that is neither and has none is taken to write. */
 function effectsOf(name: string, flags: readonly string[], family: Family | null): number {
   let effects = 0;
   if (flags.includes('readonly')) effects |= FLAG_READS | FLAG_RESENDABLE;
   else if (flags.includes('write')) effects |= FLAG_READS | FLAG_WRITES;
   else effects |= FLAG_WRITES;
+  if (flags.includes('write') || MAY_REPLICATE.includes(name)) effects |= FLAG_PAUSED_AS_WRITE;
   if (flags.includes('blocking') || family === 'blocking') effects |= FLAG_BLOCKS;
   if (family === 'subscription') effects |= FLAG_SUBSCRIBES;
   return VALUE_COMMANDS.includes(name) ? effects | FLAG_VALUES : effects;

@@ -6,6 +6,7 @@ import type { ParserOptions } from '../parser-options.ts';
 import type { Coalescer, Fragment, RequestParser } from '../protocol.ts';
 import {
   FLAG_BLOCKS,
+  FLAG_PAUSED_AS_WRITE,
   HOLD_ABORT,
   HOLD_BLOCK,
   HOLD_QUEUE,
@@ -207,7 +208,10 @@ export class RequestRouting extends AllServersRequest {
     if (route === ROUTE_PRIVATE) findKeys(command, this.args, this.keys);
     if (isImmediate(command)) return;
     if (this.route === ROUTE_LOCAL) this.refuseInside();
-    else this.goPrivate(HOLD_QUEUE);
+    else {
+      this.goPrivate(HOLD_QUEUE);
+      if ((command.effects & FLAG_PAUSED_AS_WRITE) !== 0) session.hasQueuedWrite = true;
+    }
     if (command.name === 'select') this.selectInside(session);
   }
 
@@ -229,9 +233,10 @@ export class RequestRouting extends AllServersRequest {
 
   /** MULTI and its like. */
   private takeStep(command: Command, session: RedisSession): void {
-    const { databaseToBe } = session;
+    const { databaseToBe, hasQueuedWrite } = session;
     const step = transactionStep(command, session);
     if (step === HOLD_RUN && databaseToBe >= 0) this.transform = new SelectingRun(session, databaseToBe);
+    if (step === HOLD_RUN && hasQueuedWrite) this.flags |= FLAG_PAUSED_AS_WRITE;
     if (typeof step !== 'number') this.answer(command.name, step);
     else {
       findKeys(command, this.args, this.keys);

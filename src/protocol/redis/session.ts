@@ -43,6 +43,8 @@ export class RedisSession implements Session {
   isInTransaction = false;
   /** Since WATCH, and until something makes the server forget. */
   isWatching = false;
+  /** Something that a pause of writes holds up is part of the transaction. */
+  hasQueuedWrite = false;
   topics: TopicCounts = NO_TOPICS;
   /** What a transaction selects once it is run; -1: nothing. */
   databaseToBe = -1;
@@ -114,7 +116,14 @@ export class RedisSession implements Session {
     return this.topics !== NO_TOPICS && !isResp3(this.variant);
   }
 
+  /** A request that changes other things is not held up. */
+  checkpoint(): () => void {
+    const { isInTransaction, isWatching, hasQueuedWrite, databaseToBe, replyMode } = this;
+    return () => Object.assign(this, { isInTransaction, isWatching, hasQueuedWrite, databaseToBe, replyMode });
+  }
+
   endTransaction(): void {
+    this.hasQueuedWrite = false;
     this.isInTransaction = false;
     this.isWatching = false;
     this.databaseToBe = -1;
