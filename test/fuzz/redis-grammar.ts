@@ -32,6 +32,8 @@ export const REDIS_TOKENS = tokens(
   ...COMMANDS.slice(0, 40).map(command => command.word.toString()),
 );
 
+/** A pause would hold up whoever comes next. */
+const NAMES = COMMANDS.map(({ name }) => name).filter(name => name !== 'client|pause');
 const USUAL = [
   'GET',
   'set',
@@ -99,7 +101,7 @@ export function redisRequests(random: SeededRandom): Buffer {
 function request(random: SeededRandom): Buffer {
   const kind = random.between(0, 9999);
   if (kind === 0) return longLine(random);
-  const name = random.chance(0.6) ? random.pick(USUAL) : random.pick(COMMANDS).name;
+  const name = random.chance(0.6) ? random.pick(USUAL) : random.pick(NAMES);
   const words = [...name.split('|'), ...Array.from({ length: argumentCount(random) }, () => argument(random))];
   if (kind < 1200) return inline(random, words);
   const text = `*${words.length}\r\n${words.map(word => `$${word.length}\r\n${word}\r\n`).join('')}`;

@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import { memcachedProtocol } from '../../../src/protocol/memcached/memcached.ts';
 import type { Protocol, RequestParser } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
-import { FLAG_READS, FLAG_RESENDABLE, FLAG_VALUES, FLAG_WRITES } from '../../../src/protocol/routes.ts';
+import {
+  FLAG_PAUSED_AS_WRITE,
+  FLAG_READS,
+  FLAG_RESENDABLE,
+  FLAG_VALUES,
+  FLAG_WRITES,
+} from '../../../src/protocol/routes.ts';
 import { encodeCommand } from '../../support/resp-reader.ts';
 
 /** The flags of requests, parsed one after the other by the same parser. */
@@ -37,7 +43,8 @@ test('redis: what a command does, by the flags of COMMAND; what COMMAND does not
     redisProtocol,
     requests.map(words => encodeCommand(...words)),
   );
-  assert.deepEqual(flags, [LOOK, CHANGE, LOOK, CHANGE, FLAG_WRITES, LOOK]);
+  const changeKey = CHANGE | FLAG_PAUSED_AS_WRITE;
+  assert.deepEqual(flags, [LOOK, changeKey, LOOK, changeKey, FLAG_WRITES, LOOK]);
 });
 
 test('memcached: a get looks, a gat may be sent again though it changes the expiry time', () => {

@@ -6,6 +6,7 @@ import { COMMANDS } from '../../../../src/protocol/redis/command-table.ts';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
 import {
   FLAG_BLOCKS,
+  FLAG_PAUSED_AS_WRITE,
   FLAG_READS,
   FLAG_RESENDABLE,
   FLAG_SUBSCRIBES,
@@ -185,7 +186,7 @@ test('a declared command goes by the keys that the pool says it has', () => {
     deniedCommands: ['my.denied'],
   });
   assert.deepEqual(ask('my.SET k v').keys, ['k']);
-  assert.equal(ask('my.set k v').flags, FLAG_READS | FLAG_WRITES);
+  assert.equal(ask('my.set k v').flags, FLAG_READS | FLAG_WRITES | FLAG_PAUSED_AS_WRITE);
   assert.deepEqual(ask('MY.MGET x a 1 b 2').keys, ['a', 'b']);
   assert.equal(ask('MY.MGET x a 1').flags, FLAG_READS | FLAG_RESENDABLE);
   assert.match(
@@ -202,14 +203,14 @@ test('flags say what a command does', () => {
   for (const [line, flags] of [
     ['GET k', FLAG_READS | FLAG_RESENDABLE | FLAG_VALUES],
     ['MGET a b', FLAG_READS | FLAG_RESENDABLE | FLAG_VALUES],
-    ['SET k v', FLAG_READS | FLAG_WRITES],
-    ['INCR k', FLAG_READS | FLAG_WRITES],
-    ['EVAL x 1 k', FLAG_WRITES],
+    ['SET k v', FLAG_READS | FLAG_WRITES | FLAG_PAUSED_AS_WRITE],
+    ['INCR k', FLAG_READS | FLAG_WRITES | FLAG_PAUSED_AS_WRITE],
+    ['EVAL x 1 k', FLAG_WRITES | FLAG_PAUSED_AS_WRITE],
     ['EVAL_RO x 1 k', FLAG_READS | FLAG_RESENDABLE],
     ['XREAD STREAMS k 0', FLAG_READS | FLAG_RESENDABLE],
     ['XREAD BLOCK 0 STREAMS k 0', FLAG_READS | FLAG_RESENDABLE | FLAG_BLOCKS],
-    ['XREADGROUP GROUP g c STREAMS k >', FLAG_READS | FLAG_WRITES],
-    ['BLPOP k 0', FLAG_READS | FLAG_WRITES | FLAG_BLOCKS],
+    ['XREADGROUP GROUP g c STREAMS k >', FLAG_READS | FLAG_WRITES | FLAG_PAUSED_AS_WRITE],
+    ['BLPOP k 0', FLAG_READS | FLAG_WRITES | FLAG_BLOCKS | FLAG_PAUSED_AS_WRITE],
     ['SUBSCRIBE c', FLAG_WRITES | FLAG_SUBSCRIBES],
   ] as const) {
     assert.equal(ask(line).flags, flags, line);
