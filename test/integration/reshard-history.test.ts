@@ -1,0 +1,90 @@
+// The history checker of resharding: that it finds nothing where nothing is wrong, and what is planted. What it says of
+// resharding itself is in reshard-*.test.ts.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { ReshardFleet } from '../soak/reshard-fleet.ts';
+import { keysOf } from '../soak/reshard-keys.ts';
+import { type ReshardSoakOptions, runReshardSoak } from '../soak/reshard-soak.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { runRingmaster } from '../support/ringmaster.ts';
+
+const RUN: Omit<ReshardSoakOptions, 'protocol' | 'rings'> = {
+  seed: 1,
+  clients: 6,
+  registers: 16,
+  operationsBetween: 1500,
+  change: reloadAnotherRing,
+};
+
+/** A change of the ring without resharding: the keys stay where they are. */
+async function reloadAnotherRing(fleet: ReshardFleet, ring: number): Promise<void> {
+  for (const proxy of fleet.proxies) {
+    proxy.ringmaster.writeConfig(fleet.config(proxy, ring));
+    const { code, stderr } = await runRingmaster(['reload', '-c', proxy.ringmaster.configFile]);
+    assert.equal(code, 0, stderr);
+  }
+}
+
+describe('what clients see of a ring that stays as it is has an order', () => {
+  test('memcached', async () => {
+    const { problems, errors } = await runReshardSoak({ ...RUN, protocol: 'memcached', rings: [3] });
+    assert.deepEqual([problems, [...errors]], [[], []]);
+  });
+
+  test('redis, but for keys that somebody has tampered with on the servers', async () => {
+    const planted = new Map<string, RegExp>();
+    const tamper = async (fleet: ReshardFleet) => {
+      const { found } = await keysOf(fleet);
+      const present = [...found].filter(([key]) => key.startsWith('register:'));
+      const [lost, old, twice] = present as [(typeof present)[0], (typeof present)[0], (typeof present)[0]];
+      const clients = await Promise.all(fleet.servers.map(({ port }) => RawClient.connect(port)));
+      const at = (server: string) => clients[Number(server.slice('server-'.length))]!;
+      await at(lost[1][0]!.server).command('DEL', lost[0]);
+      planted.set(lost[0], /the last of these fits no order[\s\S]*read → nothing {2}\(the end\)$/);
+      await at(old[1][0]!.server).command('SET', old[0], 'v0');
+      planted.set(old[0], /the last of these fits no order[\s\S]*read → v0 {2}\(the end\)$/);
+      const { server, value } = twice[1][0]!;
+      await clients[(Number(server.slice('server-'.length)) + 1) % clients.length]!.command(
+        'SET',
+        twice[0],
+        `${value}`,
+      );
+      planted.set(twice[0], /is on server-\d and server-\d$/);
+      await clients[0]!.command('SET', 'stranger', 'x');
+      planted.set('stranger', /was never written|is not where it is looked for/);
+      for (const client of clients) client.destroy();
+    };
+    const { problems } = await runReshardSoak({ ...RUN, protocol: 'redis', rings: [3], tamper });
+    for (const [key, problem] of planted) {
+      const said = problems.filter(each => each.startsWith(`${key} `) || each.startsWith(`${key}:`));
+      assert.ok(
+        said.some(each => problem.test(each)),
+        `${key}: ${said.join('\n') || 'nothing was said'}`,
+      );
+    }
+    const others = problems.filter(each => !planted.has(/^[^ ]*?(?=:? )/.exec(each)![0]));
+    assert.deepEqual(others, []);
+  });
+});
+
+describe('a ring that is exchanged while its keys stay is found out', () => {
+  test('redis', async () => {
+    const { problems } = await runReshardSoak({ ...RUN, protocol: 'redis', rings: [2, 3] });
+    assert.ok(
+      problems.some(each => /fits no order/.test(each)),
+      problems.join('\n'),
+    );
+    assert.ok(
+      problems.some(each => /is on server-\d and server-\d/.test(each)),
+      problems.join('\n'),
+    );
+  });
+
+  test('memcached', async () => {
+    const { problems } = await runReshardSoak({ ...RUN, protocol: 'memcached', rings: [2, 3, 2] });
+    assert.ok(
+      problems.some(each => /fits no order/.test(each)),
+      problems.join('\n'),
+    );
+  });
+});
