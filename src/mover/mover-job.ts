@@ -31,12 +31,7 @@ export interface MoveJob extends Placements {
   readonly bigKeys: BigKeyRule;
 }
 
-/** Sees to it that no server does any more what an earlier mover has asked of it. */
-export interface FenceJob extends Placements {
-  readonly type: 'fence';
-}
-
-export type MoverJob = SurveyJob | OrphanJob | MoveJob | FenceJob;
+export type MoverJob = SurveyJob | OrphanJob | MoveJob;
 
 /** What the master says to a mover after its job. */
 export type ToMover =
@@ -112,5 +107,4 @@ export type FromMover =
   | { readonly type: 'progress'; readonly progress: MoveProgress }
   /** Nothing that moves is left where it was, but for `left` keys that are too big. */
   | { readonly type: 'moved'; readonly progress: MoveProgress; readonly left: number }
-  | { readonly type: 'fenced' }
   | { readonly type: 'failed'; readonly why: string };

@@ -18,9 +18,6 @@ async function run(job: MoverJob): Promise<void> {
       return send({ type: 'surveyed', report: await mover.survey(job) });
     case 'orphans':
       return send({ type: 'orphans', found: await mover.orphans(job) });
-    case 'fence':
-      await mover.fence(job);
-      return send({ type: 'fenced' });
     case 'move':
       return runMove(mover, job, send, listener => {
         onWish = listener;

@@ -26,8 +26,11 @@ export class MoveTrouble extends Error {}
 export interface ProtocolMover {
   survey(job: SurveyJob): Promise<SurveyReport>;
   orphans(job: OrphanJob): Promise<readonly { readonly server: string; readonly keys: number }[]>;
-  /** Ends the connections of earlier movers: when this resolves, nothing is done for them any more. */
-  fence(placements: Placements): Promise<void>;
+  /**
+   * When this resolves, no server does any more what an earlier mover, a worker that died, or a server that gave up waiting has
+   * asked of it. Nobody asks for anything new meanwhile. Rejects when a server is silent for `withinMs`.
+   */
+  fence(placements: Placements, withinMs: number): Promise<void>;
   /** One walk over all servers of `from`. */
   pass(placements: Placements, context: MoveContext): Promise<PassResult>;
 }

@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PoolConfig } from '../../config/config.ts';
 import { withRing } from '../../config/ring-settings.ts';
 import type { BigKeyRule, FromMover, MoveProgress, Placements } from '../../mover/mover-job.ts';
+import { MOVERS } from '../../mover/movers.ts';
 import type { Log } from '../../system/log.ts';
 import { RefusedError } from '../errors.ts';
-import { type Decision, type DecisionEvent, nextDecision } from './decision.ts';
+import { type DecidedPhase, type Decision, type DecisionEvent, nextDecision } from './decision.ts';
 import { MoverProcess } from './mover-process.ts';
 import type { Participant } from './participant.ts';
 import { Peer, type PeerAnswer } from './peer.ts';
@@ -26,10 +27,19 @@ export interface ParticipantState {
   readonly why: string | null;
 }
 
-/** In hold clients wait; what is not so far by then, is not. Less than workers let requests wait. */
-const HOLD_WITHIN_MS = 5000;
-/** Joining takes a file or two. */
-const JOIN_WITHIN_MS = 10_000;
+/**
+ * Joining takes a file or two. In hold clients wait, so what is not so far by then is not: less than workers let requests wait.
+ * The others are told until they are.
+ */
+const WITHIN_MS: Readonly<Record<DecidedPhase, number>> = {
+  old: 10_000,
+  hold: 5000,
+  both: Number.POSITIVE_INFINITY,
+  new: Number.POSITIVE_INFINITY,
+  over: Number.POSITIVE_INFINITY,
+};
+/** Clients wait for it, too. */
+const FENCE_WITHIN_MS = 1500;
 const ASK_AGAIN_MS = 200;
 const ASK_AGAIN_MAX_MS = 2000;
 const MOVER_AGAIN_MS = 1000;
@@ -106,12 +116,12 @@ export class Coordinator {
    * Has all join, and goes on from there by itself. Rejects with a RefusedError when one does not; then all is as it was.
    */
   async begin(): Promise<void> {
-    const why = await this.round(JOIN_WITHIN_MS, true);
+    const why = await this.round(WITHIN_MS.old, true);
     if (why === '') {
       void this.run();
       return;
     }
-    await this.decide('refused', why);
+    this.decide('refused', why);
     void this.run();
     throw new RefusedError(`not started: ${why}`);
   }
@@ -131,26 +141,24 @@ export class Coordinator {
   /** True: it is over. */
   private async step(): Promise<boolean> {
     const { phase, isBack } = this.decision;
+    const why = await this.round(WITHIN_MS[phase], phase === 'old' || phase === 'hold');
+    if (this.isStopping) return true;
     switch (phase) {
       case 'old':
       case 'hold': {
-        const why = await this.round(phase === 'old' ? JOIN_WITHIN_MS : HOLD_WITHIN_MS, true);
-        if (this.wantsAbort && !isBack) await this.decide('abort', 'the operator took it back');
-        else if (why !== '') await this.decide('refused', why);
-        else await this.decide('acknowledged', null);
+        const unsafe = why === '' && isBack ? await this.fenced() : why;
+        if (this.wantsAbort && !isBack) this.decide('abort', 'the operator took it back');
+        else if (unsafe !== '') this.decide('refused', unsafe);
+        else this.decide('acknowledged', null);
         return false;
       }
       case 'both':
-        await this.round(Number.POSITIVE_INFINITY, false);
         await this.move();
         return false;
       case 'new':
-        await this.round(Number.POSITIVE_INFINITY, false);
-        await this.decide('acknowledged', this.plan.why);
+        this.decide('acknowledged', this.plan.why);
         return false;
       case 'over':
-        await this.round(Number.POSITIVE_INFINITY, false);
-        if (this.isStopping) return true;
         this.end();
         return true;
     }
@@ -202,7 +210,7 @@ export class Coordinator {
   }
 
   /** Written down before anybody is told. */
-  private async decide(event: DecisionEvent, why: string | null): Promise<void> {
+  private decide(event: DecisionEvent, why: string | null): void {
     const next = nextDecision(this.decision, event);
     if (next === null) return;
     const { pool, id } = next;
@@ -218,9 +226,7 @@ export class Coordinator {
   private async move(): Promise<void> {
     while (!this.isStopping && this.decision.phase === 'both') {
       if (this.wantsAbort) {
-        // What a mover that was killed has asked for must not be done later.
-        await this.fence();
-        await this.decide('abort', 'the operator took it back');
+        this.decide('abort', 'the operator took it back');
         return;
       }
       if (this.plan.isPaused || this.isLeft > 0) {
@@ -237,7 +243,8 @@ export class Coordinator {
       this.onProgress(last);
       this.keepProgress();
       if (last.type === 'moved' && last.left === 0) {
-        if (!this.wantsAbort) await this.decide('moved', this.plan.why);
+        await this.fence();
+        if (!this.wantsAbort) this.decide('moved', this.plan.why);
       } else if (last.type === 'moved') {
         this.isLeft = last.left;
         this.host.log.warn(
@@ -252,10 +259,20 @@ export class Coordinator {
     }
   }
 
+  /** Nothing of what was asked for until now is done later. */
   private async fence(): Promise<void> {
-    const last = await new MoverProcess({ type: 'fence', ...this.placements() }).ended;
-    if (last.type === 'fenced') return;
-    throw new RefusedError(`not taken back yet: ${last.type === 'failed' ? last.why : last.type}`);
+    const placements = this.placements();
+    await MOVERS[placements.from.protocol]?.fence(placements, FENCE_WITHIN_MS);
+  }
+
+  /** Why it can't be had; '': it is so. */
+  private async fenced(): Promise<string> {
+    try {
+      await this.fence();
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 
   private onProgress(message: FromMover): void {

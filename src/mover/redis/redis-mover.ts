@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KeyOwners } from '../key-owners.ts';
 import type { OrphanJob, Placements, SurveyJob, SurveyReport } from '../mover-job.ts';
 import { type MoveContext, MoveTrouble, type PassResult, type ProtocolMover } from '../protocol-mover.ts';
+import { fence } from './fence.ts';
 import { type Migration, migrate } from './migration.ts';
-import { MOVER_NAME, RedisConnection } from './redis-connection.ts';
+import { RedisConnection } from './redis-connection.ts';
 import { databasesOf, keyText, scanned, sizesOf } from './redis-keys.ts';
 import { surveyRedis } from './redis-survey.ts';
 import { StepSize } from './step-size.ts';
@@ -27,10 +28,7 @@ export const REDIS_MOVER: ProtocolMover = {
     );
   },
 
-  async fence({ from, to }: Placements): Promise<void> {
-    const owners = new KeyOwners(from, to);
-    await Promise.all(owners.servers.map((_, server) => onServer(from, owners, server, endOtherMovers)));
-  },
+  fence,
 
   async pass(placements: Placements, context: MoveContext): Promise<PassResult> {
     const owners = new KeyOwners(placements.from, placements.to);
@@ -47,18 +45,6 @@ export const REDIS_MOVER: ProtocolMover = {
     return { found: sum('found'), left: sum('left') };
   },
 };
-
-async function endOtherMovers(connection: RedisConnection): Promise<void> {
-  const own = await connection.ask('CLIENT', 'ID');
-  const list = String(await connection.need('CLIENT', 'LIST'));
-  for (const line of list.split('\n')) {
-    const id = /^id=(\d+)/.exec(line)?.[1];
-    if (id !== undefined && line.includes(` name=${MOVER_NAME} `) && Number(id) !== own) {
-      // It may have gone meanwhile: that is as good.
-      await connection.ask('CLIENT', 'KILL', 'ID', id);
-    }
-  }
-}
 
 async function onServer<T>(
   pool: Placements['from'],
