@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** So much of a second's bytes may be taken at once after a pause. */
 const BURST = 0.1;
 
+const LOOK_EVERY_MS = 100;
+
 /** Lets bytes pass at a rate: a bucket of tokens that may be overdrawn by one step. */
 export class Pace {
   private bytesPerSecond: number;
@@ -23,8 +25,9 @@ export class Pace {
 
   /** Resolves when `bytes` may be moved. */
   async take(bytes: number): Promise<void> {
-    const waitMs = this.reserve(bytes);
-    if (waitMs > 0) await delay(waitMs);
+    // The pace may be another one soon.
+    for (let waitMs = this.reserve(bytes); waitMs > 0; waitMs = this.reserve(0))
+      await delay(Math.min(waitMs, LOOK_EVERY_MS));
   }
 
   /** Takes them, and says how long to wait first. */

@@ -7,6 +7,8 @@ import { Child, childPids, type Exit, run, temporaryDirectory } from './child.ts
 export interface RingmasterOptions {
   /** The text of the config file. */
   readonly config: string;
+  /** A file that is there, which is used as it is; then `config` is of no use. */
+  readonly configFile?: string;
   /** -w */
   readonly workers?: number;
   /** Further flags. */
@@ -59,9 +61,9 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** Starts Ringmaster; resolves when its pid file is there, which is written once every listener accepts. */
 export async function startRingmaster(options: RingmasterOptions): Promise<Ringmaster> {
   const dir = temporaryDirectory('daemon');
-  const configFile = path.join(dir, 'ringmaster.yml');
+  const configFile = options.configFile ?? path.join(dir, 'ringmaster.yml');
   const pidFile = path.join(dir, 'ringmaster.pid');
-  writeFileSync(configFile, options.config);
+  if (options.configFile === undefined) writeFileSync(configFile, options.config);
   rmSync(pidFile, { force: true });
   const args = [options.entry ?? MAIN, '-c', configFile, '-p', pidFile];
   if (options.workers !== undefined) args.push('-w', String(options.workers));

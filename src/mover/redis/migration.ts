@@ -8,6 +8,8 @@ import { ErrorReply, type Reply } from './redis-reply.ts';
 /** A target that says nothing for so long: its source waits for it, and serves nobody meanwhile. */
 const LEAST_TIMEOUT_MS = 1000;
 
+const PROBE_LIFE_MS = 10_000;
+
 export interface Migration {
   /** Of the source, with `database` selected. */
   readonly source: RedisConnection;
@@ -35,7 +37,8 @@ export async function migrate(migration: Migration, keys: readonly Buffer[], ste
 export async function probeMigration(migration: Migration, key: Buffer): Promise<string | null> {
   const { source, target } = migration;
   if ('path' in target) return 'MIGRATE knows no unix sockets';
-  await source.need('SET', key, 'probe', 'PX', 60_000);
+  // Should it be lost on its way it does not stay.
+  await source.need('SET', key, 'probe', 'PX', PROBE_LIFE_MS);
   const reply = await asked(migration, [key], 0);
   if (!(reply instanceof ErrorReply)) return null;
   await source.ask('DEL', key);

@@ -196,7 +196,7 @@ async function probes(
   const wanted = pairs.filter(({ from, to }) => isNew(to) || flows.some(flow => flow.from === from && flow.to === to));
   const found = wanted.map(async ({ from, to }) => {
     const [source, target] = [opened[texts.indexOf(from)], opened[texts.indexOf(to)]];
-    if (!source || !target) return null;
+    if (!source || !target || source.facts.runId === target.facts.runId) return null;
     const key = Buffer.from(PROBE_PREFIX + randomUUID());
     const { address } = owners.servers[texts.indexOf(to)]!;
     await Promise.all([source, target].map(each => each.connection.need('SELECT', database)));
