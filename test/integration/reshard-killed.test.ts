@@ -1,0 +1,123 @@
+// What goes on when processes of a reshard are killed.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RegisterLoad } from '../support/register-load.ts';
+import { ReshardPool } from '../support/reshard-pool.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const KEYS = Array.from({ length: 300 }, (_, i) => `key:${i}`);
+
+async function filled(pool: ReshardPool): Promise<void> {
+  const client = await pool.client();
+  for (const key of KEYS) await client.command('SET', key, `${key} ${'v'.repeat(1000)}`);
+  client.destroy();
+}
+
+async function begun(pool: ReshardPool, peers: readonly string[] = []): Promise<void> {
+  await pool.reshard('start', { file: pool.config([0, 1, 2]), pace: '4kb/s', peers });
+  await pool.until(({ plan }) => (plan?.keysMoved ?? 0) > 0, 'the first keys that moved');
+}
+
+async function finished(pool: ReshardPool, more: readonly string[] = []): Promise<void> {
+  await pool.reshard('pace', { pace: '1gb/s' });
+  await pool.untilOver();
+  assert.equal((await pool.status()).reshard?.outcome, 'done');
+  await pool.assertPlaced([...KEYS, ...more], [0, 1, 2]);
+}
+
+test('a mover that is killed has a successor, and clients notice nothing', async t => {
+  const pool = await ReshardPool.start(t, { servers: [{}, {}, {}], first: 2 });
+  await filled(pool);
+  const load = new RegisterLoad(await Promise.all([pool.client(), pool.client()]));
+  await begun(pool);
+  const pid = (await pool.status()).reshard?.plan?.moverPid as number;
+  process.kill(pid, 'SIGKILL');
+  await pool.until(({ plan }) => plan !== null && plan.moverPid !== null && plan.moverPid !== pid, 'another mover');
+  await finished(pool, await load.end());
+});
+
+test('a paused one moves nothing until it is resumed', async t => {
+  const pool = await ReshardPool.start(t, { servers: [{}, {}, {}], first: 2 });
+  await filled(pool);
+  await begun(pool);
+  await pool.reshard('pause');
+  await pool.until(({ plan }) => plan?.moverPid === null && plan.isPaused, 'the end of the mover');
+  const before = await pool.keys();
+  await pool.reshard('pace', { pace: '1gb/s' });
+  assert.deepEqual(await pool.keys(), before);
+  await pool.reshard('resume');
+  await finished(pool);
+});
+
+test('a master that is killed goes on where it was', async t => {
+  const pool = await ReshardPool.start(t, { servers: [{}, {}, {}], first: 2 });
+  await filled(pool);
+  await begun(pool);
+  await pool.killProxy(0);
+  await pool.restartProxy(0);
+  // It comes up in its phase: before anything has moved on, keys are where they are asked for.
+  const client = await pool.client();
+  for (const key of KEYS.slice(0, 100)) assert.match(String(await client.command('GET', key)), new RegExp(`^${key} `));
+  client.destroy();
+  await pool.until(({ plan }) => plan?.phase === 'both' && plan.moverPid !== null, 'another mover');
+  await finished(pool);
+  await pool.killProxy(0);
+  await pool.restartProxy(0);
+  assert.equal((await pool.status()).isActive, false);
+});
+
+test('a server that is away for a while stops it, and it goes on by itself', async t => {
+  const pool = await ReshardPool.start(t, { servers: [{}, {}, {}], first: 2 });
+  await filled(pool);
+  await begun(pool);
+  const [, , third] = pool.servers;
+  await third!.command('CONFIG', 'SET', 'maxmemory', '1');
+  await pool.reshard('pace', { pace: '1gb/s' });
+  await pool.until(({ plan }) => /OOM/.test(plan?.trouble ?? ''), 'a mover that says what is wrong');
+  await third!.command('CONFIG', 'SET', 'maxmemory', '0');
+  await finished(pool);
+});
+
+test('another proxy that is killed comes back in the phase, and gets the new file', async t => {
+  const pool = await ReshardPool.start(t, { servers: [{}, {}, {}], first: 2, proxies: 2 });
+  await filled(pool);
+  await begun(pool, pool.admins);
+  assert.equal((await pool.status(1)).reshard?.phase, 'both');
+  await pool.killProxy(1);
+  await pool.restartProxy(1);
+  assert.equal((await pool.status(1)).reshard?.phase, 'both');
+  const client = await pool.client(1);
+  for (const key of KEYS.slice(0, 100)) assert.match(String(await client.command('GET', key)), new RegExp(`^${key} `));
+  client.destroy();
+  await pool.killProxy(1);
+  await pool.reshard('pace', { pace: '1gb/s' });
+  await pool.until(({ plan }) => plan?.phase === 'new', 'the last phase, which waits for the other proxy');
+  await waitFor(
+    async () => (await pool.status()).reshard?.plan?.participants.some(({ why }) => why === 'ECONNREFUSED') ?? false,
+    { what: 'who it waits for' },
+  );
+  await pool.restartProxy(1);
+  await finished(pool);
+  for (const proxy of [0, 1]) {
+    await pool.until(({ phase }) => phase === 'over', 'the end', proxy);
+    assert.match(pool.fileOf(proxy), / s2/);
+  }
+});
+
+test('a proxy that does not hold stops it before anything has moved', async t => {
+  const pool = await ReshardPool.start(t, { servers: [{}, {}, {}], first: 2, proxies: 2 });
+  await filled(pool);
+  const before = await pool.keys();
+  // Its master joins; a worker that is stopped acknowledges nothing.
+  const [worker] = pool.proxies[1]!.workerPids();
+  process.kill(worker!, 'SIGSTOP');
+  await pool.reshard('start', { file: pool.config([0, 1, 2]), peers: pool.admins });
+  await pool.until(({ phase, outcome }) => phase === 'over' && outcome === 'stopped', 'the end before anything moved');
+  process.kill(worker!, 'SIGCONT');
+  await pool.untilOver();
+  await pool.until(({ phase }) => phase === 'over', 'the end', 1);
+  assert.deepEqual(await pool.keys(), before);
+  const client = await pool.client(1);
+  for (const key of KEYS) assert.match(String(await client.command('GET', key)), new RegExp(`^${key} `));
+  client.destroy();
+});
