@@ -14,7 +14,7 @@ async function filled(pool: ReshardPool): Promise<void> {
 }
 
 async function begun(pool: ReshardPool, peers: readonly string[] = []): Promise<void> {
-  await pool.reshard('start', { file: pool.config([0, 1, 2]), pace: '4kb/s', peers });
+  await pool.reshard('start', { file: pool.config([0, 1, 2]), pace: '8kb/s', peers });
   await pool.until(({ plan }) => (plan?.keysMoved ?? 0) > 0, 'the first keys that moved');
 }
 

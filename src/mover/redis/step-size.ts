@@ -1,6 +1,6 @@
 /** How long a step may keep a server when nobody asked for anything else: what clients hardly notice. */
 const WANTED_MS = 3;
-const FIRST_KEYS = 16;
+const FIRST_KEYS = 4;
 const MAX_KEYS = 256;
 const MAX_BYTES = 1024 * 1024;
 /** Before anything was measured: what a server moves in a millisecond. */
