@@ -81,6 +81,8 @@ export class WorkerProcess implements Watched {
   failure: string | null = null;
   /** Clients it cut off when it drained. */
   clientsCut = 0;
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<void>;
   private readonly worker: Worker;
   private readonly events: WorkerProcessEvents;
   /** The question that waits for its answer. */
@@ -104,7 +106,9 @@ export class WorkerProcess implements Watched {
     this.events = events;
     this.firstGeneration = id;
     const worker = cluster.fork();
+    const { promise, resolve: exited } = Promise.withResolvers<void>();
     this.worker = worker;
+    this.exited = promise;
     this.id = worker.id;
     this.pid = worker.process.pid;
     worker.on('message', message => this.read(message));
@@ -114,12 +118,14 @@ export class WorkerProcess implements Watched {
       if (this.pid !== undefined) return;
       this.failure = `it could not be started: ${error.message}`;
       this.settle({ kind: 'gone' });
+      exited();
       events.onExit(this, null, null);
     });
     worker.on('exit', (code, signal) => {
       this.isServing = false;
       this.settle({ kind: 'gone' });
       for (const settle of this.reshards.values()) settle({ kind: 'gone' });
+      exited();
       events.onExit(this, code, signal);
     });
     this.send({ type: 'start', version: IPC_VERSION, slot, config: { ...config, pools: [] }, level });
@@ -138,6 +144,11 @@ export class WorkerProcess implements Watched {
 
   get livedMs(): number {
     return Math.round(performance.now() - this.startedAtMs);
+  }
+
+  /** It finishes what it has, and takes nothing new. */
+  get isLeaving(): boolean {
+    return this.hasServed && !this.isServing;
   }
 
   get hasServed(): boolean {

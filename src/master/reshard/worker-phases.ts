@@ -8,8 +8,7 @@ interface Told {
 }
 
 /**
- * Has every worker process be in the same phase of a pool's reshard, those that leave too. One that was told and is gone counts
- * as in it; one that starts later is told before it serves (`WorkerSlotHost.reshards`).
+ * Has every worker process be in the same phase of a pool's reshard, those that leave too. One that is gone counts as in it; one that starts later is told before it serves (`WorkerSlotHost.reshards`).
  */
 export class WorkerPhases {
   private readonly processes: () => Iterable<WorkerProcess>;
@@ -24,7 +23,7 @@ export class WorkerPhases {
     const missing = new Map<WorkerProcess, string>();
     const answers = [...this.processes()].map(async worker => {
       const who = `worker ${worker.slot} (process ${worker.pid})`;
-      missing.set(worker, `${who} has not acknowledged it yet`);
+      missing.set(worker, worker.isLeaving ? `${who} has not left yet` : `${who} has not acknowledged it yet`);
       const answer = await this.tellOne(worker, pool, state);
       if (answer.kind === 'refused') missing.set(worker, `${who}: ${answer.message}`);
       else missing.delete(worker);
@@ -45,6 +44,8 @@ export class WorkerPhases {
     pools.set(pool, told);
     const answer = await told.answer;
     if (answer.kind === 'refused' && pools.get(pool) === told) pools.delete(pool);
+    // One that leaves has taken its pools apart, and follows nothing; what it has begun it finishes.
+    if (answer.kind === 'gone' || worker.isLeaving) await worker.exited;
     return answer;
   }
 }
