@@ -51,7 +51,9 @@ async function scrape(): Promise<Map<string, ParsedMetric>> {
   const logLines = () => ({ dropped: 0, heldBack: 0 });
   const events = () => new Map([['ready', { count: 1, lastAtMs: 0 }]]);
   const steered = () => ({ settings: 0, blocks: 0 });
-  const options = { totals, version: '0', workers, health, logLines, events, steered };
+  const moved = { keysMoved: 0, bytesMoved: 0, keysExpected: 0, bytesExpected: 0, isStuck: false };
+  const reshard = () => ({ active: { pool: 'alpha', phase: 'both' }, ...moved });
+  const options = { totals, version: '0', workers, health, logLines, events, steered, reshard };
   return parsePrometheusText(await new Metrics(options).render());
 }
 

@@ -4,6 +4,7 @@ import { Slices } from '../system/slices.ts';
 import { latencyMetrics } from './latency-metrics.ts';
 import { MetricsText, US_PER_SECOND } from './metrics-text.ts';
 import { type HealthFigures, poolMetrics } from './pool-metrics.ts';
+import { RESHARD_METRICS, type ReshardFigures } from './reshard-metrics.ts';
 import type { Totals, WorkerFigures } from './totals.ts';
 
 export interface WorkerCounts {
@@ -31,6 +32,8 @@ export interface MetricsOptions {
   readonly events: () => ReadonlyMap<string, { readonly count: number; readonly lastAtMs: number }>;
   /** Asked at every scrape. */
   readonly steered: () => { readonly settings: number; readonly blocks: number };
+  /** Asked at every scrape. */
+  readonly reshard: () => ReshardFigures;
 }
 
 /** One line of output. */
@@ -175,7 +178,7 @@ export class Metrics {
   }
 
   private processDefinitions(): MetricDefinition[] {
-    const { version, workers, logLines, events, steered } = this.options;
+    const { version, workers, logLines, events, steered, reshard } = this.options;
     return [
       {
         name: 'ringmaster_build_info',
@@ -254,6 +257,7 @@ export class Metrics {
         labels: [],
         samples: () => [{ labels: {}, value: steered().blocks }],
       },
+      ...RESHARD_METRICS.map(({ samples, ...metric }) => ({ ...metric, samples: () => samples(reshard()) })),
       ...WORKER_METRICS.map(({ value, ...metric }) => ({
         ...metric,
         labels: ['worker'],

@@ -23,6 +23,8 @@ export interface ReadinessOptions {
   readonly pools: readonly ReadinessPool[];
   /** The worker slots. One that serves listens for all pools. */
   readonly workers: () => readonly WorkerReadiness[];
+  /** The pool that is between two rings, and how far; null: none is. */
+  readonly reshard?: () => { readonly pool: string; readonly phase: string } | null;
   /** For tests: what asks a server; see `probe`. */
   readonly probe?: (target: ProbeTarget, timeoutMs: number) => Promise<string | null>;
 }
@@ -33,6 +35,8 @@ export interface ReadinessReport {
   readonly ready: boolean;
   readonly workers: readonly WorkerReadiness[];
   readonly pools: readonly PoolReadiness[];
+  /** A pool that is being resharded; that makes nothing unready. Not there: none is. */
+  readonly reshard?: { readonly pool: string; readonly phase: string };
 }
 
 interface PoolReadiness {
@@ -117,7 +121,9 @@ export class Readiness {
     );
     // New connections that the kernel gives to such a slot wait.
     const isOneAway = workers.some(({ state }) => state === 'backing_off' || state === 'silent');
-    return { ready: pools.every(pool => pool.ready) && !isOneAway, workers, pools };
+    const reshard = this.options.reshard?.() ?? null;
+    const ready = pools.every(pool => pool.ready) && !isOneAway;
+    return { ready, workers, pools, ...(reshard !== null && { reshard }) };
   }
 }
 

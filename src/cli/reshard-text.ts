@@ -1,3 +1,4 @@
+import { NOT_ASKED } from '../master/reshard/coordinator.ts';
 import type { ReshardStatus } from '../master/reshard/reshard-status.ts';
 import type { PlanResult, StartResult } from '../master/reshard/resharding.ts';
 import { counted, grouped, percent, textTable } from './text-table.ts';
@@ -117,7 +118,7 @@ export function statusText({ reshard }: ReshardStatus): string {
     if (left > 0) lines.push(`  ${counted(left, 'big key')} left: resume --big-keys wait moves them`);
   }
   for (const { proxy, why: missing } of plan.participants) {
-    if (missing !== null) lines.push(`  ${proxy}: ${missing}`);
+    if (missing !== null && missing !== NOT_ASKED) lines.push(`  ${proxy}: ${missing}`);
   }
   return `${lines.join('\n')}\n`;
 }

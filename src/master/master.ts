@@ -125,6 +125,7 @@ export class Master implements WorkerSlotHost {
       events: this.events,
       out: () => this.out(),
       byHand: (pool, server) => this.verdicts.byHand.of(pool, server),
+      reshard: () => this.resharding.figures(),
       steered: () => ({ settings: this.liveConfig.overrides, blocks: this.blocks.list().length }),
       routes: [
         ...settingsRoutes(() => this.liveConfig, this.log),

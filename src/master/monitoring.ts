@@ -4,6 +4,7 @@ import { joinRunning } from '../admin/join-running.ts';
 import { Metrics } from '../admin/metrics.ts';
 import type { HealthFigures } from '../admin/pool-metrics.ts';
 import { Readiness } from '../admin/readiness.ts';
+import type { ReshardFigures } from '../admin/reshard-metrics.ts';
 import { AdminServer } from '../admin/server.ts';
 import { StatsPort } from '../admin/stats-port.ts';
 import { Totals } from '../admin/totals.ts';
@@ -55,6 +56,7 @@ export interface MonitoringSource {
   out(): readonly OutServer[];
   byHand(pool: string, server: string): HandVerdict | null;
   steered(): { readonly settings: number; readonly blocks: number };
+  reshard(): ReshardFigures;
 }
 
 /** All that looks at the workers from outside: the admin HTTP server and the statistics port. */
@@ -91,6 +93,7 @@ export class Monitoring {
       health: () => source.health(),
       logLines: () => source.unwrittenLogLines(),
       events: () => source.events.counts(),
+      reshard: () => source.reshard(),
       steered: () => source.steered(),
       workers: () => {
         const workers = source.workers();
@@ -104,7 +107,11 @@ export class Monitoring {
         };
       },
     });
-    this.readiness = new Readiness({ pools: config.pools, workers: () => source.workers() });
+    this.readiness = new Readiness({
+      pools: config.pools,
+      workers: () => source.workers(),
+      reshard: () => source.reshard().active,
+    });
     const admin = new AdminServer({
       metrics,
       readiness: this.readiness,

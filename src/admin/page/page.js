@@ -111,6 +111,10 @@ const fill = {
     ],
     row => (row.level === 'error' ? 'bad' : row.level === 'warn' ? 'warn' : undefined),
   ),
+  reshard: tableOf('reshard-table', 'The proxies that take part', [
+    word('Proxy', row => row.proxy),
+    long('What is missing', row => row.why ?? ''),
+  ]),
   settings: tableOf('settings-table', 'Set since the file was read', [
     word('Setting', row => row.path),
     word('Runs as', row => row.value),
@@ -230,16 +234,39 @@ function showServers() {
   fill.servers(worst.slice(0, SERVERS_MAX));
 }
 
+/** What goes on, or how the last one ended; nothing where there has been none. */
+function showReshard(reshard) {
+  element('reshard').hidden = reshard === null;
+  if (reshard === null) return;
+  const { pool, phase, isBack, outcome, coordinator, plan } = reshard;
+  const way = isBack ? ', back to the old ring' : '';
+  const facts = [`Pool ${pool}: ${phase === 'over' ? outcome : phase}${way}`];
+  if (plan === null) facts.push(`coordinated by ${coordinator}`);
+  else {
+    facts.push(`${count(plan.keysMoved)} of about ${count(plan.movingKeys)} keys, ${bytes(plan.bytesMoved)} moved`);
+    facts.push(`pace ${plan.pace}${plan.isPaused ? ', paused' : ''}`);
+    if (plan.secondsLeft !== null) facts.push(`${count(plan.secondsLeft)} s left`);
+    if (plan.trouble !== null) facts.push(plan.trouble);
+    if (plan.left > 0) facts.push(`${count(plan.left)} big keys left`);
+    element('reshard-progress').value = plan.movingKeys === 0 ? 0 : Math.min(1, plan.keysMoved / plan.movingKeys);
+  }
+  if (phase === 'over') element('reshard-progress').value = outcome === 'done' ? 1 : 0;
+  setText(element('reshard-note'), facts.join('; '));
+  fill.reshard(plan?.participants ?? []);
+}
+
 async function askSlow() {
   const pool = chosen.value;
   const query = { pool, count: LIST_MAX };
-  const [latency, slowlog, hotkeys, bigkeys, busyclients, commands, settings, blocks] = await Promise.all([
+  const [latency, slowlog, hotkeys, bigkeys, busyclients, commands, settings, blocks, reshard] = await Promise.all([
     ...['latency', 'slowlog', 'hotkeys', 'bigkeys', 'busyclients', 'commands'].map(path => ask(path, query)),
     ask('settings', { differs: 'true' }),
     ask('blocks'),
+    ask('reshard'),
   ]);
   if (settings !== null) fill.settings(settings.settings);
   if (blocks !== null) fill.blocks(blocks.blocks);
+  if (reshard !== null) showReshard(reshard.reshard);
   if (pool !== chosen.value) return;
   const windows = Object.entries(latency?.pools[0]?.total ?? {});
   fill.latency(

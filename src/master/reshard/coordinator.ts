@@ -42,6 +42,8 @@ const WITHIN_MS: Readonly<Record<DecidedPhase, number>> = {
 const FENCE_WITHIN_MS = 1500;
 const ASK_AGAIN_MS = 200;
 const ASK_AGAIN_MAX_MS = 2000;
+/** Of a participant: nobody knows yet. */
+export const NOT_ASKED = 'not asked yet';
 const MOVER_AGAIN_MS = 1000;
 
 /**
@@ -96,6 +98,11 @@ export class Coordinator {
     return this.mover?.pid ?? null;
   }
 
+  get isStuck(): boolean {
+    const isWaiting = this.states.some(({ why }) => why !== null && why !== NOT_ASKED);
+    return isWaiting || this.plan.isPaused || this.isLeft > 0 || (this.progress?.trouble ?? null) !== null;
+  }
+
   /** Keys that are too big for a step and were left. */
   get left(): number {
     return this.isLeft;
@@ -146,7 +153,7 @@ export class Coordinator {
     switch (phase) {
       case 'old':
       case 'hold': {
-        const unsafe = why === '' && isBack ? await this.fenced() : why;
+        const unsafe = why === '' && phase === 'hold' ? await this.fenced() : why;
         if (this.wantsAbort && !isBack) this.decide('abort', 'the operator took it back');
         else if (unsafe !== '') this.decide('refused', unsafe);
         else this.decide('acknowledged', null);
@@ -184,7 +191,7 @@ export class Coordinator {
         take: () => peer.take({ decision, file: decision.phase === 'old' ? file : null, coordinator }),
       })),
     ];
-    this.states = members.map(({ proxy }) => ({ proxy, why: 'not asked yet' }));
+    this.states = members.map(({ proxy }) => ({ proxy, why: NOT_ASKED }));
     const refusals: string[] = [];
     let isOverdue = false;
     await Promise.all(

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { ReshardFigures } from '../../admin/reshard-metrics.ts';
 import { addressText } from '../../config/address.ts';
 import type { Config, PoolConfig } from '../../config/config.ts';
 import type { OutServer } from '../../ipc/messages.ts';
@@ -60,6 +61,8 @@ export class Resharding {
   private readonly own: Participant;
   private readonly instance = randomUUID();
   private coordinator: Coordinator | null = null;
+  /** By coordinators that are no more. */
+  private readonly movedBefore = { keys: 0, bytes: 0 };
   private isStarting = false;
 
   /** Throws an Error whose message is a sentence for the operator. */
@@ -98,6 +101,20 @@ export class Resharding {
 
   stop(): void {
     this.coordinator?.stop();
+  }
+
+  figures(): ReshardFigures {
+    const { active } = this.own;
+    const coordinator = this.own.record?.plan == null ? null : this.coordinator;
+    const { keysMoved = 0, bytesMoved = 0 } = this.coordinator?.moved ?? {};
+    return {
+      active: active === null ? null : { pool: active.pool, phase: active.phase },
+      keysMoved: this.movedBefore.keys + keysMoved,
+      bytesMoved: this.movedBefore.bytes + bytesMoved,
+      keysExpected: coordinator?.plan.movingKeys ?? 0,
+      bytesExpected: coordinator?.plan.movingBytes ?? 0,
+      isStuck: coordinator?.isStuck ?? false,
+    };
   }
 
   status(): ReshardStatus {
@@ -178,6 +195,8 @@ export class Resharding {
   }
 
   private coordinate(): Coordinator {
+    this.movedBefore.keys += this.coordinator?.moved?.keysMoved ?? 0;
+    this.movedBefore.bytes += this.coordinator?.moved?.bytesMoved ?? 0;
     this.coordinator = new Coordinator({
       log: this.host.log,
       own: this.own,

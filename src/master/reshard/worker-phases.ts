@@ -8,7 +8,8 @@ interface Told {
 }
 
 /**
- * Has every worker process be in the same phase of a pool's reshard, those that leave too. One that is gone counts as in it; one that starts later is told before it serves (`WorkerSlotHost.reshards`).
+ * Has every worker process be in the same phase of a pool's reshard, those that leave too. One that is gone counts as in it; one
+ * that starts later is told before it serves.
  */
 export class WorkerPhases {
   private readonly processes: () => Iterable<WorkerProcess>;

@@ -24,6 +24,14 @@ function metricsOf(totals: Totals): Metrics {
     health: () => HEALTH,
     logLines: () => LOG_LINES,
     events: () => new Map([['setting_changed', { count: 2, lastAtMs: 1_700_000_000_500 }]]),
+    reshard: () => ({
+      active: { pool: 'alpha', phase: 'both' },
+      keysMoved: 1,
+      bytesMoved: 2,
+      keysExpected: 3,
+      bytesExpected: 4,
+      isStuck: true,
+    }),
     steered: () => ({ settings: 1, blocks: 3 }),
   });
 }
