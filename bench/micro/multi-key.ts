@@ -138,6 +138,7 @@ class MultiKeyRequest {
     push() {},
     length: 0,
     isNext: () => true,
+    readOn() {},
     leavePrivate() {},
     destroy() {},
     enqueue() {},

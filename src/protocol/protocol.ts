@@ -5,7 +5,8 @@ import type { ReplyOut } from '../request/request.ts';
 import type { ClientInquiry, ClientQuestion } from './client-inquiry.ts';
 import type { ParserOptions } from './parser-options.ts';
 import type { ProtocolName } from './protocol-traits.ts';
-import type { Remedy, ReplyTransform } from './reply-transform.ts';
+import type { Remedy } from './remedy.ts';
+import type { ReplyTransform } from './reply-transform.ts';
 import type { Hold, Route } from './routes.ts';
 import type { Listeners, PushReading, TopicCounts, TopicKind, TopicMatcher } from './topics.ts';
 
@@ -265,7 +266,7 @@ export interface RequestParser {
   readonly replyKind: number;
   /** Makes of the server's reply what the client reads, and is this request's alone; null: the client reads the reply itself. */
   readonly transform: ReplyTransform | null;
-  /** ROUTE_KEY, ROUTE_SAME_SERVER, ROUTE_ANY: what helps a server that can't do it for want of something; null: nothing. */
+  /** ROUTE_KEY, ROUTE_SAME_SERVER, ROUTE_ANY, ROUTE_ALL, ROUTE_PRIVATE: what it needs of its server; null: nothing. */
   readonly remedy: Remedy | null;
   readonly keyCount: number;
   /**
@@ -308,8 +309,8 @@ export interface RequestParser {
 
   /**
    * The number of requests of the transaction that the request at `buf[start]` opens, if all of it is in `buf[start, end)`,
-   * each may become part of it, and the client watches no keys; else 0. The key ranges are then those of all of them; nothing
-   * else of the parser is valid, and the session is as before the first.
+   * each may become part of it, and the client watches no keys; else 0. The key ranges and the remedy are then those of all of
+   * them; nothing else of the parser is valid, and the session is as before the first.
    */
   wholeTransaction(session: Session, buf: Buffer, start: number, end: number): number;
 

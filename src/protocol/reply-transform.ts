@@ -1,12 +1,6 @@
 // What becomes of a reply on its way to the client.
 import type { FailureReason } from '../request/failure.ts';
 
-/** What helps a server that can't do one request for want of something. */
-export interface Remedy {
-  /** The request that gives it to the server whose whole reply is `buf[start, end)`; null: that is not what it says. */
-  for(buf: Buffer, start: number, end: number): Buffer | null;
-}
-
 /** Takes what a transform makes. */
 export interface TransformOut {
   /** The client reads `buf[start, end)` next, which must stay as it is until `ReplyTransform.piece` returns. */

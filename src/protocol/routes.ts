@@ -29,6 +29,11 @@ export const ROUTE_CLIENTS = 12;
 export const ROUTE_SLOT = 13;
 export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13;
 
+/** To the servers of its keys, as any other request. */
+export function isByKeys(route: Route): boolean {
+  return route === ROUTE_KEY || route === ROUTE_SAME_SERVER || route === ROUTE_SPLIT;
+}
+
 // What a request does with the client's own connection, in `RequestParser.hold`. The words are those of Redis; the keys of
 // the request, where it has any, name the server.
 /** Nothing. */

@@ -1,15 +1,21 @@
+import type { Gift, Remedy } from '../protocol/remedy.ts';
 import type { FailureReason } from '../request/failure.ts';
 import { Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
+import { give } from '../upstream/given-gifts.ts';
 import type { PrivateConnection } from '../upstream/private-connection.ts';
 import type { PrivateConnectionWaiter } from '../upstream/private-connections.ts';
 import type { RequestOrigin } from './request-origin.ts';
+
+const NO_BYTES = new RequestBytes();
 
 /** A request that can't be sent yet; `request` is null where the client has its reply already. */
 interface HeldRequest {
   readonly request: Request | null;
   readonly bytes: RequestBytes;
+  /** It gives the server this, unless the connection was given it already. */
+  readonly gift: Gift | null;
 }
 
 /**
@@ -74,7 +80,13 @@ export class OwnConnection implements PrivateConnectionWaiter {
 
   /** As `keep`, before all that is kept. */
   keepFirst(bytes: Buffer): void {
-    this.held.unshift({ request: null, bytes: new RequestBytes().set(bytes, 0, bytes.length, null) });
+    this.held.unshift({ request: null, bytes: new RequestBytes().set(bytes, 0, bytes.length, null), gift: null });
+  }
+
+  /** Keeps what the server is given ahead of the first request that `send` gets. */
+  give(remedy: Remedy | null): void {
+    if (remedy === null || !remedy.isGivenAhead) return;
+    for (const gift of remedy.gifts) this.held.push({ request: null, bytes: NO_BYTES, gift });
   }
 
   /** Forgets what was kept. */
@@ -112,8 +124,9 @@ export class OwnConnection implements PrivateConnectionWaiter {
     if (connection.inflightRequests === 0 && first?.request && !this.origin.isNext(first.request)) return;
     this.held = [];
     this.heldBytes = 0;
-    for (const { request, bytes } of held) {
-      connection.send(request ?? new Request(null, 0), bytes);
+    for (const { request, bytes, gift } of held) {
+      if (gift !== null) give(connection, [gift]);
+      else connection.send(request ?? new Request(null, 0), bytes);
       bytes.release();
     }
   }
@@ -147,7 +160,7 @@ export class OwnConnection implements PrivateConnectionWaiter {
   private hold(request: Request | null, bytes: RequestBytes): void {
     const kept = bytes.keep();
     this.heldBytes += kept.heldBytes;
-    this.held.push({ request, bytes: kept });
+    this.held.push({ request, bytes: kept, gift: null });
   }
 
   private lose(reason: FailureReason): void {

@@ -9,19 +9,14 @@ import {
   HOLD_RUN,
   HOLD_UNWATCH,
   HOLD_WATCH,
-  ROUTE_ALL,
-  ROUTE_ANY,
-  ROUTE_AUDIENCE,
-  ROUTE_CLIENTS,
-  ROUTE_LOCAL,
+  isByKeys,
   ROUTE_PRIVATE,
-  ROUTE_PUBLICATION,
-  ROUTE_SUBSCRIPTION,
 } from '../protocol/routes.ts';
 import { type ReplySink, Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
+import { AwaitedGifts } from './awaited-gifts.ts';
 import { AbortedRun } from './operations/aborted-run.ts';
 import { commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { NotedReply } from './operations/noted-reply.ts';
@@ -65,6 +60,7 @@ export class PrivateSession implements PrivateLane {
   protected isWatchKept = false;
   /** Waits at the server. */
   protected readonly wait: ServerWait;
+  private readonly gifts: AwaitedGifts;
   protected isSoiled = false;
   protected isEnding = false;
   private isOver = false;
@@ -77,10 +73,11 @@ export class PrivateSession implements PrivateLane {
     this.limits = limits;
     this.own = new OwnConnection(origin, () => this.lost());
     this.wait = new ServerWait(origin, protocol, this.own);
+    this.gifts = new AwaitedGifts(origin);
   }
 
   get isBusy(): boolean {
-    return this.isEnding || this.own.isWaiting;
+    return this.isEnding || this.own.isWaiting || this.gifts.isWaiting;
   }
 
   get memoryBytes(): number {
@@ -189,7 +186,9 @@ export class PrivateSession implements PrivateLane {
     } else {
       this.tellOfTransaction();
       if (parser.isSoiling) this.isSoiled = true;
-      own.send((own.backend ?? owner) as Backend, this.ask(parser), bytes);
+      const backend = (own.backend ?? owner) as Backend;
+      this.gifts.give(backend, parser.remedy);
+      own.send(backend, this.ask(parser), bytes);
     }
   }
 
@@ -232,7 +231,8 @@ export class PrivateSession implements PrivateLane {
       this.tellOfTransaction();
       const target = own.backend ?? this.pool.pickAny();
       const { transform } = parser;
-      const request = this.ask(parser, transform === null ? this.origin : new TransformedReply(this.origin, transform));
+      const reply = transform === null ? this.origin : new TransformedReply(this.origin, transform);
+      const request = this.ask(parser, this.gifts.takerOfRun(reply));
       if (target === null) this.origin.onFailure(request, 'no_backend');
       else own.send(target, request, bytes);
       this.isOpenAtServer = false;
@@ -314,6 +314,7 @@ export class PrivateSession implements PrivateLane {
     request.extraMs = parser.waitMs;
     this.isBlocking = true;
     this.wait.request = request;
+    this.own.give(parser.remedy);
     this.own.send(target, request, bytes);
   }
 
@@ -340,11 +341,8 @@ export class PrivateSession implements PrivateLane {
    */
   protected passBy(parser: RequestParser, bytes: RequestBytes): boolean {
     const { own } = this;
-    const { route } = parser;
     if (own.backend === null || own.lostReason !== null) return false;
-    if (route === ROUTE_SUBSCRIPTION || route === ROUTE_PUBLICATION || route === ROUTE_AUDIENCE) return false;
-    if (route === ROUTE_CLIENTS) return false;
-    if (route === ROUTE_LOCAL || route === ROUTE_ANY || route === ROUTE_ALL) return false;
+    if (!isByKeys(parser.route)) return false;
     const owner = commonOwner(this.pool, parser, bytes);
     if (owner === SEVERAL) {
       this.pool.stats.forwardError++;
@@ -352,6 +350,7 @@ export class PrivateSession implements PrivateLane {
       return true;
     }
     if (owner !== own.backend) return false;
+    own.give(parser.remedy);
     own.send(owner, this.ask(parser), bytes);
     return true;
   }

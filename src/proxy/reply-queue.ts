@@ -160,6 +160,10 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
     this.owner.destroy();
   }
 
+  readOn(): void {
+    this.owner.onAnswered();
+  }
+
   leavePrivate(): void {
     this.privateLane = null;
   }

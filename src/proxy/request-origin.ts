@@ -65,6 +65,8 @@ export interface RequestOrigin extends ReplySink {
   isNext(request: Request): boolean;
   /** Cuts the client off. */
   destroy(): void;
+  /** What it waited for beside its replies is there: more of it may be dispatched, later in this turn. */
+  readOn(): void;
   /** It goes on over shared connections. */
   leavePrivate(): void;
   /** Puts a request in the client's order of replies. */

@@ -145,7 +145,9 @@ export class Router {
     const owner = parser.keyCount === 0 ? this.pool.pickAny() : commonOwner(this.pool, parser, bytes);
     if (owner === null || owner === SEVERAL) return;
     const connection = owner.connectionFor(origin.id, origin.variant);
-    if (connection.hasRoomFor(requests, bytes.sizeBytes)) origin.privateLane = new WholeTransaction(origin, connection);
+    if (connection.hasRoomFor(requests, bytes.sizeBytes)) {
+      origin.privateLane = new WholeTransaction(origin, connection, parser.remedy);
+    }
   }
 
   /** What we answer ourselves goes on, and so does what begins a transaction or gives one up: the client's state is by it. */

@@ -45,7 +45,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   readonly stats: BackendStats;
   readonly clock: Clock;
   private readonly host: ConnectionHost;
-  private readonly stream: ReplyStream;
+  readonly stream: ReplyStream;
   private readonly link: ServerLink;
   private readonly onGone: (connection: PrivateConnection) => void;
   /** By which the server knows it; 0: it has not said yet, or has no such numbers. */

@@ -6,6 +6,7 @@ import { MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Outbox } from '../socket/outbox.ts';
+import { GivenGifts } from './given-gifts.ts';
 
 /** Who the requests of a stream belong to. */
 export interface ReplyStreamOwner {
@@ -48,6 +49,8 @@ export class ReplyStream {
   inflightBytes = 0;
   /** When bytes last came, or the stream began, on the worker's clock. */
   private heardAtMs = 0;
+  /** What the server was given on the connection. */
+  gifts = new GivenGifts();
   private readonly owner: ReplyStreamOwner;
   private readonly scanner: ReplyScanner;
   private readonly pushes: PushSink | null;
@@ -200,6 +203,7 @@ export class ReplyStream {
   /** The connection is gone; what is awaited waits for another. */
   forgetConnection(): void {
     this.era++;
+    if (!this.gifts.isEmpty) this.gifts = new GivenGifts();
     this.outbox = null;
     this.isInReply = false;
     this.isInPush = false;

@@ -82,8 +82,8 @@ export class AllServersRequest extends RoutedRequest {
     if (command.name === 'script|flush') kept.clear();
     else if (!command.isByDigest) kept.remember(args.buf, start, end);
     else {
-      const body = kept.find(args.buf, start, end);
-      if (body !== null) this.remedy = new MissingScript(body);
+      const script = kept.find(args.buf, start, end);
+      if (script !== null) this.remedy = new MissingScript([script]);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Remedy } from '../remedy.ts';
 import type { Command } from './command.ts';
 import { BLOCKING_TIMEOUTS } from './command-families.ts';
 import { refusalText } from './command-policy.ts';
@@ -59,3 +60,14 @@ export const SEVERAL_SERVERS: ReadonlyMap<string, Buffer> = new Map(
     errorReply(refusalText(name, 'a pool of several servers has replicas of each')),
   ]),
 );
+
+/**
+ * WAIT counts who has what its own connection had seen written at its last command (replication.c): one that is used again has to
+ * see first what the client has written on others.
+ */
+export const WRITES_SEEN: Remedy = {
+  gifts: [{ request: encodeRequest('PING'), isLasting: false }],
+  isGivenAhead: true,
+  isLacking: () => false,
+  isLackingInside: () => false,
+};

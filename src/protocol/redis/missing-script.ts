@@ -1,18 +1,22 @@
-import type { Remedy } from '../reply-transform.ts';
-import { encodeRequest } from './resp.ts';
+import type { Gift, Remedy } from '../remedy.ts';
 
 const NO_SCRIPT = '-NOSCRIPT';
 
-/** EVALSHA of a script that the server may have lost, and that is known here. */
+/** EVALSHA of a script that the server may not have, and that is known here. */
 export class MissingScript implements Remedy {
-  private readonly body: Buffer;
+  readonly gifts: readonly Gift[];
+  readonly isGivenAhead = true;
 
-  constructor(body: Buffer) {
-    this.body = body;
+  constructor(gifts: readonly Gift[]) {
+    this.gifts = gifts;
   }
 
-  for(buf: Buffer, start: number, end: number): Buffer | null {
-    const isMissing = buf.toString('latin1', start, Math.min(end, start + NO_SCRIPT.length)) === NO_SCRIPT;
-    return isMissing ? encodeRequest('SCRIPT', 'LOAD', this.body) : null;
+  isLacking(buf: Buffer, start: number, end: number): boolean {
+    return buf.toString('latin1', start, Math.min(end, start + NO_SCRIPT.length)) === NO_SCRIPT;
+  }
+
+  isLackingInside(buf: Buffer, start: number, end: number): boolean {
+    const at = buf.indexOf(NO_SCRIPT, start, 'latin1');
+    return at >= 0 && at < end;
   }
 }

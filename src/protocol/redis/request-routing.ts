@@ -30,7 +30,7 @@ import {
 } from '../routes.ts';
 import { AllServersRequest } from './all-servers-request.ts';
 import { AUDIENCE_COALESCERS } from './audience.ts';
-import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER } from './blocking-timeout.ts';
+import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER, WRITES_SEEN } from './blocking-timeout.ts';
 import { inquiryOf } from './clients-command.ts';
 import { coalescerFor, LimitedKeysCoalescer } from './coalescers.ts';
 import type { Command } from './command.ts';
@@ -249,7 +249,9 @@ export class RequestRouting extends AllServersRequest {
     const timeoutMs = blockingTimeoutMs(command, this.args);
     if (timeoutMs >= 0) {
       this.waitMs = timeoutMs === 0 ? WAITS_FOR_EVER : timeoutMs;
-      this.reply = SEVERAL_SERVERS.get(command.name) ?? EMPTY;
+      const ofSeveral = SEVERAL_SERVERS.get(command.name);
+      this.reply = ofSeveral ?? EMPTY;
+      if (ofSeveral !== undefined) this.remedy = WRITES_SEEN;
       this.goPrivate(HOLD_BLOCK);
     } else if (this.keys.count === 0) this.route = ROUTE_ANY;
     else this.route = this.keys.count === 1 ? ROUTE_KEY : ROUTE_SAME_SERVER;

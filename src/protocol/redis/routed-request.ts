@@ -1,7 +1,8 @@
 import type { Block } from '../../memory/block.ts';
 import type { ClientInquiry } from '../client-inquiry.ts';
 import type { Coalescer } from '../protocol.ts';
-import type { Remedy, ReplyTransform } from '../reply-transform.ts';
+import type { Remedy } from '../remedy.ts';
+import type { ReplyTransform } from '../reply-transform.ts';
 import { HOLD_NONE, type Hold, ROUTE_LOCAL, ROUTE_PRIVATE, type Route } from '../routes.ts';
 import { TOPIC_CHANNEL, type TopicKind } from '../topics.ts';
 import { coalescerFor } from './coalescers.ts';

@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto';
 import type { MemoryHolder } from '../../memory/memory-ceiling.ts';
+import type { Gift } from '../remedy.ts';
+import { encodeRequest } from './resp.ts';
 
 /** What a script costs beside its text. */
-const SCRIPT_BYTES = 200;
+const SCRIPT_BYTES = 300;
 /** Of all that may be kept: a script that is larger is not. */
 const LARGEST_SHARE = 1 / 4;
 const SHA1_DIGITS = 40;
@@ -10,8 +12,8 @@ const SHA1_DIGITS = 40;
 /** The texts of scripts that clients have sent to a pool, by their SHA-1; those that were used last. */
 export class ScriptMemory implements MemoryHolder {
   memoryBytes = 0;
-  /** The oldest first. */
-  private readonly bodies = new Map<string, Buffer>();
+  /** As servers are given them; the oldest first. */
+  private readonly scripts = new Map<string, Gift>();
   private limitBytes = 0;
 
   /** 0: nothing is kept. */
@@ -25,26 +27,21 @@ export class ScriptMemory implements MemoryHolder {
     if (end - start + SCRIPT_BYTES > this.limitBytes * LARGEST_SHARE) return;
     const body = buf.subarray(start, end);
     const sha1 = hash('sha1', body, 'hex');
-    const known = this.bodies.get(sha1);
-    if (known === undefined) this.memoryBytes += body.length + SCRIPT_BYTES;
-    else this.bodies.delete(sha1);
-    this.bodies.set(sha1, known ?? Buffer.from(body));
+    if (this.use(sha1) !== null) return;
+    const request = encodeRequest('SCRIPT', 'LOAD', body);
+    this.memoryBytes += request.length + SCRIPT_BYTES;
+    this.scripts.set(sha1, { request, isLasting: true });
     this.shrink();
   }
 
   /** The script whose SHA-1 is written in `buf[start, end)`, in letters of any case; null: it is not known. */
-  find(buf: Buffer, start: number, end: number): Buffer | null {
-    if (end - start !== SHA1_DIGITS || this.bodies.size === 0) return null;
-    const sha1 = buf.toString('latin1', start, end).toLowerCase();
-    const body = this.bodies.get(sha1);
-    if (body === undefined) return null;
-    this.bodies.delete(sha1);
-    this.bodies.set(sha1, body);
-    return body;
+  find(buf: Buffer, start: number, end: number): Gift | null {
+    if (end - start !== SHA1_DIGITS || this.scripts.size === 0) return null;
+    return this.use(buf.toString('latin1', start, end).toLowerCase());
   }
 
   clear(): void {
-    this.bodies.clear();
+    this.scripts.clear();
     this.memoryBytes = 0;
   }
 
@@ -53,14 +50,22 @@ export class ScriptMemory implements MemoryHolder {
   }
 
   describe(): Readonly<Record<string, unknown>> {
-    return { scripts: this.bodies.size };
+    return { scripts: this.scripts.size };
+  }
+
+  private use(sha1: string): Gift | null {
+    const script = this.scripts.get(sha1);
+    if (script === undefined) return null;
+    this.scripts.delete(sha1);
+    this.scripts.set(sha1, script);
+    return script;
   }
 
   private shrink(): void {
-    for (const [sha1, body] of this.bodies) {
+    for (const [sha1, { request }] of this.scripts) {
       if (this.memoryBytes <= this.limitBytes) return;
-      this.bodies.delete(sha1);
-      this.memoryBytes -= body.length + SCRIPT_BYTES;
+      this.scripts.delete(sha1);
+      this.memoryBytes -= request.length + SCRIPT_BYTES;
     }
   }
 }

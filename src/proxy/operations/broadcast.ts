@@ -3,6 +3,7 @@ import type { ReplyTransform } from '../../protocol/reply-transform.ts';
 import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
+import { give } from '../../upstream/given-gifts.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import { CoalescedReply } from './coalesced-reply.ts';
@@ -39,6 +40,8 @@ export function broadcast(
     const fragment = new Request(whole, parser.replyKind);
     fragment.part = part;
     const backend = live[part % live.length] as Backend;
-    backend.connectionFor(origin.id, variants[Math.floor(part / live.length)] as number).send(fragment, bytes);
+    const connection = backend.connectionFor(origin.id, variants[Math.floor(part / live.length)] as number);
+    if (parser.remedy?.isGivenAhead) give(connection, parser.remedy.gifts);
+    connection.send(fragment, bytes);
   }
 }

@@ -4,6 +4,7 @@ import { FLAG_VALUES } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
+import { give } from '../../upstream/given-gifts.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import { refuse } from './refuse.ts';
 import { RemediedReply } from './remedied-reply.ts';
@@ -31,5 +32,7 @@ export function forward(
   request.isSilent = parser.isNoreply;
   if ((parser.flags & FLAG_VALUES) !== 0) request.valuesAsked = parser.keyCount;
   origin.enqueue(request);
-  backend.connectionFor(origin.id, origin.variant).send(request, bytes);
+  const connection = backend.connectionFor(origin.id, origin.variant);
+  if (remedy?.isGivenAhead) give(connection, remedy.gifts);
+  connection.send(request, bytes);
 }

@@ -1,9 +1,10 @@
 import type { Block } from '../../memory/block.ts';
-import type { Remedy } from '../../protocol/reply-transform.ts';
+import type { Remedy } from '../../protocol/remedy.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
-import { RequestBytes } from '../../request/request-bytes.ts';
+import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
+import { give } from '../../upstream/given-gifts.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 
 /**
@@ -36,11 +37,10 @@ export class RemediedReply implements ReplySink {
     const { kept, first, origin } = this;
     if (kept !== null) {
       this.kept = null;
-      const isAlone = isLast && origin.length === 1 && origin.isNext(request) && this.backend.isLive;
-      const gift = isAlone ? this.remedy.for(buf, start, end) : null;
-      if (gift !== null) this.askAgain(request, gift, kept);
+      const isLacking = isLast && this.remedy.isLacking(buf, start, end);
+      const isAskedAgain = isLacking && this.askAgain(request, kept);
       kept.release();
-      if (gift !== null) return;
+      if (isAskedAgain) return;
     }
     const client = first ?? request;
     // The client has left since.
@@ -54,11 +54,15 @@ export class RemediedReply implements ReplySink {
     if (client.sink !== null) this.sink.onFailure(client, reason);
   }
 
-  private askAgain(request: Request, gift: Buffer, kept: RequestBytes): void {
-    const { origin, backend } = this;
-    this.first = request;
+  /** What the server lacks is given to it the next time, if not now. False: the client has asked more, which was done. */
+  private askAgain(request: Request, kept: RequestBytes): boolean {
+    const { origin, backend, remedy } = this;
     const connection = backend.connectionFor(origin.id, origin.variant);
-    connection.send(new Request(null, request.replyKind), new RequestBytes().set(gift, 0, gift.length, null));
+    for (const gift of remedy.gifts) connection.stream.gifts.delete(gift);
+    if (origin.length > 1 || !origin.isNext(request) || !backend.isLive) return false;
+    this.first = request;
+    give(connection, remedy.gifts);
     connection.send(new Request(this, request.replyKind), kept);
+    return true;
   }
 }

@@ -1,11 +1,13 @@
 import type { Clock } from '../../loop/clock.ts';
 import { NO_OWNER } from '../../placement/slot-map.ts';
 import { type ClusterWords, type NodeWord, WORD_ASK, WORD_MOVED, WORD_TRY_AGAIN } from '../../protocol/protocol.ts';
+import type { Gift } from '../../protocol/remedy.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { BackendConnection } from '../../upstream/backend-connection.ts';
+import { give } from '../../upstream/given-gifts.ts';
 import type { Pool } from '../../upstream/pool.ts';
 
 /** At a server, or on the way there. */
@@ -63,6 +65,8 @@ export abstract class SlotBound {
   /** It goes, or went, where ASK has sent it. */
   isAsking = false;
   retryAtMs = 0;
+  /** What its server is given ahead of it; null: nothing. */
+  gifts: readonly Gift[] | null = null;
   protected readonly order: OrderOfSlots;
   private readonly variant: number;
   private readonly startedAtMs: number;
@@ -105,6 +109,7 @@ export abstract class SlotBound {
       this.fail('overloaded');
       return;
     }
+    if (this.gifts !== null) give(connection, this.gifts);
     // Whatever comes directly after it is asked for on purpose.
     if (this.isAsking) {
       const { asking } = this.order.words;

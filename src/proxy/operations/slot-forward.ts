@@ -113,7 +113,9 @@ export class SlotForward {
     request.isSilent = parser.isNoreply;
     if ((parser.flags & FLAG_VALUES) !== 0) request.valuesAsked = parser.keyCount;
     origin.enqueue(request);
-    this.order.start(new SlotRequest(this.order, origin, request, slot, bytes));
+    const slotRequest = new SlotRequest(this.order, origin, request, slot, bytes);
+    if (parser.remedy?.isGivenAhead) slotRequest.gifts = parser.remedy.gifts;
+    this.order.start(slotRequest);
   }
 
   /** Fills `slots`, `starts`, `members` and `owners`; the number of parts. */

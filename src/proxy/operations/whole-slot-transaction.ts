@@ -1,4 +1,5 @@
 import type { RequestParser, TransactionWords } from '../../protocol/protocol.ts';
+import type { Gift } from '../../protocol/remedy.ts';
 import { HOLD_RUN } from '../../protocol/routes.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
@@ -21,6 +22,7 @@ export class WholeSlotTransaction implements PrivateLane {
   private readonly slot: number;
   private readonly words: TransactionWords;
   private readonly steps: TransactionStep[] = [];
+  private readonly gifts: Gift[] = [];
   private isAbandoned = false;
 
   constructor(origin: RequestOrigin, order: SlotOrder, slot: number, words: TransactionWords) {
@@ -41,9 +43,12 @@ export class WholeSlotTransaction implements PrivateLane {
     const step = new TransactionStep(request, bytes.keep());
     this.memoryBytes += step.bytes.heldBytes;
     steps.push(step);
+    if (parser.remedy?.isGivenAhead) this.gifts.push(...parser.remedy.gifts);
     if (parser.hold === HOLD_RUN) {
       origin.leavePrivate();
-      this.order.start(new SlotTransaction(this.order, origin, this.slot, steps, this.words));
+      const transaction = new SlotTransaction(this.order, origin, this.slot, steps, this.words);
+      transaction.gifts = this.gifts;
+      this.order.start(transaction);
     }
     return true;
   }

@@ -1,9 +1,12 @@
 import type { RequestParser } from '../../protocol/protocol.ts';
+import type { Remedy } from '../../protocol/remedy.ts';
 import { HOLD_RUN } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { BackendConnection } from '../../upstream/backend-connection.ts';
+import { give } from '../../upstream/given-gifts.ts';
 import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
+import { RunWithGifts } from './run-with-gifts.ts';
 
 /**
  * A transaction that came in one piece, all of it for one server: its requests go out one directly after the other on the
@@ -17,19 +20,24 @@ export class WholeTransaction implements PrivateLane {
   readonly memoryBytes = 0;
   private readonly origin: RequestOrigin;
   private readonly connection: BackendConnection;
+  private readonly remedy: Remedy | null;
 
-  /** `connection` has room for all of it. */
-  constructor(origin: RequestOrigin, connection: BackendConnection) {
+  /** `connection` has room for all of it. `remedy`: what it needs of the server, which is given that here. */
+  constructor(origin: RequestOrigin, connection: BackendConnection, remedy: Remedy | null) {
     this.origin = origin;
     this.connection = connection;
+    this.remedy = remedy;
+    if (remedy !== null) give(connection, remedy.gifts);
   }
 
   take(parser: RequestParser, bytes: RequestBytes): boolean {
-    const { origin } = this;
-    const request = new Request(origin, parser.replyKind);
+    const { origin, connection, remedy } = this;
+    const isRun = parser.hold === HOLD_RUN && remedy !== null;
+    const sink = isRun ? new RunWithGifts(origin, [remedy], connection.stream.gifts) : origin;
+    const request = new Request(sink, parser.replyKind);
     request.isSilent = parser.isNoreply;
     origin.enqueue(request);
-    this.connection.send(request, bytes);
+    connection.send(request, bytes);
     if (parser.hold === HOLD_RUN) origin.leavePrivate();
     return true;
   }

@@ -27,6 +27,7 @@ class Origin implements RequestOrigin {
   isNext(): boolean {
     return true;
   }
+  readOn(): void {}
   leavePrivate(): void {}
   destroy(): void {}
   readonly requests: Request[] = [];

@@ -22,6 +22,7 @@ class Parent implements RequestOrigin {
   isNext(): boolean {
     return true;
   }
+  readOn(): void {}
   leavePrivate(): void {}
   destroy(): void {}
   settled: string[] = [];

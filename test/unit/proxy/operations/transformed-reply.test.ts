@@ -26,6 +26,7 @@ class Origin implements RequestOrigin {
   isNext(): boolean {
     return true;
   }
+  readOn(): void {}
   leavePrivate(): void {}
   destroy(): void {}
   readonly pieces: string[] = [];

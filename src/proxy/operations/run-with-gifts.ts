@@ -1,0 +1,30 @@
+import type { Block } from '../../memory/block.ts';
+import type { Remedy } from '../../protocol/remedy.ts';
+import type { FailureReason } from '../../request/failure.ts';
+import type { ReplySink, Request } from '../../request/request.ts';
+import type { GivenGifts } from '../../upstream/given-gifts.ts';
+
+/** The replies of a transaction: where one says that the server lacks what it was given, it is given that anew the next time. */
+export class RunWithGifts implements ReplySink {
+  private readonly sink: ReplySink;
+  private readonly remedies: readonly Remedy[];
+  private readonly given: GivenGifts;
+
+  /** `given`: to the server, for the transaction. */
+  constructor(sink: ReplySink, remedies: readonly Remedy[], given: GivenGifts) {
+    this.sink = sink;
+    this.remedies = remedies;
+    this.given = given;
+  }
+
+  onReply(request: Request, buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
+    if (this.remedies[0]?.isLackingInside(buf, start, end)) {
+      for (const { gifts } of this.remedies) for (const gift of gifts) this.given.delete(gift);
+    }
+    this.sink.onReply(request, buf, start, end, isLast, block);
+  }
+
+  onFailure(request: Request, reason: FailureReason): void {
+    this.sink.onFailure(request, reason);
+  }
+}
