@@ -151,3 +151,21 @@ test('elements popped by many while workers are killed: each is there once, or w
   assert.equal(new Set(popped).size, popped.length, 'none was delivered twice');
   assert.ok(popped.length >= total - lost, `${total - popped.length} are missing, and ${lost} clients were cut off`);
 });
+
+test('WAIT counts what its client has written on connections that it shares', async t => {
+  const { server, client } = await start(t);
+  const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(server.port)] });
+  t.after(() => replica.kill());
+  await server.command('CONFIG', 'SET', 'repl-diskless-sync-delay', 0);
+  const isAttached = async () => /state=online/.test(String(await server.command('INFO', 'replication')));
+  await waitFor(isAttached, { what: 'the replica' });
+  const asker = await client();
+  await asker.command('SET', 'k', '1');
+  // Its connection is there, and is used again.
+  assert.equal(await asker.command('WAIT', 1, 0), 1);
+  replica.freeze();
+  await asker.command('SET', 'k', '2');
+  assert.equal(await asker.command('WAIT', 1, 100), 0);
+  replica.thaw();
+  assert.equal(await asker.command('WAIT', 1, 0), 1);
+});

@@ -34,7 +34,7 @@ export class RemediedReply implements ReplySink {
   }
 
   onReply(request: Request, buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
-    const { kept, first, origin } = this;
+    const { kept, first } = this;
     if (kept !== null) {
       this.kept = null;
       const isLacking = isLast && this.remedy.isLacking(buf, start, end);
