@@ -3,10 +3,11 @@ import type { RequestParser } from '../protocol.ts';
 import { ROUTE_EVERY, ROUTE_SERVER } from '../routes.ts';
 import type { Command } from './command.ts';
 import { PoolCommands } from './command-rules.ts';
+import { ConfigCoalescer } from './config-get.ts';
 import { InfoCoalescer, infoAsked, ownInfoReply } from './info.ts';
 import { MissingScript } from './missing-script.ts';
 import * as errors from './request-errors.ts';
-import { MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
+import { MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, type RespVersion } from './resp.ts';
 import { PROOF_REQUEST, Resp3Proof } from './resp3-proof.ts';
 import { RoutedRequest } from './routed-request.ts';
 import { ScanCursors, ScanReply } from './scan-cursors.ts';
@@ -42,14 +43,18 @@ export class AllServersRequest extends RoutedRequest {
     this.rewrittenEnd = PROOF_REQUEST.length;
   }
 
-  /** INFO [server] [section …]. */
-  protected askForInfo(command: Command, session: RedisSession): void {
-    const { args, options } = this;
-    const { respVersion } = session;
+  /** INFO, or CONFIG GET. */
+  protected askAboutServers(command: Command, { respVersion }: RedisSession): void {
+    const { args, commands } = this;
     if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) {
       this.answer(command.name, errors.localTooLarge(command.name));
-      return;
-    }
+    } else if (command.merge === 'info') this.askForInfo(command, respVersion);
+    else this.coalescer = new ConfigCoalescer(args, respVersion, commands.databases);
+  }
+
+  /** INFO [server] [section …]. */
+  private askForInfo(command: Command, respVersion: RespVersion): void {
+    const { args, options } = this;
     const place = args.count === 1 ? -1 : this.commands.serverNames.indexOf(args.text(1));
     const { isOurs, isOnlyOurs } = infoAsked(args);
     if (place >= 0) {

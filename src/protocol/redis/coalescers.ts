@@ -226,7 +226,7 @@ const BIT_BYTES = 4;
 const RESP3_NULL_BYTES = 3;
 
 /** Others are made for the request. */
-export type SharedMergeKind = Exclude<MergeKind, 'info'>;
+export type SharedMergeKind = Exclude<MergeKind, 'info' | 'config'>;
 
 const COALESCERS: Readonly<Record<SharedMergeKind, Coalescer>> = {
   values: new ValuesCoalescer(),

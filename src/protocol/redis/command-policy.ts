@@ -2,7 +2,7 @@
 // what COMMAND does not say. A command with keys that stands in none of these lists, nor in command-families.ts, is forwarded
 // by its keys; one without keys is refused.
 /** How the replies of several servers become one; see coalescers.ts. */
-export type MergeKind = 'values' | 'sum' | 'same' | 'all_true' | 'first' | 'keys' | 'one_of' | 'info';
+export type MergeKind = 'values' | 'sum' | 'same' | 'all_true' | 'first' | 'keys' | 'one_of' | 'info' | 'config';
 
 /** Finders of keys for commands whose key specifications say too little; see key-finder.ts. */
 export type Finder = 'one_key' | 'channel' | 'streams' | 'sort' | 'geo_store';
@@ -19,6 +19,7 @@ export const SPLIT: Readonly<Record<string, MergeKind>> = {
 
 /** Sent to every server of the pool. */
 export const TO_ALL: Readonly<Record<string, MergeKind>> = {
+  'config|get': 'config',
   dbsize: 'sum',
   'function|delete': 'same',
   'function|flush': 'same',
@@ -104,7 +105,6 @@ export const LOCAL: readonly string[] = [
   'command|getkeysandflags',
   'command|info',
   'command|list',
-  'config|get',
   'echo',
   'hello',
   'module|list',

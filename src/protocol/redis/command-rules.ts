@@ -175,8 +175,8 @@ export class PoolCommands {
     if (command.refusal === null) {
       if (command.name === 'move' && this.rules.databases > 1) return ROUTE_SAME_SERVER;
       if (command.name === 'flushall' && this.rules.databases > 1) return command.route;
-      // A section of our own comes with it.
-      if (command.merge === 'info') return command.route;
+      // Of one server, too, something is added, or left out.
+      if (command.merge === 'info' || command.merge === 'config') return command.route;
       const isForAll = command.route === ROUTE_ALL || command.route === ROUTE_EVERY;
       return isForAll && this.rules.hasOneServer ? ROUTE_ANY : command.route;
     }

@@ -8,7 +8,6 @@ import { CommandIntrospection } from './command-introspection.ts';
 import { getKeys, getKeysAndFlags } from './command-keys.ts';
 import { refusalText } from './command-policy.ts';
 import type { PoolCommands } from './command-rules.ts';
-import { configReply } from './config-get.ts';
 import { presentedCluster } from './presented-cluster.ts';
 import type { RequestArgs } from './request-args.ts';
 import { EMPTY_ARRAY, encodeReply, errorReply, OK, simpleReply } from './resp.ts';
@@ -71,7 +70,6 @@ function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Re
     'command|getkeysandflags': (args, session) => getKeysAndFlags(args, commands, session),
     'command|info': (args, session) => introspection.info(args, session),
     'command|list': args => introspection.list(args),
-    'config|get': (args, session) => configReply(args, session, options.rules?.databases ?? 1),
     echo: args => encodeReply(args.bytes(1)),
     hello: (args, session) => authentication.hello(args, session),
     'module|list': () => EMPTY_ARRAY,

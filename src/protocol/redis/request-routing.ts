@@ -298,8 +298,8 @@ export class RequestRouting extends AllServersRequest {
     const result = findKeys(command, this.args, keys);
     // XREAD and XREADGROUP wait only with BLOCK.
     if (command.finder === 'streams' && result !== KEYS_BLOCK) this.flags &= ~FLAG_BLOCKS;
-    if (command.merge === 'info') {
-      this.askForInfo(command, session);
+    if (command.merge === 'info' || command.merge === 'config') {
+      this.askAboutServers(command, session);
       return;
     }
     if (command.merge === 'keys') this.coalescer = this.keysCoalescer;
