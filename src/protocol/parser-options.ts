@@ -53,6 +53,8 @@ export interface CommandRules {
   readonly deniedCommands: readonly string[];
   /** Commands that the protocol's table does not know. Default: none. */
   readonly declaredCommands: readonly DeclaredCommand[];
+  /** What the servers say of commands that nobody has told of is believed. Default: it is not asked. */
+  readonly learnsCommands: boolean;
   /** Where a script without keys runs in a pool of several servers. Default: nowhere. */
   readonly keylessScripts: 'error' | 'any' | 'all';
   /** The pool says of itself that it is a cluster. Default: it is a single server to its clients. */

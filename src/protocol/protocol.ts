@@ -3,6 +3,7 @@ import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ReplyOut } from '../request/request.ts';
 import type { ClientInquiry, ClientQuestion } from './client-inquiry.ts';
+import type { Lesson } from './lesson.ts';
 import type { ParserOptions } from './parser-options.ts';
 import type { ProtocolName } from './protocol-traits.ts';
 import type { Remedy } from './remedy.ts';
@@ -237,6 +238,8 @@ export const MALFORMED = -2;
 export interface RequestParser {
   /** What it keeps for all clients; null: nothing. */
   readonly kept: MemoryHolder | null;
+  /** What the servers may be asked when something is not known; null: nothing. */
+  readonly lesson: Lesson | null;
   readonly route: Route;
   /** Canonical name from the command table; never bytes of the client's. */
   readonly command: string;

@@ -27,7 +27,9 @@ export const ROUTE_AUDIENCE = 11;
 export const ROUTE_CLIENTS = 12;
 /** To the owner of the slot `slot` of a cluster. */
 export const ROUTE_SLOT = 13;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13;
+/** Nothing is known of it, and the servers may tell: `lesson`. Once they have, it is parsed again. */
+export const ROUTE_UNKNOWN = 14;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14;
 
 /** To the servers of its keys, as any other request. */
 export function isByKeys(route: Route): boolean {

@@ -55,4 +55,6 @@ export interface ClientHost {
   /** A client that waits for our ACK before it sends the rest of a request gets it at once. */
   readonly systemCalls: SystemCalls | null;
   createFramer(session: Session): Framer;
+  /** Calls `then` later, when what servers say of what the parser does not know is learned. */
+  askServers(then: () => void): void;
 }

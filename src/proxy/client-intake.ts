@@ -1,7 +1,14 @@
 import type { TurnTask } from '../loop/turn.ts';
 import type { Block } from '../memory/block.ts';
 import type { RequestParser, Session } from '../protocol/protocol.ts';
-import { FLAG_PAUSED_AS_WRITE, HOLD_ABORT, HOLD_REFUSE, ROUTE_LOCAL, ROUTE_PRIVATE } from '../protocol/routes.ts';
+import {
+  FLAG_PAUSED_AS_WRITE,
+  HOLD_ABORT,
+  HOLD_REFUSE,
+  ROUTE_LOCAL,
+  ROUTE_PRIVATE,
+  ROUTE_UNKNOWN,
+} from '../protocol/routes.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
@@ -61,6 +68,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   /** It changed its variant: what is pending has to be answered before more of it is read. */
   private isChangingVariant = false;
   private lastVariant: number;
+  /** The servers are asked about the request that comes next; it is parsed again then. */
+  private isAskingServers = false;
   /** When it connected, or something of it was last read, on the worker's clock. */
   activeAtMs: number;
   /** When something was last read; see `Clock.nowUs`. */
@@ -167,6 +176,13 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   onRequest(buf: Buffer, start: number, end: number, block: Block | null): void {
     const { host, session } = this;
     const { parser, requestBytes } = host;
+    if (parser.route === ROUTE_UNKNOWN) {
+      // It goes before all else that was read.
+      this.heldUp = Buffer.from(buf.subarray(start, end));
+      host.askServers(() => this.askedServers());
+      this.isAskingServers = true;
+      return;
+    }
     const { rewritten } = parser;
     if (session.variant !== this.lastVariant) {
       this.lastVariant = session.variant;
@@ -241,6 +257,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
 
   private isOverBounds(): boolean {
     const { replies } = this;
+    if (this.isAskingServers) return true;
     if (this.isChangingVariant) {
       // Requests on two connections could overtake each other.
       if (replies.length > 0) return true;
@@ -264,6 +281,11 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     const { pause } = this.host;
     if (!pause.isOfWrites) this.hasHeldUp = false;
     return pause.isOfAll || this.hasHeldUp;
+  }
+
+  private askedServers(): void {
+    this.isAskingServers = false;
+    this.wake();
   }
 
   private takeHeldUp(): Buffer | null {

@@ -29,6 +29,7 @@ import { PausedClients } from './paused-clients.ts';
 import { PoolPause } from './pool-pause.ts';
 import type { ReplyTimer } from './reply-timer.ts';
 import { Router } from './router.ts';
+import { ServerLesson } from './server-lesson.ts';
 import { type SlowRequestOptions, SlowRequests } from './slow-requests.ts';
 import { TrafficWatch, type TrafficWatchOptions } from './traffic-watch.ts';
 
@@ -89,6 +90,7 @@ export class Frontend implements ClientOwner {
   readonly protocol: Protocol;
   parser: RequestParser;
   readonly router: Router;
+  private readonly serverLesson: ServerLesson;
   readonly requestBytes = new RequestBytes();
   readonly pausedClients = new PausedClients();
   readonly pause = new PoolPause(() => {
@@ -142,6 +144,7 @@ export class Frontend implements ClientOwner {
     this.stats = pool.stats;
     this.protocol = options.protocol;
     this.parser = options.protocol.createParser(this.parserOptions);
+    this.serverLesson = new ServerLesson(pool, () => this.parser.lesson);
     this.router = new Router(pool, options.protocol, options.sendsToFirstKey, options.limits);
     this.router.askClients = (question, then) => worker.askClients(this.poolName, question, then);
     this.limits = options.limits;
@@ -170,6 +173,10 @@ export class Frontend implements ClientOwner {
     this.watchIdle(options.idleTimeoutMs);
     this.setGate(options.gate);
     this.speakTls(options.tls);
+  }
+
+  askServers(then: () => void): void {
+    this.serverLesson.ask(then);
   }
 
   get poolName(): string {

@@ -20,6 +20,7 @@ export function frontendOptions(config: PoolConfig, topology: ClusterTopology): 
         db: config.redisDb,
         databases: config.databases,
         scriptMemoryBytes: config.scriptMemoryBytes,
+        learnsCommands: config.learnsCommands,
         hasResp3: config.resp3 === 'auto',
         keylessScripts: config.keylessScripts,
         deniedCommands: config.deniedCommands ?? [],

@@ -114,6 +114,7 @@ pools:
     'red.worker_subscriptions': '1000',
     'red.resp3': 'off',
     'red.script_memory': '1mb',
+    'red.learn_commands': 'false',
     'red.cross_server': 'first_key',
     'red.keyless_scripts': 'any',
     'red.present_as': 'cluster',

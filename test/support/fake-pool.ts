@@ -195,6 +195,10 @@ export class FakeFrontend implements ClientOwner {
     this.router = new Router(this.pool.asPool(), protocol, false, ROOMY_LIMITS);
   }
 
+  askServers(then: () => void): void {
+    setImmediate(then);
+  }
+
   createFramer(session: Session): Framer {
     return this.protocol.createFramer(this.parserOptions(), session);
   }

@@ -28,6 +28,7 @@ export class ParsedRequest {
   readonly slot = 0;
   readonly remedy = null;
   readonly kept = null;
+  readonly lesson = null;
   readonly variants = null;
   readonly isSoiling = false;
   readonly topicKind = TOPIC_CHANNEL;

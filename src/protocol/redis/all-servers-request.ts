@@ -2,6 +2,7 @@ import type { ParserOptions } from '../parser-options.ts';
 import type { RequestParser } from '../protocol.ts';
 import { ROUTE_EVERY, ROUTE_SERVER } from '../routes.ts';
 import type { Command } from './command.ts';
+import { CommandLesson } from './command-lesson.ts';
 import { PoolCommands } from './command-rules.ts';
 import { ConfigCoalescer } from './config-get.ts';
 import { InfoCoalescer, infoAsked, ownInfoReply } from './info.ts';
@@ -17,6 +18,7 @@ import type { RedisSession } from './session.ts';
 /** What becomes of them. */
 export class AllServersRequest extends RoutedRequest {
   readonly kept: ScriptMemory;
+  readonly lesson: CommandLesson;
   protected readonly commands: PoolCommands;
   private readonly scanCursors: ScanCursors;
   protected readonly options: ParserOptions;
@@ -28,6 +30,8 @@ export class AllServersRequest extends RoutedRequest {
     this.kept = before instanceof AllServersRequest ? before.kept : new ScriptMemory();
     this.kept.setLimit(options.rules?.scriptMemoryBytes ?? 0);
     this.commands = new PoolCommands(options.rules);
+    const learned = before instanceof AllServersRequest ? before.lesson : null;
+    this.lesson = new CommandLesson(this.commands, options.rules?.learnsCommands ?? false, learned);
     this.options = options;
     this.scanCursors = new ScanCursors(this.commands.serverNames);
   }

@@ -27,6 +27,7 @@ const DEFAULTS: CommandRules = {
   scriptMemoryBytes: 0,
   deniedCommands: [],
   declaredCommands: [],
+  learnsCommands: false,
   keylessScripts: 'error',
   presentedCluster: null,
 };
@@ -98,13 +99,13 @@ export class PoolCommands {
 
   /**
    * Takes over what a server says of its commands, key specifications included. What the table or the pool already knows stays as
-   * it is: only commands that nobody has told us about are added.
+   * it is: only commands that nobody has told us about are added, and of these none that is `disputed`.
    */
-  learn(rows: readonly CommandRow[]): void {
-    this.onServers ??= new Set();
+  learn(rows: readonly CommandRow[], disputed: ReadonlySet<string>): void {
+    this.onServers = new Set();
     for (const [name] of rows) if (this.onServers.size < MAX_KNOWN_NAMES) this.onServers.add(name);
     this.revision++;
-    this.add(rows, 'learned');
+    this.add(disputed.size === 0 ? rows : rows.filter(([name]) => !disputed.has(name)), 'learned');
   }
 
   /** What the client reads instead of having the request carried out, or null. */

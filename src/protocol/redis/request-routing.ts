@@ -1,6 +1,5 @@
 // What becomes of a request whose arguments are known: command table → arity, AUTH, transaction → route and key ranges, or
 // the answer.
-import { createHash } from 'node:crypto';
 import { SLOTS } from '../../hash/key-slot.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import type { Coalescer, Fragment, RequestParser } from '../protocol.ts';
@@ -26,6 +25,7 @@ import {
   ROUTE_SLOT,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
+  ROUTE_UNKNOWN,
   type Route,
 } from '../routes.ts';
 import { AllServersRequest } from './all-servers-request.ts';
@@ -35,7 +35,6 @@ import { inquiryOf } from './clients-command.ts';
 import { coalescerFor, LimitedKeysCoalescer } from './coalescers.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
-import { rowsOfReply } from './command-reply.ts';
 import { KEYLESS_REFUSAL } from './command-rules.ts';
 import { COMMANDS, UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { buildFragment } from './fragment.ts';
@@ -58,8 +57,6 @@ import {
 /** The half of the parser that knows commands. */
 export class RequestRouting extends AllServersRequest {
   private found: Command = COMMANDS[0]!;
-  /** Of the last reply to COMMAND that was learned from; empty: none was. */
-  private learnedDigest = '';
   private readonly local: LocalCommands;
   private readonly keysCoalescer: Coalescer;
   protected readonly hasPassword: boolean;
@@ -74,20 +71,6 @@ export class RequestRouting extends AllServersRequest {
   fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Fragment {
     const { firstKey, keyStep } = this.found;
     return buildFragment(this.args, buf, members, count, firstKey, keyStep);
-  }
-
-  /**
-   * Takes over what a server says of its commands: its reply to COMMANDS_REQUEST. False: it is no such reply, and nothing was
-   * learned. Takes some milliseconds, but for a reply that is the same as the last: servers of one pool are mostly alike.
-   */
-  learn(reply: Buffer): boolean {
-    const digest = createHash('sha256').update(reply).digest('latin1');
-    if (digest === this.learnedDigest) return true;
-    const rows = rowsOfReply(reply);
-    if (rows === null) return false;
-    this.learnedDigest = digest;
-    this.commands.learn(rows);
-    return true;
   }
 
   /** The request is complete and its arguments are known: finds the command and what is to be done. */
@@ -109,7 +92,8 @@ export class RequestRouting extends AllServersRequest {
     const { args } = this;
     const command = this.lookUp(buf);
     if (command === null) {
-      if (session.isInTransaction && !this.closesClient) this.refuseInside();
+      if (this.isWorthAsking(session)) this.route = ROUTE_UNKNOWN;
+      else if (session.isInTransaction && !this.closesClient) this.refuseInside();
       return;
     }
     this.command = command.name;
@@ -347,6 +331,13 @@ export class RequestRouting extends AllServersRequest {
       this.answer(command.name, refusal);
       return;
     }
+  }
+
+  /** The servers may know the command that was not found. What a client is not to know it learns as before. */
+  private isWorthAsking(session: RedisSession): boolean {
+    if (!this.lesson.isDue || this.command !== UNKNOWN_COMMAND_NAME || this.closesClient || this.isNoreply)
+      return false;
+    return (!this.hasPassword || session.isAuthenticated) && !session.isOnlyListening;
   }
 
   private answerUnknown(): void {

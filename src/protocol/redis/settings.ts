@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { count, type Kind, listOf, oneOf, password, size, text } from '../../settings/kinds.ts';
+import { count, flag, type Kind, listOf, oneOf, password, size, text } from '../../settings/kinds.ts';
 import type { SettingTable } from '../../settings/setting.ts';
 import { SettingError } from '../../settings/setting-error.ts';
 
@@ -147,6 +147,15 @@ export const REDIS_SETTINGS = {
     about:
       'Redis commands that clients of this pool may not use, such as `[flushdb, keys, config|get]`; a container (`script`) ' +
       'stands for all its subcommands.',
+    applies: 'live',
+  },
+  learnsCommands: {
+    key: 'learn_commands',
+    kind: flag(),
+    default: 'true',
+    about:
+      'Whether the servers of a Redis pool are asked (COMMAND) about a command that Ringmaster does not know, of a module for ' +
+      'instance, when a client first uses one; a minute later at the earliest they are asked again.',
     applies: 'live',
   },
   declaredCommands: {
