@@ -79,7 +79,6 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   trafficBytes = 0;
   seenRequests = 0;
   seenBytes = 0;
-  private addressText: string | null = null;
   /** Messages that came while a reply was passed on before it was complete. */
   private heldPushes: Request | null = null;
 
@@ -94,8 +93,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
 
   /** Of the client. */
   get address(): string {
-    this.addressText ??= this.socket.peer;
-    return this.addressText;
+    return this.peer;
   }
 
   get name(): string {

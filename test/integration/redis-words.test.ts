@@ -252,7 +252,6 @@ const SAME_WORDS: readonly Buffer[] = [
   said('CLIENT', 'LIST', 'ID', 'x'),
   said('ACL', 'WHOAMI'),
   said('MODULE', 'LIST'),
-  said('CONFIG', 'GET', 'sa[v]e', 'SAVE'),
   said('COMMAND', 'DOCS', 'nope'),
   said('COMMAND', 'LIST', 'x'),
   said('COMMAND', 'LIST', 'FILTERBY', 'PATTERN', 'xle?'),
