@@ -384,6 +384,8 @@ export interface Coalescer {
    * written to again. Without it one failure fails the whole.
    */
   failedPart?(reason: FailureReason): Buffer;
+  /** ROUTE_ALL: a request that each server is sent just ahead; the replies to it are the first half of the parts. */
+  readonly companion?: Buffer;
   /** The parts may have so many bytes together; with more, the client reads `tooLarge`. Without it there is no limit. */
   readonly maxBytes?: number;
   readonly tooLarge?: Buffer;

@@ -12,6 +12,7 @@ import {
   COLON,
   CR,
   DOLLAR,
+  encodeRequest,
   errorReply,
   LF,
   MINUS,
@@ -200,14 +201,24 @@ export class LimitedKeysCoalescer extends KeysCoalescer {
   }
 }
 
-/** RANDOMKEY: that of one server, by chance, among those that have any. */
+/** RANDOMKEY: that of one server, by chance, those with more keys the more often: so each key has the same. */
 class OneOfCoalescer extends ErrorFirstCoalescer {
+  readonly companion = encodeRequest('DBSIZE');
+
   protected override mergeValues(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): boolean {
-    const found = parts.filter(part => part[0] !== UNDERSCORE && part[1] !== MINUS);
-    const among = found.length > 0 ? found : parts;
-    out.appendOwned(among[Math.floor(Math.random() * among.length)]!);
+    const count = parts.length / 2;
+    const keys = parts.slice(count);
+    // One that has a key has one at least, whatever it had just before.
+    const weights = keys.map((key, i) => (isNull(key) ? 0 : Math.max(1, lengthAfterType(parts[i]!, 0))));
+    let left = Math.random() * weights.reduce((sum, weight) => sum + weight, 0);
+    const chosen = weights.findIndex(weight => (left -= weight) < 0);
+    out.appendOwned(keys[Math.max(0, chosen)]!);
     return true;
   }
+}
+
+function isNull(part: Buffer): boolean {
+  return part[0] === UNDERSCORE || part[1] === MINUS;
 }
 
 /** `*2\r\n:0\r\n:1\r\n`; the scanner has seen that it is a whole reply. */

@@ -127,6 +127,16 @@ test('KEYS: the elements of all arrays; RANDOMKEY: one that there is', () => {
     array(bulk('a'), bulk('b'), bulk('')),
   );
   assert.equal(merge('keys', [array(bulk('a')), ':1\r\n']).all, MISFIT);
-  assert.equal(merge('one_of', [NULL, bulk('a'), '_\r\n']).all, bulk('a'));
-  assert.equal(merge('one_of', [NULL, NULL]).all, NULL);
+  assert.equal(merge('one_of', [':0\r\n', ':9\r\n', ':1\r\n', NULL, bulk('a'), '_\r\n']).all, bulk('a'));
+  assert.equal(merge('one_of', [':0\r\n', ':0\r\n', NULL, NULL]).all, NULL);
+  assert.equal(merge('one_of', [':0\r\n', ':0\r\n', NULL, bulk('new')]).all, bulk('new'));
+});
+
+test('RANDOMKEY takes the key of a server as often as that has keys', t => {
+  const parts = [':1\r\n', ':0\r\n', ':3\r\n', bulk('a'), NULL, bulk('c')];
+  const chosen = [0, 0.24, 0.25, 0.5, 0.99].map(chance => {
+    t.mock.method(Math, 'random', () => chance);
+    return merge('one_of', parts).all;
+  });
+  assert.deepEqual(chosen, [bulk('a'), bulk('a'), bulk('c'), bulk('c'), bulk('c')]);
 });

@@ -16,7 +16,12 @@ function memory(limitBytes: number) {
   const find = (digest: string) => {
     const bytes = Buffer.from(`<${digest}>`);
     // SCRIPT LOAD, and the text.
-    return scripts.find(bytes, 1, bytes.length - 1)?.request.toString().split('\r\n')[6] ?? null;
+    return (
+      scripts
+        .find(bytes, 1, bytes.length - 1)
+        ?.request.toString()
+        .split('\r\n')[6] ?? null
+    );
   };
   return { scripts, remember, find };
 }
