@@ -211,7 +211,10 @@ class OneOfCoalescer extends ErrorFirstCoalescer {
     // One that has a key has one at least, whatever it had just before.
     const weights = keys.map((key, i) => (isNull(key) ? 0 : Math.max(1, lengthAfterType(parts[i]!, 0))));
     let left = Math.random() * weights.reduce((sum, weight) => sum + weight, 0);
-    const chosen = weights.findIndex(weight => (left -= weight) < 0);
+    const chosen = weights.findIndex(weight => {
+      left -= weight;
+      return left < 0;
+    });
     out.appendOwned(keys[Math.max(0, chosen)]!);
     return true;
   }
