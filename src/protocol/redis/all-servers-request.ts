@@ -1,10 +1,11 @@
 import type { ParserOptions } from '../parser-options.ts';
 import type { RequestParser } from '../protocol.ts';
-import { ROUTE_EVERY, ROUTE_SERVER } from '../routes.ts';
+import { ROUTE_ALL, ROUTE_EVERY, ROUTE_SERVER } from '../routes.ts';
 import type { Command } from './command.ts';
 import { CommandLesson } from './command-lesson.ts';
 import { PoolCommands } from './command-rules.ts';
 import { ConfigCoalescer } from './config-get.ts';
+import { LibraryChange, libraryChange, MissingFunction } from './function-command.ts';
 import { InfoCoalescer, infoAsked, ownInfoReply } from './info.ts';
 import { MissingScript } from './missing-script.ts';
 import * as errors from './request-errors.ts';
@@ -83,16 +84,32 @@ export class AllServersRequest extends RoutedRequest {
     this.rewriteArguments('SCAN', 2, found.cursor);
   }
 
-  /** What EVAL and SCRIPT LOAD say is kept for servers that lose it; EVALSHA may need it. */
-  protected knowScript(command: Command): void {
+  /** What EVAL, SCRIPT LOAD and FUNCTION LOAD say is kept for servers that lose it; EVALSHA and FCALL may need it. */
+  protected knowScript(command: Command, session: RedisSession): void {
     const { args, kept } = this;
     const at = command.scriptAt;
     const [start, end] = [args.starts[at]!, args.ends[at]!];
-    if (command.name === 'script|flush') kept.clear();
+    if (command.name.startsWith('f')) this.knowFunction(command, session);
+    else if (command.name === 'script|flush') kept.clear();
     else if (!command.isByDigest) kept.remember(args.buf, start, end);
     else {
       const script = kept.find(args.buf, start, end);
       if (script !== null) this.remedy = new MissingScript([script]);
+    }
+  }
+
+  /** FUNCTION LOAD and its like, and FCALL. */
+  private knowFunction(command: Command, { isInTransaction }: RedisSession): void {
+    const { args } = this;
+    const { libraries } = this.kept;
+    const change = libraryChange(command, args, libraries);
+    if (change === null) {
+      const gifts = libraries.count === 0 ? [] : libraries.with(args.bytes(1));
+      if (gifts.length > 0) this.remedy = new MissingFunction(gifts);
+    } else if (!isInTransaction) {
+      // To the only server, too: whether it does it is seen here.
+      this.route = ROUTE_ALL;
+      this.coalescer = new LibraryChange(change);
     }
   }
 

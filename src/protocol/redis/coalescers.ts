@@ -144,7 +144,7 @@ class SumCoalescer extends ErrorFirstCoalescer {
 }
 
 /** MSET, SCRIPT LOAD: all servers say the same. */
-class SameCoalescer extends ErrorFirstCoalescer {
+export class SameCoalescer extends ErrorFirstCoalescer {
   protected override mergeValues(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): boolean {
     const first = parts[0]!;
     const isSame = parts.every(part => part.equals(first));
@@ -240,7 +240,7 @@ const BIT_BYTES = 4;
 const RESP3_NULL_BYTES = 3;
 
 /** Others are made for the request. */
-export type SharedMergeKind = Exclude<MergeKind, 'info' | 'config'>;
+export type SharedMergeKind = Exclude<MergeKind, 'info' | 'config' | 'libraries' | 'function_stats'>;
 
 const COALESCERS: Readonly<Record<SharedMergeKind, Coalescer>> = {
   values: new ValuesCoalescer(),

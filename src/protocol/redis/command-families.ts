@@ -99,7 +99,7 @@ const MEMBERS: readonly FamilyMembers[] = [
     isServedByOne: false,
     commands: `acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|list acl|load acl|log acl|save acl|setuser acl|users
       backup bgrewriteaof bgsave commandlog|get commandlog|help commandlog|len commandlog|reset config|resetstat config|rewrite
-      config|set debug ft.config function|kill function|stats hotkeys|get hotkeys|reset hotkeys|start hotkeys|stop lastsave
+      config|set debug ft.config function|kill hotkeys|get hotkeys|reset hotkeys|start hotkeys|stop lastsave
       latency|doctor latency|graph latency|histogram latency|history latency|latest latency|reset memory|doctor
       memory|malloc-stats memory|purge memory|stats migrate module|load module|loadex module|unload monitor pfdebug pfselftest
       restore-asking role save script|kill shutdown`,

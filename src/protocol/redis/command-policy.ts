@@ -2,7 +2,18 @@
 // what COMMAND does not say. A command with keys that stands in none of these lists, nor in command-families.ts, is forwarded
 // by its keys; one without keys is refused.
 /** How the replies of several servers become one; see coalescers.ts. */
-export type MergeKind = 'values' | 'sum' | 'same' | 'all_true' | 'first' | 'keys' | 'one_of' | 'info' | 'config';
+export type MergeKind =
+  | 'values'
+  | 'sum'
+  | 'same'
+  | 'all_true'
+  | 'first'
+  | 'keys'
+  | 'one_of'
+  | 'info'
+  | 'config'
+  | 'libraries'
+  | 'function_stats';
 
 /** Finders of keys for commands whose key specifications say too little; see key-finder.ts. */
 export type Finder = 'one_key' | 'channel' | 'streams' | 'sort' | 'geo_store';
@@ -23,8 +34,10 @@ export const TO_ALL: Readonly<Record<string, MergeKind>> = {
   dbsize: 'sum',
   'function|delete': 'same',
   'function|flush': 'same',
+  'function|list': 'libraries',
   'function|load': 'same',
   'function|restore': 'same',
+  'function|stats': 'function_stats',
   info: 'info',
   keys: 'keys',
   randomkey: 'one_of',
@@ -44,7 +57,6 @@ export const TO_ANY: readonly string[] = [
   'config|help',
   'function|dump',
   'function|help',
-  'function|list',
   'latency|help',
   'lolwut',
   'memory|help',
@@ -69,12 +81,18 @@ export const FINDERS: Readonly<Record<string, Finder>> = {
   xreadgroup: 'streams',
 };
 
-/** Where commands have a script's text or its digest. */
+/** Where commands have a script's text or its digest, or the name of a function or library; 1 also where none need be. */
 export const SCRIPT_PLACES: Readonly<Record<string, number>> = {
   eval: 1,
   eval_ro: 1,
   evalsha: 1,
   evalsha_ro: 1,
+  fcall: 1,
+  fcall_ro: 1,
+  'function|delete': 2,
+  'function|flush': 1,
+  'function|load': 2,
+  'function|restore': 2,
   'script|flush': 1,
   'script|load': 2,
 };

@@ -38,6 +38,7 @@ import { refusalText } from './command-policy.ts';
 import { KEYLESS_REFUSAL } from './command-rules.ts';
 import { COMMANDS, UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { buildFragment } from './fragment.ts';
+import { FunctionStatsCoalescer, LibrariesCoalescer } from './function-command.ts';
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
 import { LocalCommands, WRONG_DB } from './local-commands.ts';
 import * as errors from './request-errors.ts';
@@ -287,9 +288,11 @@ export class RequestRouting extends AllServersRequest {
       return;
     }
     if (command.merge === 'keys') this.coalescer = this.keysCoalescer;
+    else if (command.merge === 'libraries') this.coalescer = LIBRARIES;
+    else if (command.merge === 'function_stats') this.coalescer = FUNCTION_STATS;
     else if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
     if (command.name === 'flushall') this.flushAll(session);
-    if (command.scriptAt !== 0) this.knowScript(command);
+    if (command.scriptAt !== 0) this.knowScript(command, session);
     if (result === KEYS_BLOCK) this.block(command);
     else if (result === KEYS_UNKNOWN) this.refuseKeys(command);
     else if (command.isChoosingDatabase) this.checkDatabase(command);
@@ -350,6 +353,8 @@ export class RequestRouting extends AllServersRequest {
   }
 }
 
+const LIBRARIES = new LibrariesCoalescer();
+const FUNCTION_STATS = new FunctionStatsCoalescer();
 const UNKNOWN_KEYS = 'where its keys are is not known';
 
 /** To all servers, now or one after the other. Where a pool has one, hardly any command is. */

@@ -1,24 +1,34 @@
 import { hash } from 'node:crypto';
 import type { MemoryHolder } from '../../memory/memory-ceiling.ts';
 import type { Gift } from '../remedy.ts';
+import { FunctionLibraries } from './function-libraries.ts';
 import { encodeRequest } from './resp.ts';
 
 /** What a script costs beside its text. */
 const SCRIPT_BYTES = 300;
 /** Of all that may be kept: a script that is larger is not. */
 const LARGEST_SHARE = 1 / 4;
+/** Of the same, what libraries of functions may have. */
+const LIBRARIES_SHARE = 1 / 2;
 const SHA1_DIGITS = 40;
 
-/** The texts of scripts that clients have sent to a pool, by their SHA-1; those that were used last. */
+/** The texts of scripts that clients have sent to a pool, by their SHA-1; those that were used last. Libraries beside them. */
 export class ScriptMemory implements MemoryHolder {
-  memoryBytes = 0;
+  readonly libraries = new FunctionLibraries();
+  private scriptBytes = 0;
   /** As servers are given them; the oldest first. */
   private readonly scripts = new Map<string, Gift>();
   private limitBytes = 0;
 
+  /** With the libraries. */
+  get memoryBytes(): number {
+    return this.scriptBytes + this.libraries.memoryBytes;
+  }
+
   /** 0: nothing is kept. */
   setLimit(limitBytes: number): void {
     this.limitBytes = limitBytes;
+    this.libraries.setLimit(limitBytes * LIBRARIES_SHARE);
     this.shrink();
   }
 
@@ -29,7 +39,7 @@ export class ScriptMemory implements MemoryHolder {
     const sha1 = hash('sha1', body, 'hex');
     if (this.use(sha1) !== null) return;
     const request = encodeRequest('SCRIPT', 'LOAD', body);
-    this.memoryBytes += request.length + SCRIPT_BYTES;
+    this.scriptBytes += request.length + SCRIPT_BYTES;
     this.scripts.set(sha1, { request, isLasting: true });
     this.shrink();
   }
@@ -42,15 +52,16 @@ export class ScriptMemory implements MemoryHolder {
 
   clear(): void {
     this.scripts.clear();
-    this.memoryBytes = 0;
+    this.scriptBytes = 0;
   }
 
   shed(): void {
     this.clear();
+    this.libraries.clear();
   }
 
   describe(): Readonly<Record<string, unknown>> {
-    return { scripts: this.scripts.size };
+    return { scripts: this.scripts.size, libraries: this.libraries.count };
   }
 
   private use(sha1: string): Gift | null {
@@ -65,7 +76,7 @@ export class ScriptMemory implements MemoryHolder {
     for (const [sha1, { request }] of this.scripts) {
       if (this.memoryBytes <= this.limitBytes) return;
       this.scripts.delete(sha1);
-      this.memoryBytes -= request.length + SCRIPT_BYTES;
+      this.scriptBytes -= request.length + SCRIPT_BYTES;
     }
   }
 }

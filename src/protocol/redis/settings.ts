@@ -135,8 +135,8 @@ export const REDIS_SETTINGS = {
     kind: size(0),
     default: '4mb',
     about:
-      'Bytes of scripts (EVAL, SCRIPT LOAD) that each worker keeps for a Redis pool: a server that answers EVALSHA with NOSCRIPT is ' +
-      'given the script and asked again, once. 0: none, and NOSCRIPT reaches the client.',
+      'Bytes of scripts (EVAL, SCRIPT LOAD) and libraries (FUNCTION LOAD) that each worker keeps for a Redis pool, for servers that lose ' +
+      'them or come later. 0: none, and NOSCRIPT reaches the client.',
     applies: 'live',
   },
   deniedCommands: {

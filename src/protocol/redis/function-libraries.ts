@@ -1,0 +1,75 @@
+import type { Gift } from '../remedy.ts';
+import { encodeRequest } from './resp.ts';
+
+/** What a library costs beside its text. */
+const LIBRARY_BYTES = 300;
+const FIRST_LINE_MAX_BYTES = 256;
+const NAMED = /^#![^\n]*?\sname=([\w]+)/;
+
+/** The libraries that servers have taken from clients of a pool, for those that come later or lose them. */
+export class FunctionLibraries {
+  memoryBytes = 0;
+  /** By name, as servers are given them: none replaces what a server has. The oldest first. */
+  private readonly libraries = new Map<string, Gift>();
+  private limitBytes = 0;
+
+  /** 0: none are kept. */
+  setLimit(limitBytes: number): void {
+    this.limitBytes = limitBytes;
+    this.shrink();
+  }
+
+  get count(): number {
+    return this.libraries.size;
+  }
+
+  /** A server has taken it. */
+  loaded(code: Buffer): void {
+    const name = NAMED.exec(code.toString('latin1', 0, FIRST_LINE_MAX_BYTES))?.[1];
+    if (name !== undefined) this.keep(name, encodeRequest('FUNCTION', 'LOAD', code));
+  }
+
+  /** Servers have taken a dump; `isAdded`: to what they had, else that is not known any more. */
+  restored(dump: Buffer, isAdded: boolean): void {
+    if (!isAdded) this.clear();
+    this.keep(`dump of ${dump.length}`, encodeRequest('FUNCTION', 'RESTORE', dump));
+  }
+
+  deleted(name: string): void {
+    const gift = this.libraries.get(name);
+    if (gift === undefined) return;
+    this.libraries.delete(name);
+    this.memoryBytes -= costOf(gift);
+  }
+
+  clear(): void {
+    this.libraries.clear();
+    this.memoryBytes = 0;
+  }
+
+  /** Those whose text has the name of the function; where none has it, all: it may have been put together. */
+  with(name: Buffer): readonly Gift[] {
+    const gifts = [...this.libraries.values()];
+    const found = gifts.filter(({ request }) => request.includes(name));
+    return found.length > 0 ? found : gifts;
+  }
+
+  private keep(name: string, request: Buffer): void {
+    this.deleted(name);
+    const gift = { request, isLasting: true };
+    this.libraries.set(name, gift);
+    this.memoryBytes += costOf(gift);
+    this.shrink();
+  }
+
+  private shrink(): void {
+    for (const name of this.libraries.keys()) {
+      if (this.memoryBytes <= this.limitBytes) return;
+      this.deleted(name);
+    }
+  }
+}
+
+function costOf({ request }: Gift): number {
+  return request.length + LIBRARY_BYTES;
+}
