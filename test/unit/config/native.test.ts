@@ -135,6 +135,7 @@ test('every key of the native form arrives in the configuration', () => {
         keylessScripts: 'all',
         keysLimitBytes: 1_048_576,
         scriptMemoryBytes: 4_194_304,
+        learnsCommands: true,
         deniedCommands: ['flushdb', 'config|set', 'script|load'],
         declaredCommands: [
           { name: 'my.mset', firstKey: 1, lastKey: -1, keyStep: 2, isWrite: true },
@@ -228,6 +229,7 @@ test('what is left out has its default', () => {
         keylessScripts: 'error',
         keysLimitBytes: 67_108_864,
         scriptMemoryBytes: 4_194_304,
+        learnsCommands: true,
         deniedCommands: null,
         declaredCommands: null,
         clientSubscriptions: 100_000,
