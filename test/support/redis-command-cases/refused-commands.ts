@@ -4,7 +4,7 @@ const named = (names: string): readonly string[] => names.trim().split(/\s+/);
 export const REFUSED_COMMANDS: readonly string[] = named(`
   acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|list acl|load acl|log acl|save acl|setuser acl|users
   bgrewriteaof bgsave config|resetstat config|rewrite config|set debug failover
-  function|kill function|stats lastsave latency|doctor latency|graph latency|histogram latency|history
+  function|kill lastsave latency|doctor latency|graph latency|histogram latency|history
   latency|latest latency|reset memory|doctor memory|malloc-stats memory|purge memory|stats migrate module|load
   module|loadex module|unload monitor pfdebug pfselftest psync replconf replicaof
   restore-asking role save script|debug script|kill shutdown slaveof swapdb sync`);

@@ -37,6 +37,7 @@ export const SCRIPTS_CASES: Readonly<Record<string, CaseList>> = {
     `FUNCTION LOAD REPLACE ${FUNCTION_LIBRARY}`,
     'FUNCTION LOAD rubbish',
   ],
+  'function|stats': ['FUNCTION STATS'],
   'function|restore': ['FUNCTION RESTORE rubbish', 'FUNCTION RESTORE rubbish WRONG'],
   'script|exists': [
     'SCRIPT EXISTS x',
