@@ -2,8 +2,8 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { userInfo } from 'node:os';
 import { isMap, parseDocument } from 'yaml';
-import { addressText, type HostPort } from '../config/address.ts';
-import { parseHostPort } from '../config/addresses.ts';
+import { addressText, type FixedAddress } from '../config/address.ts';
+import { parseServerAddress } from '../config/addresses.ts';
 import type { Config } from '../config/config.ts';
 import { DAEMON_SETTINGS } from '../config/daemon-settings.ts';
 import { ConfigError } from '../config/errors.ts';
@@ -78,7 +78,7 @@ export function daemonOf(
   confFile: string,
   admin: string | null,
   tokenFile: string | null,
-): { readonly address: AdminAddress; readonly token: string | null } {
+): { readonly address: FixedAddress; readonly token: string | null } {
   // With --admin, a file that can't be read, or has another daemon's token, must not be in the way.
   const config = admin === null ? adminSettings(confFile) : null;
   return {
@@ -105,9 +105,6 @@ function readPid(pidFile: string): number {
   if (pid < 2) throw new UsageError(`${pidFile} does not hold the number of a process`);
   return pid;
 }
-
-/** A unix socket, by its path, or a port. */
-export type AdminAddress = HostPort | { readonly path: string };
 
 type AdminSettings = Pick<Config, 'admin' | 'adminSocket' | 'adminToken'>;
 
@@ -145,7 +142,7 @@ function adminOfBadFile(file: string): AdminSettings | null {
 }
 
 /** The socket where there is one that lets us in, else the port. */
-function adminOf({ admin, adminSocket }: AdminSettings, file: string): AdminAddress {
+function adminOf({ admin, adminSocket }: AdminSettings, file: string): FixedAddress {
   if (adminSocket !== null && (admin === null || mayWrite(adminSocket.path))) return { path: adminSocket.path };
   if (admin === null) {
     throw new UsageError(
@@ -167,10 +164,10 @@ function mayWrite(path: string): boolean {
   }
 }
 
-function parseAdmin(text: string): AdminAddress {
+function parseAdmin(text: string): FixedAddress {
   try {
     const path = text.startsWith('unix:') ? text.slice('unix:'.length) : text;
-    return path.startsWith('/') ? { path } : parseHostPort(path, 1, 'bracketed-ipv6').address;
+    return parseServerAddress(path).address;
   } catch (error) {
     throw new UsageError(`--admin ${text}: ${(error as Error).message}`);
   }
@@ -193,7 +190,7 @@ function readFile(file: string): string {
 /** No time limit: a restart takes as long as the clients of the workers take. Rejects with a UsageError. */
 export function askDaemon(
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
-  address: AdminAddress,
+  address: FixedAddress,
   path: string,
   token: string | null,
   body?: object,
@@ -226,7 +223,7 @@ export function askDaemon(
   });
 }
 
-function target(address: AdminAddress): RequestOptions {
+function target(address: FixedAddress): RequestOptions {
   if ('path' in address) return { socketPath: address.path };
   const { host, port } = address;
   return { host: ['0.0.0.0', '::'].includes(host) ? 'localhost' : host, port };
@@ -241,7 +238,7 @@ function userName(): string {
   }
 }
 
-function parseAnswer(body: string, address: AdminAddress): Answer {
+function parseAnswer(body: string, address: FixedAddress): Answer {
   try {
     const answer = JSON.parse(body);
     if (typeof answer.result === 'string') return answer;
