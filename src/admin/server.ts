@@ -90,7 +90,7 @@ GET  /api/v1/settings     the settings, and what the file says of them
 PATCH /api/v1/settings    change settings, in all workers or in none
 POST /api/v1/settings/save          write what was changed into the file
 GET  /api/v1/settings/differences   what runs against the file as it is now
-GET  /api/v1/overview, pools, servers, workers, events, history, stream
+GET  /api/v1/overview, pools, servers, workers, events, history, ring, stream
 GET  /api/v1/blocks       what is blocked; POST blocks something, DELETE /api/v1/blocks/{id} takes it back
 GET  /api/v1/reshard      how far a reshard is; POST /api/v1/reshard/plan|start|pause|resume|pace|abort
 POST /api/v1/servers/{pool}/{server}/eject|drain|readmit

@@ -1,6 +1,6 @@
 import { addressText } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
-import { countPairs, HASH_VALUES } from './hash-cycle.ts';
+import { countPairs, HASH_VALUES } from '../placement/hash-cycle.ts';
 import { type Placement, placementOf, serverShares } from './pool-ring.ts';
 
 /** Keys that leave one address for another. */

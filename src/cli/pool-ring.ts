@@ -1,8 +1,8 @@
 import type { PoolConfig } from '../config/config.ts';
 import type { HashName } from '../hash/hash.ts';
+import { countOwned, cycleOf, HASH_VALUES, type HashCycle, ONE_OWNER, throughCrc32 } from '../placement/hash-cycle.ts';
 import { KeyRing } from '../placement/key-ring.ts';
 import { buildRing } from '../placement/ring.ts';
-import { countOwned, cycleOf, HASH_VALUES, type HashCycle, ONE_OWNER, throughCrc32 } from './hash-cycle.ts';
 
 /** How a pool places its keys, all servers live. */
 export interface Placement {

@@ -7,6 +7,7 @@ import { VERSION } from '../system/version.ts';
 import type { Events } from './events.ts';
 import type { HandVerdict } from './hand-verdicts.ts';
 import { type History, type HistoryPoint, NO_POINT } from './history.ts';
+import { RingViews } from './ring-view.ts';
 import type { SlotState } from './worker-slot.ts';
 
 const RATE_WINDOW_S = 10;
@@ -142,6 +143,7 @@ export function stateRoutes(source: StateSource): ApiRoute[] {
     path: `/api/v1/${name}`,
     handle,
   });
+  const rings = new RingViews();
   return [
     get('overview', async () => ({ status: 200, body: overview(source) })),
     get('pools', async ({ query }) => {
@@ -165,6 +167,14 @@ export function stateRoutes(source: StateSource): ApiRoute[] {
       const since = Number(query.get('since') ?? 0);
       if (!Number.isInteger(since) || since < 0) return refused(400, 'since must be the id of an event');
       return paged(query, 'events', source.events.list(since));
+    }),
+    get('ring', async ({ query }) => {
+      const name = query.get('pool');
+      const pool = source.config().pools.find(each => each.name === name);
+      if (pool === undefined) return refused(404, `there is no pool ${name}`);
+      if (pool.cluster !== null) return refused(409, `pool ${name} is a cluster, and no ring`);
+      const out = new Set(source.out().flatMap(each => (each.pool === name ? [each.server] : [])));
+      return { status: 200, body: rings.of(pool, server => !out.has(server)) };
     }),
     get('history', async ({ query }) => {
       const [pool, span] = [query.get('pool') ?? '', query.get('span') ?? '15m'];

@@ -48,8 +48,10 @@ test('the OpenAPI file has the paths that there are, and answers are as it says'
   await ask('POST', '/servers/{pool}/{server}/drain', '/servers/red/server-0/drain');
   await ask('GET', '/history', '/history?pool=red');
   await ask('GET', '/history', '/history?pool=none', undefined, true);
+  await ask('GET', '/ring', '/ring?pool=red');
   for (const [pattern, methods] of Object.entries(DOCUMENT.paths)) {
-    if (methods.get !== undefined && !['/stream', '/history'].includes(pattern)) await ask('GET', pattern, pattern);
+    if (methods.get !== undefined && !['/stream', '/history', '/ring'].includes(pattern))
+      await ask('GET', pattern, pattern);
   }
   const { clients } = await ask('GET', '/clients', '/clients?sort=age&count=1');
   await ask('DELETE', '/clients/{id}', `/clients/${clients[0].id}`);

@@ -1,6 +1,6 @@
-import type { KetamaRing } from '../placement/ketama.ts';
-import type { ModulaRing } from '../placement/modula.ts';
-import { MAX_RING_SERVERS } from '../placement/ring-server.ts';
+import type { KetamaRing } from './ketama.ts';
+import type { ModulaRing } from './modula.ts';
+import { MAX_RING_SERVERS } from './ring-server.ts';
 
 /** How many values a hash function can give. */
 export const HASH_VALUES = 2 ** 32;

@@ -7,7 +7,7 @@ import {
   HASH_VALUES,
   type HashCycle,
   throughCrc32,
-} from '../../../src/cli/hash-cycle.ts';
+} from '../../../src/placement/hash-cycle.ts';
 import { KetamaRing } from '../../../src/placement/ketama.ts';
 import { ModulaRing } from '../../../src/placement/modula.ts';
 import { SeededRandom, seedFrom } from '../../support/seeded-random.ts';
