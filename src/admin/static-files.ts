@@ -28,6 +28,7 @@ const OWN = [
   'index.html',
   'icon.svg',
   'page.css',
+  'clients.js',
   'feed.js',
   'format.js',
   'page.js',

@@ -106,7 +106,15 @@ test('the page shows traffic, trouble, changes and a daemon that is gone', async
   await until(page, '#commands-table tbody tr', /get/);
   await until(page, '#latency-table tbody tr', /10s/);
   await until(page, '#workers-table tbody tr', /serving.*%/);
-  assert.equal(await page.locator('#ring path').count(), 4);
+  assert.equal(await page.locator('#ring path.part').count(), 4);
+  assert.ok((await page.locator('#ring path').count()) > 100);
+  await until(page, '#clients-table tbody tr', /127\.0\.0\.1:\d+.*default.*Cut off/);
+  await until(page, '#clients-note', /^1 to 1 of 1 clients$/);
+  await until(page, '#pools-table tbody tr', /\d %/);
+  assert.match(
+    (await page.locator('#plots > *').nth(2).getAttribute('aria-label'))!,
+    /^Hits over 15 minutes; now hits /,
+  );
   if (SCREENSHOT !== undefined) {
     // For the looks of it: half a minute of traffic.
     await page.waitForTimeout(30_000);
@@ -124,7 +132,10 @@ test('the page shows traffic, trouble, changes and a daemon that is gone', async
   await until(page, '#servers-table tr.bad', /cache-0.*ejected/);
   await until(page, '#events-table tbody tr', /server_ejected/);
   await until(page, '#pools-table tr.bad', /1 of 4 out/);
-  assert.equal(await page.locator('#ring path.bad').count(), 1);
+  await page.waitForFunction(() => {
+    const { document } = globalThis as unknown as { document: { querySelectorAll(s: string): unknown[] } };
+    return document.querySelectorAll('#ring path.part').length === 3;
+  });
 
   // A setting: refused without the token, changed with it, and then told.
   assert.deepEqual(complaints(), []);
@@ -139,6 +150,28 @@ test('the page shows traffic, trouble, changes and a daemon that is gone', async
   await until(page, '#answer', /set: red\.timeout: 5000ms → 700ms/);
   await until(page, '#settings-table tbody tr', /red\.timeout.*700ms.*5000ms.*page from 127\.0\.0\.1/);
   await until(page, '#events-table tbody tr', /setting_changed/);
+  await page.locator('button[name=save]').click();
+  await until(page, '#answer', /saved: red\.timeout/);
+  assert.match(readFileSync(first.configFile, 'utf8'), /timeout: 700ms/);
+
+  // A block, and taken back; a server ejected by hand from its line; a client cut off.
+  await page.locator('#blocked').fill('hot');
+  await page.locator('#for').fill('10m');
+  await page.locator('button[name=block]').click();
+  await until(page, '#answer', /blocked: key hot/);
+  await page.getByRole('button', { name: 'Unblock key hot in red' }).click();
+  await until(page, '#answer', /unblocked: key hot/);
+  await page.getByRole('button', { name: 'Eject cache-1' }).click();
+  await until(page, '#servers-table tr.bad', /cache-1.*ejected by hand/);
+  await page.getByRole('button', { name: 'Readmit cache-1' }).click();
+  await until(page, '#answer', /readmitted: cache-1/);
+  await page
+    .getByRole('button', { name: /^Cut off 127/ })
+    .first()
+    .click();
+  await until(page, '#answer', /cut: 127\.0\.0\.1:\d+/);
+  await until(page, '#events-table tbody tr', /client_cut/);
+  assert.deepEqual(await violations(page), []);
 
   // A master that hangs keeps its connections, and is as good as gone.
   first.signal('SIGSTOP');

@@ -24,6 +24,18 @@ export function bytes(value) {
   return `${short.format(size)} ${units[0]}`;
 }
 
+/** Of milliseconds. */
+export function span(ms) {
+  if (ms < 1000) return `${whole.format(ms)} ms`;
+  if (ms < 120_000) return `${whole.format(ms / 1000)} s`;
+  return ms < 7_200_000 ? `${whole.format(ms / 60_000)} min` : `${whole.format(ms / 3_600_000)} h`;
+}
+
+/** The part of what was asked for that was there; nothing was: a dash. */
+export function hitRatio(hits, misses) {
+  return hits + misses === 0 ? '–' : percent(hits / (hits + misses));
+}
+
 export function percent(share) {
   return `${short.format(share * 100)} %`;
 }

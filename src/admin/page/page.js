@@ -1,8 +1,10 @@
 // The page: what the daemon sends every second, and what is asked of it as often as it is worth.
+
+import { clientsOf } from './clients.js';
 import { ask, listen } from './feed.js';
-import { bytes, count, duration, percent, time } from './format.js';
+import { bytes, count, duration, hitRatio, percent, time } from './format.js';
 import { Plots } from './plots.js';
-import { drawRing } from './ring.js';
+import { drawRing, sharesOf } from './ring.js';
 import { steer } from './steering.js';
 import { setText, tableOf } from './table.js';
 
@@ -28,6 +30,7 @@ const fill = {
       word('Protocol', row => row.protocol),
       number('Requests/s', row => count(row.requestsPerSecond)),
       number('Errors/s', row => count(row.errorsPerSecond)),
+      number('Hits', row => hitRatio(row.hitsPerSecond, row.missesPerSecond)),
       number('p50', row => duration(row.p50Us)),
       number('p99', row => duration(row.p99Us)),
       number('Clients', row => count(row.clients)),
@@ -54,8 +57,16 @@ const fill = {
       number('In flight', row => count(row.inflight)),
       number('Failures', row => count(row.failures)),
       number('Error replies', row => count(row.errorReplies)),
-      number('Share by weight', row => percent(row.share)),
+      number('Hits', row => hitRatio(row.hits, row.misses)),
+      number('Share of the ring', row => percent(row.share)),
       word('Address', row => row.address),
+      {
+        title: 'Change',
+        kind: 'button',
+        text: row => (isOut(row) ? 'Readmit' : 'Eject'),
+        label: row => `${isOut(row) ? 'Readmit' : 'Eject'} ${row.server}`,
+        press: row => steering.server(row.server, isOut(row) ? 'readmit' : 'eject'),
+      },
     ],
     row => (isOut(row) ? 'bad' : row.isSlow ? 'warn' : undefined),
   ),
@@ -128,6 +139,13 @@ const fill = {
     long('Value', row => row.value),
     word('By', row => row.by),
     word('Until', row => (row.until === null ? 'taken back' : time(row.until))),
+    {
+      title: 'Take back',
+      kind: 'button',
+      text: () => 'Unblock',
+      label: row => `Unblock ${row.kind} ${row.value} in ${row.pool}`,
+      press: row => steering.unblock(row.id),
+    },
   ]),
 };
 
@@ -200,16 +218,21 @@ let servers = [];
 
 async function askQuick() {
   const pool = chosen.value;
-  const [ofPool, workers] = await Promise.all([askAll('servers', 'servers', { pool }), askAll('workers', 'workers')]);
+  const [ofPool, ring, workers] = await Promise.all([
+    askAll('servers', 'servers', { pool }),
+    ask('ring', { pool }),
+    askAll('workers', 'workers'),
+    askClients(),
+  ]);
   if (ofPool !== null && pool === chosen.value) {
-    const weights = ofPool.reduce((sum, { weight }) => sum + weight, 0);
+    const shares = sharesOf(ring, ofPool);
     const quickest = Math.min(...ofPool.filter(({ p50Us }) => p50Us > 0).map(({ p50Us }) => p50Us));
-    servers = ofPool.map(each => ({
+    servers = ofPool.map((each, i) => ({
       ...each,
-      share: each.weight / weights,
+      share: shares[i],
       isSlow: each.p50Us > 5000 && each.p50Us > 5 * quickest,
     }));
-    drawRing(element('ring'), servers);
+    drawRing(element('ring'), ring, servers);
     showServers();
   }
   if (workers !== null) {
@@ -319,10 +342,11 @@ function showState(state, text) {
 
 chosen.addEventListener('change', choosePool);
 element('filter').addEventListener('input', showServers);
-steer(element('change'), element('answer'), {
+const steering = steer(element('change'), element('answer'), {
   pool: () => chosen.value,
   onDone: () => Promise.all([askQuick(), askSlow()]),
 });
+const askClients = clientsOf(element, { pool: () => chosen.value, cut: id => steering.cut(id) });
 listen({
   overview: showOverview,
   event(event) {

@@ -1,6 +1,6 @@
 // Small plots over the last 15 minutes, of the pool that is shown.
 import uPlot from '/page/uPlot.esm.js';
-import { count, duration } from './format.js';
+import { count, duration, percent } from './format.js';
 
 const POINTS_MAX = 15 * 60;
 const HEIGHT = 170;
@@ -15,8 +15,13 @@ const PLOTS = [
       ['p99', 'p99Us', '--warn'],
     ],
   },
+  { title: 'Hits', format: percent, lines: [['hits', 'hitRatio', '--good']], top: 1 },
   { title: 'Errors per second', format: count, lines: [['errors', 'errorsPerSecond', '--bad']] },
 ];
+
+const FIELDS = ['requestsPerSecond', 'errorsPerSecond', 'p50Us', 'p99Us'];
+/** Of a second in which nothing was asked for there is none. */
+const ratio = (hits, misses) => (hits + misses === 0 ? null : hits / (hits + misses));
 
 export class Plots {
   #place;
@@ -35,14 +40,17 @@ export class Plots {
     const length = history?.series.requestsPerSecond.length ?? 0;
     const nowS = Math.floor(Date.now() / 1000);
     this.#times = Array.from({ length }, (_, i) => nowS - length + 1 + i);
-    this.#series = history?.series ?? { requestsPerSecond: [], p50Us: [], p99Us: [], errorsPerSecond: [], clients: [] };
+    this.#series = Object.fromEntries(FIELDS.map(name => [name, history?.series[name] ?? []]));
+    const { hitsPerSecond = [], missesPerSecond = [] } = history?.series ?? {};
+    this.#series.hitRatio = hitsPerSecond.map((hits, i) => ratio(hits, missesPerSecond[i]));
     this.#build();
   }
 
   /** Of this second. */
   add(point) {
     this.#times.push(Math.floor(Date.now() / 1000));
-    for (const [name, values] of Object.entries(this.#series)) values.push(point[name] ?? 0);
+    for (const name of FIELDS) this.#series[name].push(point[name] ?? 0);
+    this.#series.hitRatio.push(ratio(point.hitsPerSecond, point.missesPerSecond));
     if (this.#times.length > POINTS_MAX) {
       this.#times.shift();
       for (const values of Object.values(this.#series)) values.shift();
@@ -67,7 +75,7 @@ export class Plots {
           height: HEIGHT,
           legend: { live: false },
           cursor: { drag: { setScale: false } },
-          scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
+          scales: { y: { range: (_, __, max) => [0, each.top ?? (max > 0 ? max * 1.1 : 1)] } },
           axes: [axis, { ...axis, size: 70, values: (_, values) => values.map(each.format) }],
           series: [
             {},
@@ -91,9 +99,14 @@ export class Plots {
   #show() {
     for (const { each, place, plot } of this.#plots) {
       plot.setData([this.#times, ...each.lines.map(([, name]) => this.#series[name])]);
-      const now = each.lines.map(([label, name]) => `${label} ${each.format(this.#series[name].at(-1) ?? 0)}`);
+      const now = each.lines.map(([label, name]) => `${label} ${this.#now(each, name)}`);
       place.setAttribute('aria-label', `${each.title} over 15 minutes; now ${now.join(', ')}`);
     }
+  }
+
+  #now({ format }, name) {
+    const value = this.#series[name].at(-1);
+    return value === null || value === undefined ? 'none' : format(value);
   }
 
   #fit() {

@@ -2,21 +2,25 @@
 
 const part = encodeURIComponent;
 
-/** `page`: pool(), the one that is shown; onDone(). */
+/** `page`: pool(), the one that is shown; onDone(). What comes back changes something by itself: for buttons elsewhere on the page. */
 export function steer(form, answer, { pool, onDone }) {
   const value = name => form.elements[name].value.trim();
+  const serverRequest = verb => ['POST', `servers/${part(pool())}/${part(value('server'))}/${verb}`, null];
   const requests = {
     set: () => ['PATCH', 'settings', { set: { [value('setting')]: value('value') } }],
     unset: () => ['PATCH', 'settings', { unset: [value('setting')] }],
+    save: () => ['POST', 'settings/save', null],
     eject: () => serverRequest('eject'),
     drain: () => serverRequest('drain'),
     readmit: () => serverRequest('readmit'),
+    block: () => [
+      'POST',
+      'blocks',
+      { pool: pool(), [value('kind')]: value('blocked'), ...(value('for') !== '' && { for: value('for') }) },
+    ],
   };
-  const serverRequest = verb => ['POST', `servers/${part(pool())}/${part(value('server'))}/${verb}`, null];
 
-  form.addEventListener('submit', async event => {
-    event.preventDefault();
-    const [method, path, body] = requests[event.submitter?.name ?? 'set']();
+  const send = async (method, path, body) => {
     answer.textContent = 'Asking …';
     try {
       const response = await fetch(`/api/v1/${path}`, {
@@ -28,12 +32,30 @@ export function steer(form, answer, { pool, onDone }) {
         },
         ...(body !== null && { body: JSON.stringify(body) }),
       });
-      const { result, error, changes = [] } = await response.json();
-      const changed = changes.map(({ path: setting, old, new: now }) => `${setting}: ${old} → ${now}`).join(', ');
-      answer.textContent = error ?? `${result}${changed && `: ${changed}`}`;
+      answer.textContent = words(await response.json());
       await onDone();
     } catch (error) {
       answer.textContent = `It could not be asked: ${error.message}`;
     }
+    // What was pressed may be far from where the answer is.
+    answer.scrollIntoView({ block: 'nearest' });
+  };
+
+  form.addEventListener('submit', event => {
+    event.preventDefault();
+    send(...requests[event.submitter?.name ?? 'set']());
   });
+  return {
+    unblock: id => send('DELETE', `blocks/${part(id)}`, null),
+    cut: id => send('DELETE', `clients/${part(id)}`, null),
+    server: (name, verb) => send('POST', `servers/${part(pool())}/${part(name)}/${verb}`, null),
+  };
+}
+
+function words({ result, error, changes = [], saved = [], block, client, server }) {
+  if (error !== undefined) return error;
+  const changed = changes.map(({ path, old, new: now }) => `${path}: ${old} → ${now}`);
+  const what = [...changed, ...saved, block && `${block.kind} ${block.value}`, client?.address, server];
+  const named = what.filter(Boolean).join(', ');
+  return `${result}${named && `: ${named}`}`;
 }

@@ -5,8 +5,13 @@
  * @typedef {object} Column
  * @property {string} title
  * @property {(row: any) => string} text
- * @property {'number' | 'long'} [kind]
+ * @property {'number' | 'long' | 'button'} [kind]
+ * @property {(row: any) => void} [press] of a button: its text is what it does, and `label` with what
+ * @property {(row: any) => string} [label]
  */
+
+/** Of each line that has buttons, the row it shows. */
+const shown = new WeakMap();
 
 /** A function that fills the table with rows, whose `tone` is 'bad', 'warn' or undefined. */
 export function tableOf(id, caption, columns, tone = () => undefined) {
@@ -25,8 +30,9 @@ export function tableOf(id, caption, columns, tone = () => undefined) {
     while (body.rows.length > rows.length) body.deleteRow(-1);
     for (const [i, row] of rows.entries()) {
       const line = body.rows[i] ?? newRow(body, columns);
+      shown.set(line, row);
       setClass(line, tone(row) ?? '');
-      for (const [j, { text }] of columns.entries()) setText(line.cells[j], text(row));
+      for (const [j, column] of columns.entries()) fillCell(line.cells[j], column, row);
     }
     setText(table.caption, rows.length === 0 ? `${caption}: none` : caption);
   };
@@ -34,13 +40,29 @@ export function tableOf(id, caption, columns, tone = () => undefined) {
 
 function newRow(body, columns) {
   const line = body.insertRow();
-  for (const [j, { kind }] of columns.entries()) {
+  for (const [j, { kind, press }] of columns.entries()) {
     const cell = document.createElement(j === 0 ? 'th' : 'td');
     if (j === 0) cell.scope = 'row';
     if (kind) cell.className = kind;
+    if (press !== undefined) {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.addEventListener('click', () => press(shown.get(line)));
+      cell.append(button);
+    }
     line.append(cell);
   }
   return line;
+}
+
+function fillCell(cell, { press, text, label }, row) {
+  if (press === undefined) {
+    setText(cell, text(row));
+    return;
+  }
+  const button = cell.firstElementChild;
+  setText(button, text(row));
+  if (button.getAttribute('aria-label') !== label(row)) button.setAttribute('aria-label', label(row));
 }
 
 export function setText(element, text) {
