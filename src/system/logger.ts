@@ -1,6 +1,8 @@
+import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import type { LogConfig, LogLevel } from './log.ts';
 import { LogWriter } from './log-writer.ts';
+import { prettyLine } from './pretty-line.ts';
 import { RepeatLimit } from './repeat-limit.ts';
 
 /** Lines of a process that were not written. */
@@ -29,13 +31,15 @@ const WARN = 40;
 const FATAL = 60;
 
 /**
- * One JSON line per event, to standard error or a file. Nobody waits for it to be written: see LogWriter; what waits when
+ * One JSON line per event, to standard error or a file; to a terminal one for people. Nobody waits for it to be written: see LogWriter; what waits when
  * the process ends is written then, within a bound. Throws an Error with the file's name when it can't be opened.
  */
 export function createLog(config: LogConfig, role: string): ReopenableLog {
   const writer = new LogWriter(config.file, lines => {
     log.warn({ lines }, 'log lines were dropped: nobody took them');
   });
+  let isPretty = isShown(config.file);
+  const isColored = (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb';
   const limit = new RepeatLimit((level, fields, message) => {
     if (level <= WARN) log[level < WARN ? 'info' : 'warn'](fields, message);
     else log.error(fields, message);
@@ -52,7 +56,7 @@ export function createLog(config: LogConfig, role: string): ReopenableLog {
         },
       },
     },
-    { write: line => writer.write(line) },
+    { write: line => writer.write(isPretty ? prettyLine(line, isColored) : line) },
   );
   process.on('exit', () => {
     limit.endWindow();
@@ -63,9 +67,17 @@ export function createLog(config: LogConfig, role: string): ReopenableLog {
     setLevel: level => {
       log.level = level;
     },
-    open: file => writer.open(file),
+    open: file => {
+      writer.open(file);
+      isPretty = isShown(file);
+    },
     unwritten: () => ({ dropped: writer.droppedLines, heldBack: limit.heldBack }),
   };
+}
+
+/** Who reads it is a person. */
+function isShown(file: string | null): boolean {
+  return file === null && isatty(2);
 }
 
 /** Whatever goes wrong, and all that servers and clients have a hand in; what an operator does is told each time. */
