@@ -20,15 +20,20 @@ export interface TrafficSource {
 /** Lists of more are cut. */
 const COUNT_MAX = 1000;
 const COUNT_DEFAULT = 20;
+const OFFSET_MAX = 100_000;
 const QUANTILES = { p50: 0.5, p90: 0.9, p95: 0.95, p98: 0.98, p99: 0.99, p999: 0.999, max: 1 } as const;
 const MINUTE_S = 60;
 
 interface Question {
   readonly pool: string | null;
   readonly count: number;
+  /** So many before those are left out. */
+  readonly offset: number;
 }
 
-/** Pages of the API, by path. All take `pool` (left out: all) and `count` (20 unless given, 1000 at most). */
+/**
+ * Pages of the API, by path. All take `pool` (left out: all); lists take `count` (20 unless given, 1000 at most) and `offset`.
+ */
 export function trafficPages(source: TrafficSource): ReadonlyMap<string, JsonPage> {
   const { totals } = source;
   const page =
@@ -38,24 +43,28 @@ export function trafficPages(source: TrafficSource): ReadonlyMap<string, JsonPag
       if (!Number.isInteger(count) || count < 1 || count > COUNT_MAX) {
         return refused(400, `count must be a whole number from 1 to ${COUNT_MAX}`);
       }
+      const offset = Number(query.get('offset') ?? 0);
+      if (!Number.isInteger(offset) || offset < 0 || offset > OFFSET_MAX) {
+        return refused(400, `offset must be a whole number from 0 to ${OFFSET_MAX}`);
+      }
       const pool = query.get('pool');
       if (pool !== null && !totals.poolNames().includes(pool)) return refused(404, `there is no pool ${pool}`);
-      const answer = await body({ pool, count });
+      const answer = await body({ pool, count, offset });
       return answer === undefined ? refused(404, `there is no pool ${pool}`) : { status: 200, body: answer };
     };
   const seen = (part: (traffic: PoolTraffic) => object): JsonPage =>
-    page(async ({ pool, count }) => {
+    page(async ({ pool, count, offset }) => {
       const insights = await source.insights();
       const names = pool === null ? totals.poolNames() : [pool];
-      return { pools: names.map(name => part(poolTraffic(name, insights, count))) };
+      return { pools: names.map(name => part(poolTraffic(name, insights, count, offset))) };
     });
 
   return new Map<string, JsonPage>([
     [
       '/api/v1/slowlog',
-      page(async ({ pool, count }) => {
-        const entries = source.slowlog(pool, count);
-        return entries && { entries };
+      page(async ({ pool, count, offset }) => {
+        const entries = source.slowlog(pool, offset + count);
+        return entries && { entries: entries.slice(offset) };
       }),
     ],
     [
@@ -83,12 +92,12 @@ export function trafficPages(source: TrafficSource): ReadonlyMap<string, JsonPag
     ],
     [
       '/api/v1/commands',
-      page(async ({ pool, count }) => {
+      page(async ({ pool, count, offset }) => {
         await source.fresh();
         return {
           pools: latenciesOf(totals, pool).map(({ name, commands }) => ({
             pool: name,
-            commands: commandsOf(commands, totals.nowS(), count),
+            commands: commandsOf(commands, totals.nowS()).slice(offset, offset + count),
           })),
         };
       }),
@@ -118,19 +127,14 @@ function latenciesOf(totals: Totals, pool: string | null) {
 }
 
 /** The commands of most requests in the last minute first. */
-function commandsOf(
-  commands: readonly { readonly name: string; readonly total: LatencyWindows }[],
-  nowS: number,
-  count: number,
-) {
+function commandsOf(commands: readonly { readonly name: string; readonly total: LatencyWindows }[], nowS: number) {
   return commands
     .map(({ name, total }) => ({
       command: name,
       requests: total.total.count,
       lastMinute: summary(total.window(MINUTE_S, nowS), MINUTE_S),
     }))
-    .sort((a, b) => b.lastMinute.requests - a.lastMinute.requests || b.requests - a.requests)
-    .slice(0, count);
+    .sort((a, b) => b.lastMinute.requests - a.lastMinute.requests || b.requests - a.requests);
 }
 
 /** By the name of the window; `start`: since the start. Nothing while nothing was timed. */

@@ -29,8 +29,8 @@ export interface PoolTraffic {
 /** More than all workers tell of together, so that nothing is left out. */
 const CAPACITY = 20_000;
 
-/** Adds up what the workers have seen of one pool, to lists of `count` at most. */
-export function poolTraffic(pool: string, insights: readonly TrafficInsight[], count: number): PoolTraffic {
+/** Adds up what the workers have seen of one pool, to lists of `count` at most, without the first `offset`. */
+export function poolTraffic(pool: string, insights: readonly TrafficInsight[], count: number, offset = 0): PoolTraffic {
   const ofPool = insights.filter(insight => insight.pool === pool);
   const coveredSeconds = Math.max(0, ...ofPool.map(({ coveredMs }) => coveredMs)) / 1000;
   const heavy = (listOf: (insight: TrafficInsight) => HeavyList): HeavyShare[] => {
@@ -41,16 +41,19 @@ export function poolTraffic(pool: string, insights: readonly TrafficInsight[], c
       total += list.total;
       for (const { item, count: weight, error } of list.items) sum.add(item, weight, error);
     }
-    return sum.heaviest(count).map(each => ({
-      ...each,
-      share: total === 0 ? 0 : each.count / total,
-      perSecond: coveredSeconds === 0 ? 0 : each.count / coveredSeconds,
-    }));
+    return sum
+      .heaviest(offset + count)
+      .slice(offset)
+      .map(each => ({
+        ...each,
+        share: total === 0 ? 0 : each.count / total,
+        perSecond: coveredSeconds === 0 ? 0 : each.count / coveredSeconds,
+      }));
   };
   const large = (listOf: (insight: TrafficInsight) => readonly LargeItem[]): LargeItem[] => {
-    const all = new Largest(count, 0);
+    const all = new Largest(offset + count, 0);
     for (const insight of ofPool) for (const { item, size, command } of listOf(insight)) all.add(item, size, command);
-    return all.list();
+    return all.list().slice(offset);
   };
   return {
     pool,

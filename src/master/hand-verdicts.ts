@@ -74,7 +74,7 @@ export class HandVerdicts {
     return this.entries.map(({ pool, server, verdict }) => ({
       pool,
       server: server.name,
-      why: verdict === 'ejected' ? 'host_down' : 'drained by hand',
+      why: verdict === 'ejected' ? 'ejected_by_hand' : 'drained by hand',
       isEjected: verdict === 'ejected',
     }));
   }

@@ -1,7 +1,7 @@
 import { type ApiRoute, paged, refused } from '../admin/api.ts';
 import type { Totals } from '../admin/totals.ts';
 import { addressText, listenText } from '../config/address.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import { VERSION } from '../system/version.ts';
 import type { Events } from './events.ts';
@@ -58,6 +58,14 @@ export interface ServerRow {
   readonly misses: number;
   readonly p50Us: number;
   readonly p99Us: number;
+  readonly timeouts: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  readonly connections: number;
+  /** Requests that wait for a connection. */
+  readonly queued: number;
+  /** Why it is out of the ring, in words or as a FailureReason; null: it is in. */
+  readonly why: string | null;
 }
 
 export interface WorkerRow extends SlotState {
@@ -100,14 +108,15 @@ function servers(source: StateSource, only: string | null): ServerRow[] {
   const out = source.out();
   return source.config().pools.flatMap(pool => {
     if (only !== null && pool.name !== only) return [];
-    return pool.servers.map(({ name, address, weight }): ServerRow => {
-      const stats = figures.get(pool.name)?.get(name);
+    const ofPool = figures.get(pool.name);
+    return serversOf(pool, ofPool?.keys() ?? []).map(({ name, address, weight }): ServerRow => {
+      const stats = ofPool?.get(name);
       const recent = times.get(pool.name)?.get(name)?.window(RATE_WINDOW_S, nowS);
       const verdict = out.find(each => each.pool === pool.name && each.server === name);
       const hand = source.byHand(pool.name, name);
       const state = hand === null ? verdict && (verdict.isEjected ? 'ejected' : 'down') : (`${hand} by hand` as const);
       return {
-        ...{ pool: pool.name, server: name, address: addressText(address), weight, state: state ?? 'in' },
+        ...{ pool: pool.name, server: name, address, weight, state: state ?? 'in' },
         requests: stats?.requests ?? 0,
         requestsPerSecond: (recent?.count ?? 0) / RATE_WINDOW_S,
         inflight: stats?.outQueue ?? 0,
@@ -117,9 +126,21 @@ function servers(source: StateSource, only: string | null): ServerRow[] {
         misses: stats?.valuesMissing ?? 0,
         p50Us: recent?.quantileUs(0.5) ?? 0,
         p99Us: recent?.quantileUs(0.99) ?? 0,
+        timeouts: stats?.serverTimedout ?? 0,
+        requestBytes: stats?.requestBytes ?? 0,
+        responseBytes: stats?.responseBytes ?? 0,
+        connections: stats?.serverConnections ?? 0,
+        queued: stats?.inQueue ?? 0,
+        why: verdict?.why ?? null,
       };
     });
   });
+}
+
+/** Of a cluster the file has a few of its nodes only; their names are their addresses. */
+function serversOf({ cluster, servers }: PoolConfig, found: Iterable<string>) {
+  if (cluster !== null) return Array.from(found, name => ({ name, address: name, weight: 1 }));
+  return servers.map(({ name, address, weight }) => ({ name, address: addressText(address), weight }));
 }
 
 function workers(source: StateSource): WorkerRow[] {

@@ -14,6 +14,7 @@ export type FailureReason =
   | 'overloaded'
   | 'no_private_connection'
   | 'blocked'
+  | 'ejected_by_hand'
   | 'server_auth'
   | 'server_noauth'
   | 'server_wrongpass'
@@ -34,6 +35,7 @@ export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
   overloaded: 'server overloaded: too many requests are waiting for it',
   no_private_connection: 'no server connection is free for this client alone: private_connections of them are in use',
   blocked: 'blocked by an operator of the proxy',
+  ejected_by_hand: 'server ejected by an operator of the proxy',
   server_auth: 'server refused the proxy: authentication or SELECT failed',
   server_noauth: 'server refused the proxy: authentication required',
   server_wrongpass: 'server refused the proxy: wrong password or user',

@@ -103,5 +103,24 @@ test('servers are taken out of the ring and let back by hand', async t => {
     assert.equal((await cli('readmit', 'red', 'server-0')).code, 0);
     for (const each of [client, other]) each.destroy();
   });
+
+  await t.test('ejected: what is inflight fails, in words that say who did it', async () => {
+    const client = await daemon.client('red');
+    await setAll();
+    const at = await Promise.all(KEYS.map(async each => ((await a.command('EXISTS', each)) === 1 ? each : null)));
+    const key = at.find(each => each !== null)!;
+    await a.command('CLIENT', 'PAUSE', '30000', 'WRITE');
+    client.send(`SET ${key} late\r\n`);
+    await waitFor(
+      async () => (await daemon.metric('ringmaster_server_inflight_requests', { server: 'server-0' })) > 0,
+      { what: 'the request at the server' },
+    );
+    assert.equal((await cli('eject', 'red', 'server-0')).code, 0);
+    assert.equal(String((await client.readReplies(1))[0]), '-ERR server ejected by an operator of the proxy\r\n');
+    await daemon.untilMetric('ringmaster_server_failures_total', { server: 'server-0', reason: 'ejected_by_hand' }, 1);
+    await a.command('CLIENT', 'UNPAUSE');
+    assert.equal((await cli('readmit', 'red', 'server-0')).code, 0);
+    client.destroy();
+  });
   for (const client of clients) client.destroy();
 });

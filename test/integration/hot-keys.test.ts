@@ -145,6 +145,7 @@ test('a page says what is wrong with a question', async t => {
   for (const [path, status] of [
     ['hotkeys?count=0', 400],
     ['hotkeys?count=many', 400],
+    ['hotkeys?offset=-1', 400],
     ['slowlog?count=1001', 400],
     ['clients?pool=x', 404],
     ['nothing', 404],

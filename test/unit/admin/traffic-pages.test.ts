@@ -80,3 +80,12 @@ test('every page takes a pool and a count, and refuses others', async () => {
     }
   }
 });
+
+test('lists are told in parts', async () => {
+  const { body } = await pagesAt(130)('commands', 'pool=p&count=1&offset=1');
+  assert.deepEqual(
+    body.pools[0].commands.map(({ command }: { command: string }) => command),
+    ['set'],
+  );
+  assert.equal((await pagesAt(130)('commands', 'offset=x')).status, 400);
+});

@@ -42,6 +42,10 @@ test('the same key at several workers is added up, with its share of all and its
   ]);
   assert.deepEqual([coveredSeconds, sampledOneIn], [20, 100]);
   assert.equal(poolTraffic('p', insights, 1).hotKeys.length, 1);
+  assert.deepEqual(
+    poolTraffic('p', insights, 5, 1).hotKeys.map(({ item }) => item),
+    ['warm'],
+  );
 });
 
 test('of large values each key comes once, with the largest that any worker saw', () => {
