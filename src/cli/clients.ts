@@ -9,7 +9,7 @@ import { UsageError } from './usage-error.ts';
 const PATH = '/api/v1/clients';
 const FILTERS = ['address', 'name', 'user', 'database'] as const;
 
-interface ClientList {
+export interface ClientList {
   readonly total: number;
   readonly offset: number;
   readonly isWhole: boolean;
@@ -42,7 +42,7 @@ export function addClientCommands(program: Command): void {
     .action((verb: string | undefined, id: string | undefined, flags: ListFlags, command: Command) => {
       if (verb === undefined) {
         const query = queryOf(flags);
-        return runDaemonCommand(command, { method: 'GET', path: `${PATH}?${query}`, text: listText });
+        return runDaemonCommand(command, { method: 'GET', path: `${PATH}?${query}`, text: clientsText });
       }
       if (verb !== 'kill' || id === undefined) throw new UsageError('give either nothing, or kill and a number');
       return runDaemonCommand(command, {
@@ -65,7 +65,7 @@ function queryOf({ pool, filter, sort, count, offset }: ListFlags): URLSearchPar
   return query;
 }
 
-function listText({ total, offset, isWhole, clients }: ClientList): string {
+export function clientsText({ total, offset, isWhole, clients }: ClientList): string {
   const rows = clients.map(client => [
     ...[String(client.id), client.pool, printable(client.address), printable(client.name), client.user],
     ...[String(client.database), span(client.ageMs), span(client.idleMs), grouped(client.requests)],

@@ -19,7 +19,7 @@ export function addStateCommands(program: Command): void {
   addDaemonCommand(
     program,
     'top',
-    'show pools, servers and workers as they change; once where there is no terminal',
+    'show pools, servers, workers and clients as they change; once where there is no terminal',
   ).action((_flags: object, command: Command) => runTop(command));
 
   addDaemonCommand(program, 'servers', 'list the servers, whether they are in the ring, and what they do')

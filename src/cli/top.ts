@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Overview, ServerRow, WorkerRow } from '../master/state-api.ts';
+import { type ClientList, clientsText } from './clients.ts';
 import { askPath } from './daemon-command.ts';
 import { print } from './print.ts';
 import { printable, serversText, statsText, workersText } from './state-text.ts';
@@ -9,6 +10,8 @@ const EVERY_MS = 1000;
 /** A terminal that does not tell its size. */
 const USUAL_COLUMNS = 80;
 const USUAL_ROWS = 24;
+/** Those of most requests. */
+const CLIENTS_SHOWN = 10;
 const CLEAR = '\x1b[H\x1b[2J';
 
 /** By which servers are sorted. */
@@ -68,11 +71,16 @@ async function screen(command: Command, view: View, columns: number, rows: numbe
   const query = new URLSearchParams({ count: '1000', ...(pool !== null && { pool }) });
   const { servers } = await ask<{ servers: ServerRow[] }>(command, `servers?${query}`);
   const workers = await ask<{ workers: WorkerRow[] }>(command, 'workers?count=1000');
-  if (command.opts<{ json: boolean }>().json) return `${JSON.stringify({ overview, servers, ...workers }, null, 2)}\n`;
+  const chosen = new URLSearchParams({ count: String(CLIENTS_SHOWN), ...(pool !== null && { pool }) });
+  const clients = await ask<ClientList>(command, `clients?${chosen}`);
+  if (command.opts<{ json: boolean }>().json)
+    return `${JSON.stringify({ overview, servers, ...workers, clients: clients.clients }, null, 2)}\n`;
   const order = ORDERS[view.order] as (typeof ORDERS)[number];
   const sorted = servers.toSorted((a, b) => order.of(b) - order.of(a));
   const keys = `q quit  p pool: ${pool ?? 'all'}  s sort: ${order.name}`;
-  const text = [statsText(overview), serversText({ servers: sorted }), workersText(workers)].join('\n');
+  const text = [statsText(overview), serversText({ servers: sorted }), workersText(workers), clientsText(clients)].join(
+    '\n',
+  );
   const lines = [...(Number.isFinite(rows) ? [keys] : []), ...text.trimEnd().split('\n')];
   return `${lines
     .slice(0, rows - 1)
