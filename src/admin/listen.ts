@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
 import { dirname } from 'node:path';
-import { type FileId, fileIdOf, isOurs, isServed, removeIfSocket } from '../system/unix-socket.ts';
+import { type FileId, fileIdOf, isOurs, isServed, removeIfLeft, removeIfSocket } from '../system/unix-socket.ts';
 
 export interface HostPort {
   /** A name or an address; IPv6 without brackets. */
@@ -32,21 +32,31 @@ const SOCKET_REFUSALS: Readonly<Record<string, string>> = {
 
 /**
  * Has `server` listen; resolves with the actual port. Rejects with an Error whose message is one sentence that says
- * what cannot listen where, and why.
+ * what cannot listen where, and why. `handle`: node's, of a socket that is bound there already.
  */
-export function listenOn(server: Server, { host, port }: HostPort, what: string): Promise<HostPort> {
+export function listenOn(
+  server: Server,
+  { host, port }: HostPort,
+  what: string,
+  handle: object | null = null,
+): Promise<HostPort> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) => {
       const why = REFUSALS[error.code ?? ''] ?? error.message;
       reject(new Error(`${what} cannot listen on ${host.includes(':') ? `[${host}]` : host}:${port}: ${why}`));
     };
     server.once('error', refuse);
-    server.listen({ host, port }, () => {
+    server.listen(handle ?? { host, port }, () => {
       server.off('error', refuse);
       const { address, port: actual } = server.address() as AddressInfo;
       resolve({ host: address, port: actual });
     });
   });
+}
+
+/** Of a server that listens: node's handle, for another process. */
+export function handleOf(server: Server): object {
+  return (server as unknown as { readonly _handle: object })._handle;
 }
 
 /** Stops listening; resolves when the last connection is gone. */
@@ -65,7 +75,16 @@ export interface SocketFile {
  * Has `server` listen on a unix socket, which nobody can open for a moment whom its mode does not let. Rejects as `listenOn`
  * does.
  */
-export async function listenOnSocket(server: Server, { path, mode }: SocketPath, what: string): Promise<SocketFile> {
+export async function listenOnSocket(
+  server: Server,
+  { path, mode }: SocketPath,
+  what: string,
+  handle: object | null = null,
+): Promise<SocketFile> {
+  if (handle !== null) {
+    await new Promise<void>(resolve => server.listen(handle, resolve));
+    return { path, file: fileIdOf(path) };
+  }
   if (await isServed(path)) throw new Error(`${what} cannot listen on ${path}: another process serves it`);
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) => {
@@ -94,6 +113,20 @@ export async function listenOnSocket(server: Server, { path, mode }: SocketPath,
 /** As `closeServer`; a file that another process has put in the place of ours stays. */
 export function closeSocket(server: Server, { path, file }: SocketFile): void {
   // What is closed is removed by its path. Nobody can reach it any more.
-  if (isOurs(path, file)) void closeServer(server);
-  else server.unref();
+  if (!isOurs(path, file)) {
+    server.unref();
+    return;
+  }
+  void closeServer(server);
+  removeIfLeft(path, file);
+}
+
+/** As `closeServer`, where another process has the same socket: its file stays. */
+export function leaveSocket(server: Server, { path }: SocketFile): void {
+  const second = `${path}.${process.pid}`;
+  linkSync(path, second);
+  void closeServer(server);
+  // libuv has removed the file of a socket that this process has bound.
+  if (existsSync(path)) rmSync(second);
+  else renameSync(second, path);
 }

@@ -13,7 +13,16 @@ import type { Api, JsonAnswer } from './api.ts';
 import { ConnectionBook, KEPT } from './connection-book.ts';
 import type { EventStream } from './event-stream.ts';
 import { joinRunning } from './join-running.ts';
-import { closeServer, closeSocket, type HostPort, listenOn, listenOnSocket, type SocketPath } from './listen.ts';
+import {
+  closeServer,
+  closeSocket,
+  type HostPort,
+  handleOf,
+  leaveSocket,
+  listenOn,
+  listenOnSocket,
+  type SocketPath,
+} from './listen.ts';
 import type { ReadinessReport } from './readiness.ts';
 import { BodyError, readJsonBody } from './request-body.ts';
 import { PAGE_HEADERS, type StaticFile, staticFiles } from './static-files.ts';
@@ -42,7 +51,11 @@ export interface AdminServerOptions {
 /** A bound address that is served, until `close`: then who is being answered still gets the answer. */
 export interface AdminListener<Address = HostPort | SocketPath> {
   readonly address: Address;
+  /** Node's, for another process. */
+  readonly handle: object;
   close(): void;
+  /** As `close`, where another process listens on the same socket. */
+  leave(): void;
 }
 
 /** By which way a request came. Who may open a socket may do everything. */
@@ -96,6 +109,7 @@ GET  /api/v1/reshard      how far a reshard is; POST /api/v1/reshard/plan|start|
 POST /api/v1/servers/{pool}/{server}/eject|drain|readmit
 POST /-/reload            read the configuration file again and serve by it
 POST /-/restart-workers   replace the workers one by one
+POST /api/v1/upgrade      have a new master take the place of this one
 `;
 
 /**
@@ -110,6 +124,7 @@ export class AdminServer {
   private readonly book = new ConnectionBook(MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ADDRESS);
   private readonly turns = new Turns<Socket>();
   private readonly closers = new Set<() => Promise<void>>();
+  private readonly servers = new Set<Server>();
 
   constructor(options: AdminServerOptions) {
     const { metrics, readiness, fresh, log } = options;
@@ -134,23 +149,35 @@ export class AdminServer {
     ]);
   }
 
-  /** Serves at an address, until its listener is closed. Rejects with an Error whose message is the sentence to show. */
-  async open(address: HostPort): Promise<AdminListener<HostPort>> {
+  /**
+   * Serves at an address, until its listener is closed. `handle`: see `listenOn`. Rejects with an Error whose message is the
+   * sentence to show.
+   */
+  async open(address: HostPort, handle: object | null = null): Promise<AdminListener<HostPort>> {
     let door: Door = 'network';
     const server = this.createServer(() => door);
-    const actual = await listenOn(server, address, 'admin server');
+    const actual = await listenOn(server, address, 'admin server', handle);
     if (isLoopback(actual.host)) door = 'loopback';
-    this.began(server, () => void closeServer(server));
-    return { address: actual, close: () => void closeServer(server) };
+    const close = () => void closeServer(server);
+    this.began(server, close);
+    return { address: actual, handle: handleOf(server), close, leave: close };
   }
 
   /** The same on a unix socket. */
-  async openSocket(address: SocketPath): Promise<AdminListener<SocketPath>> {
+  async openSocket(address: SocketPath, handle: object | null = null): Promise<AdminListener<SocketPath>> {
     const server = this.createServer(() => 'socket');
-    const listening = await listenOnSocket(server, address, 'admin server');
+    const listening = await listenOnSocket(server, address, 'admin server', handle);
     const close = () => closeSocket(server, listening);
     this.began(server, close);
-    return { address, close };
+    return { address, handle: handleOf(server), close, leave: () => leaveSocket(server, listening) };
+  }
+
+  /** Resolves when nobody is connected any more, or after `withinMs`. */
+  async untilAnswered(withinMs: number): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, withinMs);
+    await Promise.race([Promise.all([...this.servers].map(server => once(server, 'close'))), late]);
+    clearTimeout(timer);
   }
 
   /** Stops listening and cuts off who is connected. */
@@ -188,7 +215,11 @@ export class AdminServer {
       await closed;
     };
     this.closers.add(close);
-    server.once('close', () => this.closers.delete(close));
+    this.servers.add(server);
+    server.once('close', () => {
+      this.closers.delete(close);
+      this.servers.delete(server);
+    });
   }
 
   /** Answers a request; resolves when the client has the answer, or is gone. */

@@ -6,7 +6,7 @@ import type { PoolSnapshot, StatField } from '../figures/statistics.ts';
 import type { Log } from '../system/log.ts';
 import { ConnectionBook } from './connection-book.ts';
 import { joinRunning } from './join-running.ts';
-import { closeServer, type HostPort, listenOn } from './listen.ts';
+import { closeServer, type HostPort, handleOf, listenOn } from './listen.ts';
 import type { Totals } from './totals.ts';
 
 export interface StatsPortOptions {
@@ -45,9 +45,11 @@ export class StatsPort {
     this.server = createServer({ allowHalfOpen: true }, socket => this.serve(socket));
   }
 
-  /** Resolves with the actual address; rejects with an Error whose message is the sentence to show. */
-  async listen(address: HostPort): Promise<HostPort> {
-    const actual = await listenOn(this.server, address, 'statistics port');
+  /**
+   * Resolves with the actual address; rejects with an Error whose message is the sentence to show. `handle`: see `listenOn`.
+   */
+  async listen(address: HostPort, handle: object | null = null): Promise<HostPort> {
+    const actual = await listenOn(this.server, address, 'statistics port', handle);
     this.server.on('error', error => this.options.log.error({ err: error }, 'statistics port'));
     return actual;
   }
@@ -57,6 +59,11 @@ export class StatsPort {
     const closed = closeServer(this.server);
     this.book.destroyAll();
     await closed;
+  }
+
+  /** While it listens. */
+  get handle(): object {
+    return handleOf(this.server);
   }
 
   private async serve(socket: Socket): Promise<void> {

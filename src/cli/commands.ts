@@ -15,6 +15,7 @@ import { SHOWN, show } from './show.ts';
 import { sizedKeys, spreadText } from './spread.ts';
 import { addStateCommands } from './state.ts';
 import { addSteeringCommands } from './steering.ts';
+import { addUpgrade } from './upgrade.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Adds the one-shot commands. Each prints its answer to standard output and sets the exit code. */
@@ -85,6 +86,7 @@ export function addCommands(program: Command): void {
 
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);
   addControl(program, 'restart-workers', 'have the running daemon replace its workers one by one', askRestart);
+  addUpgrade(program);
   addCompletion(program);
 }
 

@@ -48,6 +48,7 @@ Examples:
   ringmaster diff OLD NEW                               which keys a new file would move
   ringmaster reload -c FILE                             serve by the file as it is now
   ringmaster restart-workers -c FILE                    replace the workers, one by one
+  ringmaster upgrade -c FILE                            have a new master take its place
   ringmaster set -c FILE POOL.timeout 300ms             change a setting of the running daemon
 
 Signals: TERM, INT drain and exit; HUP reload and reopen the log; USR1 reopen the log; USR2 replace the workers;
@@ -79,7 +80,7 @@ export function createProgram(run: (options: DaemonOptions) => Promise<void>): C
     )
     .addOption(new Option('-m, --mbuf-size <bytes>', 'no effect: buffers size themselves').argParser(parseMbufSize))
     .addHelpText('after', EXAMPLES)
-    .usage('[flags]\n       ringmaster check|route|diff|reload|restart-workers …')
+    .usage('[flags]\n       ringmaster check|route|diff|reload|restart-workers|upgrade …')
     .allowExcessArguments()
     .action(async (flags: Record<string, unknown>) => {
       const [word] = program.args;

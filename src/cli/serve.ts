@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { parseConfig, RereadConfig } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { Master } from '../master/master.ts';
+import { isSuccessor, Takeover } from '../master/takeover.ts';
 import type { LogLevel } from '../system/log.ts';
 import { isDaemon, reportOutcome, startDaemon } from './daemonize.ts';
 import { thisMachine } from './machine.ts';
@@ -21,15 +22,28 @@ const STATS_ADDRESS = '0.0.0.0';
  */
 export async function serve(options: DaemonOptions): Promise<void> {
   const file = new RereadConfig(options.confFile);
-  const config = withFlags(file.load(), options);
+  const takeover = isSuccessor ? await Takeover.receive() : null;
+  try {
+    await run(file, options, takeover);
+  } catch (error) {
+    await takeover?.failed((error as Error).message);
+    throw error;
+  }
+}
+
+async function run(file: RereadConfig, options: DaemonOptions, takeover: Takeover | null): Promise<void> {
+  const read = withFlags(file.load(), options);
+  const initial = takeover?.settings(read) ?? { file: read, overrides: new Map(), config: read };
+  const { config } = initial;
   // As long as somebody looks: later it would be said in a log.
   for (const pool of config.pools) withTlsFiles(pool);
-  if (options.daemonize && !isDaemon) {
+  if (options.daemonize && !isDaemon && takeover === null) {
     const failure = await startDaemon();
     if (failure !== null) throw new Error(failure);
     return;
   }
-  const master = new Master(config, {
+  const master = new Master(initial, {
+    takeover,
     pidFile: options.pidFile,
     statsAddress: statsAddress(config, options),
     configFile: {
@@ -49,7 +63,7 @@ export async function serve(options: DaemonOptions): Promise<void> {
     if (isDaemon) await reportOutcome((error as Error).message);
     throw error;
   }
-  await ended;
+  await Promise.race([ended, master.succession.handedOver]);
 }
 
 function withFlags(config: Config, options: DaemonOptions): Config {
@@ -69,19 +83,25 @@ function statsAddress(config: Config, options: DaemonOptions): { host: string; p
 /** Resolves when a signal has ended the master. */
 function followSignals(master: Master): Promise<void> {
   const changeLevel = (signal: NodeJS.Signals, step: number) => {
-    const level = LEVELS.indexOf(master.logLevel()) + step;
-    master.setLogLevel(LEVELS[Math.min(LEVELS.length - 1, Math.max(0, level))] as LogLevel, signal);
+    const old = master.logLevel();
+    const at = Math.min(LEVELS.length - 1, Math.max(0, LEVELS.indexOf(old) + step));
+    const level = LEVELS[at] as LogLevel;
+    master.masterLog.setLevel(level);
+    master.log.info({ old, new: level, by: signal }, 'log level changed');
   };
   // What becomes of it stands in the log.
   const logged = () => {};
   process.on('SIGTTIN', signal => changeLevel(signal, 1));
   process.on('SIGTTOU', signal => changeLevel(signal, -1));
-  process.on('SIGUSR1', () => master.reopenLog());
+  process.on('SIGUSR1', () => master.masterLog.reopen());
   process.on('SIGHUP', () => {
-    master.reopenLog();
+    master.masterLog.reopen();
     master.reload('SIGHUP').catch(logged);
   });
-  process.on('SIGUSR2', () => void master.restartWorkers('SIGUSR2').catch(logged));
+  process.on('SIGUSR2', by => {
+    const replacing = master.config.upgradeOn === 'usr2' ? master.succession.run(by, {}) : master.restartWorkers(by);
+    replacing.catch(logged);
+  });
   return new Promise(resolve => {
     const end = (signal: NodeJS.Signals) => {
       process.off('SIGTERM', end);

@@ -54,6 +54,16 @@ export const DAEMON_SETTINGS = {
     about: 'Worker processes; `auto` means one for each core.',
     applies: 'live',
   },
+  /** Which signal to the master asks for an upgrade. */
+  upgradeOn: {
+    key: 'upgrade_on',
+    kind: oneOf('upgrade_on', ['off', 'usr2'] as const),
+    default: 'off',
+    about:
+      '`usr2`: the signal USR2 upgrades, as it does in nginx, and no longer replaces the workers; see ' +
+      '[Upgrade](operations.md#upgrade).',
+    applies: 'live',
+  },
   /** Where the admin HTTP server listens; null: it does not. */
   admin: {
     key: 'admin',

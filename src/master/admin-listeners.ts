@@ -7,6 +7,8 @@ import type { Config } from '../config/config.ts';
 type SocketAddress = NonNullable<Config['adminSocket']>;
 type Wanted = Pick<Config, 'admin' | 'adminSocket'>;
 
+export type HandleFor = (address: HostPort | { readonly path: string }) => object | null;
+
 interface Listeners {
   readonly port: AdminListener<HostPort> | null;
   readonly socket: AdminListener<SocketAddress> | null;
@@ -22,6 +24,8 @@ export interface AdminPlan {
 /** Where the admin server listens: on a port, on a unix socket, on both or nowhere. */
 export class AdminListeners {
   private readonly server: AdminServer;
+  /** Node's handle of a socket that listens there for another process; null: there is none. */
+  handleFor: HandleFor = () => null;
   private current: Listeners = { port: null, socket: null };
 
   constructor(server: AdminServer) {
@@ -44,12 +48,12 @@ export class AdminListeners {
     let { port, socket } = current;
     try {
       if (!isDeepStrictEqual(admin, now.admin)) {
-        port = admin && (await this.server.open(admin));
+        port = admin && (await this.server.open(admin, this.handleFor(admin)));
         if (port !== null) opened.push(port);
       }
       // With another mode only, its file stays.
       if (adminSocket?.path !== now.adminSocket?.path) {
-        socket = adminSocket && (await this.server.openSocket(adminSocket));
+        socket = adminSocket && (await this.server.openSocket(adminSocket, this.handleFor(adminSocket)));
         if (socket !== null) opened.push(socket);
       }
     } catch (error) {
@@ -65,6 +69,27 @@ export class AdminListeners {
       },
       abandon,
     };
+  }
+
+  /** What another process needs to listen there, too. `wanted`: as the configuration has it. */
+  offered(wanted: Wanted): { readonly wanted: HostPort | { readonly path: string }; readonly handle: object }[] {
+    const { port, socket } = this.current;
+    const { admin, adminSocket } = wanted;
+    return [
+      ...(port !== null && admin !== null ? [{ wanted: admin, handle: port.handle }] : []),
+      ...(socket !== null && adminSocket !== null
+        ? [{ wanted: { path: adminSocket.path }, handle: socket.handle }]
+        : []),
+    ];
+  }
+
+  /** Another process listens there; resolves when who is being answered has the answer, or after `withinMs`. */
+  async leave(withinMs: number): Promise<void> {
+    const { port, socket } = this.current;
+    this.current = { port: null, socket: null };
+    port?.leave();
+    socket?.leave();
+    await this.server.untilAnswered(withinMs);
   }
 
   async close(): Promise<void> {

@@ -56,6 +56,18 @@ export class Blocks {
     return block;
   }
 
+  /** Goes on with those of another process, as `list` has them, without a word to the host. */
+  restore(blocks: readonly Block[]): void {
+    for (const block of blocks.slice(0, BLOCKS_MAX)) {
+      if (!this.host.poolNames().includes(block.pool)) continue;
+      const { id, until } = block;
+      this.last = Math.max(this.last, id);
+      const leftMs = until === null ? null : Math.max(0, Date.parse(until) - Date.now());
+      const timer = leftMs === null ? null : setTimeout(() => this.end(id), leftMs).unref();
+      this.entries.set(id, { block, timer });
+    }
+  }
+
   /** Takes one back; null: there is none of that number. */
   remove(id: number, by: string): Block | null {
     const entry = this.entries.get(id);

@@ -86,6 +86,19 @@ export class Ejections {
     ejection.eject(reason, failures);
   }
 
+  /** Goes on with those that are out by another process's verdict, without a word to the host. */
+  restore(out: readonly OutServer[]): void {
+    for (const { pool: poolName, server: serverName, why } of out) {
+      const pool = this.pools.find(({ name }) => name === poolName);
+      const server = pool?.servers.find(({ name }) => name === serverName);
+      if (pool === undefined || server === undefined || !pool.autoEjectHosts) continue;
+      const ejection = new Ejection(this.host);
+      ejection.configure(pool, server);
+      ejection.stayOut(why);
+      this.add(poolName, serverName, ejection);
+    }
+  }
+
   /** An operator lets it back; false: it is not out. */
   readmit(pool: string, server: string, by: string): boolean {
     return this.entries.get(pool)?.get(server)?.readmit(by) ?? false;
@@ -153,6 +166,12 @@ class Ejection {
     this.host.log.warn({ ...this.names, reason, failures, probeInMs: pauseMs }, 'server ejected');
     this.host.onVerdict();
     this.probeAfter(pauseMs);
+  }
+
+  stayOut(reason: string): void {
+    this.reason = reason;
+    this.penalty.wentDown(performance.now());
+    this.probeAfter(this.pauseMs(1));
   }
 
   readmit(by: string): boolean {

@@ -96,6 +96,14 @@ export class Events {
     };
   }
 
+  /** Goes on with those of another process, given as `list` does. */
+  restore(events: readonly RingmasterEvent[]): void {
+    const later = this.kept.splice(0);
+    for (const event of [...events].reverse()) this.kept.push(event);
+    this.last = Math.max(this.last, ...events.map(({ id }) => id), 0);
+    for (const event of later) this.keep({ ...event, id: ++this.last });
+  }
+
   /** The newest first. `since`: only those after that one. */
   list(since = 0): readonly RingmasterEvent[] {
     return this.kept.filter(({ id }) => id > since).reverse();
@@ -110,11 +118,15 @@ export class Events {
     const isSmall = JSON.stringify(fields).length <= DETAILS_MAX_LENGTH;
     const details = isSmall ? fields : Object.fromEntries(Object.entries(fields).filter(([, value]) => isPlain(value)));
     const entry = { id: ++this.last, at: new Date().toISOString(), event, level, message, details };
-    this.kept.push(entry);
-    if (this.kept.length > KEPT) this.kept.shift();
+    this.keep(entry);
     const { count } = this.counted.get(event) ?? { count: 0 };
     this.counted.set(event, { count: count + 1, lastAtMs: Date.now() });
     this.onEvent(entry);
+  }
+
+  private keep(entry: RingmasterEvent): void {
+    this.kept.push(entry);
+    if (this.kept.length > KEPT) this.kept.shift();
   }
 }
 

@@ -66,6 +66,19 @@ export class HandVerdicts {
     return true;
   }
 
+  /** For another process, which takes it with `restore`. */
+  list(): { readonly pool: string; readonly server: string; readonly verdict: HandVerdict }[] {
+    return this.entries.map(({ pool, server, verdict }) => ({ pool, server: server.name, verdict }));
+  }
+
+  /** Goes on with those of another process, without a word to the host. */
+  restore(list: ReturnType<HandVerdicts['list']>): void {
+    this.entries = list.flatMap(({ pool, server: name, verdict }) => {
+      const server = this.find(pool, name);
+      return server === undefined ? [] : [{ pool, server, verdict }];
+    });
+  }
+
   of(pool: string, name: string): HandVerdict | null {
     return this.entries.find(entry => entry.pool === pool && entry.server.name === name)?.verdict ?? null;
   }

@@ -54,6 +54,12 @@ export class HealthChecks {
     for (const gone of old.values()) for (const check of gone.values()) check.stop();
   }
 
+  /** Goes on with those that are down by another process's verdict, without a word to the host. */
+  restore(down: readonly OutServer[]): void {
+    const nowMs = performance.now();
+    for (const { pool, server, why } of down) this.checks.get(pool)?.get(server)?.health.stayDown(why, nowMs);
+  }
+
   /** Those that are down now. */
   down(): OutServer[] {
     return this.all().flatMap(({ pool, server, check: { health } }) =>

@@ -35,6 +35,20 @@ class Track {
     for (const [i, field] of FIELDS.entries()) this.values[at + i] = point[field];
   }
 
+  dump(): TrackDump {
+    const { buffer, byteOffset, byteLength } = this.values;
+    return { count: this.count, values: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };
+  }
+
+  /** False, and nothing is taken over, where it is not of the same shape. */
+  restore({ count, values }: TrackDump): boolean {
+    const bytes = Buffer.from(values, 'base64');
+    if (bytes.length !== this.values.byteLength) return false;
+    Buffer.from(this.values.buffer).set(bytes);
+    this.count = count;
+    return true;
+  }
+
   /** The oldest first. */
   series(): Record<Field, number[]> {
     const first = Math.max(0, this.count - this.length);
@@ -44,6 +58,18 @@ class Track {
       );
     return Object.fromEntries(FIELDS.map((field, i) => [field, column(i)])) as Record<Field, number[]>;
   }
+}
+
+/** What was kept of a pool, for another process to go on with; points in base64, in this machine's own order of bytes. */
+export interface HistoryDump {
+  readonly pool: string;
+  readonly bySecond: TrackDump;
+  readonly byMinute: TrackDump;
+}
+
+interface TrackDump {
+  readonly count: number;
+  readonly values: string;
 }
 
 const NO_TRACK = new Track(0);
@@ -119,6 +145,20 @@ export class History {
     }
   }
 
+  dump(): HistoryDump[] {
+    return [...this.pools].map(([pool, { bySecond, byMinute }]) => {
+      return { pool, bySecond: bySecond.dump(), byMinute: byMinute.dump() };
+    });
+  }
+
+  /** Goes on with what another process has kept. */
+  restore(dumps: readonly HistoryDump[]): void {
+    for (const { pool, bySecond, byMinute } of dumps.slice(0, POOLS_MAX)) {
+      const history = newPool(NO_COUNTS);
+      if (history.bySecond.restore(bySecond) && history.byMinute.restore(byMinute)) this.pools.set(pool, history);
+    }
+  }
+
   /** The last second; null: there is no history of the pool. */
   last(pool: string): HistoryPoint | null {
     return this.pools.get(pool)?.last ?? null;
@@ -157,6 +197,9 @@ export const NO_POINT: HistoryPoint = {
   p50Us: 0,
   p99Us: 0,
 };
+
+/** The counts of a new process begin so. */
+const NO_COUNTS: Counts = { requests: 0, errors: 0, hits: 0, misses: 0 };
 
 function newPool(counts: Counts): PoolHistory {
   return {

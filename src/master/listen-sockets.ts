@@ -4,7 +4,7 @@ import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { ListenAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
-import { type FileId, fileIdOf, isOurs, isServed, removeIfSocket } from '../system/unix-socket.ts';
+import { type FileId, fileIdOf, isOurs, isServed, removeIfLeft, removeIfSocket } from '../system/unix-socket.ts';
 import { ListenError } from './errors.ts';
 
 /*
@@ -155,8 +155,12 @@ async function bindUnix(pool: string, path: string, mode: number | null): Promis
  * there meanwhile the handle stays open: nobody can reach it any more.
  */
 export function closeUnix(handle: BoundHandle, path: string, file: FileId): void {
-  if (isOurs(path, file)) handle.close();
-  else handle.unref?.();
+  if (!isOurs(path, file)) {
+    handle.unref?.();
+    return;
+  }
+  handle.close();
+  removeIfLeft(path, file);
 }
 
 function reasonOf(errno: number): string {

@@ -66,9 +66,15 @@ export class LiveConfig {
   /** The reload that has not begun: who asks for another meanwhile gets its answer. */
   private nextReload: Promise<ReloadResult> | null = null;
 
-  constructor(file: Config, host: LiveConfigHost) {
-    this.state = { file, overrides: new Map(), config: file };
+  constructor(initial: Overridden, host: LiveConfigHost) {
+    this.state = initial;
     this.host = host;
+  }
+
+  /** For a successor: what the file said when it was read, and what was set since. */
+  bequest(): { readonly file: Config; readonly overrides: readonly Override[] } {
+    const { file, overrides } = this.state;
+    return { file, overrides: [...overrides.values()] };
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import type { Overridden } from '../config/overrides.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
@@ -11,6 +12,7 @@ import { Deployment, slotCount } from './deployment.ts';
 import type { Trouble } from './ejections.ts';
 import { RefusedError, StartError } from './errors.ts';
 import { Events } from './events.ts';
+import { oneByOne } from './in-turn.ts';
 import { LiveConfig } from './live-config.ts';
 import { MasterLog } from './master-log.ts';
 import type { MasterOptions } from './master-options.ts';
@@ -26,6 +28,8 @@ import { settingsRoutes } from './settings-api.ts';
 import { SlowLogs } from './slow-logs.ts';
 import { SocketTable } from './socket-table.ts';
 import { steeringRoutes } from './steering-api.ts';
+import { Succession } from './succession.ts';
+import { upgradeRoute } from './upgrade-api.ts';
 import { Watchdog } from './watchdog.ts';
 import { WorkerAnswers } from './worker-answers.ts';
 import type { ClientMessage, Generation, Report, SeenMessage, Sockets, WorkerProcess } from './worker-process.ts';
@@ -44,7 +48,7 @@ export class Master implements WorkerSlotHost {
   readonly log: Log;
   private readonly events: Events;
   private readonly options: MasterOptions;
-  private readonly masterLog: MasterLog;
+  readonly masterLog: MasterLog;
   private readonly deployment: Deployment;
   private readonly liveConfig: LiveConfig;
   private readonly sockets = new SocketTable();
@@ -60,10 +64,11 @@ export class Master implements WorkerSlotHost {
   private readonly serviceManager: ServiceManager;
   private readonly clusters: Clusters;
   private readonly resharding: Resharding;
+  readonly succession: Succession;
   private pidFile: PidFile | null = null;
   private isStarted = false;
   /** What changes the workers, one after the other. */
-  private changing: Promise<unknown> = Promise.resolve();
+  private readonly inTurn = oneByOne();
   private readonly rollingRestart: RollingRestart;
   private isStopping = false;
   private clientsCut = 0;
@@ -72,7 +77,8 @@ export class Master implements WorkerSlotHost {
   private onStartFailed: (error: StartError) => void = () => {};
   private onAllGone: () => void = () => {};
 
-  constructor(config: Config, options: MasterOptions) {
+  constructor(initial: Overridden, options: MasterOptions) {
+    const { config } = initial;
     this.options = options;
     this.serviceManager = new ServiceManager({
       env: process.env,
@@ -98,12 +104,8 @@ export class Master implements WorkerSlotHost {
       workers: () => this.slots.processes(),
       onHang: worker => this.slots.onHang(worker),
     });
-    this.rollingRestart = new RollingRestart({
-      log: this.log,
-      slots: () => this.slots.current,
-      inTurn: change => this.inTurn(change),
-      refuseUnlessRunning: () => this.refuseUnlessRunning(),
-    });
+    const turns = { inTurn: this.inTurn, refuseUnlessRunning: () => this.refuseUnlessRunning() };
+    this.rollingRestart = new RollingRestart({ log: this.log, slots: () => this.slots.current, ...turns });
     this.slowLogs = new SlowLogs(config.pools, (pool, entries, isWhole) => {
       this.slots.broadcast({ type: 'slowlog', pool, entries, isWhole });
     });
@@ -129,6 +131,7 @@ export class Master implements WorkerSlotHost {
       steered: () => ({ settings: this.liveConfig.overrides, blocks: this.blocks.list().length }),
       routes: [
         ...settingsRoutes(() => this.liveConfig, this.log),
+        upgradeRoute((by, asked) => this.succession.run(by, asked), this.log),
         ...clientRoutes(this.log, this.clientMatters.inquiries, pool =>
           this.config.pools.some(({ name }) => name === pool),
         ),
@@ -168,16 +171,22 @@ export class Master implements WorkerSlotHost {
       reload: () => this.reload('reshard'),
       refuseUnlessRunning: () => this.refuseUnlessRunning(),
     });
-    this.liveConfig = new LiveConfig(config, {
+    this.liveConfig = new LiveConfig(initial, {
       log: this.log,
       file: options.configFile,
-      inTurn: change => this.inTurn(change),
-      refuseUnlessRunning: () => this.refuseUnlessRunning(),
+      ...turns,
       serveBy: async (next, onAdopted) => this.serveBy(next, onAdopted),
+    });
+    const { sockets, monitoring, liveConfig, masterLog, blocks, verdicts, events } = this;
+    const estate = { sockets, monitoring, liveConfig, masterLog, blocks, verdicts, events };
+    this.succession = new Succession(estate, options.takeover, {
+      ...{ log: this.log, serviceManager: this.serviceManager, ...turns },
+      refuseWhileResharding: () => this.resharding.refuseWhileActive(),
+      stop: why => this.stop(why),
     });
   }
 
-  private get config(): Config {
+  get config(): Config {
     return this.deployment.config;
   }
 
@@ -202,10 +211,12 @@ export class Master implements WorkerSlotHost {
   async start(): Promise<boolean> {
     try {
       // Whether it can be written is known before anybody is served.
-      if (this.options.pidFile !== null) this.pidFile = new PidFile(this.options.pidFile);
+      const { pidFile, statsAddress } = this.options;
+      if (pidFile !== null) this.pidFile = new PidFile(pidFile, this.succession.predecessor);
+      this.succession.inherit(this.deployment.served.pools);
       const slots = slotCount(this.config);
-      this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
-      await this.monitoring.listen(this.config, this.options.statsAddress);
+      const { closeObsolete } = this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
+      await this.monitoring.listen(this.config, statsAddress, address => this.succession.serverHandle(address));
       await this.clusters.start(this.config.pools);
       if (!this.isStopping) await this.startWorkers(slots);
       if (this.isStopping) {
@@ -214,10 +225,16 @@ export class Master implements WorkerSlotHost {
         return false;
       }
       this.pidFile?.write();
+      this.succession.done();
+      closeObsolete();
     } catch (error) {
-      this.isStopping = true;
-      for (const slot of this.slots.current) slot.kill();
-      this.release();
+      // Beside another master clients may have come already.
+      if (this.succession.predecessor !== null) await this.stop('the upgrade failed');
+      else {
+        this.isStopping = true;
+        for (const slot of this.slots.current) slot.kill();
+        this.release();
+      }
       throw new StartError((error as Error).message);
     }
     this.isStarted = true;
@@ -245,7 +262,7 @@ export class Master implements WorkerSlotHost {
     });
     for (const slot of this.slots.current) slot.drain();
     this.onStartEnded();
-    this.sockets.close();
+    this.succession.closeSockets();
     const timer = setTimeout(() => this.slots.killRemaining(this.log), this.config.shutdownTimeoutMs + STOP_GRACE_MS);
     if (!this.slots.areEmpty) await allGone;
     clearTimeout(timer);
@@ -263,30 +280,12 @@ export class Master implements WorkerSlotHost {
     return this.rollingRestart.run(by);
   }
 
-  /** Runs `change` when those before it are done. */
-  private inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const next = this.changing.then(change);
-    this.changing = next.catch(() => {});
-    return next;
-  }
-
   private refuseUnlessRunning(): void {
     if (this.isStopping || !this.isStarted) throw new RefusedError('not while the daemon starts or stops');
   }
 
   logLevel(): LogLevel {
     return this.masterLog.level;
-  }
-
-  setLogLevel(level: LogLevel, by: string): void {
-    const old = this.masterLog.level;
-    this.masterLog.setLevel(level);
-    this.log.info({ old, new: level, by }, 'log level changed');
-  }
-
-  /** Opens the log file anew, here and in the workers. */
-  reopenLog(): void {
-    this.masterLog.reopen();
   }
 
   blocked(): readonly Blocked[] {
@@ -393,7 +392,7 @@ export class Master implements WorkerSlotHost {
   private release(): void {
     this.watchdog.stop();
     this.serviceManager.close();
-    this.sockets.close();
+    this.succession.closeSockets();
     this.monitoring.close();
     this.pidFile?.release();
     this.pidFile = null;

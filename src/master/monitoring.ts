@@ -18,7 +18,7 @@ import type { OutServer } from '../ipc/messages.ts';
 import type { Log } from '../system/log.ts';
 import type { UnwrittenLines } from '../system/logger.ts';
 import { VERSION } from '../system/version.ts';
-import { AdminListeners, type AdminPlan } from './admin-listeners.ts';
+import { AdminListeners, type AdminPlan, type HandleFor } from './admin-listeners.ts';
 import { type Control, controlAnswers } from './control.ts';
 import type { Events } from './events.ts';
 import type { HandVerdict } from './hand-verdicts.ts';
@@ -26,6 +26,8 @@ import { History } from './history.ts';
 import { overview, type StateSource, stateRoutes } from './state-api.ts';
 import type { SlotState } from './worker-slot.ts';
 
+/** Who is being answered when another process takes over has so long to take the answer. */
+const LEAVE_MS = 1000;
 /** Workers report as often. */
 const PULSE_MS = 1000;
 
@@ -72,6 +74,8 @@ export class Monitoring {
   private readonly readiness: Readiness;
   private readonly listeners: AdminListeners;
   private stats: HostPort | null = null;
+  /** Where it was told to serve the statistics port. */
+  private statsWanted: HostPort | null = null;
 
   constructor(config: Config, source: MonitoringSource) {
     this.source = source;
@@ -143,11 +147,25 @@ export class Monitoring {
     return { ...this.listeners.addresses, ...(this.stats && { stats: this.stats }) };
   }
 
-  /** Throws an Error whose message is the sentence to show. */
-  async listen(config: Config, statsAddress: HostPort | null): Promise<void> {
+  /** `handleFor`: see `AdminListeners.handleFor`. Throws an Error whose message is the sentence to show. */
+  async listen(config: Config, statsAddress: HostPort | null, handleFor: HandleFor): Promise<void> {
     this.pulse = setInterval(() => this.beat(), PULSE_MS).unref();
+    this.listeners.handleFor = handleFor;
     (await this.listeners.plan(config, { admin: null, adminSocket: null })).adopt();
-    if (statsAddress !== null) this.stats = await this.statsPort.listen(statsAddress);
+    this.listeners.handleFor = () => null;
+    this.statsWanted = statsAddress;
+    if (statsAddress !== null) this.stats = await this.statsPort.listen(statsAddress, handleFor(statsAddress));
+  }
+
+  /** What another process needs to listen there, too. */
+  offered() {
+    const stats = this.statsWanted === null ? [] : [{ wanted: this.statsWanted, handle: this.statsPort.handle }];
+    return [...this.listeners.offered(this.source.config()), ...stats];
+  }
+
+  /** Another process answers from now on; resolves when who is being answered has the answer, or soon. */
+  leave(): Promise<void> {
+    return this.listeners.leave(LEAVE_MS);
   }
 
   /** Has the admin server listen where `config` says. Throws an Error whose message is the sentence to show. */

@@ -29,12 +29,15 @@ export class PidFile {
   /** The name of a new one until it is written. */
   private readonly draft: string | null;
 
-  /** Throws an Error that names the file when it can't be written, is a link, or a living daemon has it. */
-  constructor(path: string) {
+  /**
+   * Throws an Error that names the file when it can't be written, is a link, or a living daemon has it, other than
+   * `predecessor`.
+   */
+  constructor(path: string, predecessor: number | null = null) {
     this.path = path;
     try {
       const status = lstatSync(path, { throwIfNoEntry: false });
-      if (status !== undefined) refuseUnlessFree(path, status);
+      if (status !== undefined) refuseUnlessFree(path, status, predecessor);
       this.draft = status === undefined ? `${path}.${process.pid}` : null;
       const flags = this.draft === null ? 0 : O_CREAT | O_EXCL;
       this.descriptor = openSync(this.draft ?? path, O_RDWR | O_NOFOLLOW | flags, 0o644);
@@ -77,11 +80,12 @@ export class PidFile {
   }
 }
 
-function refuseUnlessFree(path: string, status: Stats): void {
+function refuseUnlessFree(path: string, status: Stats, predecessor: number | null): void {
   if (status.isSymbolicLink()) throw new Error('it is a symbolic link');
   if (status.isCharacterDevice()) return;
   if (!status.isFile()) throw new Error('it is no file');
   const holder = Number(/^\s*(\d{1,10})\s*$/.exec(readFileSync(path, 'latin1'))?.[1] ?? 0);
+  if (holder === predecessor) return;
   if (holder > 0 && holder !== process.pid && hasOpen(holder, status)) {
     throw new Error(`process ${holder} has it, which is running`);
   }

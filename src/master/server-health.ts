@@ -38,6 +38,13 @@ export class ServerHealth {
     return true;
   }
 
+  /** It is down by the verdict of another process. */
+  stayDown(why: string, nowMs: number): void {
+    this.isUp = false;
+    this.why = why;
+    this.penalty.wentDown(nowMs);
+  }
+
   /** Probes in a row that must succeed before the server is up again. */
   successesNeeded({ successes }: HealthRules): number {
     return successes * this.penalty.factor;

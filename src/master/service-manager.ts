@@ -17,7 +17,9 @@ export interface ServiceManagerOptions {
  * environment names. Nothing where it names none.
  */
 export class ServiceManager {
-  private readonly socket: string | null;
+  private socket: string | null;
+  /** What the environment said; a successor needs it, too. */
+  private readonly given: NodeJS.ProcessEnv;
   private readonly watchdogMs: number | null;
   private readonly options: ServiceManagerOptions;
   private timer: NodeJS.Timeout | null = null;
@@ -34,6 +36,7 @@ export class ServiceManager {
     const isMeant = WATCHDOG_PID === undefined || WATCHDOG_PID === String(process.pid);
     const limitMs = Number(WATCHDOG_USEC) / 1000;
     this.watchdogMs = isMeant && limitMs > 0 && Number.isFinite(limitMs) ? limitMs : null;
+    this.given = { NOTIFY_SOCKET: env.NOTIFY_SOCKET, WATCHDOG_USEC };
     for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[name];
   }
 
@@ -57,6 +60,19 @@ export class ServiceManager {
     } finally {
       if (--this.reloads === 0 && this.isUp) this.tell('READY=1', `STATUS=${this.options.status()}`);
     }
+  }
+
+  /** What a process needs that is to speak for the service after this one. */
+  get environment(): NodeJS.ProcessEnv {
+    return Object.fromEntries(Object.entries(this.given).filter(([, value]) => value !== undefined));
+  }
+
+  /** Another process speaks for the service from now on, and this one does no more. */
+  handOver(pid: number): void {
+    this.tell(`MAINPID=${pid}`, 'READY=1');
+    this.close();
+    this.isUp = false;
+    this.socket = null;
   }
 
   stopping(): void {

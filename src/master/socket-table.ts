@@ -2,6 +2,7 @@ import { chmodSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { ListenAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
+import type { HandedSockets } from './handover.ts';
 import {
   type BoundHandle,
   bindPool,
@@ -14,7 +15,7 @@ import {
 
 interface Entry {
   /** What it was made for: in `listen`, port 0 stays 0. */
-  readonly pool: PoolConfig;
+  readonly pool: HandedSockets['pool'];
   readonly sockets: PoolSockets;
 }
 
@@ -91,6 +92,31 @@ export class SocketTable {
     return [...this.entries].map(([pool, { sockets }]) => ({ pool, listen: sockets.address }));
   }
 
+  /** What another master needs to listen on them. `number`: of a handle, among those that are sent. */
+  offered(number: (handle: BoundHandle) => number): HandedSockets[] {
+    return [...this.entries.values()].map(({ pool, sockets: { handles, address, place, file } }) => {
+      const { name, listen, protocol, backlog, tcpKeepalive, keepaliveIdleMs } = pool;
+      const kept = { name, listen, protocol, backlog, tcpKeepalive, keepaliveIdleMs };
+      return { pool: kept, address, place, file, handles: handles.map(number) };
+    });
+  }
+
+  /** Begins with what another master has offered. */
+  inherit(offered: readonly HandedSockets[], handles: readonly BoundHandle[]): void {
+    this.entries = new Map(
+      offered.map(({ pool, address, place, file, handles: numbers }) => {
+        const sockets = { address, place, file, handles: numbers.map(number => handles[number] as BoundHandle) };
+        return [pool.name, { pool, sockets }];
+      }),
+    );
+  }
+
+  /** Another master has them: the files of unix sockets stay when this process ends. */
+  giveAway(): void {
+    for (const { sockets } of this.entries.values()) for (const handle of sockets.handles) handle.unref?.();
+    this.entries = new Map();
+  }
+
   close(): void {
     closeAllBut(this.entries, new Map());
     this.entries = new Map();
@@ -115,7 +141,7 @@ export class SocketTable {
 }
 
 /** Whether a worker that listens for `before` has to do so anew for `after`, on the same socket. */
-function listensAnew(before: PoolConfig, after: PoolConfig): boolean {
+function listensAnew(before: HandedSockets['pool'], after: PoolConfig): boolean {
   return (
     before.name !== after.name ||
     before.protocol !== after.protocol ||

@@ -22,6 +22,15 @@ export function isOurs(path: string, file: FileId): boolean {
   return there === undefined || (there.dev === file.dev && there.ino === file.ino);
 }
 
+/**
+ * Removes the file of a socket that is closed. libuv does so by itself with a handle that it has bound; of one from another
+ * process it does not know.
+ */
+export function removeIfLeft(path: string, file: FileId): void {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there?.dev === file.dev && there.ino === file.ino) unlinkSync(path);
+}
+
 /** Whether somebody may serve the unix socket: only where nobody listens is it refused. */
 export function isServed(path: string): Promise<boolean> {
   return new Promise(resolve => {

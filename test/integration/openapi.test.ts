@@ -62,6 +62,7 @@ test('the OpenAPI file has the paths that there are, and answers are as it says'
   await ask('DELETE', '/blocks/{id}', `/blocks/${block.id}`, undefined, true);
   await ask('POST', '/servers/{pool}/{server}/readmit', '/servers/red/server-0/readmit');
   await ask('POST', '/servers/{pool}/{server}/eject', '/servers/red/server-1/eject');
+  await ask('POST', '/upgrade', '/upgrade', { timeout: 'soon' }, true);
 
   // The second server leaves.
   await ask('POST', '/servers/{pool}/{server}/readmit', '/servers/red/server-1/readmit');

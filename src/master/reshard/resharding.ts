@@ -91,6 +91,13 @@ export class Resharding {
     this.own.refuse(next);
   }
 
+  /** Throws a RefusedError while this proxy takes part in one. */
+  refuseWhileActive(): void {
+    const { active, record } = this.own;
+    if (active === null && record?.plan == null) return;
+    throw new RefusedError(`pool ${record?.decision.pool} is being resharded; let that end first, or abort it`);
+  }
+
   /** Goes on with what this proxy coordinated when it ended. */
   resume(): void {
     if (this.own.record?.plan == null) return;

@@ -12,6 +12,7 @@ peers: [10.0.0.1:22223, '[::1]:22223']
 log: { level: debug, file: /var/log/ringmaster.log }
 shutdown_timeout: 1m
 worker_timeout: 5s
+upgrade_on: usr2
 cpu_affinity: "0,2-4"
 worker_nice: 5
 max_memory: 2gb
@@ -87,6 +88,7 @@ test('every key of the native form arrives in the configuration', () => {
     log: { level: 'debug', file: '/var/log/ringmaster.log' },
     shutdownTimeoutMs: 60_000,
     workerTimeoutMs: 5000,
+    upgradeOn: 'usr2',
     cpuAffinity: [0, 2, 3, 4],
     workerNice: 5,
     maxMemoryBytes: 2 * 2 ** 30,
@@ -188,6 +190,7 @@ test('what is left out has its default', () => {
     log: { level: 'info', file: null },
     shutdownTimeoutMs: 10_000,
     workerTimeoutMs: 10_000,
+    upgradeOn: 'off',
     cpuAffinity: 'off',
     workerNice: 0,
     maxMemoryBytes: 'auto',

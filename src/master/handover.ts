@@ -1,0 +1,76 @@
+import type { HostPort, ListenAddress } from '../config/address.ts';
+import type { PoolConfig } from '../config/config.ts';
+import type { Overridden, Override } from '../config/overrides.ts';
+import type { OutServer } from '../ipc/messages.ts';
+import type { LogLevel } from '../system/log.ts';
+import type { FileId } from '../system/unix-socket.ts';
+import type { Block } from './blocks.ts';
+import type { RingmasterEvent } from './events.ts';
+import type { HandVerdict } from './hand-verdicts.ts';
+import type { HistoryDump } from './history.ts';
+import type { ListenPlace } from './listen-sockets.ts';
+
+/*
+ * What a running master and the one that is to take its place say to each other, over node's channel between a process and
+ * its child. The two may be of different versions, whichever is the older:
+ *
+ *   old                                    new
+ *        ◀── hello ──────────────────────       what it can read
+ *    ─── handle × sockets, then handover ──▶    it binds nothing that it was given
+ *                                               workers start, and accept beside those of the old one
+ *        ◀── ready ──────────────────────       the pid file is the new one's
+ *    accepts no more, drains, ends
+ *
+ * Until `ready` the old one goes on as if nothing were; without it, it always has. What is not understood of the state is left
+ * out by who reads it: it is there for people, and what matters is found again by asking.
+ */
+
+/** Of the messages; one that is not known is refused, and the old master stays. */
+export const HANDOVER_FORMAT = 1;
+
+/** The sockets of one pool. */
+export interface HandedSockets {
+  /** What they were bound for, as far as it matters to find them again. */
+  readonly pool: Pick<PoolConfig, 'name' | 'listen' | 'protocol' | 'backlog' | 'tcpKeepalive' | 'keepaliveIdleMs'>;
+  readonly address: ListenAddress;
+  readonly place: ListenPlace;
+  readonly file: FileId | null;
+  /** Of each worker slot, by number among the handles that were sent. */
+  readonly handles: readonly number[];
+}
+
+/** A server of the master's own: where it was told to listen, and its handle's number. */
+export interface HandedServer {
+  readonly wanted: HostPort | { readonly path: string };
+  readonly handle: number;
+}
+
+/** What the new one has in common with the old besides the file and the sockets. */
+export interface HandedState {
+  readonly settings: Pick<Overridden, 'file'> & { readonly overrides: readonly Override[] };
+  readonly logLevel: LogLevel;
+  readonly blocks: readonly Block[];
+  readonly byHand: readonly { readonly pool: string; readonly server: string; readonly verdict: HandVerdict }[];
+  readonly ejected: readonly OutServer[];
+  readonly down: readonly OutServer[];
+  readonly events: readonly RingmasterEvent[];
+  readonly history: readonly HistoryDump[];
+}
+
+export interface Handover {
+  readonly type: 'handover';
+  readonly format: number;
+  /** The old master. */
+  readonly pid: number;
+  readonly sockets: readonly HandedSockets[];
+  readonly servers: readonly HandedServer[];
+  readonly state: HandedState;
+}
+
+/** From the old to the new; a handle comes with each `handle`. */
+export type ToSuccessor = { readonly type: 'handle' } | Handover;
+
+export type FromSuccessor =
+  | { readonly type: 'hello'; readonly format: number; readonly version: string }
+  | { readonly type: 'ready' }
+  | { readonly type: 'failed'; readonly message: string };

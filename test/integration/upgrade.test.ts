@@ -1,0 +1,211 @@
+// A new master takes the place of the running one: nobody is refused, reset or left without an answer, and what was set goes on.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { askAdmin } from '../support/admin-client.ts';
+import { isAlive, killAtExit, temporaryDirectory } from '../support/child.ts';
+import { freePorts } from '../support/free-port.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { type Ringmaster, runRingmaster, startRingmaster } from '../support/ringmaster.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+interface Upgraded {
+  readonly result: string;
+  readonly pid: number;
+  readonly oldPid: number;
+  readonly error?: string;
+}
+
+interface Running {
+  readonly daemon: Ringmaster;
+  readonly adminPort: number;
+  readonly port: number;
+  readonly path: string;
+}
+
+async function started(t: TestContext, settings = ''): Promise<Running> {
+  const redis = await startRedis();
+  t.after(() => redis.kill());
+  const [adminPort, port] = (await freePorts(2)) as [number, number];
+  const socket = path.join(temporaryDirectory('upgrade'), 'pool.sock');
+  const config = `admin: 127.0.0.1:${adminPort}
+workers: 2
+${settings}pools:
+  red: { listen: "127.0.0.1:${port}", protocol: redis, servers: ["127.0.0.1:${redis.port}:1 a", "127.0.0.1:1:1 b"] }
+  local: { listen: ${socket}, protocol: redis, servers: ["127.0.0.1:${redis.port}:1 a"] }
+`;
+  const daemon = await startRingmaster({ config });
+  t.after(() => daemon.kill());
+  return { daemon, adminPort, port, path: socket };
+}
+
+async function upgrade(adminPort: number, body: object = {}): Promise<Upgraded & { readonly status: number }> {
+  const answer = await askAdmin(adminPort, '/api/v1/upgrade', { method: 'POST', body });
+  const upgraded = answer.json<Upgraded>();
+  if (upgraded.pid !== undefined) killAtExit(upgraded.pid);
+  return { status: answer.status, ...upgraded };
+}
+
+const ended = (pid: number) => waitFor(() => !isAlive(pid), { what: `the end of process ${pid}`, timeoutMs: 15_000 });
+
+/** Connections of one request each, one after the other, until `isOver`; how many were answered. */
+async function knock(target: number | string, isOver: () => boolean): Promise<number> {
+  let answered = 0;
+  while (!isOver()) {
+    const socket = typeof target === 'number' ? connect(target, '127.0.0.1') : connect(target);
+    socket.end('PING\r\n');
+    let reply = '';
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      reply += text;
+    });
+    await once(socket, 'close');
+    assert.equal(reply, '+PONG\r\n');
+    answered++;
+  }
+  return answered;
+}
+
+/** Asks on one connection until `isOver`; opens another when that one was closed between two requests. */
+async function talk(port: number, isOver: () => boolean): Promise<number> {
+  let answered = 0;
+  let client: RawClient | null = null;
+  while (!isOver()) {
+    client ??= await RawClient.connect(port);
+    let isClosed = false;
+    client.socket.once('end', () => {
+      isClosed = true;
+    });
+    for (let i = 0; i < 50 && !isClosed && !isOver(); i++) {
+      client.send('PING\r\n');
+      const reply: Buffer | Error = await client.readReply().catch((error: Error) => error);
+      // It ended between two requests, while this one was on its way: then nothing of an answer has come.
+      if (reply instanceof Error && /had sent 0 bytes/.test(reply.message)) break;
+      assert.equal(String(reply), '+PONG\r\n');
+      answered++;
+    }
+    client.destroy();
+    client = null;
+  }
+  return answered;
+}
+
+test('under load, again and again: every connection is accepted, every request answered', {
+  timeout: 110_000,
+}, async t => {
+  const { daemon, adminPort, port, path } = await started(t);
+  let isOver = false;
+  const load = [
+    ...Array.from({ length: 4 }, () => knock(port, () => isOver)),
+    ...Array.from({ length: 2 }, () => knock(path, () => isOver)),
+    ...Array.from({ length: 8 }, () => talk(port, () => isOver)),
+  ];
+  const failed = Promise.all(load).then(
+    () => null,
+    error => error,
+  );
+  let pid = daemon.pid;
+  const inode = statSync(path).ino;
+  for (let round = 0; round < 4; round++) {
+    const upgraded = await upgrade(adminPort);
+    assert.equal(upgraded.status, 200, JSON.stringify(upgraded));
+    assert.equal(upgraded.oldPid, pid);
+    await ended(pid);
+    pid = upgraded.pid;
+    assert.equal(readFileSync(daemon.pidFile, 'utf8').trim(), String(pid));
+    assert.equal((await askAdmin(adminPort, '/healthz')).status, 200);
+  }
+  isOver = true;
+  assert.equal(await failed, null);
+  assert.equal(statSync(path).ino, inode);
+  process.kill(pid, 'SIGTERM');
+  await ended(pid);
+  assert.throws(() => statSync(path), /ENOENT/);
+  assert.throws(() => statSync(daemon.pidFile), /ENOENT/);
+});
+
+test('what was set, blocked and taken out goes on, and so do events and history', async t => {
+  const { daemon, adminPort, port } = await started(t);
+  const api = async (method: string, path: string, body?: object) => {
+    const answer = await askAdmin(adminPort, `/api/v1${path}`, { method, ...(body && { body }) });
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json<Record<string, never[]>>();
+  };
+  await api('PATCH', '/settings', { set: { 'red.timeout': '321ms' } });
+  await api('POST', '/blocks', { pool: 'red', key: 'forbidden', for: '1h' });
+  await api('POST', '/servers/red/b/eject', {});
+  await waitFor(async () => (await api('GET', '/history?pool=red&span=15m')).series !== undefined, { what: 'history' });
+  const before = await api('GET', '/events?count=1000');
+
+  const { pid, status } = await upgrade(adminPort);
+  assert.equal(status, 200);
+  await ended(daemon.pid);
+
+  const settings = await api('GET', '/settings?pattern=red.timeout');
+  assert.match(JSON.stringify(settings), /321ms/);
+  assert.match(JSON.stringify(await api('GET', '/blocks')), /forbidden/);
+  const client = await RawClient.connect(port);
+  t.after(() => client.destroy());
+  client.send('GET forbidden\r\n');
+  assert.match(String(await client.readReply()), /blocked/);
+  // All keys are with the other one.
+  for (let i = 0; i < 20; i++) assert.equal(await client.command('GET', `key:${i}`), null);
+  const names = (events: Record<string, unknown>) =>
+    (events.events as unknown as { id: number; event: string }[]).map(e => e.event);
+  const after = await api('GET', '/events?count=1000');
+  assert.deepEqual(names(after).slice(-names(before).length), names(before));
+  process.kill(pid, 'SIGTERM');
+  await ended(pid);
+});
+
+test('a successor that can not serve changes nothing', async t => {
+  const { daemon, adminPort, port } = await started(t);
+  daemon.writeConfig('nonsense: {}\n');
+  const bad = await upgrade(adminPort);
+  assert.equal(bad.status, 409);
+  assert.match(bad.error ?? '', /the new master can't serve: .*nonsense/s);
+
+  const directory = temporaryDirectory('other-program');
+  mkdirSync(path.join(directory, 'dist'));
+  writeFileSync(path.join(directory, 'package.json'), '{"name":"ringmaster","type":"module"}');
+  const main = path.join(directory, 'dist/main.js');
+  const answers = async (text: string, asked: object = {}) => {
+    writeFileSync(main, text);
+    const { status, error } = await upgrade(adminPort, { exec: main, ...asked });
+    assert.equal(status, 409);
+    return error ?? '';
+  };
+  assert.match(await answers('process.exit(3);'), /ended while it started: exit code 3/);
+  assert.match(await answers('setInterval(() => {}, 1000);', { timeout: '1s' }), /does not serve after 1000 ms/);
+  assert.match(
+    await answers("process.send({ type: 'hello', format: 999, version: '9.9' }); setInterval(() => {}, 1000);"),
+    /version 9.9, takes over in a way that this one does not know/,
+  );
+  writeFileSync(path.join(directory, 'package.json'), '{"name":"other"}');
+  assert.match(await answers(''), /is no Ringmaster/);
+
+  const client = await RawClient.connect(port);
+  t.after(() => client.destroy());
+  assert.equal(String(await client.command('PING')), 'PONG');
+  assert.equal(daemon.exited(), null);
+  assert.equal(daemon.workerPids().length, 2);
+});
+
+test('by the command line, and by a signal where the file says so', async t => {
+  const { daemon } = await started(t, 'upgrade_on: usr2\n');
+  const { stdout, code, stderr } = await runRingmaster(['upgrade', '-c', daemon.configFile, '--json']);
+  assert.equal(code, 0, stderr);
+  const { pid } = JSON.parse(stdout) as Upgraded;
+  killAtExit(pid);
+  await ended(daemon.pid);
+  process.kill(pid, 'SIGUSR2');
+  await ended(pid);
+  const next = Number(readFileSync(daemon.pidFile, 'utf8'));
+  killAtExit(next);
+  assert.notEqual(next, pid);
+  process.kill(next, 'SIGTERM');
+  await ended(next);
+});
