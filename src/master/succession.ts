@@ -3,7 +3,7 @@ import type { PoolConfig } from '../config/config.ts';
 import type { Log } from '../system/log.ts';
 import type { Blocks } from './blocks.ts';
 import type { Events } from './events.ts';
-import { HANDOVER_FORMAT, type HandedServer, type Handover } from './handover.ts';
+import { HANDOVER_FORMAT, type Handover } from './handover.ts';
 import type { BoundHandle } from './listen-sockets.ts';
 import type { LiveConfig } from './live-config.ts';
 import type { MasterLog } from './master-log.ts';
