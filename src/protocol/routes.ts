@@ -57,7 +57,9 @@ export const HOLD_UNWATCH = 7;
 export const HOLD_BLOCK = 8;
 /** Ends the transaction, of which nothing is run, and forgets watched keys; the client reads `reply`. */
 export const HOLD_ABORT = 9;
-export type Hold = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+/** Changes the connection of a client whose keys the server watches. */
+export const HOLD_CHANGE = 10;
+export type Hold = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
 
 // What a command does, in `RequestParser.flags`.
 /** It looks at keys. */

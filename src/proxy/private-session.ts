@@ -2,6 +2,7 @@ import type { Protocol, RequestParser, TransactionWords } from '../protocol/prot
 import {
   HOLD_ABORT,
   HOLD_BLOCK,
+  HOLD_CHANGE,
   HOLD_DISCARD,
   HOLD_OPEN,
   HOLD_QUEUE,
@@ -77,7 +78,9 @@ export class PrivateSession implements PrivateLane {
   }
 
   get isBusy(): boolean {
-    return this.isEnding || this.own.isWaiting || this.gifts.isWaiting;
+    // Outside of a transaction some requests go by shared connections: one after the other, so that none overtakes another.
+    const isInStep = !this.isOpen && this.own.backend !== null && this.origin.length > 0;
+    return this.isEnding || this.own.isWaiting || this.gifts.isWaiting || isInStep;
   }
 
   get memoryBytes(): number {
@@ -153,6 +156,10 @@ export class PrivateSession implements PrivateLane {
         return;
       case HOLD_BLOCK:
         this.block(parser, bytes);
+        return;
+      case HOLD_CHANGE:
+        this.isSoiled = true;
+        this.tellServer(parser, bytes);
         return;
     }
   }
@@ -299,9 +306,14 @@ export class PrivateSession implements PrivateLane {
   }
 
   protected unwatch(parser: RequestParser, bytes: RequestBytes): void {
-    const { own } = this;
     this.isEnding = true;
     this.isWatching = false;
+    this.tellServer(parser, bytes);
+  }
+
+  /** Without a server there is nothing to tell it. */
+  private tellServer(parser: RequestParser, bytes: RequestBytes): void {
+    const { own } = this;
     if (own.lostReason !== null || own.backend === null) this.answer(parser, this.words.discarded);
     else own.send(own.backend, this.ask(parser), bytes);
   }

@@ -35,6 +35,9 @@ const LINES = [
   'EXEC',
   'EXEC',
   'DISCARD',
+  'WATCH k',
+  'WATCH l',
+  'UNWATCH',
   'LPUSH list x',
   'BLPOP list 0.01',
   'RESET',
@@ -120,11 +123,41 @@ test('a transaction that selects leaves no other client in its database', async 
   await other.command('SET', 'w', 'changed');
   await converse(one, ['MULTI', 'SELECT 2', 'EXEC']);
   assert.equal(String(await one.command('GET', 'w')), 'changed');
-  assert.equal(await one.command('WATCH', 'w'), 'OK');
-  assert.match(textOf(await one.command('SELECT', 1)), /^-ERR 'select' cannot be used .* while keys are watched/);
-  assert.equal(await one.command('UNWATCH'), 'OK');
-  assert.equal(await one.command('SELECT', 1), 'OK');
-  assert.equal(await one.command('EXISTS', 'w'), 0);
+});
+
+test('keys stay watched in their database when the client selects another', async t => {
+  const pool = await startRedisPool(t, { settings: ['databases: 4'] });
+  const single = await startRedis();
+  t.after(() => single.kill());
+  const said: string[] = [];
+  for (const server of [pool, single]) {
+    const [one, other] = await Promise.all([server.client(), server.client()]);
+    t.after(() => [one, other].map(each => each.destroy()));
+    const transaction = ['MULTI', 'INCR n', 'EXEC', 'GET w', 'SELECT 0', 'GET n'];
+    let text = '';
+    for (const change of ['SELECT 1', 'SET w x', 'DEL w']) {
+      text += await converse(one, ['SET w v', 'WATCH w', 'SELECT 1', 'SET w 1', 'GET w', 'SELECT 9999', 'SELECT 1']);
+      text += await converse(other, ['SELECT 0', change, 'SET w y'].slice(0, change === 'SELECT 1' ? 3 : 2));
+      text += await converse(one, transaction);
+    }
+    text += await converse(one, [
+      'WATCH w',
+      'SELECT 2',
+      'SELECT 0',
+      'SELECT 3',
+      'UNWATCH',
+      'SET d 3',
+      'SELECT 0',
+      'GET d',
+    ]);
+    text += await converse(other, ['SELECT 3', 'GET d', 'WATCH d', 'MULTI', 'GET d', 'EXEC']);
+    said.push(text);
+  }
+  assert.equal(said[0], said[1]);
+  // The connection that was in another database is nobody's any more.
+  const [last] = await Promise.all([pool.client()]);
+  assert.equal(await converse(last, ['WATCH d', 'MULTI', 'GET d', 'EXEC']), '+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n$-1\r\n');
+  last.destroy();
 });
 
 test('a database that the servers do not have is an error of its own', async t => {

@@ -6,7 +6,6 @@ import * as client from './client-command.ts';
 import type { Command } from './command.ts';
 import { CommandIntrospection } from './command-introspection.ts';
 import { getKeys, getKeysAndFlags } from './command-keys.ts';
-import { refusalText } from './command-policy.ts';
 import type { PoolCommands } from './command-rules.ts';
 import { presentedCluster } from './presented-cluster.ts';
 import type { RequestArgs } from './request-args.ts';
@@ -18,9 +17,6 @@ type Handler = (args: RequestArgs, session: RedisSession) => Buffer;
 
 export const NOT_AN_INTEGER = errorReply('ERR value is not an integer or out of range');
 export const WRONG_DB = errorReply('ERR DB index is out of range');
-const SELECT_WATCHING = errorReply(
-  refusalText('select', 'of another database while keys are watched; UNWATCH or EXEC comes first'),
-);
 const PONG = simpleReply('PONG');
 const RESET = simpleReply('RESET');
 const PING_ARITY = errorReply("ERR wrong number of arguments for 'ping' command");
@@ -98,7 +94,6 @@ function select(args: RequestArgs, session: RedisSession, databases: number): Bu
   const database = args.integer(1);
   if (Number.isNaN(database)) return NOT_AN_INTEGER;
   if (database < 0 || database >= databases) return WRONG_DB;
-  if (database !== session.database && session.isWatching) return SELECT_WATCHING;
   session.select(database);
   return OK;
 }

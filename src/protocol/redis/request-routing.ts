@@ -8,6 +8,7 @@ import {
   FLAG_PAUSED_AS_WRITE,
   HOLD_ABORT,
   HOLD_BLOCK,
+  HOLD_CHANGE,
   HOLD_QUEUE,
   HOLD_REFUSE,
   HOLD_RUN,
@@ -216,6 +217,15 @@ export class RequestRouting extends AllServersRequest {
     this.isSoiling = true;
   }
 
+  /** SELECT of a client that watches keys: its own connection is in that database, too, and then nobody else's any more. */
+  private selectWatching(command: Command, session: RedisSession): void {
+    const { database } = session;
+    this.answer(command.name, this.local.answer(command, this.args, session));
+    if (session.database === database) return;
+    this.rewriteArguments('SELECT', 2, String(this.commands.firstDatabase + session.database));
+    this.goPrivate(HOLD_CHANGE);
+  }
+
   /** MULTI and its like. */
   private takeStep(command: Command, session: RedisSession): void {
     const { databaseToBe, hasQueuedWrite } = session;
@@ -246,6 +256,7 @@ export class RequestRouting extends AllServersRequest {
     const { args } = this;
     const refusal = this.commands.refusals[command.id]!;
     if (refusal !== null) this.answer(command.name, refusal);
+    else if (command.name === 'select' && session.isWatching) this.selectWatching(command, session);
     else if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES)
       this.leaveToServer(command, session.isOnlyListening);
     else {

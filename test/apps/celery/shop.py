@@ -8,8 +8,13 @@ url = os.environ["REDIS_URL"]
 
 app = Celery("shop", broker=url, backend=url)
 app.conf.update(
-    # All keys of the broker share a tag: it pops from several queues at once.
-    broker_transport_options={"global_keyprefix": "{celery}", "visibility_timeout": 1},
+    # All keys of the broker share a tag: it pops from several queues at once. kombu 5.2 puts its prefix before every key but the
+    # one that it watches.
+    broker_transport_options={
+        "global_keyprefix": "{celery}",
+        "unacked_key": "{celery}unacked",
+        "visibility_timeout": 1,
+    },
     broker_connection_retry=False,
     task_acks_late=True,
     worker_prefetch_multiplier=1,

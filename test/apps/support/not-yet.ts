@@ -7,14 +7,7 @@ type Needs = string | Partial<Record<PoolName, string>>;
  * Tests that fail through Ringmaster today, by app and behaviour, and the capability that they wait for.
  * They run and are expected to fail; one that passes fails the run until it is taken off this list.
  */
-export const NOT_YET: Readonly<Record<string, Readonly<Record<string, Needs>>>> = {
-  celery: {
-    // It watches `unacked` without the prefix that all its other keys have (kombu 5.2, restore_by_tag).
-    'a worker is killed at work: another does its task': {
-      'three servers': 'a kombu that puts its prefix before each key',
-    },
-  },
-};
+export const NOT_YET: Readonly<Record<string, Readonly<Record<string, Needs>>>> = {};
 
 /** What this test waits for, or undefined when it has to pass. */
 export function missingFor(app: string, pool: PoolName, behaviour: string): string | undefined {
