@@ -133,6 +133,7 @@ class MultiKeyRequest {
     variant: 0,
     peer: '',
     privateLane: null,
+    wroteAtMs: 0,
     subscriptions: null,
     topics: NO_TOPICS,
     push() {},

@@ -22,7 +22,7 @@ export async function askCluster(
   const { cluster } = PROTOCOL_TRAITS[target.protocol];
   if (cluster === null) return 'its protocol has no clusters';
   for (const isModern of [true, false]) {
-    const bytes = await exchange(target, cluster.question(target.password, isModern), cluster.end, timeoutMs, signal);
+    const bytes = await exchange(target, cluster.question(target.password, isModern), [cluster.end], timeoutMs, signal);
     if (typeof bytes === 'string') return bytes;
     const answer = cluster.read(bytes, target.password !== null, isModern);
     if (answer !== null) return answer;

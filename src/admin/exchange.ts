@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { FAILURE_TEXT, failureFromErrno } from '../request/failure.ts';
+import { type ServerTls, startServerTls } from '../system/server-tls.ts';
 
 export interface HostPort {
   readonly host: string;
@@ -10,18 +11,22 @@ export interface HostPort {
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /**
- * Connects and writes `question`; resolves with all that came until it ended with `end`, or, after `timeoutMs` or an abort at the
+ * Connects and writes `question`; resolves with all that came until it ended with one of `ends`, in latin1, or, after `timeoutMs` or an abort at the
  * latest, with the reason in words why that did not come; never rejects.
  */
 export function exchange(
-  { host, port }: HostPort,
+  address: HostPort | { readonly path: string },
   question: Buffer,
-  end: string,
+  ends: readonly string[],
   timeoutMs: number,
   signal: AbortSignal,
+  tls: ServerTls | null = null,
 ): Promise<Buffer | string> {
   return new Promise<Buffer | string>(resolve => {
-    const socket = connect({ host, port });
+    const at = 'path' in address ? { path: address.path } : { host: address.host, port: address.port };
+    const plain = connect(at);
+    const socket = tls === null ? plain : startServerTls(plain, at, tls);
+    const tailLength = Math.max(...ends.map(end => end.length));
     const chunks: Buffer[] = [];
     let length = 0;
     let tail = '';
@@ -36,19 +41,21 @@ export function exchange(
     // An answer that has come while this process was busy is not late: sockets are read before setImmediate's turn.
     const timer = setTimeout(() => setImmediate(overdue), timeoutMs);
     signal.addEventListener('abort', aborted);
-    socket.once('connect', () => socket.write(question));
+    socket.once(tls === null ? 'connect' : 'secureConnect', () => socket.write(question));
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       length += chunk.length;
-      tail = (tail + chunk.toString('latin1', Math.max(0, chunk.length - end.length))).slice(-end.length);
+      tail = (tail + chunk.toString('latin1', Math.max(0, chunk.length - tailLength))).slice(-tailLength);
       if (length > MAX_ANSWER_BYTES) settle(`its answer is longer than ${MAX_ANSWER_BYTES} bytes`);
-      else if (tail === end) settle(Buffer.concat(chunks));
+      else if (ends.some(end => tail.endsWith(end))) settle(Buffer.concat(chunks));
     });
     socket.once('end', () =>
       settle(length === 0 ? 'it closed the connection' : 'it closed the connection in its answer'),
     );
-    socket.on('error', (error: NodeJS.ErrnoException) => {
+    const failed = (error: NodeJS.ErrnoException) => {
       settle(`${FAILURE_TEXT[failureFromErrno(error.code)]} (${error.code ?? error.message})`);
-    });
+    };
+    socket.on('error', failed);
+    if (tls !== null) plain.on('error', failed);
   });
 }

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { SettingError } from '../settings/setting-error.ts';
-import type { FixedAddress, HostPort, ListenAddress } from './address.ts';
+import { checkZone } from '../settings/zones.ts';
+import { addressText, type FixedAddress, type HostPort, type ListenAddress } from './address.ts';
 
 /** What fits into `sun_path` with its final NUL. */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -128,6 +129,20 @@ export function checkAlias(text: string): string {
   if (text === '') throw new SettingError('the name is empty; leave it out or write one');
   if (hasControlCharacter(text)) throw new SettingError('the name contains a control character; write plain text');
   return text;
+}
+
+/**
+ * `host:port` or `/path`, and perhaps a zone behind it.
+ * @throws SettingError
+ */
+export function parseReplica(text: string): { readonly address: FixedAddress; readonly zone: string | null } {
+  const [place, zone, ...more] = text.split(/ +/);
+  if (more.length > 0) throw new SettingError(`"${text}" has more than an address and a zone`);
+  return { address: parseServerAddress(place!).address, zone: zone === undefined ? null : checkZone(zone) };
+}
+
+export function replicaText({ address, zone }: ReturnType<typeof parseReplica>): string {
+  return zone === null ? addressText(address) : `${addressText(address)} ${zone}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ConfigForm, SettingsOf } from '../settings/setting.ts';
 import type { ListenTls } from '../system/listen-tls.ts';
 import type { ServerTls } from '../system/server-tls.ts';
-import type { ServerAddress } from './address.ts';
+import type { FixedAddress, ServerAddress } from './address.ts';
 import type { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import type { DAEMON_SETTINGS } from './daemon-settings.ts';
 import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './pool-settings.ts';
@@ -51,4 +51,13 @@ export interface ServerConfig {
   readonly address: ServerAddress;
   /** ≥ 1. */
   readonly weight: number;
+  /** Have copies of its keys. Left out: none. */
+  readonly replicas?: readonly ReplicaConfig[];
+  /** Where it stands. Left out: nobody has said. */
+  readonly zone?: string;
+}
+
+export interface ReplicaConfig {
+  readonly address: FixedAddress;
+  readonly zone: string | null;
 }

@@ -12,6 +12,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
   for (const pool of draft.pools) {
     checkProtocolKeys(pool, problems);
     checkServers(pool, problems);
+    checkReplicas(pool, problems);
     checkDatabases(pool, problems);
     checkCluster(pool, problems);
     checkPresentation(pool, problems);
@@ -119,6 +120,26 @@ function checkSentinel(pool: PoolDraft, problems: Problems): void {
   }
   if (sentinel.addresses !== undefined && sentinel.refreshMinMs > sentinel.refreshIntervalMs) {
     problems.add(offset, path, 'refresh_min is longer than refresh_interval');
+  }
+}
+
+/** Of all servers of the pool each name stands for one. */
+function checkReplicas(pool: PoolDraft, problems: Problems): void {
+  const { protocol, sentinel } = pool.fields;
+  const taken = new Map(pool.servers.map(({ path, server }) => [server.name, path]));
+  for (const { path, offset, server } of pool.servers) {
+    if (server.replicas === undefined) continue;
+    const at = joinPath(path, 'replicas');
+    if (sentinel) problems.add(offset, at, 'Sentinels tell the replicas; leave them out');
+    if (protocol !== undefined && PROTOCOL_TRAITS[protocol].replication === null) {
+      problems.add(offset, at, `${PROTOCOL_TRAITS[protocol].title} has no replicas`);
+    }
+    for (const { address } of server.replicas) {
+      const name = addressText(address);
+      const earlier = taken.get(name);
+      if (earlier !== undefined) problems.add(offset, at, `${name} is a server already: ${earlier}`);
+      taken.set(name, at);
+    }
   }
 }
 

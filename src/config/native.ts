@@ -94,10 +94,13 @@ function readServer(node: YamlNode, path: string, problems: Problems): ServerDra
       problems.add(offset, joinPath(path, 'address'), what);
       return null;
     }
-    // A fail-over moves no key: the name is not that of an address.
-    if (address === null)
-      return { path, offset, server: { name: name ?? master!, address: { master: master! }, weight } };
-    return { path, offset, server: namedServer(address.address, address.portText, weight, name) };
+    const { replicas, zone } = fields;
+    const more = { ...(replicas && { replicas }), ...(zone && { zone }) };
+    if (address === null) {
+      // A fail-over moves no key: the name is not that of an address.
+      return { path, offset, server: { name: name ?? master!, address: { master: master! }, weight, ...more } };
+    }
+    return { path, offset, server: { ...namedServer(address.address, address.portText, weight, name), ...more } };
   }
   try {
     const { address, portText, weight, alias } = parseServerLine(node.text);

@@ -1,7 +1,15 @@
-import { ANY_TEXT_JSON, text } from '../settings/kinds.ts';
+import { ANY_TEXT_JSON, listOf, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
+import { checkZone } from '../settings/zones.ts';
 import { addressText } from './address.ts';
-import { checkAlias, checkMasterName, parseServerAddress, parseWeight } from './addresses.ts';
+import {
+  checkAlias,
+  checkMasterName,
+  parseReplica,
+  parseServerAddress,
+  parseWeight,
+  replicaText,
+} from './addresses.ts';
 
 /** The long form of a server. What these become is `ServerConfig`: the name follows from the address when it is not given. */
 export const SERVER_SETTINGS = {
@@ -21,6 +29,25 @@ export const SERVER_SETTINGS = {
     about:
       'In place of an address, in a pool with `sentinel`: the server is whoever Sentinel says is the master of that name. ' +
       'It is also its name in the ring, unless `name` is another.',
+    applies: 'live',
+  },
+  replicas: {
+    key: 'replicas',
+    kind: listOf(
+      text('address, or address and zone', parseReplica, replicaText),
+      'list of `host:port` or `host:port zone`',
+    ),
+    default: null,
+    unset: 'none',
+    about: 'Servers that have copies of its keys, for `read_from`; behind each its zone, where that matters.',
+    applies: 'live',
+  },
+  zone: {
+    key: 'availability_zone',
+    kind: text('text', checkZone, String, ANY_TEXT_JSON),
+    default: null,
+    unset: 'unset',
+    about: 'Where the server stands, in the words of the pool’s `availability_zone`.',
     applies: 'live',
   },
   weight: {

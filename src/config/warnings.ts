@@ -92,6 +92,11 @@ function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   if (pool.serverTls?.verify === false) {
     warn('server_tls', 'verify is false: whoever can come between here and the servers reads and changes everything');
   }
+  const hasReplicas = pool.cluster !== null || pool.sentinel !== null || pool.servers.some(each => each.replicas);
+  if (pool.readFrom === 'primary' && pool.servers.some(each => each.replicas)) {
+    warn('servers', 'replicas are read from only with read_from');
+  }
+  if (pool.readFrom !== 'primary' && !hasReplicas) warn('read_from', 'no effect: there are no replicas');
   for (const key of foreignKeys(pool)) {
     warn(key, `no effect: a pool that speaks ${PROTOCOL_TRAITS[pool.protocol].title} has no use for it`);
   }

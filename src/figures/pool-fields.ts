@@ -225,4 +225,18 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     metric: 'ringmaster_pool_requests_put_off_total',
     help: 'times a request waited because a node of the cluster could not serve it yet (TRYAGAIN, CLUSTERDOWN, LOADING).',
   },
+  {
+    field: 'replicaReads',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_replica_reads_total',
+    help: 'reads that were sent to replicas',
+  },
+  {
+    field: 'replicaReadsMoved',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_replica_reads_moved_total',
+    help: 'reads that a replica did not answer, and that were sent to another server',
+  },
 ];

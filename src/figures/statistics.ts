@@ -60,6 +60,8 @@ export class PoolStats {
   moved = 0;
   asked = 0;
   putOff = 0;
+  replicaReads = 0;
+  replicaReadsMoved = 0;
 }
 
 /** Of one backend in one worker. */

@@ -5,6 +5,8 @@ export interface ClusterNode {
   readonly host: string;
   readonly port: number;
   readonly isReplica: boolean;
+  /** Of a replica: the name of whose keys it has a copy; null: nobody has said. */
+  readonly primary: string | null;
   /** Every other `host:port` by which nodes speak of it. */
   readonly aliases: readonly string[];
 }
@@ -25,9 +27,10 @@ export function isTopology(value: unknown): boolean {
 }
 
 function isNode(value: unknown): boolean {
-  const { name, host, port, isReplica, aliases } = (value ?? {}) as Partial<ClusterNode>;
+  const { name, host, port, isReplica, primary, aliases } = (value ?? {}) as Partial<ClusterNode>;
   const isText = [name, host].every(each => typeof each === 'string') && Number.isInteger(port);
-  return isText && typeof isReplica === 'boolean' && Array.isArray(aliases);
+  const isOf = primary === null || typeof primary === 'string';
+  return isText && isOf && typeof isReplica === 'boolean' && Array.isArray(aliases);
 }
 
 function isIndex(value: unknown, end: number): boolean {

@@ -30,12 +30,15 @@ export function readTopology(
     const aliases = hosts.map(host => addressText({ host, port: node.port })).sort();
     // One that is down and owns nothing is of no use to anybody, until it is back.
     const isUseful = !node.isDown || owners.has(i);
-    return { node: { name: addressText(reached), ...reached, isReplica: node.isReplica, aliases }, isUseful };
+    const { isReplica } = node;
+    return { node: { name: addressText(reached), ...reached, isReplica, primary: null, aliases }, isUseful };
   });
+  const primaryOf = (i: number) => told[answer.nodes[i]!.primary]?.node.name ?? null;
   const byName = new Map<string, ClusterNode>();
   // Two that are reached at one address are one: the primary.
-  for (const { node, isUseful } of told) {
-    if (isUseful && (!byName.has(node.name) || !node.isReplica)) byName.set(node.name, node);
+  for (const [i, { node, isUseful }] of told.entries()) {
+    if (!isUseful || (byName.has(node.name) && node.isReplica)) continue;
+    byName.set(node.name, { ...node, primary: primaryOf(i) });
   }
   const nodes = [...byName.values()].sort(
     (a, b) => Number(a.isReplica) - Number(b.isReplica) || (a.name < b.name ? -1 : 1),

@@ -1,22 +1,38 @@
 import { pairPools } from '../config/changes.ts';
-import type { PoolConfig } from '../config/config.ts';
-import { foundServers, isFound } from '../config/found-servers.ts';
+import type { Config, PoolConfig, ServerConfig } from '../config/config.ts';
+import { isFound } from '../config/found-servers.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
+import type { OutServer } from '../ipc/messages.ts';
+import { type PoolServer, poolServers } from '../ipc/pool-servers.ts';
 import { ClusterWatch } from './cluster-watch.ts';
+import { PoolReplicas, type PoolReplicasHost } from './pool-replicas.ts';
 import { SentinelWatch } from './sentinel-watch.ts';
 import type { TopologyWatch, TopologyWatchHost } from './topology-watch.ts';
 
 /** A daemon that starts waits so long for the topologies, and then serves without. */
 const FIRST_WITHIN_MS = 5000;
 
+export interface ClustersHost extends TopologyWatchHost {
+  /** Which servers are out is another matter than before. */
+  tellHealth(): void;
+}
+
 /** Follows the topologies of all pools whose servers are found: clusters, and those that Sentinels look after. */
 export class Clusters {
-  private readonly host: TopologyWatchHost;
+  private readonly host: TopologyWatchHost & PoolReplicasHost;
   private pools: readonly PoolConfig[] = [];
   private watches = new Map<string, TopologyWatch>();
+  private replicas = new Map<string, PoolReplicas>();
 
-  constructor(host: TopologyWatchHost) {
-    this.host = host;
+  constructor(host: ClustersHost) {
+    this.host = {
+      log: host.log,
+      onTopology: (pool, topology) => {
+        this.readFrom(pool);
+        host.onTopology(pool, topology);
+      },
+      onVerdict: () => host.tellHealth(),
+    };
   }
 
   /** Takes over another configuration; a cluster that stays, in a pool that may have another name now, keeps its topology. */
@@ -38,7 +54,33 @@ export class Clusters {
       else watch.configure(pool);
     }
     for (const gone of old.values()) gone.stop();
+    this.setReplicas(pairs);
     return Promise.all(firsts);
+  }
+
+  /** Replicas that must not be read from. */
+  out(): OutServer[] {
+    return [...this.replicas.values()].flatMap(replicas => replicas.out());
+  }
+
+  private setReplicas(pairs: ReadonlyMap<string, PoolConfig>): void {
+    const old = this.replicas;
+    this.replicas = new Map();
+    for (const pool of this.pools) {
+      if (pool.readFrom === 'primary') continue;
+      const before = pairs.get(pool.name)?.name ?? pool.name;
+      this.replicas.set(pool.name, old.get(before) ?? new PoolReplicas(pool, this.host));
+      old.delete(before);
+      this.readFrom(pool.name);
+    }
+    for (const gone of old.values()) gone.stop();
+  }
+
+  /** The servers of a pool are perhaps others now. */
+  private readFrom(name: string): void {
+    const pool = this.pools.find(each => each.name === name);
+    if (pool === undefined) return;
+    this.replicas.get(name)?.configure(pool, poolServers(pool, this.watches.get(name)?.topology ?? null));
   }
 
   private watch(pool: PoolConfig): TopologyWatch {
@@ -49,7 +91,8 @@ export class Clusters {
   async start(pools: readonly PoolConfig[]): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, FIRST_WITHIN_MS);
-    await Promise.race([this.setPools(pools), late]);
+    const all = this.setPools(pools).then(() => Promise.all([...this.replicas.values()].map(each => each.asked)));
+    await Promise.race([all, late]);
     clearTimeout(timer);
   }
 
@@ -63,6 +106,11 @@ export class Clusters {
     return new Map([...this.watches].flatMap(([pool, { topology }]) => (topology === null ? [] : [[pool, topology]])));
   }
 
+  /** With the servers that were found, and the replicas that are read from. */
+  resolved(config: Config): Config {
+    return { ...config, pools: this.withNodes(config.pools) };
+  }
+
   /**
    * The pools, or the one of them that is called `only`, with the nodes that were found for servers; a master that nobody has
    * named yet is among them.
@@ -70,12 +118,18 @@ export class Clusters {
   withNodes(pools: readonly PoolConfig[], only: string | null = null): PoolConfig[] {
     return pools.flatMap(pool => {
       if (only !== null && pool.name !== only) return [];
-      const nodes = this.watches.get(pool.name)?.topology?.nodes;
-      return nodes === undefined ? pool : { ...pool, servers: foundServers(pool, nodes) };
+      const topology = this.watches.get(pool.name)?.topology ?? null;
+      return isFound(pool) && topology === null
+        ? pool
+        : { ...pool, servers: poolServers(pool, topology).map(serverOf) };
     });
   }
 
   stop(): void {
     void this.setPools([]);
   }
+}
+
+function serverOf({ name, address, weight }: PoolServer): ServerConfig {
+  return { name, address, weight };
 }

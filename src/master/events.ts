@@ -34,6 +34,8 @@ export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['mover died; another takes its place', 'mover_died'],
   ['reshard done: every proxy has the new ring', 'reshard_done'],
   ['reshard ended: every proxy has the old ring', 'reshard_undone'],
+  ['replica is left out', 'replica_out'],
+  ['replica is read from', 'replica_in'],
   ['worker serves', 'worker_serves'],
   ['worker left', 'worker_left'],
   ['worker died; another takes its place', 'worker_died'],

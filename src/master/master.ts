@@ -98,7 +98,7 @@ export class Master implements WorkerSlotHost {
       poolNames: () => this.config.pools.map(({ name }) => name),
       onChange: () => this.slots.broadcast({ type: 'block', id: 0, blocked: this.blocked() }),
     });
-    this.clusters = new Clusters({ log: this.log, onTopology: (pool, topology) => this.onTopology(pool, topology) });
+    this.clusters = new Clusters(this);
     this.watchdog = new Watchdog({
       limitMs: () => this.config.workerTimeoutMs,
       workers: () => this.slots.processes(),
@@ -109,7 +109,7 @@ export class Master implements WorkerSlotHost {
     this.slowLogs = new SlowLogs(config.pools, (pool, entries, isWhole) => {
       this.slots.broadcast({ type: 'slowlog', pool, entries, isWhole });
     });
-    this.monitoring = new Monitoring(config, {
+    this.monitoring = new Monitoring(this.clusters.resolved(config), {
       log: this.log,
       fresh: () => this.answers.untilReported(),
       workers: () => this.slots.current.map(slot => slot.state()),
@@ -200,8 +200,8 @@ export class Master implements WorkerSlotHost {
     this.slowLogs.setPools(config.pools);
     this.verdicts.setPools(config, this.deployment.served);
     this.blocks.keepPools(config.pools.map(({ name }) => name));
-    void this.clusters.setPools(config.pools);
-    this.monitoring.setConfig({ ...config, pools: this.clusters.withNodes(config.pools) });
+    void this.clusters.setPools(this.deployment.served.pools);
+    this.monitoring.setConfig(this.clusters.resolved(config));
   }
 
   /**
@@ -217,7 +217,7 @@ export class Master implements WorkerSlotHost {
       const slots = slotCount(this.config);
       const { closeObsolete } = this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
       await this.monitoring.listen(this.config, statsAddress, address => this.succession.serverHandle(address));
-      await this.clusters.start(this.config.pools);
+      await this.clusters.start(this.deployment.served.pools);
       if (!this.isStopping) await this.startWorkers(slots);
       if (this.isStopping) {
         // What was opened after `stop` had closed all there was.
@@ -296,19 +296,19 @@ export class Master implements WorkerSlotHost {
     this.answers.onBlocking(worker, id);
   }
 
-  private tellHealth(): void {
+  tellHealth(): void {
     this.slots.broadcast({ type: 'health', out: this.out() });
   }
 
   out(): readonly OutServer[] {
-    return this.verdicts.out();
+    return [...this.verdicts.out(), ...this.clusters.out()];
   }
 
   topologies(): ReadonlyMap<string, ClusterTopology> {
     return this.clusters.topologies();
   }
 
-  private onTopology(pool: string, topology: ClusterTopology): void {
+  onTopology(pool: string, topology: ClusterTopology): void {
     for (const found of this.clusters.withNodes(this.config.pools, pool)) this.monitoring.setServers(found);
     this.slots.broadcast({ type: 'topology', pool, topology });
   }

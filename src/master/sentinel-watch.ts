@@ -82,7 +82,7 @@ export class SentinelWatch extends TopologyWatch {
   }
 
   protected asked(pool: PoolConfig): unknown {
-    return [pool.sentinel, poolPassword(pool), soughtBy(pool)];
+    return [pool.sentinel, poolPassword(pool), soughtBy(pool), pool.readFrom === 'primary'];
   }
 
   protected get pauses(): SentinelConfig {
@@ -178,9 +178,22 @@ export class SentinelWatch extends TopologyWatch {
       const told = found.get(master);
       const old = before.get(name);
       if (told === undefined) return old === undefined ? [] : [old];
-      return [{ name, host: told.host, port: told.port, isReplica: false, aliases: [] }];
+      return [{ name, host: told.host, port: told.port, isReplica: false, primary: null, aliases: [] }];
     });
-    return { nodes, ranges: [] };
+    const names = new Set(nodes.map(node => node.name));
+    return { nodes: [...nodes, ...this.replicasOf(found).filter(node => !names.has(node.name))], ranges: [] };
+  }
+
+  /** Where they are read from: those of masters that were not found are those there were. */
+  private replicasOf(found: ReadonlyMap<string, ToldMaster>): ClusterNode[] {
+    if (this.pool.readFrom === 'primary') return [];
+    return soughtBy(this.pool).flatMap(({ master, name }): ClusterNode[] => {
+      const told = found.get(master);
+      if (told === undefined) return (this.topology?.nodes ?? []).filter(node => node.primary === name);
+      const replicas = told.replicas.map(at => ({ ...at, name: addressText(at) }));
+      replicas.sort((a, b) => (a.name < b.name ? -1 : 1));
+      return replicas.map(at => ({ ...at, isReplica: true, primary: name, aliases: [] }));
+    });
   }
 
   /** The one that answered last, then the others, in any order. */
@@ -225,8 +238,9 @@ export class SentinelWatch extends TopologyWatch {
   }
 
   private heard(sentinel: string, { name, master, isSwitch }: SentinelEvent): void {
-    if (!isSwitch || !soughtBy(this.pool).some(sought => sought.master === master)) return;
-    this.favourite = sentinel;
+    if (!isSwitch && this.pool.readFrom === 'primary') return;
+    if (!soughtBy(this.pool).some(sought => sought.master === master)) return;
+    if (isSwitch) this.favourite = sentinel;
     this.wanted(`${name} of ${master}`);
   }
 }

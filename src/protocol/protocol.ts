@@ -183,6 +183,8 @@ export interface HandshakeOptions {
   readonly variant: number;
   /** Replies of a higher kind than `Protocol.plainReplyKind` will be asked for on it. */
   readonly isDemanding: boolean;
+  /** The server has copies of another's keys, and is to be told that they may be read. Left out: it need not be. */
+  readonly isReadAsReplica?: boolean;
 }
 
 /** A request the proxy makes itself. */

@@ -19,6 +19,8 @@ export interface ProtocolTraits {
   readonly cluster: ClusterTraits | null;
   /** Its servers may be looked after by Sentinels; null: there are none. */
   readonly sentinel: SentinelTraits | null;
+  /** Its servers may have replicas; null: they don't. */
+  readonly replication: ReplicationTraits | null;
   /**
    * What a server is asked, one after the other, to see if it is there. `password`: what it wants to hear first, null for
    * nothing: then only an answer that others would get too will do. Undefined: whoever asks does not know, and to be asked
@@ -66,6 +68,8 @@ export interface ToldNode {
   readonly others: readonly string[];
   readonly port: number;
   readonly isReplica: boolean;
+  /** Of a replica: index of its primary in the nodes told; -1: not told. */
+  readonly primary: number;
   /** Others can't reach it. */
   readonly isDown: boolean;
 }
@@ -74,8 +78,8 @@ export interface ToldNode {
 export interface SentinelTraits {
   /** What to write to a Sentinel to hear of these masters. */
   question(credentials: SentinelCredentials, masters: readonly string[]): Buffer;
-  /** With what the answers to all of these end, in latin1. */
-  readonly end: string;
+  /** With one of which the answers to all of these end, in latin1. */
+  readonly end: readonly string[];
   /** What is known of each master, in the order asked; null: nothing. Text: why the answer is of no use. */
   read(
     answer: Buffer,
@@ -116,4 +120,23 @@ export interface SentinelEvent {
   readonly master: string;
   /** Another server is the master from now on; else something happened to one of its replicas. */
   readonly isSwitch: boolean;
+}
+
+/** How a server is asked whom it follows. */
+export interface ReplicationTraits {
+  question(password: string | null): Buffer;
+  /** With one of which the answer ends, in latin1. */
+  readonly end: readonly string[];
+  /** Text: why the answer is of no use. */
+  read(answer: Buffer, password: string | null): ReplicationState | string;
+}
+
+export interface ReplicationState {
+  readonly isReplica: boolean;
+  /** Of a replica: it hears its primary. */
+  readonly isLinked: boolean;
+  /** Of a replica: it gets all data of its primary anew. */
+  readonly isSyncing: boolean;
+  /** Bytes of what was written: of a primary by itself, of a replica as far as it has that. */
+  readonly offset: number;
 }

@@ -334,8 +334,8 @@ export class PrivateSession implements PrivateLane {
   private targetOf(parser: RequestParser, bytes: RequestBytes): Backend | null {
     const { pool, origin, own } = this;
     if (parser.keyCount === 0) {
-      if (own.backend === null && pool.backends.length > 1) origin.answer(parser.reply, false);
-      return own.backend ?? (pool.backends.length > 1 ? null : (pool.backends[0] as Backend));
+      if (own.backend === null && pool.holders.length > 1) origin.answer(parser.reply, false);
+      return own.backend ?? (pool.holders.length > 1 ? null : (pool.holders[0] as Backend));
     }
     const owner = commonOwner(pool, parser, bytes);
     if (owner === SEVERAL || this.isElsewhere(owner)) {

@@ -48,6 +48,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   readonly id: number;
   privateLane: PrivateLane | null = null;
   subscriptions: Subscriptions | null = null;
+  wroteAtMs = Number.NEGATIVE_INFINITY;
   private readonly host: ClientHost;
   private readonly session: Session;
   private readonly socket: StreamSocket;

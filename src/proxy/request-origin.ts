@@ -57,6 +57,8 @@ export interface RequestOrigin extends ReplySink {
   subscriptions: Subscriptions | null;
   /** `Session.topics` of the client's session. */
   topics: TopicCounts;
+  /** When it last sent something that is no mere read, on the worker's clock, as far as that matters to its pool. */
+  wroteAtMs: number;
   /** Gives the client what answers no request, between two replies. `bytes` are never written to again. */
   push(bytes: Buffer): void;
   /** Requests that are not answered. */

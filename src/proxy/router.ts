@@ -29,6 +29,7 @@ import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
 import { type AskClients, inquire } from './operations/inquire.ts';
+import { readElsewhere, readsOf } from './operations/read-elsewhere.ts';
 import { refuse } from './operations/refuse.ts';
 import { SlotForward } from './operations/slot-forward.ts';
 import { Split } from './operations/split.ts';
@@ -68,7 +69,7 @@ export class Router {
     this.pool = pool;
     this.protocol = protocol;
     this.sendsToFirstKey = sendsToFirstKey;
-    this.split = new Split(pool);
+    this.split = new Split(pool, protocol.cluster);
     this.limits = limits;
     const isCluster = pool.cluster !== null && protocol.cluster !== null;
     this.cluster = isCluster ? new SlotForward(pool, protocol.cluster) : null;
@@ -88,7 +89,7 @@ export class Router {
         return;
       case ROUTE_KEY:
         if (this.cluster !== null) this.cluster.forward(origin, parser, bytes);
-        else forward(origin, parser, this.backendOf(parser, bytes, 0), bytes);
+        else this.forward(origin, parser, this.backendOf(parser, bytes, 0), bytes);
         return;
       case ROUTE_SAME_SERVER:
         if (this.cluster !== null) this.cluster.forwardTogether(origin, parser, bytes);
@@ -177,8 +178,15 @@ export class Router {
       this.pool.stats.forwardError++;
       origin.answer(parser.isNoreply ? NOTHING : this.protocol.crossServerReply, false);
     } else {
-      forward(origin, parser, owner, bytes);
+      this.forward(origin, parser, owner, bytes);
     }
+  }
+
+  private forward(origin: RequestOrigin, parser: RequestParser, owner: Backend | null, bytes: RequestBytes): void {
+    const reads = this.pool.reads === null ? null : readsOf(this.pool, origin, parser);
+    const words = this.protocol.cluster;
+    if (reads === null || owner === null || words === null) forward(origin, parser, owner, bytes);
+    else readElsewhere(this.pool, reads, words, origin, parser, owner, bytes);
   }
 
   /** The clients of this worker count, of which the server sees one. */

@@ -13,6 +13,7 @@ export type FailureReason =
   | 'no_backend'
   | 'overloaded'
   | 'no_private_connection'
+  | 'no_replica'
   | 'blocked'
   | 'ejected_by_hand'
   | 'server_auth'
@@ -34,6 +35,7 @@ export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
   no_backend: 'Connection refused',
   overloaded: 'server overloaded: too many requests are waiting for it',
   no_private_connection: 'no server connection is free for this client alone: private_connections of them are in use',
+  no_replica: 'no replica can answer now, and the primary may not be read from',
   blocked: 'blocked by an operator of the proxy',
   ejected_by_hand: 'server ejected by an operator of the proxy',
   server_auth: 'server refused the proxy: authentication or SELECT failed',

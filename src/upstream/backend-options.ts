@@ -8,8 +8,14 @@ export type BackendAddress = PeerAddress;
 export interface BackendOptions {
   readonly name: string;
   readonly address: BackendAddress;
-  /** Of a cluster: it has a copy of another's keys, and none of its own. Left out: it has keys. */
+  /** It has a copy of another's keys, and none of its own. Left out: it has keys. */
   readonly isReplica?: boolean;
+  /** Of a replica: the name of the server whose keys it has. */
+  readonly primary?: string | null;
+  /** Where it stands. */
+  readonly zone?: string | null;
+  /** Of a cluster: it has to be told that it may be read from. */
+  readonly isReadAsReplica?: boolean;
   readonly protocol: Protocol;
   /** Null: it is not spoken. */
   readonly tls: ServerTls | null;

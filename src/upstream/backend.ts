@@ -138,6 +138,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
       now.protocol === options.protocol &&
       now.password === options.password &&
       now.db === options.db &&
+      now.isReadAsReplica === options.isReadAsReplica &&
       isSameTrust(now.tls, options.tls)
     );
   }

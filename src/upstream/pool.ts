@@ -14,6 +14,7 @@ import type { BackendOptions } from './backend-options.ts';
 import type { TellCrowds } from './crowd.ts';
 import { OtherCrowds } from './other-crowds.ts';
 import { PoolLog } from './pool-log.ts';
+import { ReadChoice, type ReadOptions } from './read-choice.ts';
 import { SubscriptionHub } from './subscription-hub.ts';
 
 /** Of a pool that is a cluster. */
@@ -32,6 +33,9 @@ export interface PoolOptions {
   readonly ring: Omit<KeyRingOptions, 'servers'>;
   /** Null, or left out: the servers are a ring. */
   readonly cluster?: ClusterOptions | null;
+  /** Who answers reads. Null, or left out: who has the keys. */
+  readonly reads?: ReadOptions | null;
+  /** Those with keys of their own come first. */
   readonly backends: readonly (BackendOptions & { readonly weight: number })[];
 }
 
@@ -47,7 +51,7 @@ export interface PoolPlan {
  */
 export function planPool(options: PoolOptions, known: Placement | null = null): PoolPlan {
   if (options.cluster) return { options, placement: new SlotMap(options.cluster.slots) };
-  const servers = options.backends.map(({ name, weight }) => ({ name, weight }));
+  const servers = options.backends.flatMap(({ name, weight, isReplica }) => (isReplica ? [] : [{ name, weight }]));
   return {
     options,
     placement: new KeyRing({ ...options.ring, servers }, known instanceof KeyRing ? known : null),
@@ -94,6 +98,8 @@ export class Pool implements BackendHost {
   holders: readonly Backend[] = [];
   /** Null: the pool is a ring. */
   cluster: ClusterOptions | null = null;
+  /** Null: who has the keys answers all there is. */
+  reads: ReadChoice | null = null;
   /** Its servers change by themselves. */
   private isFound = false;
   /** Of a cluster: called when slots may have other owners. */
@@ -132,6 +138,7 @@ export class Pool implements BackendHost {
       this.checkDeadlines(nowMs);
       if (this.isFound) this.hintAtSilence(nowMs);
       this.hub?.checkDeadlines(nowMs);
+      this.reads?.tick(nowMs);
     });
   }
 
@@ -154,6 +161,8 @@ export class Pool implements BackendHost {
     this.placement = plan.placement;
     this.cluster = plan.options.cluster ?? null;
     this.isFound = plan.options.isFound ?? false;
+    const { reads } = plan.options;
+    this.reads = reads ? new ReadChoice(this.name, reads, this.backends, this.reads) : null;
     if (this.cluster !== null) this.onSlotsChange();
     if (!this.backends.every(backend => backend.isLive)) this.onEjectionChange();
     else this.hub?.serversChanged();
@@ -276,7 +285,7 @@ export class Pool implements BackendHost {
   }
 
   onEjectionChange(): void {
-    this.placement.setLive(this.backends.map(backend => backend.isLive));
+    this.placement.setLive(this.holders.map(backend => backend.isLive));
     this.hub?.serversChanged();
   }
 
@@ -288,6 +297,7 @@ export class Pool implements BackendHost {
     // The others hold nothing.
     for (const backend of this.awake) backend.eachHolder(visit);
     this.hub?.eachHolder(visit);
+    if (this.reads !== null) visit(this.reads);
   };
 
   preconnect(): void {

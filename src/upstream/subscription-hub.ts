@@ -187,7 +187,7 @@ export class SubscriptionHub implements MessageOwner, Listeners {
     if (pool.isOneForMessages && kind !== TOPIC_SHARD) {
       return this.words.isOfEachServer(kind, name) ? pool.holders : this.anyHome(topic);
     }
-    if (isOnEveryServer) return pool.backends.filter(backend => backend.isLive);
+    if (isOnEveryServer) return pool.holders.filter(backend => backend.isLive);
     const home = pool.pick(name, 0, name.length, ACCESS_WRITE);
     return home === null ? [] : [home];
   }

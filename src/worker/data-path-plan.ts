@@ -1,10 +1,12 @@
 import type { ClusterConfig, Config, PoolConfig } from '../config/config.ts';
-import { foundServers, isFound } from '../config/found-servers.ts';
+import { isFound } from '../config/found-servers.ts';
 import { poolPassword } from '../config/pool-password.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
+import { poolServers } from '../ipc/pool-servers.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { Slices } from '../system/slices.ts';
 import { type ClusterOptions, type Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
+import type { ReadOptions } from '../upstream/read-choice.ts';
 
 /** The next configuration with everything done that can be refused. */
 export interface DataPathPlan {
@@ -65,10 +67,14 @@ export function poolOptions(config: PoolConfig, topology: ClusterTopology): Pool
     },
     isFound: isFound(config),
     cluster: config.cluster === null ? null : clusterOptions(config, config.cluster, topology),
-    backends: serversOf(config, topology).map(server => ({
+    reads: readOptions(config),
+    backends: poolServers(config, topology).map(server => ({
       name: server.name,
       weight: server.weight,
       isReplica: server.isReplica,
+      primary: server.primary,
+      zone: server.zone,
+      isReadAsReplica: server.isReplica && config.cluster !== null && config.readFrom !== 'primary',
       address: server.address,
       protocol: PROTOCOLS[config.protocol],
       tls: config.tls?.servers ?? null,
@@ -82,7 +88,7 @@ export function poolOptions(config: PoolConfig, topology: ClusterTopology): Pool
       keepaliveIdleMs: config.keepaliveIdleMs,
       maxInflight: config.maxInflight,
       outputLimitBytes: config.serverOutputLimitBytes,
-      autoEject: config.autoEjectHosts,
+      autoEject: config.autoEjectHosts && !server.isReplica,
       failureLimit: config.serverFailureLimit,
       retryTimeoutMs: config.serverRetryTimeoutMs,
     })),
@@ -101,9 +107,13 @@ function clusterOptions(
   };
 }
 
-/** Those of a cluster that have keys of their own come first. */
-export function serversOf(config: PoolConfig, { nodes }: ClusterTopology) {
-  const replicas = new Set(nodes.flatMap(({ name, isReplica }) => (isReplica ? [name] : [])));
-  const servers = isFound(config) ? foundServers(config, nodes) : config.servers;
-  return servers.map(server => ({ ...server, isReplica: replicas.has(server.name) }));
+function readOptions(config: PoolConfig): ReadOptions | null {
+  if (config.readFrom === 'primary') return null;
+  return {
+    from: config.readFrom,
+    fallsBack: config.replicaUnavailable === 'primary',
+    zone: config.availabilityZone,
+    toleranceMs: config.nearestToleranceMs,
+    ownWritesMs: config.readYourWritesMs,
+  };
 }

@@ -1,10 +1,10 @@
 import type { PoolConfig } from '../config/config.ts';
 import { poolPassword } from '../config/pool-password.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
+import { poolServers } from '../ipc/pool-servers.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import type { FrontendOptions } from '../proxy/frontend.ts';
 import { VERSION } from '../system/version.ts';
-import { serversOf } from './data-path-plan.ts';
 
 /** What the client side of a pool needs of its configuration. `topology`: of a pool that is a cluster. */
 export function frontendOptions(config: PoolConfig, topology: ClusterTopology): FrontendOptions {
@@ -15,7 +15,7 @@ export function frontendOptions(config: PoolConfig, topology: ClusterTopology): 
       password: poolPassword(config),
       rules: {
         hasOneServer: config.cluster === null && config.servers.length === 1,
-        serverNames: serversOf(config, topology).flatMap(({ name, isReplica }) => (isReplica ? [] : [name])),
+        serverNames: poolServers(config, topology).flatMap(({ name, isReplica }) => (isReplica ? [] : [name])),
         keysLimitBytes: config.keysLimitBytes,
         db: config.redisDb,
         databases: config.databases,

@@ -61,11 +61,8 @@ test('a fail-over that a Sentinel tells of is followed at once, and moves no key
   for (const key of keys) assert.equal(await client.command('SET', key, 'again'), 'OK');
   for (const key of keys) assert.equal(await successor.command('EXISTS', key), atA.has(key) ? 1 : 0, key);
   const [line] = daemon.logged(/fail-over/);
-  assert.deepEqual(
-    [line?.['server'], line?.['event'], line?.['why']],
-    ['shard-a', 'failed_over', '+switch-master of shard-a'],
-  );
-  assert.deepEqual([line?.['from'], line?.['to']], [`127.0.0.1:${a.port}`, `127.0.0.1:${successor.port}`]);
+  assert.deepEqual([line?.server, line?.event, line?.why], ['shard-a', 'failed_over', '+switch-master of shard-a']);
+  assert.deepEqual([line?.from, line?.to], [`127.0.0.1:${a.port}`, `127.0.0.1:${successor.port}`]);
   // The old one is of no use, and has no connection of ours.
   await waitFor(async () => !String(await a.command('CLIENT', 'LIST', 'TYPE', 'normal')).includes('cmd=set'), {
     what: 'connections to the old master to be closed',
@@ -89,7 +86,7 @@ test('READONLY of a server that was a master is a reason to ask', async t => {
   said.masters.set('shard-a', { port: successor.port, epoch: 2 });
   await a.command('REPLICAOF', '127.0.0.1', successor.port);
   await untilAt(daemon, successor, 'k');
-  assert.match(String(daemon.logged(/fail-over/)[0]?.['why']), /is not well/);
+  assert.match(String(daemon.logged(/fail-over/)[0]?.why), /is not well/);
 });
 
 test('a server that is no master is not believed to be one, whatever a Sentinel says', async t => {

@@ -110,6 +110,7 @@ export class FakePool {
   readonly name = 'fake';
   readonly stats = new PoolStats();
   readonly cluster = null;
+  readonly reads = null;
   backends: FakeBackendOfPool[] = [];
   private nextAny = 0;
 

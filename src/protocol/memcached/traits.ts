@@ -18,6 +18,7 @@ export const memcachedTraits = {
   twemproxyRedis: false,
   cluster: null,
   sentinel: null,
+  replication: null,
   questions(password) {
     if (password === undefined) return [VERSION];
     if (password === null) return [{ ...VERSION, refusal: REFUSAL_TO_US }];

@@ -5,6 +5,8 @@ export type Answer = string | number | null | Error | readonly Answer[];
 
 /** With what answers end whose last request is a PING. */
 export const PONG = '+PONG\r\n';
+/** Or so, where a password is wanted and none was given. */
+export const NO_AUTH = '-NOAUTH Authentication required.\r\n';
 const MAX_DEPTH = 8;
 
 export function requestBytes(requests: readonly (readonly string[])[]): Buffer {

@@ -40,7 +40,8 @@ function readShards(shards: readonly Answer[]): Pick<ClusterAnswer, 'nodes' | 'r
     for (let i = 0; owner !== undefined && i + 1 < slots.length; i += 2) {
       addRange(ranges, Number(slots[i]), Number(slots[i + 1]), nodes.length + told.indexOf(owner));
     }
-    nodes.push(...told);
+    const primary = owner === undefined ? -1 : nodes.length + told.indexOf(owner);
+    nodes.push(...told.map(node => (node.isReplica ? { ...node, primary } : node)));
   }
   return { nodes, ranges };
 }
@@ -53,6 +54,7 @@ function shardNode(node: Answer): ToldNode | null {
     ...hostsOf(endpoint, ip, hostname),
     port,
     isReplica: field(node, 'role') !== 'master',
+    primary: -1,
     isDown: field(node, 'health') === 'fail',
   };
 }
@@ -64,6 +66,7 @@ function readSlots(entries: readonly Answer[]): Pick<ClusterAnswer, 'nodes' | 'r
   const known = new Map<string, number>();
   for (const entry of entries) {
     const [first, last, ...told] = listOf(entry);
+    let owner = -1;
     for (const [i, node] of told.entries()) {
       const [host, port, , further] = listOf(node);
       if (!isPort(Number(port))) continue;
@@ -71,7 +74,10 @@ function readSlots(entries: readonly Answer[]): Pick<ClusterAnswer, 'nodes' | 'r
       const key = `${hosts.host} ${port}`;
       const index = known.get(key) ?? nodes.length;
       known.set(key, index);
-      if (index === nodes.length) nodes.push({ ...hosts, port: Number(port), isReplica: i > 0, isDown: false });
+      if (i === 0) owner = index;
+      const primary = i > 0 ? owner : -1;
+      if (index === nodes.length)
+        nodes.push({ ...hosts, port: Number(port), isReplica: i > 0, primary, isDown: false });
       if (i === 0) addRange(ranges, Number(first), Number(last), index);
     }
   }

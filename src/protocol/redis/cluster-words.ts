@@ -13,6 +13,8 @@ import { encodeRequest, errorReply, MINUS } from './resp.ts';
 /** No such reply is longer: a host name has 255 bytes at most. */
 const MAX_BYTES = 512;
 const REDIRECT = /^-(MOVED|ASK) (\d{1,5}) (\S*):(\d{1,5})\r\n$/;
+/** By which a server says that it serves nobody now. */
+const DOWN_WORD = /^-(CLUSTERDOWN|LOADING|MASTERDOWN) /;
 const SLOTS = 16_384;
 const NONE: NodeWord = { kind: WORD_NONE, slot: -1, host: '', port: 0 };
 const TRY_AGAIN: NodeWord = { ...NONE, kind: WORD_TRY_AGAIN };
@@ -28,7 +30,7 @@ function read(buf: Buffer, start: number, end: number): NodeWord {
     return { kind: word === 'MOVED' ? WORD_MOVED : WORD_ASK, slot, host: host === '?' ? '' : (host as string), port };
   }
   if (text.startsWith('-TRYAGAIN ')) return TRY_AGAIN;
-  return text.startsWith('-CLUSTERDOWN ') || text.startsWith('-LOADING ') ? DOWN : NONE;
+  return DOWN_WORD.test(text) ? DOWN : NONE;
 }
 
 export const CLUSTER_WORDS: ClusterWords = {

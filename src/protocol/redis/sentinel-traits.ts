@@ -2,7 +2,7 @@
 // documentation of Sentinel and of ROLE.
 
 import type { SentinelCredentials, SentinelEvent, SentinelTraits, ToldMaster } from '../traits.ts';
-import { type Answer, AnswerReader, field, isPort, listOf, PONG, requestBytes } from './answer-traits.ts';
+import { type Answer, AnswerReader, field, isPort, listOf, NO_AUTH, PONG, requestBytes } from './answer-traits.ts';
 
 /** Of each master: where clients should go, what else is known of it, its replicas. `SLAVES` is what all versions know. */
 const QUESTIONS = ['GET-MASTER-ADDR-BY-NAME', 'MASTER', 'SLAVES'] as const;
@@ -104,7 +104,7 @@ function readEvent(name: string, payload: string): SentinelEvent | null {
 
 export const SENTINEL_TRAITS: SentinelTraits = {
   question,
-  end: PONG,
+  end: [PONG, NO_AUTH],
   read: readMasters,
   roleQuestion: password => requestBytes([...authOf({ user: null, password }), ['ROLE'], ['PING']]),
   readRole,

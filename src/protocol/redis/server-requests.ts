@@ -60,6 +60,7 @@ export function handshakeRequests(options: HandshakeOptions): readonly ControlRe
   if (isResp3(options.variant)) requests.push(HELLO_3);
   const db = options.db + databaseOf(options.variant);
   if (db !== 0) requests.push(new OkRequest('SELECT', [String(db)], '+OK\r\n'));
+  if (options.isReadAsReplica) requests.push(new OkRequest('READONLY', [], '+OK\r\n'));
   return requests;
 }
 

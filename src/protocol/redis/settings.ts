@@ -1,7 +1,19 @@
 import { isIPv6 } from 'node:net';
-import { count, flag, type Kind, listOf, oneOf, password, size, text } from '../../settings/kinds.ts';
+import {
+  count,
+  duration,
+  durationOrNone,
+  flag,
+  type Kind,
+  listOf,
+  oneOf,
+  password,
+  size,
+  text,
+} from '../../settings/kinds.ts';
 import type { SettingTable } from '../../settings/setting.ts';
 import { SettingError } from '../../settings/setting-error.ts';
+import { checkZone, zonedAddress } from '../../settings/zones.ts';
 
 /** As protocol.ts has it. */
 interface DeclaredCommand {
@@ -166,6 +178,71 @@ export const REDIS_SETTINGS = {
     about:
       'Commands that Ringmaster does not know, of modules for instance: the name, the places of the first and the last key ' +
       '(negative: from the end) and the step between keys, the name being 0, and whether it writes: `[my.mset 1 -1 2 write]`.',
+    applies: 'live',
+  },
+  readFrom: {
+    key: 'read_from',
+    kind: oneOf<'primary' | 'prefer_primary' | 'replica' | 'prefer_replica' | 'any' | 'nearest'>('choice', [
+      ...(['primary', 'prefer_primary', 'replica', 'prefer_replica', 'any', 'nearest'] as const),
+    ]),
+    default: 'primary',
+    about:
+      'Which servers answer commands that only read, where there are replicas; see [replicas.md](replicas.md). What a replica ' +
+      'answers may be out of date.',
+    applies: 'live',
+  },
+  replicaUnavailable: {
+    key: 'replica_unavailable',
+    kind: oneOf<'primary' | 'error'>('choice', ['primary', 'error']),
+    default: 'primary',
+    about: 'With `read_from: replica`, who answers a read while no replica can.',
+    applies: 'live',
+  },
+  replicaCheckMs: {
+    key: 'replica_check',
+    kind: duration(100, 3_600_000),
+    default: '1s',
+    about:
+      'How often the master asks replicas whether they follow their primary, and how long one may take to answer at most.',
+    applies: 'live',
+  },
+  maxLagMs: {
+    key: 'max_lag',
+    kind: durationOrNone(),
+    default: '10s',
+    about:
+      'A replica that is behind its primary for longer is left out; it is measured as often as `replica_check` says.',
+    applies: 'live',
+  },
+  nearestToleranceMs: {
+    key: 'nearest_tolerance',
+    kind: duration(0, 60_000),
+    default: '1ms',
+    about: 'With `read_from: nearest`, servers that are slower than the nearest by no more share the reads with it.',
+    applies: 'live',
+  },
+  readYourWritesMs: {
+    key: 'read_your_writes',
+    kind: durationOrNone(),
+    default: 'none',
+    about: 'For so long after it has written something a client reads from primaries.',
+    applies: 'live',
+  },
+  availabilityZone: {
+    key: 'availability_zone',
+    kind: text('text', checkZone),
+    default: null,
+    unset: 'unset',
+    about:
+      'Where this proxy stands: replicas in the same zone are read from first, whatever `read_from` has to choose from.',
+    applies: 'live',
+  },
+  zones: {
+    key: 'zones',
+    kind: listOf(zonedAddress(), 'list of `address=zone`'),
+    default: null,
+    unset: 'none',
+    about: 'Where servers stand that are found: `[10.0.0.1:6379=eu-1a, 10.0.0.2=eu-1b]`.',
     applies: 'live',
   },
   presentAs: {

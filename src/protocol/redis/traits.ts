@@ -1,5 +1,6 @@
 import type { ProtocolTraits, Question } from '../traits.ts';
 import { CLUSTER_TRAITS } from './cluster-traits.ts';
+import { REPLICATION_TRAITS } from './replication-traits.ts';
 import { SENTINEL_TRAITS } from './sentinel-traits.ts';
 import { REDIS_SETTINGS } from './settings.ts';
 
@@ -21,6 +22,7 @@ export const redisTraits = {
   twemproxyRedis: true,
   cluster: CLUSTER_TRAITS,
   sentinel: SENTINEL_TRAITS,
+  replication: REPLICATION_TRAITS,
   questions(password) {
     if (password === undefined) return [PING];
     const ping = { ...PING, refusal: REFUSAL_TO_US };

@@ -9,6 +9,7 @@ import type { Backend } from '../../upstream/backend.ts';
 import type { BackendConnection } from '../../upstream/backend-connection.ts';
 import { give } from '../../upstream/given-gifts.ts';
 import type { Pool } from '../../upstream/pool.ts';
+import type { ReadChoice } from '../../upstream/read-choice.ts';
 
 /** At a server, or on the way there. */
 export const AT_SERVER = 0;
@@ -68,7 +69,9 @@ export abstract class SlotBound {
   /** What its server is given ahead of it; null: nothing. */
   gifts: readonly Gift[] | null = null;
   protected readonly order: OrderOfSlots;
-  private readonly variant: number;
+  readonly variant: number;
+  /** Who else than the owner of the slot may answer it; null: nobody, or nobody any more. */
+  reads: ReadChoice | null = null;
   private readonly startedAtMs: number;
   private redirects = 0;
   private pauses = 0;
@@ -86,6 +89,18 @@ export abstract class SlotBound {
 
   get isDone(): boolean {
     return this.state === DONE;
+  }
+
+  /** At `owner`, or at somebody who may answer in its place. */
+  isAt(owner: Backend | null): boolean {
+    const { backend } = this;
+    if (backend === owner) return true;
+    return this.reads !== null && owner !== null && backend?.options.primary === owner.name;
+  }
+
+  /** Nothing of a reply was passed on, and it still has its bytes. */
+  protected get maySendAgain(): boolean {
+    return false;
   }
 
   /** It still has its bytes, and the connection has room for them. */
@@ -134,6 +149,7 @@ export abstract class SlotBound {
   /** It failed at its server, which has got nothing of it if `isUnsent`. */
   protected lostAt(reason: FailureReason, isUnsent: boolean): void {
     const { order, backend } = this;
+    if (reason !== 'timed_out' && reason !== 'overloaded' && this.leaveReplica()) return;
     order.pool.hint(reason);
     const other = isUnsent && this.lost === null ? order.pool.otherNode(backend as Backend, this.variant) : null;
     if (other === null) {
@@ -153,6 +169,7 @@ export abstract class SlotBound {
     // A script can answer with such words, too.
     if (isRedirect && word.slot !== this.slot) return false;
     if (!isRedirect) {
+      if (this.leaveReplica()) return true;
       if (word.kind === WORD_TRY_AGAIN) order.isMigrating(this.slot);
       else pool.hint('a node is out of service');
       // What follows it was perhaps done already: sent again it would be overtaken.
@@ -162,6 +179,8 @@ export abstract class SlotBound {
       this.putOff();
       return true;
     }
+    // It has moved away from whom that one copies: its new owner is asked.
+    this.reads = null;
     if (word.kind === WORD_MOVED) pool.stats.moved++;
     else pool.stats.asked++;
     const place = pool.slots.serverAt(order.addressOf(word, this.backend as Backend));
@@ -188,6 +207,17 @@ export abstract class SlotBound {
       return true;
     }
     order.moved(this.slot, place);
+    this.turnTo(null, false);
+    return true;
+  }
+
+  /** It was read from a replica, which has not answered: the owner of the slot is asked. False: it can't be. */
+  private leaveReplica(): boolean {
+    const { reads, backend, order } = this;
+    if (reads === null || !this.maySendAgain || !backend?.options.isReplica) return false;
+    if (reads.options.from === 'replica' && !reads.options.fallsBack) return false;
+    this.reads = null;
+    order.pool.stats.replicaReadsMoved++;
     this.turnTo(null, false);
     return true;
   }

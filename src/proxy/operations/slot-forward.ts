@@ -7,6 +7,7 @@ import type { Pool } from '../../upstream/pool.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import { CoalescedReply } from './coalesced-reply.ts';
 import { KeyOwners } from './key-owners.ts';
+import { readsOf } from './read-elsewhere.ts';
 import { SlotOrder } from './slot-order.ts';
 import { SlotRequest } from './slot-request.ts';
 import { TransformedReply } from './transformed-reply.ts';
@@ -73,6 +74,7 @@ export class SlotForward {
     const merged = new CoalescedReply(origin, whole, parser.coalescer, owners, parts, parser.transform);
     this.pool.stats.fragments += parts;
     const requests: SlotRequest[] = [];
+    const reads = readsOf(this.pool, origin, parser);
     for (let part = 0; part < parts; part++) {
       const [from, to] = [starts[part] as number, starts[part + 1] as number];
       const { block, length } = parser.fragment(
@@ -86,7 +88,7 @@ export class SlotForward {
       fragment.part = part;
       if ((parser.flags & FLAG_VALUES) !== 0) fragment.valuesAsked = to - from;
       fragmentBytes.set(block.bytes, 0, length, block);
-      requests.push(new SlotRequest(this.order, origin, fragment, slots[part] as number, fragmentBytes));
+      requests.push(new SlotRequest(this.order, origin, fragment, slots[part] as number, fragmentBytes, reads));
       block.release();
     }
     // Only now: a reply that comes before the last of them was made would find the parser at another request.
@@ -113,7 +115,8 @@ export class SlotForward {
     request.isSilent = parser.isNoreply;
     if ((parser.flags & FLAG_VALUES) !== 0) request.valuesAsked = parser.keyCount;
     origin.enqueue(request);
-    const slotRequest = new SlotRequest(this.order, origin, request, slot, bytes);
+    const reads = this.pool.reads === null ? null : readsOf(this.pool, origin, parser);
+    const slotRequest = new SlotRequest(this.order, origin, request, slot, bytes, reads);
     if (parser.remedy?.isGivenAhead) slotRequest.gifts = parser.remedy.gifts;
     this.order.start(slotRequest);
   }

@@ -178,7 +178,7 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
       }
       if (request.isDone) continue;
       ahead.set(request.originId, request);
-      if (request.state !== AT_SERVER || request.isAsking || request.backend !== owner) isSettled = false;
+      if (request.state !== AT_SERVER || request.isAsking || !request.isAt(owner)) isSettled = false;
     }
     if (isSettled) this.unsettled[slot] = 0;
   }
@@ -186,7 +186,7 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
   private send(request: SlotBound): void {
     const { slots } = this.pool;
     const backend = request.target ?? this.pool.ownerOf(request.slot);
-    if (backend !== null) request.go(backend);
+    if (backend !== null) this.sendTo(backend, request);
     else if (slots.isEmpty) {
       this.pool.hint('nothing is known of the cluster');
       request.putOff();
@@ -195,6 +195,19 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
       this.pool.hint('a slot has no owner');
       request.answer(this.words.noOwnerReply);
     }
+  }
+
+  private sendTo(backend: Backend, request: SlotBound): void {
+    const { reads, target, slot, variant } = request;
+    // Who copies the old owner does not know what has moved already.
+    if (reads === null || target !== null || this.isStillMigrating(slot)) {
+      request.go(backend);
+      return;
+    }
+    const reader = reads.pick(backend, variant);
+    if (reader !== null && reader !== backend) this.pool.stats.replicaReads++;
+    if (reader === null) request.fail('no_replica');
+    else request.go(reader);
   }
 
   private isStillMigrating(slot: number): boolean {

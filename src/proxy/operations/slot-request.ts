@@ -4,6 +4,7 @@ import type { FailureReason } from '../../request/failure.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { BackendConnection } from '../../upstream/backend-connection.ts';
+import type { ReadChoice } from '../../upstream/read-choice.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import { DONE, type OrderOfSlots, SlotBound } from './slot-bound.ts';
 
@@ -18,13 +19,25 @@ export class SlotRequest extends SlotBound implements ReplySink {
   private isSending = false;
 
   /** `whole`: enqueued, its sink takes what comes. */
-  constructor(order: OrderOfSlots, origin: RequestOrigin, whole: Request, slot: number, bytes: RequestBytes) {
+  constructor(
+    order: OrderOfSlots,
+    origin: RequestOrigin,
+    whole: Request,
+    slot: number,
+    bytes: RequestBytes,
+    reads: ReadChoice | null,
+  ) {
     super(order, origin.id, origin.variant, slot);
+    this.reads = reads;
     this.whole = whole;
     this.inner = new Request(this, whole.replyKind);
     this.inner.valuesAsked = whole.valuesAsked;
     this.bytes = bytes.keep();
     order.keptBytes += this.bytes.heldBytes;
+  }
+
+  protected override get maySendAgain(): boolean {
+    return !this.isPassing && this.bytes !== null;
   }
 
   protected fits(connection: BackendConnection): boolean {

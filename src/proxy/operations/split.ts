@@ -1,14 +1,16 @@
 import type { Access } from '../../placement/placement.ts';
-import type { RequestParser } from '../../protocol/protocol.ts';
+import type { ClusterWords, RequestParser } from '../../protocol/protocol.ts';
 import { FLAG_VALUES } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
+import type { ReadChoice } from '../../upstream/read-choice.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import { CoalescedReply } from './coalesced-reply.ts';
 import { forward } from './forward.ts';
 import { KeyOwners } from './key-owners.ts';
+import { ReplicaRead, readElsewhere, readsOf } from './read-elsewhere.ts';
 
 const MEMBERS_MIN = 64;
 
@@ -18,6 +20,7 @@ const MEMBERS_MIN = 64;
  */
 export class Split {
   private readonly pool: Pool;
+  private readonly words: ClusterWords | null;
   /** Part of each backend by its place in the pool, and its reverse. */
   private partOfBackend = new Int32Array(0);
   private readonly backendOfPart: Backend[] = [];
@@ -27,8 +30,10 @@ export class Split {
   private readonly owners = new KeyOwners();
   private readonly fragmentBytes = new RequestBytes();
 
-  constructor(pool: Pool) {
+  /** `words`: by which servers say that they serve nobody; null: they don't. */
+  constructor(pool: Pool, words: ClusterWords | null) {
     this.pool = pool;
+    this.words = words;
   }
 
   start(origin: RequestOrigin, parser: RequestParser, access: Access, bytes: RequestBytes): void {
@@ -59,12 +64,15 @@ export class Split {
       if (keys !== undefined && count < keys.length) keys[count] = i;
       else this.addMember(part, count, i);
     }
+    const reads = pool.reads === null ? null : readsOf(pool, origin, parser);
     if (parts === 1) {
-      forward(origin, parser, backendOfPart[0] as Backend, bytes);
+      const [owner] = backendOfPart as [Backend];
+      if (reads === null || this.words === null) forward(origin, parser, owner, bytes);
+      else readElsewhere(pool, reads, this.words, origin, parser, owner, bytes);
       return;
     }
     this.owners.keep(keyCount);
-    this.send(origin, parser, bytes, owners, parts);
+    this.send(origin, parser, bytes, owners, parts, reads);
   }
 
   private send(
@@ -73,6 +81,7 @@ export class Split {
     bytes: RequestBytes,
     owners: Int32Array,
     parts: number,
+    reads: ReadChoice | null,
   ): void {
     const { backendOfPart, members, memberCounts, fragmentBytes } = this;
     const { buf, start, end } = bytes;
@@ -95,8 +104,23 @@ export class Split {
       fragment.part = part;
       if (asksValues) fragment.valuesAsked = memberCounts[part] as number;
       fragmentBytes.set(block.bytes, 0, length, block);
-      (backendOfPart[part] as Backend).connectionFor(origin.id, origin.variant).send(fragment, fragmentBytes);
+      const backend = backendOfPart[part] as Backend;
+      if (reads === null) backend.connectionFor(origin.id, origin.variant).send(fragment, fragmentBytes);
+      else this.read(origin, reads, fragment, backend);
       block.release();
+    }
+  }
+
+  /** `fragmentBytes` for `fragment`, to whoever answers reads for `primary`. */
+  private read(origin: RequestOrigin, reads: ReadChoice, fragment: Request, primary: Backend): void {
+    const { pool, fragmentBytes, words } = this;
+    const backend = reads.pick(primary, origin.variant);
+    if (backend === null) fragment.sink?.onFailure(fragment, 'no_replica');
+    else if (backend === primary || words === null) {
+      backend.connectionFor(origin.id, origin.variant).send(fragment, fragmentBytes);
+    } else {
+      pool.stats.replicaReads++;
+      new ReplicaRead(pool, reads, words, origin, fragment, primary, fragmentBytes).go(backend);
     }
   }
 

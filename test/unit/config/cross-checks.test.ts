@@ -144,3 +144,24 @@ test('a pool with Sentinels is all right', () => {
     [],
   );
 });
+
+const replicaPool = (servers: string, protocol = 'redis') =>
+  `admin: false\npools:\n  p: { listen: '127.0.0.1:1', protocol: ${protocol}, hash: murmur, servers: ${servers} }\n`;
+
+const REPLICAS: readonly [text: string, problem: RegExp | null][] = [
+  [replicaPool("[{ address: 'h:1', replicas: ['h:2', 'h:3 eu-1a', /run/r] }, 'h:4']"), null],
+  [replicaPool("[{ address: 'h:1', replicas: 'h:2, h:3', availability_zone: a }]"), null],
+  [replicaPool("[{ address: 'h:1', replicas: ['h:2'] }, 'h:2']"), /servers\[0\]\.replicas: h:2 is a server already/],
+  [replicaPool("[{ address: 'h:1', replicas: ['h:2', 'h:2'] }]"), /replicas: h:2 is a server already/],
+  [replicaPool("[{ address: 'h:1', replicas: ['h:2'] }]", 'memcached'), /memcached has no replicas/],
+  [replicaPool("[{ address: 'h:1', replicas: ['h:2 a b'] }]"), /"h:2 a b" has more than an address and a zone/],
+  [replicaPool("[{ address: 'h:1', replicas: ['h:2 ä'] }]"), /is no name of a zone/],
+  [sentinelPool('', undefined, "[{ master: a, replicas: ['h:1'] }]"), /replicas: Sentinels tell the replicas/],
+];
+for (const [text, problem] of REPLICAS) {
+  test(`replicas: ${problem?.source ?? text}`, () => {
+    const problems = configProblems(text);
+    assert.equal(problems.length, problem === null ? 0 : 1, problems.join());
+    if (problem !== null) assert.match(problems[0]!, problem);
+  });
+}

@@ -16,6 +16,7 @@ import { encodeCommand } from '../../support/resp-reader.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 
 class Origin implements RequestOrigin {
+  wroteAtMs = 0;
   readonly id = 1;
   variant = 0;
   peer = '10.0.0.1:7';

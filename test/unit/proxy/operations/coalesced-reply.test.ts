@@ -11,6 +11,7 @@ import { Request } from '../../../../src/request/request.ts';
 import { ReplyCollector } from '../../../support/reply-collector.ts';
 
 class Parent implements RequestOrigin {
+  wroteAtMs = 0;
   readonly id = 1;
   readonly variant = 0;
   readonly peer = '';

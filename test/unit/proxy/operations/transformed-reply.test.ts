@@ -15,6 +15,7 @@ const SENT = { what: 'the requests at the servers', everyMs: 1 };
 
 /** Keeps what a transform makes, piece by piece; `|` stands behind the last one. */
 class Origin implements RequestOrigin {
+  wroteAtMs = 0;
   readonly id = 1;
   readonly variant = 0;
   readonly peer = '';

@@ -1,0 +1,46 @@
+import { addressText, type ServerAddress } from '../config/address.ts';
+import type { PoolConfig } from '../config/config.ts';
+import { isFound } from '../config/found-servers.ts';
+import type { ClusterTopology } from './cluster-topology.ts';
+
+/** A server of a pool, configured or found. */
+export interface PoolServer {
+  readonly name: string;
+  readonly address: ServerAddress;
+  readonly weight: number;
+  /** It has a copy of another's keys, and none of its own. */
+  readonly isReplica: boolean;
+  /** Of a replica: the name of whose keys it has a copy; null: nobody has said. */
+  readonly primary: string | null;
+  /** Where it stands; null: nobody has said. */
+  readonly zone: string | null;
+}
+
+/**
+ * The servers of a pool: those with keys of their own first, in their order in the ring. `topology`: null of a pool whose servers
+ * are not found, or not yet. Replicas that nobody reads from are left out, but for those of a cluster.
+ */
+export function poolServers(pool: PoolConfig, topology: ClusterTopology | null): PoolServer[] {
+  const zones = new Map((pool.zones ?? []).map(({ at, zone }) => [at, zone]));
+  const zoneOf = (address: ServerAddress): string | null =>
+    zones.get(addressText(address)) ?? ('host' in address ? zones.get(address.host) : undefined) ?? null;
+  const nodes = (topology?.nodes ?? []).map((node): PoolServer => {
+    const address = { host: node.host, port: node.port };
+    return { ...node, address, weight: 1, zone: zoneOf(address) };
+  });
+  if (pool.cluster !== null) return nodes;
+  const byName = new Map(nodes.map(node => [node.name, node]));
+  const primaries = pool.servers.map(({ name, address, weight, zone }): PoolServer => {
+    const at = byName.get(name)?.address ?? address;
+    return { name, address: at, weight, isReplica: false, primary: null, zone: zone ?? zoneOf(at) };
+  });
+  if (pool.readFrom === 'primary') return primaries;
+  if (isFound(pool)) return [...primaries, ...nodes.filter(node => node.isReplica)];
+  const replicas = pool.servers.flatMap(server =>
+    (server.replicas ?? []).map(({ address, zone }): PoolServer => {
+      const name = addressText(address);
+      return { name, address, weight: 1, isReplica: true, primary: server.name, zone: zone ?? zoneOf(address) };
+    }),
+  );
+  return [...primaries, ...replicas];
+}
