@@ -4,6 +4,7 @@ import type { PlanResult, StartResult } from '../master/reshard/resharding.ts';
 import { counted, grouped, percent, textTable } from './text-table.ts';
 
 const MB = 2 ** 20;
+const HOSTS_SHOWN = 20;
 
 /** `1.5 MB` */
 function bytesText(bytes: number): string {
@@ -54,6 +55,9 @@ export function planText({ pool, peers, obstacles, warnings, report }: PlanResul
   for (const { server, keys: count } of orphans) {
     text += `\n${server} has ${about}${counted(count, 'key')} that do not belong there: --orphans remove, or the start is refused\n`;
   }
+  const hosts = report.connected.slice(0, HOSTS_SHOWN).map(({ host, connections }) => `${host} (${connections})`);
+  const more = report.connected.length > HOSTS_SHOWN ? ', …' : '';
+  text += `\nConnected to the old servers: ${hosts.join(', ') || 'nobody'}${more}\n`;
   for (const warning of warnings) text += `\nwarning: ${warning}\n`;
   if (obstacles.length === 0) return `${text}\nNothing is in the way.\n`;
   return `${text}\nIn the way:\n${obstacles.map(obstacle => `  ${obstacle}\n`).join('')}`;

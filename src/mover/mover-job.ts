@@ -59,6 +59,13 @@ export interface BigKey {
   readonly stepMs: number;
 }
 
+/** Who has connections to the servers that keys move from. */
+export interface ConnectedHost {
+  /** As the servers see it. */
+  readonly host: string;
+  readonly connections: number;
+}
+
 export interface KeyFlow {
   readonly from: string;
   readonly to: string;
@@ -82,6 +89,8 @@ export interface SurveyReport {
   readonly bigKeys: number;
   readonly orphans: readonly { readonly server: string; readonly keys: number }[];
   readonly seconds: number;
+  /** A proxy that nobody named would be among them. */
+  readonly connected: readonly ConnectedHost[];
   /** What has to be put right first. */
   readonly obstacles: readonly string[];
   readonly warnings: readonly string[];

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { KeyOwners } from '../key-owners.ts';
-import type { BigKey, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
+import type { BigKey, ConnectedHost, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
 import { probeMigration } from './migration.ts';
 import { RedisConnection } from './redis-connection.ts';
 import { databasesOf, keyText, scanned, sizesOf } from './redis-keys.ts';
@@ -50,6 +50,7 @@ export async function surveyRedis(job: SurveyJob): Promise<SurveyReport> {
         }),
       ),
       ...total,
+      connected: connectedTo(owners, opened),
       ...{ seconds, obstacles, warnings },
     };
   } finally {
@@ -66,6 +67,15 @@ async function open(job: SurveyJob, owners: KeyOwners, server: number, obstacles
     obstacles.push((error as Error).message);
     return null;
   }
+}
+
+function connectedTo(owners: KeyOwners, opened: readonly (Opened | null)[]): ConnectedHost[] {
+  const hosts = opened.flatMap((each, server) => (owners.servers[server]!.isFrom ? (each?.facts.hosts ?? []) : []));
+  const counts = new Map<string, number>();
+  for (const host of hosts) counts.set(host, (counts.get(host) ?? 0) + 1);
+  return [...counts]
+    .map(([host, connections]) => ({ host, connections }))
+    .sort((a, b) => b.connections - a.connections);
 }
 
 interface Sample {

@@ -1,4 +1,4 @@
-import type { RedisConnection } from './redis-connection.ts';
+import { MOVER_NAME, type RedisConnection } from './redis-connection.ts';
 
 /** What a server says of itself. */
 export interface ServerFacts {
@@ -14,6 +14,8 @@ export interface ServerFacts {
   readonly isCluster: boolean;
   /** Keys of each of `databases`. */
   readonly keys: readonly number[];
+  /** Hosts of its clients, once for each connection. */
+  readonly hosts: readonly string[];
   /** How many databases beside these have keys. */
   readonly others: number;
 }
@@ -37,6 +39,19 @@ export async function factsOf(connection: RedisConnection, databases: readonly n
     policy: fields.get('maxmemory_policy') ?? 'noeviction',
     isCluster: fields.get('cluster_enabled') === '1',
     keys: databases.map(keysIn),
+    hosts: await hostsOf(connection),
     others: used.filter(database => !databases.includes(database)).length,
   };
+}
+
+/** Without our own; of a unix socket its path. */
+async function hostsOf(connection: RedisConnection): Promise<string[]> {
+  // Who may not list them may still move keys.
+  const list = await connection.ask('CLIENT', 'LIST');
+  if (!Buffer.isBuffer(list)) return [];
+  return list
+    .toString()
+    .split('\n')
+    .filter(line => line !== '' && !line.includes(` name=${MOVER_NAME} `) && !/ flags=[MS]/.test(line))
+    .flatMap(line => / addr=(\S+):\d+ /.exec(line)?.[1] ?? []);
 }
