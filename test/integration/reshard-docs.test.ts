@@ -21,7 +21,10 @@ const withoutNumbers = (text: string) => text.replace(/\d[\d.,]*/g, 'N');
 function patternOf(output: string): RegExp {
   const lines = withoutNumbers(output).split('\n');
   return new RegExp(
-    `^${lines.map(line => (line === '...' ? '[^]*?' : `${RegExp.escape(line)}\\n`)).join('')}$`.replace(/\\n\$$/, '$'),
+    `^${lines.map(line => (line === '...' ? '[^]*?' : `${line.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&')}\\n`)).join('')}$`.replace(
+      /\\n\$$/,
+      '$',
+    ),
   );
 }
 
