@@ -15,6 +15,7 @@ import { Router } from '../../src/proxy/router.ts';
 import type { ReplyOut, Request } from '../../src/request/request.ts';
 import { RequestBytes } from '../../src/request/request-bytes.ts';
 import type { Pool } from '../../src/upstream/pool.ts';
+import { IDLE_RESHARD, IdleOrigin } from '../../test/support/idle-origin.ts';
 import { measure, printTable } from './measure.ts';
 
 const KEYS = 100;
@@ -132,6 +133,8 @@ class MultiKeyRequest {
     id: 1,
     variant: 0,
     peer: '',
+    ...new IdleOrigin(),
+    lineEnded() {},
     privateLane: null,
     wroteAtMs: 0,
     subscriptions: null,
@@ -175,6 +178,7 @@ class MultiKeyRequest {
       maxPipeline: 4096,
       bufferBytes: 1 << 20,
       subscriptions: { ofClient: 1, ofWorker: 1 },
+      reshard: IDLE_RESHARD,
     });
     this.session = protocol.createSession(1);
     this.parser = protocol.createParser(PARSER_OPTIONS);

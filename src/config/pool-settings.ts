@@ -7,6 +7,7 @@ import { ACCESS_SETTINGS } from './access-settings.ts';
 import { type ListenAddress, listenText } from './address.ts';
 import { type BareIpv6, parseListenAddress } from './addresses.ts';
 import { CLUSTER_SETTINGS } from './cluster-settings.ts';
+import { RESHARD_SETTINGS } from './reshard-settings.ts';
 import { SENTINEL_SETTINGS } from './sentinel-settings.ts';
 import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tls-settings.ts';
 import { TRAFFIC_SETTINGS } from './traffic-settings.ts';
@@ -353,6 +354,7 @@ export const POOL_SETTINGS = {
     applies: 'live',
   },
   ...TRAFFIC_SETTINGS,
+  ...RESHARD_SETTINGS,
   ...PROTOCOL_SETTINGS,
 } as const satisfies SettingTable;
 

@@ -62,6 +62,12 @@ export class PoolStats {
   putOff = 0;
   replicaReads = 0;
   replicaReadsMoved = 0;
+  reshardWaiting = 0;
+  reshardParked = 0;
+  reshardExtraTrips = 0;
+  reshardBrought = 0;
+  reshardBringFailures = 0;
+  reshardKnownKeys = 0;
 }
 
 /** Of one backend in one worker. */

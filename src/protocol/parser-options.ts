@@ -39,6 +39,8 @@ export interface CommandRules {
   readonly hasOneServer: boolean;
   /** Of the pool, in its order. Default: none. */
   readonly serverNames: readonly string[];
+  /** Those of them that keys move to just now, from the others and from each other. Default: none. */
+  readonly serversMovedTo: readonly string[];
   /** What the replies of several servers to a request for all keys may have together, in bytes. Default: no limit. */
   readonly keysLimitBytes: number;
   /** The database that the pool is; other than 0, no command may reach into another. Default: 0. */

@@ -2,7 +2,9 @@ import type { Block } from '../memory/block.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ReplyOut } from '../request/request.ts';
+import type { BringWords } from './bringing.ts';
 import type { ClientInquiry, ClientQuestion } from './client-inquiry.ts';
+import type { ConnectionEnds } from './connection-ends.ts';
 import type { Lesson } from './lesson.ts';
 import type { ParserOptions } from './parser-options.ts';
 import type { ProtocolName } from './protocol-traits.ts';
@@ -54,6 +56,8 @@ export interface Protocol {
   readonly waits: WaitWords | null;
   /** For requests of ROUTE_SUBSCRIPTION; null: there are none. */
   readonly subscriptions: SubscriptionWords | null;
+  /** How keys move from server to server; null: they can't. */
+  readonly bringing: BringWords | null;
   /** For requests of ROUTE_CLIENTS; null: there are none. */
   readonly clients: ClientWords | null;
 }
@@ -197,15 +201,6 @@ export interface ControlRequest {
   failure(reply: Buffer): FailureReason;
 }
 
-/** The two ends of a client's connection, found out when they are asked for. */
-export interface ConnectionEnds {
-  /** The client's, `10.1.2.3:4711`; of a unix socket, words. */
-  readonly peer: string;
-  /** Ours, `10.1.2.4:22121` or a path; empty when it is not known. */
-  readonly local: string;
-  readonly descriptor: number;
-}
-
 /** Per-client state of a protocol. `id` is unique in the worker. */
 export interface Session {
   readonly id: number;
@@ -233,15 +228,8 @@ export const INCOMPLETE = -1;
 /** The peer does not speak the protocol. */
 export const MALFORMED = -2;
 
-/**
- * Reads one request and says what is to be done with it. The fields describe the request last parsed; they are
- * overwritten by the next `parse`, so the caller is done with them before.
- */
-export interface RequestParser {
-  /** What it keeps for all clients; null: nothing. */
-  readonly kept: MemoryHolder | null;
-  /** What the servers may be asked when something is not known; null: nothing. */
-  readonly lesson: Lesson | null;
+/** What is to be done with one request. */
+export interface RequestReading {
   readonly route: Route;
   /** Canonical name from the command table; never bytes of the client's. */
   readonly command: string;
@@ -306,6 +294,25 @@ export interface RequestParser {
   readonly coalescer: Coalescer;
 
   /**
+   * The request for a part of the keys of the request, which is `buf[start, end)` (ROUTE_SPLIT): of the keys
+   * `members[0, count)`, indexes in ascending order.
+   */
+  fragment(buf: Buffer, start: number, end: number, members: Int32Array, count: number): Fragment;
+  /** `fragment` for later (ROUTE_SPLIT): by then the request lies `shift` bytes further on in its buffer. */
+  fragmenter(shift: number): Fragmenter;
+}
+
+/**
+ * Reads one request and says what is to be done with it. The fields describe the request last parsed; they are
+ * overwritten by the next `parse`, so the caller is done with them before.
+ */
+export interface RequestParser extends RequestReading {
+  /** What it keeps for all clients; null: nothing. */
+  readonly kept: MemoryHolder | null;
+  /** What the servers may be asked when something is not known; null: nothing. */
+  readonly lesson: Lesson | null;
+
+  /**
    * Reads the request that begins at `buf[start]`. Returns the position after it, or INCOMPLETE. Bad input is a
    * ROUTE_LOCAL whose reply is the protocol's error. A ROUTE_LOCAL may end after `end`: the bytes up to there are
    * still to come and are skipped (a value over the limit).
@@ -318,12 +325,11 @@ export interface RequestParser {
    * them; nothing else of the parser is valid, and the session is as before the first.
    */
   wholeTransaction(session: Session, buf: Buffer, start: number, end: number): number;
+}
 
-  /**
-   * The request for a part of the keys of the request just parsed (ROUTE_SPLIT): of the keys
-   * `members[0, count)`, indexes in ascending order.
-   */
-  fragment(buf: Buffer, start: number, end: number, members: Int32Array, count: number): Fragment;
+/** See `RequestReading.fragment`. */
+export interface Fragmenter {
+  fragment(buf: Buffer, members: Int32Array, count: number): Fragment;
 }
 
 /** A request in `block.bytes[0, length)`. The block's one reference is the caller's. */

@@ -7,6 +7,7 @@ import type { ClientHost } from './client-host.ts';
 import { ClientIntake, type IntakeOwner } from './client-intake.ts';
 import type { ClientFigures, ListedClient } from './client-roll.ts';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.ts';
+import type { PrivateLane } from './request-origin.ts';
 
 /** Keeps the clients of a pool. */
 export interface ClientOwner extends ClientHost {
@@ -78,6 +79,10 @@ export class ClientConnection
    */
   get memoryBytes(): number {
     return this.socket.isDestroyed ? 0 : this.intake.memoryBytes + this.replies.memoryBytes;
+  }
+
+  get privateLane(): PrivateLane | null {
+    return this.replies.privateLane;
   }
 
   shed(): void {
@@ -163,6 +168,7 @@ export class ClientConnection
 
   onAnswered(): void {
     this.replies.privateLane?.onAnswered();
+    this.replies.line?.onAnswered();
     this.replies.subscriptions?.onAnswered();
     this.intake.wake();
     if (this.replies.length === 0 && (this.hasEnded || this.intake.isStopped)) this.closeWhenDone();
@@ -193,7 +199,7 @@ export class ClientConnection
     // We were waiting for this only.
     if (this.lingerTimer !== null) this.socket.destroy();
     // What the server may yet give it would be lost.
-    else if (this.replies.privateLane?.isBlocking) this.destroy();
+    else if (this.replies.privateLane?.isBlocking || this.replies.line?.isBlocking) this.destroy();
     // What waits of it in a pause is done for nobody.
     else if (this.intake.isHeld && !this.intake.isParsed) this.destroy();
     else this.closeWhenDone();
@@ -226,6 +232,6 @@ export class ClientConnection
   }
 
   private get isAnswered(): boolean {
-    return this.replies.length === 0 && this.intake.isParsed;
+    return this.replies.length === 0 && this.replies.line === null && this.intake.isParsed;
   }
 }

@@ -11,6 +11,7 @@ import type { KeyTrail } from './key-trail.ts';
 import type { PausedClients } from './paused-clients.ts';
 import type { PoolPause } from './pool-pause.ts';
 import type { ReplyTimer } from './reply-timer.ts';
+import type { ReshardLimits } from './reshard-limits.ts';
 import type { Router } from './router.ts';
 import type { SlowRequests } from './slow-requests.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
@@ -26,6 +27,7 @@ export interface ClientLimits {
   /** Unsent replies, those included that wait for their turn, above which it is cut off. */
   readonly outputLimitBytes: number;
   readonly subscriptions: SubscriptionLimits;
+  readonly reshard: ReshardLimits;
 }
 
 /** What the clients of one pool share in a worker. A reload may change the parser and the limits. */

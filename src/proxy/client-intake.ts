@@ -271,7 +271,9 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     }
     if (this.isHeld) return true;
     if (replies.subscriptions?.isBusy) return true;
-    const { maxPipeline, bufferBytes } = this.host.limits;
+    const { limits } = this.host;
+    if (replies.line?.isFull(limits, replies.length, replies.unsentBytes + replies.pendingBytes)) return true;
+    const { maxPipeline, bufferBytes } = limits;
     if (replies.length >= maxPipeline || replies.unsentBytes + replies.pendingBytes >= bufferBytes) return true;
     return replies.isAwaitingEnough;
   }
@@ -327,7 +329,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   }
 
   private get isWaiting(): boolean {
-    return this.replies.privateLane?.isBlocking === true || this.isHeld;
+    const { privateLane, line } = this.replies;
+    return privateLane?.isBlocking === true || line?.isBlocking === true || this.isHeld;
   }
 
   private readAhead(buf: Buffer, length: number): void {

@@ -2,7 +2,7 @@ import { NO_OWNER } from '../placement/slot-map.ts';
 import {
   type NodeWord,
   type Protocol,
-  type RequestParser,
+  type RequestReading,
   type TransactionWords,
   WORD_MOVED,
   WORD_NONE,
@@ -67,7 +67,7 @@ export class ClusterSession extends PrivateSession {
     this.moving?.forget();
   }
 
-  protected override open(parser: RequestParser, bytes: RequestBytes): void {
+  protected override open(parser: RequestReading, bytes: RequestBytes): void {
     this.slot = NO_SLOT;
     if (this.own.backend !== null && !this.isBroken) {
       super.open(parser, bytes);
@@ -78,7 +78,7 @@ export class ClusterSession extends PrivateSession {
     this.answer(parser, this.words.opened);
   }
 
-  protected override queue(parser: RequestParser, bytes: RequestBytes): void {
+  protected override queue(parser: RequestReading, bytes: RequestBytes): void {
     const { own, pool, words } = this;
     const slot = commonSlot(parser, bytes);
     const isOther = slot >= 0 && this.slot >= 0 && slot !== this.slot;
@@ -102,7 +102,7 @@ export class ClusterSession extends PrivateSession {
     else super.queue(parser, bytes);
   }
 
-  protected override run(parser: RequestParser, bytes: RequestBytes): void {
+  protected override run(parser: RequestReading, bytes: RequestBytes): void {
     const { own, isAborted } = this;
     if (isAborted) super.run(parser, bytes);
     else if (this.isBroken) {
@@ -113,7 +113,7 @@ export class ClusterSession extends PrivateSession {
     } else super.run(parser, bytes);
   }
 
-  protected override watch(parser: RequestParser, bytes: RequestBytes): void {
+  protected override watch(parser: RequestReading, bytes: RequestBytes): void {
     const { own, origin } = this;
     if (this.isBroken) {
       this.answer(parser, this.words.discarded);
@@ -140,7 +140,7 @@ export class ClusterSession extends PrivateSession {
     this.move(target, super.ask(parser), slot, bytes, sink, 0);
   }
 
-  protected override unwatch(parser: RequestParser, bytes: RequestBytes): void {
+  protected override unwatch(parser: RequestReading, bytes: RequestBytes): void {
     if (!this.isBroken) {
       super.unwatch(parser, bytes);
       return;
@@ -150,7 +150,7 @@ export class ClusterSession extends PrivateSession {
     this.answer(parser, this.words.discarded);
   }
 
-  protected override block(parser: RequestParser, bytes: RequestBytes): void {
+  protected override block(parser: RequestReading, bytes: RequestBytes): void {
     if (parser.keyCount === 0) {
       super.block(parser, bytes);
       return;
@@ -170,7 +170,7 @@ export class ClusterSession extends PrivateSession {
     return false;
   }
 
-  protected override ask(parser: RequestParser, sink: ReplySink = this.origin): Request {
+  protected override ask(parser: RequestReading, sink: ReplySink = this.origin): Request {
     const request = super.ask(parser, sink);
     const { hold } = parser;
     if (hold === HOLD_QUEUE || hold === HOLD_RUN || hold === HOLD_WATCH) {
@@ -225,7 +225,7 @@ export class ClusterSession extends PrivateSession {
   }
 
   /** All that was kept, over the connection that all share. */
-  private runWhole(parser: RequestParser, bytes: RequestBytes): void {
+  private runWhole(parser: RequestReading, bytes: RequestBytes): void {
     const { origin, own, words, order, slot } = this;
     const { transform } = parser;
     const { open } = words;
@@ -240,7 +240,7 @@ export class ClusterSession extends PrivateSession {
   }
 
   /** The node of the request's slot; null, with the client told, when there is none, or another than that of the connection. */
-  private target(parser: RequestParser, bytes: RequestBytes): Backend | null {
+  private target(parser: RequestReading, bytes: RequestBytes): Backend | null {
     const { pool, own, order } = this;
     const slot = commonSlot(parser, bytes);
     const owner = slot < 0 ? null : pool.ownerOf(slot);

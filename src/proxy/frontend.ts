@@ -147,6 +147,7 @@ export class Frontend implements ClientOwner {
     this.serverLesson = new ServerLesson(pool, () => this.parser.lesson);
     this.router = new Router(pool, options.protocol, options.sendsToFirstKey, options.limits);
     this.router.askClients = (question, then) => worker.askClients(this.poolName, question, then);
+    this.router.poolChanged();
     this.limits = options.limits;
     this.clock = pool.clock;
     this.commands = pool.commands;
@@ -192,12 +193,19 @@ export class Frontend implements ClientOwner {
     this.parser = options.protocol.createParser(this.parserOptions, this.parser);
     this.router.sendsToFirstKey = options.sendsToFirstKey;
     this.router.limits = options.limits;
+    this.router.resharding?.configure(options.limits.reshard);
+    this.router.poolChanged();
     this.limits = options.limits;
     this.lookAtTraffic(options);
     this.admission.setLimit(options.maxClients);
     this.watchIdle(options.idleTimeoutMs);
     this.setGate(options.gate);
     this.speakTls(options.tls);
+  }
+
+  /** The pool holds since it was reconfigured; see `Resharding.held`. */
+  async held(): Promise<void> {
+    await this.router.resharding?.held(this.clients.flatMap(({ privateLane }) => privateLane ?? []));
   }
 
   /** Accepts clients on a bound handle, and on no other any more; resolves when it listens. */
@@ -334,6 +342,7 @@ export class Frontend implements ClientOwner {
   readonly eachHolder: HolderWalk = visit => {
     for (const client of this.clients) visit(client);
     if (this.router.cluster !== null) visit(this.router.cluster.order);
+    if (this.router.resharding !== null) visit(this.router.resharding);
     if (this.parser.kept !== null) visit(this.parser.kept);
   };
 

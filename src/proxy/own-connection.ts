@@ -131,6 +131,12 @@ export class OwnConnection implements PrivateConnectionWaiter {
     }
   }
 
+  /** Ends the connection, unless a reply is to come on it. */
+  cut(reason: FailureReason): void {
+    const { connection } = this;
+    if (connection !== null && !this.isWaiting && connection.inflightRequests === 0) connection.cut(reason);
+  }
+
   /** The client needs it no more. `isClean`: the server keeps nothing for it, so another may have it. */
   release(isClean: boolean): void {
     if (this.isReleased) return;

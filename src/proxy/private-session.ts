@@ -1,4 +1,4 @@
-import type { Protocol, RequestParser, TransactionWords } from '../protocol/protocol.ts';
+import type { Protocol, RequestReading, TransactionWords } from '../protocol/protocol.ts';
 import {
   HOLD_ABORT,
   HOLD_BLOCK,
@@ -87,14 +87,14 @@ export class PrivateSession implements PrivateLane {
     return this.own.heldBytes;
   }
 
-  take(parser: RequestParser, bytes: RequestBytes): boolean {
+  take(parser: RequestReading, bytes: RequestBytes): boolean {
     if (parser.route !== ROUTE_PRIVATE) return this.passBy(parser, bytes);
     this.step(parser, bytes);
     this.endIfDone();
     return true;
   }
 
-  refuseNext(parser: RequestParser, words: Buffer): boolean {
+  refuseNext(parser: RequestReading, words: Buffer): boolean {
     if (parser.route !== ROUTE_PRIVATE) return false;
     if (parser.hold === HOLD_QUEUE) {
       this.refuse(parser, words);
@@ -126,7 +126,7 @@ export class PrivateSession implements PrivateLane {
     this.finish(!this.isOpenAtServer && !this.isWatching);
   }
 
-  private step(parser: RequestParser, bytes: RequestBytes): void {
+  private step(parser: RequestReading, bytes: RequestBytes): void {
     switch (parser.hold) {
       case HOLD_OPEN:
         this.open(parser, bytes);
@@ -164,7 +164,7 @@ export class PrivateSession implements PrivateLane {
     }
   }
 
-  protected open(parser: RequestParser, bytes: RequestBytes): void {
+  protected open(parser: RequestReading, bytes: RequestBytes): void {
     const { backends } = this.pool;
     this.isOpen = true;
     this.isAborted = false;
@@ -178,7 +178,7 @@ export class PrivateSession implements PrivateLane {
     }
   }
 
-  protected queue(parser: RequestParser, bytes: RequestBytes): void {
+  protected queue(parser: RequestReading, bytes: RequestBytes): void {
     const { own, protocol } = this;
     const owner = commonOwner(this.pool, parser, bytes);
     if (own.lostReason !== null) {
@@ -204,7 +204,7 @@ export class PrivateSession implements PrivateLane {
   }
 
   /** Nobody knows yet which server it is for: it has no key. */
-  protected keepForLater(parser: RequestParser, bytes: RequestBytes): void {
+  protected keepForLater(parser: RequestReading, bytes: RequestBytes): void {
     const { own } = this;
     const { maxPipeline, bufferBytes } = this.limits;
     if (own.heldRequests >= maxPipeline || own.heldBytes + bytes.sizeBytes >= bufferBytes) {
@@ -222,12 +222,12 @@ export class PrivateSession implements PrivateLane {
     this.isOpenAtServer = true;
   }
 
-  protected refuse(parser: RequestParser, words: Buffer): void {
+  protected refuse(parser: RequestReading, words: Buffer): void {
     this.isAborted = true;
     this.answer(parser, words);
   }
 
-  protected run(parser: RequestParser, bytes: RequestBytes): void {
+  protected run(parser: RequestReading, bytes: RequestBytes): void {
     const { own } = this;
     this.endTransaction();
     if (this.isAborted || own.lostReason !== null) {
@@ -253,7 +253,7 @@ export class PrivateSession implements PrivateLane {
   }
 
   /** Nothing of the transaction is run; the client reads `reply`. */
-  protected giveUp(parser: RequestParser, reply: Buffer): void {
+  protected giveUp(parser: RequestReading, reply: Buffer): void {
     const { own } = this;
     const isKnown = own.lostReason === null && own.backend !== null && this.isOpenAtServer;
     if (isKnown) {
@@ -275,7 +275,7 @@ export class PrivateSession implements PrivateLane {
     this.own.dropKept();
   }
 
-  private discard(parser: RequestParser, bytes: RequestBytes): void {
+  private discard(parser: RequestReading, bytes: RequestBytes): void {
     const { own } = this;
     if (own.lostReason === null && own.backend !== null && this.isOpenAtServer) {
       own.send(own.backend, this.ask(parser), bytes);
@@ -287,7 +287,7 @@ export class PrivateSession implements PrivateLane {
     this.isWatching = false;
   }
 
-  protected watch(parser: RequestParser, bytes: RequestBytes): void {
+  protected watch(parser: RequestReading, bytes: RequestBytes): void {
     const { own } = this;
     const target = this.targetOf(parser, bytes);
     if (target === null) {
@@ -305,20 +305,20 @@ export class PrivateSession implements PrivateLane {
     this.isWatchKept = true;
   }
 
-  protected unwatch(parser: RequestParser, bytes: RequestBytes): void {
+  protected unwatch(parser: RequestReading, bytes: RequestBytes): void {
     this.isEnding = true;
     this.isWatching = false;
     this.tellServer(parser, bytes);
   }
 
   /** Without a server there is nothing to tell it. */
-  private tellServer(parser: RequestParser, bytes: RequestBytes): void {
+  private tellServer(parser: RequestReading, bytes: RequestBytes): void {
     const { own } = this;
     if (own.lostReason !== null || own.backend === null) this.answer(parser, this.words.discarded);
     else own.send(own.backend, this.ask(parser), bytes);
   }
 
-  protected block(parser: RequestParser, bytes: RequestBytes): void {
+  protected block(parser: RequestReading, bytes: RequestBytes): void {
     const target = this.targetOf(parser, bytes);
     if (!this.isWatching) this.isEnding = true;
     if (target === null) return;
@@ -331,7 +331,7 @@ export class PrivateSession implements PrivateLane {
   }
 
   /** Where the request goes; null, with the client told, when that is not one server, or another than this. */
-  private targetOf(parser: RequestParser, bytes: RequestBytes): Backend | null {
+  private targetOf(parser: RequestReading, bytes: RequestBytes): Backend | null {
     const { pool, origin, own } = this;
     if (parser.keyCount === 0) {
       if (own.backend === null && pool.holders.length > 1) origin.answer(parser.reply, false);
@@ -351,7 +351,7 @@ export class PrivateSession implements PrivateLane {
    * A request outside a transaction, of a client that watches keys: what concerns the same server goes the same way, so
    * that the server has it after WATCH. False: it has nothing to do with this.
    */
-  protected passBy(parser: RequestParser, bytes: RequestBytes): boolean {
+  protected passBy(parser: RequestReading, bytes: RequestBytes): boolean {
     const { own } = this;
     if (own.backend === null || own.lostReason !== null) return false;
     if (!isByKeys(parser.route)) return false;
@@ -367,14 +367,14 @@ export class PrivateSession implements PrivateLane {
     return true;
   }
 
-  protected ask(parser: RequestParser, sink: ReplySink = this.origin): Request {
+  protected ask(parser: RequestReading, sink: ReplySink = this.origin): Request {
     const request = new Request(sink, parser.replyKind);
     request.isSilent = parser.isNoreply;
     this.origin.enqueue(request);
     return request;
   }
 
-  protected answer(parser: RequestParser, words: Buffer): void {
+  protected answer(parser: RequestReading, words: Buffer): void {
     this.origin.answer(parser.isNoreply ? NOTHING : words, false);
   }
 

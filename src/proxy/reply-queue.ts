@@ -7,7 +7,8 @@ import { Request, type RequestCommand } from '../request/request.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
-import type { PrivateLane, RequestOrigin, Subscriptions } from './request-origin.ts';
+import { noteLargeReply } from './large-replies.ts';
+import type { PrivateLane, RequestOrigin, Subscriptions, WaitingLine } from './request-origin.ts';
 import type { SlowClient } from './slow-requests.ts';
 import type { WatchedClient } from './traffic-watch.ts';
 
@@ -49,6 +50,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   privateLane: PrivateLane | null = null;
   subscriptions: Subscriptions | null = null;
   wroteAtMs = Number.NEGATIVE_INFINITY;
+  line: WaitingLine | null = null;
   private readonly host: ClientHost;
   private readonly session: Session;
   private readonly socket: StreamSocket;
@@ -111,7 +113,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   }
 
   get variant(): number {
-    return this.session.variant;
+    return this.line === null || this.line.variant < 0 ? this.session.variant : this.line.variant;
   }
 
   get topics(): TopicCounts {
@@ -145,10 +147,9 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
 
   /** What is kept here and in the outbox. */
   get memoryBytes(): number {
-    const privateBytes = this.privateLane === null ? 0 : this.privateLane.memoryBytes;
-    const topicBytes = this.subscriptions === null ? 0 : this.subscriptions.memoryBytes;
-    const pendingBytes = this.pending.length * PENDING_BYTES + this.pendingParts * PART_BYTES;
-    return this.unsentBytes + privateBytes + topicBytes + pendingBytes;
+    const { privateLane, subscriptions, line, pending } = this;
+    const laneBytes = (privateLane?.memoryBytes ?? 0) + (subscriptions?.memoryBytes ?? 0) + (line?.heldBytes ?? 0);
+    return this.unsentBytes + laneBytes + pending.length * PENDING_BYTES + this.pendingParts * PART_BYTES;
   }
 
   isNext(request: Request): boolean {
@@ -165,6 +166,11 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
 
   leavePrivate(): void {
     this.privateLane = null;
+  }
+
+  lineEnded(): void {
+    this.line = null;
+    this.owner.onAnswered();
   }
 
   enqueue(request: Request): void {
@@ -287,6 +293,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
       request.dropHeld();
     }
     this.heldPushes?.dropHeld();
+    this.line?.abandon();
     this.subscriptions?.abandon();
     this.privateLane?.abandon();
   }
@@ -335,14 +342,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
     if ((host.clock.nowUs - readAtUs) >>> 0 >= host.slowRequests.threshold) {
       host.slowRequests.add(host.poolName, this, command, request, replyBytes);
     }
-    if (host.watch.isLargeReply(replyBytes)) this.largeReply(request, command, replyBytes);
-  }
-
-  private largeReply({ keyAt, keyBytes, readAtUs }: Request, command: RequestCommand, replyBytes: number): void {
-    const { host } = this;
-    if (keyBytes === 0) return;
-    const key = host.keyTrail.find(keyAt, keyBytes, (host.clock.nowUs - readAtUs) >>> 0);
-    if (key !== null) host.watch.onLargeReply(key, command.name, replyBytes);
+    if (host.watch.isLargeReply(replyBytes)) noteLargeReply(host, request, command, replyBytes);
   }
 
   /** Writes the replies of all settled requests at the head of the queue. */

@@ -1,4 +1,4 @@
-import type { RequestParser } from '../protocol/protocol.ts';
+import type { RequestReading } from '../protocol/protocol.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 
 /** What an operator has blocked in a pool. */
@@ -26,7 +26,7 @@ export class RequestBlocks {
   }
 
   /** `peer`: such as `10.1.2.3:4711` or `[::1]:4711`; not looked at unless `needsPeer`. */
-  covers(parser: RequestParser, bytes: RequestBytes, peer: string): boolean {
+  covers(parser: RequestReading, bytes: RequestBytes, peer: string): boolean {
     if (this.commands.has(parser.command)) return true;
     if (this.needsPeer && this.isBlockedClient(peer)) return true;
     if (this.keys.length === 0 && this.prefixes.length === 0) return false;

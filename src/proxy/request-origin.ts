@@ -1,6 +1,6 @@
-import type { RequestParser } from '../protocol/protocol.ts';
+import type { RequestReading } from '../protocol/protocol.ts';
 import type { TopicCounts } from '../protocol/topics.ts';
-import type { ReplySink, Request } from '../request/request.ts';
+import type { ReplySink, Request, RequestCommand } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
 
@@ -14,9 +14,9 @@ export interface PrivateLane {
   readonly isGoingThrough: boolean;
   readonly memoryBytes: number;
   /** Acts on the request just parsed; false: it has nothing to do with the connection. */
-  take(parser: RequestParser, bytes: RequestBytes): boolean;
+  take(parser: RequestReading, bytes: RequestBytes): boolean;
   /** The same for one that is not to be done; `words` is what the client reads. False: it means nothing here. */
-  refuseNext(parser: RequestParser, words: Buffer): boolean;
+  refuseNext(parser: RequestReading, words: Buffer): boolean;
   /** Requests at the head of the client's queue were answered. */
   onAnswered(): void;
   /** The client has to go: what it waits for at a server is ended there first, so that nothing is lost. False: it does not. */
@@ -27,6 +27,29 @@ export interface PrivateLane {
   abandon(): void;
 }
 
+/** What a client waits for keys on the move with, and all that it has asked since. */
+export interface WaitingLine {
+  /** `Session.variant` as it was when the request came that is being dispatched from here; below 0: none is. */
+  readonly variant: number;
+  readonly heldBytes: number;
+  /** What it ends with waits at a server, where the client must be seen to leave. */
+  readonly isBlocking: boolean;
+  /** The client must not be read further. `pending`, `pendingBytes`: of its requests that were dispatched. */
+  isFull(limits: LineLimits, pending: number, pendingBytes: number): boolean;
+  /** The request just parsed is the last in line. */
+  add(parser: RequestReading, bytes: RequestBytes): void;
+  /** Requests at the head of the client's queue were answered. */
+  onAnswered(): void;
+  /** The client is gone. */
+  abandon(): void;
+}
+
+/** Of one client; see `ClientLimits`. */
+export interface LineLimits {
+  readonly maxPipeline: number;
+  readonly bufferBytes: number;
+}
+
 /** What a client has subscribed to. */
 export interface Subscriptions {
   /** No further request of the client may be dispatched for now. */
@@ -35,7 +58,7 @@ export interface Subscriptions {
   readonly isListening: boolean;
   readonly memoryBytes: number;
   /** Acts on the request just parsed, which is about topics. */
-  take(parser: RequestParser, bytes: RequestBytes, limits: SubscriptionLimits): void;
+  take(parser: RequestReading, bytes: RequestBytes, limits: SubscriptionLimits): void;
   /** Requests at the head of the client's queue were answered. */
   onAnswered(): void;
   /** A request of the client was dispatched, whatever it was. */
@@ -47,12 +70,22 @@ export interface Subscriptions {
 /** The client side of a request: who asked, and where its reply goes in the client's order. */
 export interface RequestOrigin extends ReplySink {
   readonly id: number;
-  /** `Session.variant` of the client's session. */
+  /** `Session.variant` of the client's session, as it was when the request came that is being dispatched. */
   readonly variant: number;
   /** Its address and port, as far as the system knows them. */
   readonly peer: string;
   /** Null: all that it asks goes over connections that it shares. */
   privateLane: PrivateLane | null;
+  /** What waits for keys on the move; null: nothing does. */
+  line: WaitingLine | null;
+  /** Of the request that is being dispatched: see `Request`. */
+  dispatchBytes: number;
+  dispatchCommand: RequestCommand | null;
+  dispatchReadAtUs: number;
+  dispatchKeyAt: number;
+  dispatchKeyBytes: number;
+  /** Nothing waits in line any more. */
+  lineEnded(): void;
   /** Null: it has never subscribed to anything. */
   subscriptions: Subscriptions | null;
   /** `Session.topics` of the client's session. */

@@ -1,4 +1,4 @@
-import type { Protocol, RequestParser, SubscriptionWords } from '../protocol/protocol.ts';
+import type { Protocol, RequestReading, SubscriptionWords } from '../protocol/protocol.ts';
 import {
   HOLD_ABORT,
   HOLD_DISCARD,
@@ -25,6 +25,7 @@ import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import type { SubscriptionHub } from '../upstream/subscription-hub.ts';
 import { ClusterSession } from './cluster-session.ts';
+import { DeferredRequest } from './deferred-request.ts';
 import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
@@ -35,13 +36,16 @@ import { SlotForward } from './operations/slot-forward.ts';
 import { Split } from './operations/split.ts';
 import { WholeTransaction } from './operations/whole-transaction.ts';
 import type { PrivateLimits } from './private-limits.ts';
-import { PrivateSession } from './private-session.ts';
 import type { RequestBlocks } from './request-blocks.ts';
 import type { RequestOrigin } from './request-origin.ts';
+import type { ReshardLimits } from './reshard-limits.ts';
+import { Resharding } from './resharding.ts';
+import { RingSession } from './ring-session.ts';
 import { Subscriber } from './subscriber.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
 
 export interface RouterLimits extends PrivateLimits {
+  readonly reshard: ReshardLimits;
   readonly subscriptions: SubscriptionLimits;
 }
 
@@ -57,6 +61,8 @@ export class Router {
   limits: RouterLimits;
   /** What an operator has blocked; null: nothing. */
   blocks: RequestBlocks | null = null;
+  /** Null: the pool is not between two rings, and nothing waits any more because it was. */
+  resharding: Resharding | null = null;
   /** Of all workers; by default there are none. */
   askClients: AskClients = (_question, then) => then([], false);
   private readonly pool: Pool;
@@ -79,7 +85,13 @@ export class Router {
    * Acts on the request that `parser` has just parsed, and whose bytes need be valid during the call only. The client may
    * have its reply before this returns.
    */
-  dispatch(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+  dispatch(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
+    if (this.resharding?.take(origin, parser, bytes)) return;
+    this.dispatchNow(origin, parser, bytes);
+  }
+
+  /** The same for one that has waited for what it needs. */
+  dispatchNow(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
     if (this.blocks !== null && this.refusedBlocked(this.blocks, origin, parser, bytes)) return;
     if (origin.privateLane?.take(parser, bytes)) return;
     switch (parser.route) {
@@ -136,13 +148,14 @@ export class Router {
    * A transaction of so many requests that came whole, whose keys are those in `parser`: goes on the shared connection if it is for
    * one server that has room for it. What is dispatched next is its first request.
    */
-  openWhole(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes, requests: number): void {
+  openWhole(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes, requests: number): void {
     // Something of it may have to be refused, and then none of it is to be run.
     if (this.blocks !== null) return;
     if (this.cluster !== null) {
       this.cluster.openWhole(origin, parser, bytes, this.protocol.transactions);
       return;
     }
+    if (origin.line !== null || this.resharding?.isFree(origin, parser, bytes) === false) return;
     const owner = parser.keyCount === 0 ? this.pool.pickAny() : commonOwner(this.pool, parser, bytes);
     if (owner === null || owner === SEVERAL) return;
     const connection = owner.connectionFor(origin.id, origin.variant);
@@ -151,11 +164,30 @@ export class Router {
     }
   }
 
+  /** The pool may be between two rings now, or not any more. */
+  poolChanged(): void {
+    const { pool, protocol, limits } = this;
+    if (pool.reshard !== null) this.resharding ??= new Resharding(pool, protocol, this, limits.reshard);
+    this.resharding?.poolChanged();
+  }
+
+  reshardOver(): void {
+    this.resharding = null;
+  }
+
+  /** Keys of the request are on the move, and can't be brought. */
+  refuseMoving(origin: RequestOrigin, parser: RequestReading): void {
+    const resumed = parser instanceof DeferredRequest ? parser.resumes : null;
+    if (resumed !== null) resumed.sink?.onFailure(resumed, 'moving');
+    else if (!origin.privateLane?.refuseNext(parser, this.protocol.failureReply('moving')))
+      refuse(origin, parser, 'moving');
+  }
+
   /** What we answer ourselves goes on, and so does what begins a transaction or gives one up: the client's state is by it. */
   private refusedBlocked(
     blocks: RequestBlocks,
     origin: RequestOrigin,
-    parser: RequestParser,
+    parser: RequestReading,
     bytes: RequestBytes,
   ): boolean {
     const { route, hold } = parser;
@@ -167,12 +199,12 @@ export class Router {
     return true;
   }
 
-  private backendOf(parser: RequestParser, { keyBuf }: RequestBytes, key: number): Backend | null {
+  private backendOf(parser: RequestReading, { keyBuf }: RequestBytes, key: number): Backend | null {
     const { keyStarts, keyEnds } = parser;
     return this.pool.pick(keyBuf, keyStarts[key] as number, keyEnds[key] as number, accessOf(parser));
   }
 
-  private forwardTogether(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+  private forwardTogether(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
     const owner = this.sendsToFirstKey ? this.backendOf(parser, bytes, 0) : commonOwner(this.pool, parser, bytes);
     if (owner === SEVERAL) {
       this.pool.stats.forwardError++;
@@ -182,7 +214,7 @@ export class Router {
     }
   }
 
-  private forward(origin: RequestOrigin, parser: RequestParser, owner: Backend | null, bytes: RequestBytes): void {
+  private forward(origin: RequestOrigin, parser: RequestReading, owner: Backend | null, bytes: RequestBytes): void {
     const reads = this.pool.reads === null ? null : readsOf(this.pool, origin, parser);
     const words = this.protocol.cluster;
     if (reads === null || owner === null || words === null) forward(origin, parser, owner, bytes);
@@ -190,7 +222,7 @@ export class Router {
   }
 
   /** The clients of this worker count, of which the server sees one. */
-  private publish(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+  private publish(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
     const backend = this.backendOf(parser, bytes, 0);
     const hub = this.hub();
     if (hub.isIdle) {
@@ -202,7 +234,7 @@ export class Router {
     forward(origin, parser, backend, bytes, this.words.publicationReply(hub, parser.topicKind, name));
   }
 
-  private askAudience(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+  private askAudience(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
     const isCounting = parser.isCountingListeners;
     const transform = isCounting ? this.words.audienceReply(this.hub(), parser.topicKind) : parser.transform;
     broadcast(this.pool, origin, parser, bytes, false, transform);
@@ -218,20 +250,31 @@ export class Router {
     return this.pool.subscriptions(this.words);
   }
 
-  private subscribe(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+  private subscribe(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
     origin.subscriptions ??= new Subscriber(origin, this.hub(), this.words);
     origin.subscriptions.take(parser, bytes, this.limits.subscriptions);
   }
 
+  /** A request that was asked before is asked anew, once its keys are where it goes. */
+  private askAgain(origin: RequestOrigin, request: DeferredRequest): void {
+    if (this.resharding !== null) this.resharding.wait(origin, request);
+    else {
+      this.dispatchNow(origin, request, request.bytes);
+      request.release();
+    }
+  }
+
   /** The client needs a server connection of its own from here on. */
-  private goPrivate(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+  private goPrivate(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
     const { pool, protocol } = this;
     const words = protocol.transactions;
     if (words === null) throw new Error(`${protocol.name} has no requests for private connections`);
+    const { limits, cluster } = this;
+    const askAgain = (request: DeferredRequest) => this.askAgain(origin, request);
     const lane =
-      this.cluster === null
-        ? new PrivateSession(origin, pool, protocol, words, this.limits)
-        : new ClusterSession(origin, pool, protocol, words, this.limits, this.cluster);
+      cluster === null
+        ? new RingSession(origin, pool, protocol, words, limits, askAgain)
+        : new ClusterSession(origin, pool, protocol, words, limits, cluster);
     origin.privateLane = lane;
     lane.take(parser, bytes);
   }

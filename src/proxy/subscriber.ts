@@ -1,4 +1,4 @@
-import type { RequestParser, SubscriptionWords } from '../protocol/protocol.ts';
+import type { RequestReading, SubscriptionWords } from '../protocol/protocol.ts';
 import { NO_TOPICS, type TopicCounts, type TopicKind } from '../protocol/topics.ts';
 import { Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
@@ -82,7 +82,7 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
   }
 
   /** Acts on a request of ROUTE_SUBSCRIPTION. */
-  take(parser: RequestParser, bytes: RequestBytes, limits: SubscriptionLimits): void {
+  take(parser: RequestReading, bytes: RequestBytes, limits: SubscriptionLimits): void {
     const { origin, hub } = this;
     const { topicKind: kind, isLeavingTopics: isLeaving } = parser;
     const names = namesOf(parser, bytes);
@@ -275,7 +275,7 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
   }
 }
 
-function namesOf({ keyCount, keyStarts, keyEnds, keyBuf }: RequestParser, { buf }: RequestBytes): Buffer[] {
+function namesOf({ keyCount, keyStarts, keyEnds, keyBuf }: RequestReading, { buf }: RequestBytes): Buffer[] {
   const names: Buffer[] = [];
   const source = keyBuf ?? buf;
   for (let i = 0; i < keyCount; i++) names.push(Buffer.from(source.subarray(keyStarts[i], keyEnds[i])));

@@ -5,7 +5,7 @@ import { SpaceSaving } from '../figures/space-saving.ts';
 import type { PoolStats } from '../figures/statistics.ts';
 import type { HeavyList, TrafficInsight } from '../figures/traffic-insight.ts';
 import type { Clock } from '../loop/clock.ts';
-import type { RequestParser } from '../protocol/protocol.ts';
+import type { RequestReading } from '../protocol/protocol.ts';
 import { FLAG_WRITES } from '../protocol/routes.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 
@@ -91,7 +91,7 @@ export class TrafficWatch {
   /** A request of `requestBytes`, with so many keys, that the parser has just read. */
   onRequest(
     client: WatchedClient,
-    parser: RequestParser,
+    parser: RequestReading,
     bytes: RequestBytes,
     requestBytes: number,
     keyCount: number,
@@ -161,7 +161,7 @@ export class TrafficWatch {
     };
   }
 
-  private sample(client: WatchedClient, parser: RequestParser, { keyBuf }: RequestBytes, keyCount: number): void {
+  private sample(client: WatchedClient, parser: RequestReading, { keyBuf }: RequestBytes, keyCount: number): void {
     this.countDown();
     if (!this.isOn) return;
     const { nowMs } = this.clock;
@@ -179,7 +179,7 @@ export class TrafficWatch {
     client.seenBytes = trafficBytes;
   }
 
-  private largest(recent: Recent<Largest>, parser: RequestParser, { keyBuf }: RequestBytes, size: number): void {
+  private largest(recent: Recent<Largest>, parser: RequestReading, { keyBuf }: RequestBytes, size: number): void {
     const key = keyLabel(keyBuf, parser.keyStarts[0] as number, parser.keyEnds[0] as number);
     recent.at(this.clock.nowMs).add(key, size, parser.command);
     this.setLeast();

@@ -16,6 +16,7 @@ export type FailureReason =
   | 'no_replica'
   | 'blocked'
   | 'ejected_by_hand'
+  | 'moving'
   | 'server_auth'
   | 'server_noauth'
   | 'server_wrongpass'
@@ -38,6 +39,7 @@ export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
   no_replica: 'no replica can answer now, and the primary may not be read from',
   blocked: 'blocked by an operator of the proxy',
   ejected_by_hand: 'server ejected by an operator of the proxy',
+  moving: 'its key is on the move to another server, and could not be brought there in time',
   server_auth: 'server refused the proxy: authentication or SELECT failed',
   server_noauth: 'server refused the proxy: authentication required',
   server_wrongpass: 'server refused the proxy: wrong password or user',

@@ -370,16 +370,12 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     if (this.state !== DOWN) this.server.log.warn({ server: this.server.name, reason }, 'server is down');
     this.downReason = reason;
     this.drop(DOWN, reason);
-    if (this.isRetiring) {
-      this.closeIfRetired();
-      return;
+    if (this.isRetiring) this.closeIfRetired();
+    else if (wasProbing) this.server.probeFailed(reason);
+    else {
+      this.reconnects.failed(isCheap);
+      this.server.failed(reason);
     }
-    if (wasProbing) {
-      this.server.probeFailed(reason);
-      return;
-    }
-    this.reconnects.failed(isCheap);
-    this.server.failed(reason);
   }
 
   /** Lets go of the link; all that waits fails with `reason`, where there is one. */
@@ -388,6 +384,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     const { link } = this;
     if (link !== null) {
       if (link.isConnected) this.server.stats.serverConnections--;
+      if (this.isLinkReady && this.stream.length > 0) this.server.unanswered.add(link.local);
       this.link = null;
       link.close();
     }

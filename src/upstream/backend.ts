@@ -13,6 +13,7 @@ import type { PrivateConnection } from './private-connection.ts';
 import { PrivateConnections, type PrivateConnectionWaiter } from './private-connections.ts';
 import { Renewals } from './renewals.ts';
 import { SharedConnections } from './shared-connections.ts';
+import { Unanswered } from './unanswered.ts';
 
 /** What a backend needs of its worker. */
 export interface BackendHost {
@@ -57,13 +58,14 @@ export class Backend implements ConnectionOwner<BackendConnection> {
   /** Out of the ring because the master says that it is down: since then, on the worker's clock; 0: it does not. */
   markedDownAtMs = 0;
   private readonly host: BackendHost;
-  private readonly connections: SharedConnections;
+  readonly connections: SharedConnections;
   private readonly privates: PrivateConnections;
   private failuresInARow = 0;
   /** Nobody decided for us: we have to probe it ourselves. */
   private isEjectedAlone = false;
   private verdictTimer: NodeJS.Timeout | null = null;
   private readonly renewals = new Renewals();
+  readonly unanswered = new Unanswered();
   private readonly penalty = new FlapPenalty();
   private retryTimer: NodeJS.Timeout | null = null;
   private retireTimer: NodeJS.Timeout | null = null;

@@ -5,6 +5,7 @@ import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
 import type { BackendOptions } from './backend-options.ts';
+import type { Unanswered } from './unanswered.ts';
 
 /** The backend, as its connections know it. */
 export interface ConnectionHost {
@@ -14,6 +15,7 @@ export interface ConnectionHost {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
+  readonly unanswered: Unanswered;
   /** When health checks found it down, on the worker's clock; 0: they did not. */
   readonly markedDownAtMs: number;
   fail(request: Request, reason: FailureReason): void;

@@ -1,62 +1,22 @@
+import { isDeepStrictEqual } from 'node:util';
 import { PoolCommands } from '../figures/command-times.ts';
 import { BackendStats, PoolStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
-import { KeyRing, type KeyRingOptions } from '../placement/key-ring.ts';
-import type { Access, Placement } from '../placement/placement.ts';
-import { SlotMap, type SlotMapOptions } from '../placement/slot-map.ts';
+import { ACCESS_WRITE, type Access, type Placement } from '../placement/placement.ts';
+import type { SlotMap } from '../placement/slot-map.ts';
+import type { TwoPlacements } from '../placement/two-placements.ts';
 import type { SubscriptionWords } from '../protocol/protocol.ts';
 import { FAILURE_REASONS, type FailureReason } from '../request/failure.ts';
 import type { Log } from '../system/log.ts';
 import { Backend, type BackendHost } from './backend.ts';
-import type { BackendOptions } from './backend-options.ts';
 import type { TellCrowds } from './crowd.ts';
 import { OtherCrowds } from './other-crowds.ts';
 import { PoolLog } from './pool-log.ts';
-import { ReadChoice, type ReadOptions } from './read-choice.ts';
+import type { ClusterOptions, PoolPlan, ReshardOptions } from './pool-plan.ts';
+import { ReadChoice } from './read-choice.ts';
 import { SubscriptionHub } from './subscription-hub.ts';
-
-/** Of a pool that is a cluster. */
-export interface ClusterOptions {
-  /** Who has which slots, of `backends`. */
-  readonly slots: SlotMapOptions;
-  /** How often one request is sent on to another node. */
-  readonly maxRedirects: number;
-  /** How long a request may wait in all for its slot to be served. */
-  readonly patienceMs: number;
-}
-
-export interface PoolOptions {
-  /** The servers change by themselves, and the master asks where they are. Left out: they don't. */
-  readonly isFound?: boolean;
-  readonly ring: Omit<KeyRingOptions, 'servers'>;
-  /** Null, or left out: the servers are a ring. */
-  readonly cluster?: ClusterOptions | null;
-  /** Who answers reads. Null, or left out: who has the keys. */
-  readonly reads?: ReadOptions | null;
-  /** Those with keys of their own come first. */
-  readonly backends: readonly (BackendOptions & { readonly weight: number })[];
-}
-
-/** A pool's next shape: all that can be refused is done, so that `apply` can't fail. */
-export interface PoolPlan {
-  readonly options: PoolOptions;
-  readonly placement: Placement;
-}
-
-/**
- * Checks and builds the placement of a pool to be. `known`: the placement of a pool that it may be like; what is the same is
- * not computed again. Throws a RangeError for weights that no ring can have.
- */
-export function planPool(options: PoolOptions, known: Placement | null = null): PoolPlan {
-  if (options.cluster) return { options, placement: new SlotMap(options.cluster.slots) };
-  const servers = options.backends.flatMap(({ name, weight, isReplica }) => (isReplica ? [] : [{ name, weight }]));
-  return {
-    options,
-    placement: new KeyRing({ ...options.ring, servers }, known instanceof KeyRing ? known : null),
-  };
-}
 
 /** A server that this worker can't use: so many requests to it have failed in a row, the last for `reason`. */
 export interface PoolTrouble {
@@ -102,6 +62,8 @@ export class Pool implements BackendHost {
   reads: ReadChoice | null = null;
   /** Its servers change by themselves. */
   private isFound = false;
+  /** Null: it is not between two rings. */
+  reshard: ReshardOptions | null = null;
   /** Of a cluster: called when slots may have other owners. */
   onSlotsChange: () => void = () => {};
   /** What the other workers say of their clients' subscriptions, and how they hear of this one's. */
@@ -163,6 +125,9 @@ export class Pool implements BackendHost {
     this.isFound = plan.options.isFound ?? false;
     const { reads } = plan.options;
     this.reads = reads ? new ReadChoice(this.name, reads, this.backends, this.reads) : null;
+    const { reshard = null } = plan.options;
+    // Whoever compares sees that nothing has changed.
+    if (!isDeepStrictEqual(this.reshard, reshard)) this.reshard = reshard;
     if (this.cluster !== null) this.onSlotsChange();
     if (!this.backends.every(backend => backend.isLive)) this.onEjectionChange();
     else this.hub?.serversChanged();
@@ -176,6 +141,21 @@ export class Pool implements BackendHost {
   pick(buf: Buffer, start: number, end: number, access: Access): Backend | null {
     const place = this.placement.pick(buf, start, end, access);
     return place < 0 ? null : (this.backends[place] as Backend);
+  }
+
+  /** The backends for a name: by both placements where there are two, so that nobody misses what is asked of either. */
+  pickAllHomes(name: Buffer): readonly Backend[] {
+    const home = this.pick(name, 0, name.length, ACCESS_WRITE);
+    if (this.reshard === null) return home === null ? [] : [home];
+    const two = this.twoPlacements;
+    two.moves(name, 0, name.length, ACCESS_WRITE);
+    const places = new Set([two.fromPlace, two.toPlace]);
+    return [...places].flatMap(place => this.backends[place] ?? []);
+  }
+
+  /** What clients have subscribed to is heard wherever it is published. */
+  get isHeard(): boolean {
+    return this.hub?.isSettled ?? true;
   }
 
   /** The subscriptions of its clients. `words`: of the protocol that its servers speak. */
@@ -207,6 +187,17 @@ export class Pool implements BackendHost {
       if (backend.isLive) return backend;
     }
     return null;
+  }
+
+  /** Between two rings: both. */
+  get twoPlacements(): TwoPlacements {
+    return this.placement as TwoPlacements;
+  }
+
+  /** Those that have keys or may yet have something inflight, also when they have left the pool. */
+  *eachBackend(): Iterable<Backend> {
+    yield* this.backends;
+    yield* this.retiring;
   }
 
   /** Of a cluster: who has which slots. */

@@ -226,6 +226,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     if (this.isGone) return;
     this.isGone = true;
     if (this.link.isConnected) this.host.stats.serverConnections--;
+    if (this.isReady && this.stream.length > 0) this.host.unanswered.add(this.link.local);
     this.link.close();
     this.stream.end(reason);
     this.onGone(this);

@@ -25,6 +25,12 @@ export interface PushSink {
   onPush(buf: Buffer, start: number, end: number, last: boolean, block: Block | null): void;
 }
 
+/** See `ReplyStream.mark`. */
+export interface StreamMark {
+  readonly era: number;
+  readonly last: Request;
+}
+
 /** All that came was passed on. */
 export const STREAM_READ = 0;
 /** Whoever took a reply has ended the stream. */
@@ -63,8 +69,8 @@ export class ReplyStream {
   /** The scanner is inside a reply, or inside a push. */
   private isInReply = false;
   private isInPush = false;
-  /** Changes when the stream ends. */
-  private era = 0;
+  /** Changes when the connection does. */
+  era = 0;
 
   /** `pushes`: takes what answers no request; null: whoever says such a thing is not to be trusted. */
   constructor(owner: ReplyStreamOwner, scanner: ReplyScanner, pushes: PushSink | null = null) {
@@ -185,6 +191,19 @@ export class ReplyStream {
   headAgeMs(nowMs: number): number {
     const head = this.inflight.peek();
     return head === undefined || head.extraMs < 0 ? 0 : nowMs - head.startedAtMs - head.extraMs;
+  }
+
+  /** Stands for all that was sent so far; null: all of it is answered. */
+  mark(): StreamMark | null {
+    const { inflight } = this;
+    return inflight.length === 0 ? null : { era: this.era, last: inflight.at(inflight.length - 1) };
+  }
+
+  /** What the mark stands for is answered, or never will be: then the connection is gone. */
+  isPast({ era, last }: StreamMark): boolean {
+    if (era !== this.era) return true;
+    for (let i = 0; i < this.inflight.length; i++) if (this.inflight.at(i) === last) return false;
+    return true;
   }
 
   /** No reply will come any more: fails all that is awaited. */

@@ -51,6 +51,8 @@ export class ServerLink implements SocketReader, OutboxOwner {
   private readonly connectTimeoutMs: number;
   private readonly startedAtMs: number;
   private socket: StreamSocket | null = null;
+  /** Our end of it; empty: it is not known. */
+  local = '';
   /** Still to be answered before the link is ready. */
   private readonly controls: ControlRequest[];
   private controlReply: Buffer = NO_BYTES;
@@ -135,6 +137,7 @@ export class ServerLink implements SocketReader, OutboxOwner {
 
   private connected(socket: StreamSocket): void {
     this.socket = socket;
+    this.local = socket.local;
     socket.start(this);
     this.user.onLinkConnected();
     this.nextControl();

@@ -3,6 +3,7 @@ import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import { BackendConnection } from './backend-connection.ts';
 import type { ConnectionOwner } from './connection-host.ts';
+import type { ReplyStream, StreamMark } from './reply-stream.ts';
 
 /** Connections of a variant that few clients need are closed after so long without a request. */
 const UNUSED_MS = 60_000;
@@ -77,6 +78,19 @@ export class SharedConnections {
       for (const connection of set) longestMs = Math.max(longestMs, connection.stream.silentMs(nowMs));
     }
     return longestMs;
+  }
+
+  /** Stands for all that was sent so far on them: true once that is answered, or never will be. */
+  barrier(): () => boolean {
+    let open: [ReplyStream, StreamMark][] = [];
+    for (const { stream } of [...this.byVariant.flat(), ...this.retiring]) {
+      const mark = stream.mark();
+      if (mark !== null) open.push([stream, mark]);
+    }
+    return () => {
+      open = open.filter(([stream, mark]) => !stream.isPast(mark));
+      return open.length === 0;
+    };
   }
 
   /** From now on `count` of each variant. */

@@ -10,7 +10,7 @@ import type { TellCrowds } from './crowd.ts';
 import type { OtherCrowds } from './other-crowds.ts';
 import { OwnCrowds } from './own-crowds.ts';
 import { type MessageOwner, SubscriptionLink } from './subscription-link.ts';
-import { SEAT_TAKEN, type Seat, Topic, type TopicSubscriber, type TopicWaiter } from './topic.ts';
+import { SEAT_TAKEN, SEAT_WAITING, type Seat, Topic, type TopicSubscriber, type TopicWaiter } from './topic.ts';
 import type { TopicMessage } from './topic-message.ts';
 
 /** The pool, as far as a hub knows it. */
@@ -26,6 +26,8 @@ export interface HubPool {
   readonly otherCrowds: OtherCrowds;
   readonly tellCrowds: TellCrowds;
   pick(buf: Buffer, start: number, end: number, access: Access): Backend | null;
+  /** Where what has that name is, or will be soon. */
+  pickAllHomes(name: Buffer): readonly Backend[];
 }
 
 /** A topic that has moved is heard at both servers for so long: others may yet publish where it was. */
@@ -134,6 +136,12 @@ export class SubscriptionHub implements MessageOwner, Listeners {
     if (!this.isMoving) this.moveSome();
   }
 
+  /** All topics are, or can't be, where they are published. */
+  get isSettled(): boolean {
+    const isWaiting = (topic: Topic) => topic.seats.some(({ state }) => state === SEAT_WAITING);
+    return !this.isMoving && !this.topics.some(topics => [...topics.values()].some(isWaiting));
+  }
+
   /** Once per tick of the worker's clock. */
   checkDeadlines(nowMs: number): void {
     // In the order of their times.
@@ -188,8 +196,7 @@ export class SubscriptionHub implements MessageOwner, Listeners {
       return this.words.isOfEachServer(kind, name) ? pool.holders : this.anyHome(topic);
     }
     if (isOnEveryServer) return pool.holders.filter(backend => backend.isLive);
-    const home = pool.pick(name, 0, name.length, ACCESS_WRITE);
-    return home === null ? [] : [home];
+    return pool.pickAllHomes(name);
   }
 
   /** Where it is now, as long as that is of use: elsewhere it would be heard twice for a while. */

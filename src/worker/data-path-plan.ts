@@ -3,10 +3,19 @@ import { isFound } from '../config/found-servers.ts';
 import { poolPassword } from '../config/pool-password.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import { poolServers } from '../ipc/pool-servers.ts';
+import type { ReshardState } from '../ipc/reshard-state.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { Slices } from '../system/slices.ts';
-import { type ClusterOptions, type Pool, type PoolOptions, type PoolPlan, planPool } from '../upstream/pool.ts';
+import type { Pool } from '../upstream/pool.ts';
+import {
+  type ClusterOptions,
+  type PoolOptions,
+  type PoolPlan,
+  planPool,
+  type ReshardOptions,
+} from '../upstream/pool-plan.ts';
 import type { ReadOptions } from '../upstream/read-choice.ts';
+import { servedShape, unionOf } from './served-shape.ts';
 
 /** The next configuration with everything done that can be refused. */
 export interface DataPathPlan {
@@ -56,15 +65,16 @@ export const NO_TOPOLOGY: ClusterTopology = { nodes: [], ranges: [] };
 /** Where there is no `timeout`. */
 const PATIENCE_MS = 5000;
 
-/** `topology`: of a pool that is a cluster. */
-export function poolOptions(config: PoolConfig, topology: ClusterTopology): PoolOptions {
-  const tag = config.hashTag === null ? null : Buffer.from(config.hashTag);
+/** `topology`: of a pool that is a cluster. `reshard`: of one that is between two rings. */
+export function poolOptions(
+  configured: PoolConfig,
+  topology: ClusterTopology,
+  reshard: ReshardState | null = null,
+): PoolOptions {
+  const config = servedShape(configured, reshard);
   return {
-    ring: {
-      hash: config.hash,
-      hashTag: tag === null ? null : [tag[0] as number, tag[1] as number],
-      distribution: config.distribution,
-    },
+    ring: ringOf(config),
+    reshard: reshard === null || isFound(config) ? null : reshardOptions(reshard),
     isFound: isFound(config),
     cluster: config.cluster === null ? null : clusterOptions(config, config.cluster, topology),
     reads: readOptions(config),
@@ -92,6 +102,24 @@ export function poolOptions(config: PoolConfig, topology: ClusterTopology): Pool
       failureLimit: config.serverFailureLimit,
       retryTimeoutMs: config.serverRetryTimeoutMs,
     })),
+  };
+}
+
+function ringOf({ hash, hashTag, distribution }: PoolConfig): PoolOptions['ring'] {
+  const tag = hashTag === null ? null : Buffer.from(hashTag);
+  return { hash, hashTag: tag === null ? null : [tag[0] as number, tag[1] as number], distribution };
+}
+
+/** Null: just one of the two rings is in use. */
+function reshardOptions(state: ReshardState): ReshardOptions | null {
+  const { id, phase, from, to } = state;
+  if (phase !== 'hold' && phase !== 'both') return null;
+  const union = unionOf(state);
+  return {
+    id,
+    isHolding: phase === 'hold',
+    from: { ring: { ...ringOf(from), servers: from.servers }, places: union.from },
+    to: { ring: { ...ringOf(to), servers: to.servers }, places: union.to },
   };
 }
 

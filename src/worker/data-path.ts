@@ -23,17 +23,17 @@ import { Slices } from '../system/slices.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import type { Crowd } from '../upstream/crowd.ts';
 import { OtherCrowds } from '../upstream/other-crowds.ts';
-import { Pool, type PoolPlan, type PoolTrouble, planPool } from '../upstream/pool.ts';
+import { Pool, type PoolTrouble } from '../upstream/pool.ts';
+import { type PoolPlan, planPool } from '../upstream/pool-plan.ts';
 import { clientId } from './client-id.ts';
 import { type DataPathPlan, NO_TOPOLOGY, poolOptions } from './data-path-plan.ts';
 import { frontendOptions } from './frontend-options.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 import { PoolFigures } from './pool-figures.ts';
 import type { Pass } from './reporter.ts';
+import { Reshards } from './reshards.ts';
+import { tickPeriodMs } from './tick-period.ts';
 
-/** Deadlines are checked this often, at most: a tenth of the shortest timeout, within these bounds. */
-const TICK_MIN_MS = 5;
-const TICK_MAX_MS = 100;
 /** Let in however few open files there are. */
 const CLIENTS_MIN = 16;
 /** Memory that nobody has needed for so long goes back to the system. */
@@ -86,8 +86,7 @@ export class DataPath {
   private out: ReadonlyMap<string, readonly OutServer[]> = new Map();
   /** Of pools whose servers are found, also of pools to come. */
   private readonly topologies = new Map<string, ClusterTopology>();
-  /** Of pools between two rings, also of pools to come. */
-  private readonly reshards = new Map<string, ReshardState>();
+  private readonly reshards = new Reshards();
   private shutdownTimeoutMs = 0;
   /** By pool, also of pools to come. */
   private readonly slowLogs = new Map<string, SlowLog>();
@@ -170,18 +169,29 @@ export class DataPath {
     this.topologies.set(name, topology);
     const lane = this.lanes.get(name);
     if (lane === undefined || !isFound(lane.config)) return;
-    const { config, pool } = lane;
     // Who is no longer a master takes writes that nobody will see again.
-    const retireMs = config.sentinel === null ? this.shutdownTimeoutMs : 0;
-    pool.apply(planPool(poolOptions(config, topology), pool.placement), retireMs);
-    this.figures.poolsChanged();
-    lane.frontend.reconfigure(frontendOptions(lane.config, topology));
+    this.reshape(lane, topology, lane.config.sentinel === null ? this.shutdownTimeoutMs : 0);
   }
 
-  /** Takes over how far a pool is between two rings; resolves once that is in force. */
+  /**
+   * Takes over how far a pool is between two rings, also of a pool to come; resolves once that is in force. Rejects when it
+   * can't be, or is not in time, or something else came after it.
+   */
   async setReshard(name: string, state: ReshardState | null): Promise<void> {
-    if (state === null) this.reshards.delete(name);
-    else this.reshards.set(name, state);
+    const lane = this.lanes.get(name);
+    this.reshards.take(name, state, lane !== undefined);
+    if (lane === undefined || isFound(lane.config)) return;
+    this.reshape(lane, NO_TOPOLOGY, this.shutdownTimeoutMs);
+    if (state?.phase === 'hold') await lane.frontend.held();
+  }
+
+  /** The pool has the same settings, and other servers or another placement. */
+  private reshape({ config, pool, frontend }: Lane, topology: ClusterTopology, retireMs: number): void {
+    const reshard = this.reshards.get(config.name);
+    pool.apply(planPool(poolOptions(config, topology, reshard), pool.placement), retireMs);
+    pool.markOut(this.out.get(pool.name) ?? []);
+    this.figures.poolsChanged();
+    frontend.reconfigure(frontendOptions(config, topology, reshard));
   }
 
   /**
@@ -234,6 +244,7 @@ export class DataPath {
     for (const name of this.topologies.keys()) if (!names.has(name)) this.topologies.delete(name);
     for (const name of this.crowds.keys()) if (!names.has(name)) this.crowds.delete(name);
     for (const name of this.pauses.keys()) if (!names.has(name)) this.pauses.delete(name);
+    for (const name of this.reshards.keys()) if (!names.has(name)) this.reshards.delete(name);
     this.startClock(config);
     await Promise.all([...handles].map(([pool, handle]) => this.listen(pool, handle)));
   }
@@ -256,12 +267,16 @@ export class DataPath {
 
   private applyPool(next: PoolConfig, planned: PoolPlan, lane: Lane | undefined, config: Config): Lane {
     const topology = this.topologies.get(next.name) ?? this.topologies.get(lane?.config.name ?? '') ?? NO_TOPOLOGY;
-    const plan = isFound(next) ? planPool(poolOptions(next, topology), planned.placement) : planned;
+    const reshard = this.reshards.get(next.name);
+    // What they are by now was not known when it was planned.
+    const isPlanned = !isFound(next) && reshard === null;
+    const known = reshard === null ? planned.placement : lane?.pool.placement;
+    const plan = isPlanned ? planned : planPool(poolOptions(next, topology, reshard), known);
     if (lane !== undefined) {
       if (lane.pool.name !== next.name) lane.pool.rename(next.name);
       lane.pool.apply(plan, config.shutdownTimeoutMs);
       if (lane.config.name !== next.name) lane.frontend.admission.reset();
-      lane.frontend.reconfigure(frontendOptions(next, topology));
+      lane.frontend.reconfigure(frontendOptions(next, topology, reshard));
     }
     const applied = lane === undefined ? this.newLane(next, plan, topology) : { ...lane, config: next };
     applied.pool.otherCrowds = this.otherCrowds(next.name);
@@ -277,8 +292,9 @@ export class DataPath {
       tellTrouble: trouble => this.master.tellTrouble(trouble),
       hint: (pool, why) => this.master.hint(pool, why),
     });
+    const reshard = this.reshards.get(config.name);
     pool.tellCrowds = (crowds, then) => this.master.tellCrowds(pool.name, crowds, then);
-    const frontend = new Frontend(pool, frontendOptions(config, topology), this.frontendHost);
+    const frontend = new Frontend(pool, frontendOptions(config, topology, reshard), this.frontendHost);
     const pause = this.pauses.get(config.name);
     if (pause !== undefined) frontend.pause.set(pause.untilMs, pause.isOfWrites);
     this.frontends.set(pool, frontend);
@@ -378,14 +394,4 @@ async function drainLane({ pool, frontend }: Lane, timeoutMs: number, acceptsQue
   const cut = frontend.destroyClients();
   pool.close();
   return cut;
-}
-
-function tickPeriodMs(pools: readonly PoolConfig[]): number {
-  const shortestMs = Math.min(
-    ...pools
-      .flatMap(pool => [pool.timeoutMs, pool.queueTimeoutMs, pool.connectTimeoutMs])
-      .filter(ms => ms > 0)
-      .map(ms => ms / 10),
-  );
-  return Math.min(TICK_MAX_MS, Math.max(TICK_MIN_MS, shortestMs));
 }

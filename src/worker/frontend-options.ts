@@ -2,12 +2,19 @@ import type { PoolConfig } from '../config/config.ts';
 import { poolPassword } from '../config/pool-password.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import { poolServers } from '../ipc/pool-servers.ts';
+import type { ReshardState } from '../ipc/reshard-state.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import type { FrontendOptions } from '../proxy/frontend.ts';
 import { VERSION } from '../system/version.ts';
+import { servedShape, serversMovedTo } from './served-shape.ts';
 
-/** What the client side of a pool needs of its configuration. `topology`: of a pool that is a cluster. */
-export function frontendOptions(config: PoolConfig, topology: ClusterTopology): FrontendOptions {
+/** What the client side of a pool needs of its configuration. `topology`: of a pool that is a cluster. `reshard`: of one between two rings. */
+export function frontendOptions(
+  configured: PoolConfig,
+  topology: ClusterTopology,
+  reshard: ReshardState | null,
+): FrontendOptions {
+  const config = servedShape(configured, reshard);
   return {
     protocol: PROTOCOLS[config.protocol],
     parser: {
@@ -16,6 +23,7 @@ export function frontendOptions(config: PoolConfig, topology: ClusterTopology): 
       rules: {
         hasOneServer: config.cluster === null && config.servers.length === 1,
         serverNames: poolServers(config, topology).flatMap(({ name, isReplica }) => (isReplica ? [] : [name])),
+        serversMovedTo: serversMovedTo(configured, reshard),
         keysLimitBytes: config.keysLimitBytes,
         db: config.redisDb,
         databases: config.databases,
@@ -36,6 +44,12 @@ export function frontendOptions(config: PoolConfig, topology: ClusterTopology): 
       maxPipeline: config.maxPipeline,
       bufferBytes: config.clientBufferBytes,
       outputLimitBytes: config.clientOutputLimitBytes,
+      reshard: {
+        patienceMs: config.reshardPatienceMs,
+        stepTimeoutMs: config.reshardStepTimeoutMs,
+        waitingBytes: config.reshardWaitingBytes,
+        knownBytes: config.reshardKnownBytes,
+      },
       subscriptions: { ofClient: config.clientSubscriptions, ofWorker: config.workerSubscriptions },
     },
     maxClients: config.clientConnections,

@@ -23,6 +23,7 @@ import { streamSocket } from '../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../src/socket/stream-socket.ts';
 import type { Pool } from '../../src/upstream/pool.ts';
 import { CollectedLog } from './collected-log.ts';
+import { IDLE_RESHARD } from './idle-origin.ts';
 import type { RawClient } from './raw-client.ts';
 import { ReplyCollector } from './reply-collector.ts';
 import { socketPair } from './socket-pair.ts';
@@ -111,6 +112,7 @@ export class FakePool {
   readonly stats = new PoolStats();
   readonly cluster = null;
   readonly reads = null;
+  reshard = null;
   backends: FakeBackendOfPool[] = [];
   private nextAny = 0;
 
@@ -148,6 +150,7 @@ export const ROOMY_LIMITS: ClientLimits = {
   bufferBytes: 1 << 20,
   outputLimitBytes: 1 << 30,
   subscriptions: { ofClient: 1000, ofWorker: 10_000 },
+  reshard: IDLE_RESHARD,
 };
 
 export interface ConnectedClient {

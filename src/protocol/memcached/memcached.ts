@@ -27,5 +27,6 @@ export const memcachedProtocol: Protocol = {
   transactions: null,
   waits: null,
   subscriptions: null,
+  bringing: null,
   clients: null,
 };

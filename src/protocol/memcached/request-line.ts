@@ -44,6 +44,18 @@ export class RequestLine {
   /** A zero byte ends the line for memcached 1.6.18 and is part of a word for later ones. */
   hasNul = false;
 
+  /** The same words of a get where they lie `shift` bytes further on, and stay. */
+  shifted(shift: number): RequestLine {
+    const line = new RequestLine();
+    line.command = this.command;
+    line.exptimeStart = this.exptimeStart + shift;
+    line.exptimeEnd = this.exptimeEnd + shift;
+    line.argCount = this.argCount;
+    line.argStarts = this.argStarts.slice(0, this.argCount).map(start => start + shift);
+    line.argEnds = this.argEnds.slice(0, this.argCount).map(end => end + shift);
+    return line;
+  }
+
   /**
    * Reads the line that begins at `buf[start]`. Returns the position after its newline, INCOMPLETE or LINE_TOO_LONG;
    * `maxGetLineBytes` is how long one of `get` and `gets` may be.

@@ -1,7 +1,5 @@
-import { takeBlock } from '../../memory/block.ts';
-import { addressOf, copyBytes } from '../../system/copy.ts';
 import type { ParserOptions } from '../parser-options.ts';
-import { type Fragment, INCOMPLETE, type RequestParser, type Session } from '../protocol.ts';
+import { type Fragment, type Fragmenter, INCOMPLETE, type RequestParser, type Session } from '../protocol.ts';
 import { ROUTE_ANY, ROUTE_KEY, ROUTE_SPLIT } from '../routes.ts';
 import { BINARY_MAGIC } from './binary/binary-header.ts';
 import { BinaryRequests } from './binary/binary-requests.ts';
@@ -21,6 +19,7 @@ import {
 } from './command-table.ts';
 import { Credentials } from './credentials.ts';
 import { firstLineCoalescer } from './first-line-coalescer.ts';
+import { buildFragment } from './fragment.ts';
 import { MetaRequests } from './meta/meta-requests.ts';
 import { ParsedRequest } from './parsed-request.ts';
 import {
@@ -134,35 +133,13 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     }
   }
 
-  /** `get k1 k2\r\n` of the keys that are members; for gat and gats with the expiry time. */
   fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Fragment {
-    const { argStarts, argEnds, exptimeStart, exptimeEnd, command } = this.line;
-    const name = command!.nameBytes;
-    // Words are copied with the space before them; neighbours at once where there is no more than that between them.
-    let from = exptimeEnd > exptimeStart ? exptimeStart - 1 : exptimeEnd;
-    let to = exptimeEnd;
-    let size = name.length + 2 + to - from;
-    for (let i = 0; i < count; i++) size += 1 + argEnds[members[i]!]! - argStarts[members[i]!]!;
+    return buildFragment(this.line, buf, members, count);
+  }
 
-    const block = takeBlock(size);
-    const out = block.bytes;
-    const source = addressOf(buf);
-    let at = name.copy(out, 0);
-    for (let i = 0; i < count; i++) {
-      const member = members[i]!;
-      const space = argStarts[member]! - 1;
-      if (space !== to) {
-        copyBytes(out, block.address, at, buf, source, from, to);
-        at += to - from;
-        from = space;
-      }
-      to = argEnds[member]!;
-    }
-    copyBytes(out, block.address, at, buf, source, from, to);
-    at += to - from;
-    out[at++] = CR;
-    out[at] = LF;
-    return { block, length: size };
+  fragmenter(shift: number): Fragmenter {
+    const line = this.line.shifted(shift);
+    return { fragment: (buf, members, count) => buildFragment(line, buf, members, count) };
   }
 
   /** As memcached's `-Y` has it: the first request is a `set` of any key whose value is user and password. */

@@ -34,7 +34,7 @@ export class AllServersRequest extends RoutedRequest {
     const learned = before instanceof AllServersRequest ? before.lesson : null;
     this.lesson = new CommandLesson(this.commands, options.rules?.learnsCommands ?? false, learned);
     this.options = options;
-    this.scanCursors = new ScanCursors(this.commands.serverNames);
+    this.scanCursors = new ScanCursors(this.commands.serverNames, this.commands.serversMovedTo);
   }
 
   /** HELLO 3 was answered, and what it promises is to be asked of the servers first; on connections of RESP3, of course. */

@@ -20,6 +20,7 @@ import { errorReply } from './resp.ts';
 const DEFAULTS: CommandRules = {
   hasOneServer: false,
   serverNames: [],
+  serversMovedTo: [],
   keysLimitBytes: Number.POSITIVE_INFINITY,
   db: 0,
   databases: 1,
@@ -144,6 +145,10 @@ export class PoolCommands {
   /** Of the servers: what the client's number 0 is. */
   get firstDatabase(): number {
     return this.rules.db;
+  }
+
+  get serversMovedTo(): readonly string[] {
+    return this.rules.serversMovedTo;
   }
 
   get serverNames(): readonly string[] {

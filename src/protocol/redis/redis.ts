@@ -1,4 +1,5 @@
 import type { Protocol, Session } from '../protocol.ts';
+import { BRING_WORDS } from './bring-words.ts';
 import { CLIENT_WORDS } from './clients-command.ts';
 import { CLUSTER_WORDS } from './cluster-words.ts';
 import { RedisFramer } from './framer.ts';
@@ -30,5 +31,6 @@ export const redisProtocol: Protocol = {
   transactions: TRANSACTION_WORDS,
   waits: WAIT_WORDS,
   subscriptions: SUBSCRIPTION_WORDS,
+  bringing: BRING_WORDS,
   clients: CLIENT_WORDS,
 };

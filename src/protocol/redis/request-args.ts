@@ -33,6 +33,16 @@ export class RequestArgs {
     this.ends = doubled(this.ends);
   }
 
+  /** The same arguments where they lie `shift` bytes further on, and stay. */
+  shifted(shift: number): RequestArgs {
+    const args = new RequestArgs();
+    args.count = this.count;
+    args.starts = this.starts.slice(0, this.count).map(start => start + shift);
+    args.ends = this.ends.slice(0, this.count).map(end => end + shift);
+    args.firstHeader = this.firstHeader + shift;
+    return args;
+  }
+
   /** From the first byte of the command's name to the last of the last argument. */
   get byteCount(): number {
     return this.ends[this.count - 1]! - this.starts[0]!;

@@ -2,7 +2,7 @@
 // the answer.
 import { SLOTS } from '../../hash/key-slot.ts';
 import type { ParserOptions } from '../parser-options.ts';
-import type { Coalescer, Fragment, RequestParser } from '../protocol.ts';
+import type { Coalescer, Fragment, Fragmenter, RequestParser } from '../protocol.ts';
 import {
   FLAG_BLOCKS,
   FLAG_PAUSED_AS_WRITE,
@@ -73,6 +73,12 @@ export class RequestRouting extends AllServersRequest {
   fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Fragment {
     const { firstKey, keyStep } = this.found;
     return buildFragment(this.args, buf, members, count, firstKey, keyStep);
+  }
+
+  fragmenter(shift: number): Fragmenter {
+    const args = this.args.shifted(shift);
+    const { firstKey, keyStep } = this.found;
+    return { fragment: (buf, members, count) => buildFragment(args, buf, members, count, firstKey, keyStep) };
   }
 
   /** The request is complete and its arguments are known: finds the command and what is to be done. */

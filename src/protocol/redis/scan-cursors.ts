@@ -34,39 +34,80 @@ interface ScanStep {
   readonly cursor: string;
 }
 
-/** The cursors of one pool, whose servers have these names. */
-export class ScanCursors {
-  private readonly placeOfTag: ReadonlyMap<number, number>;
-  /** In order. */
-  private readonly tags: readonly number[];
+/** A cursor of a pool that is not between two rings. */
+const PLAIN = 0;
+/** Between two rings: all servers, and then … */
+const FIRST = 1;
+/** … once more those that keys may have moved to, since they were asked perhaps. */
+const SECOND = 2;
 
-  constructor(names: readonly string[]) {
-    this.placeOfTag = tagged(names);
-    this.tags = [...this.placeOfTag.keys()].sort((a, b) => a - b);
+/** What a tag says: which server is asked, and in which pass. */
+interface Stage {
+  readonly place: number;
+  readonly pass: number;
+}
+
+/**
+ * The cursors of one pool, whose servers have these names. `again`: between two rings, those that keys move to: no key is passed
+ * over, whenever it moves, though it may be told twice.
+ */
+export class ScanCursors {
+  private readonly stages = new Map<number, Stage>();
+  /** By pass: the tag of each server, by its place. */
+  private readonly tags: readonly (readonly number[])[];
+  /** Places in the order of the plain tags; of all servers, and of those that are asked again. */
+  private readonly order: readonly number[];
+  private readonly orderAgain: readonly number[];
+
+  constructor(names: readonly string[], again: readonly string[] = []) {
+    this.tags = ['', '\0first', '\0second'].map((salt, pass) => this.addTags(names, salt, pass));
+    const plain = this.tags[PLAIN] as readonly number[];
+    this.order = names.map((_, place) => place).sort((a, b) => (plain[a] as number) - (plain[b] as number));
+    this.orderAgain = this.order.filter(place => again.includes(names[place] as string));
   }
 
   /** What a client's cursor asks for, or the error that it reads. */
   read(text: string): ScanStep | Buffer {
     if (!/^\d{1,20}$/.test(text) || BigInt(text) > CURSOR_MAX) return INVALID;
+    const [start] = this.order;
+    if (start === undefined) return NO_SERVER;
     const whole = BigInt(text);
-    const tag = whole === 0n ? (this.tags[0] ?? 0) : Number(whole % BigInt(TAGS));
-    const place = this.placeOfTag.get(tag);
-    if (place === undefined) return this.tags.length === 0 ? NO_SERVER : UNKNOWN_SERVER;
-    const nextTag = this.tags[this.tags.indexOf(tag) + 1] ?? 0;
-    return { place, tag, nextTag, cursor: String(whole >> TAG_BITS) };
+    const isBetween = this.orderAgain.length > 0;
+    if (whole === 0n) return this.step(start, isBetween ? FIRST : PLAIN, '0');
+    const stage = this.stages.get(Number(whole % BigInt(TAGS)));
+    if (stage === undefined) return UNKNOWN_SERVER;
+    const { place, pass } = stage;
+    const cursor = String(whole >> TAG_BITS);
+    if (isBetween) return this.step(place, pass === PLAIN ? FIRST : pass, cursor);
+    // Since then keys may have moved to servers that were asked before.
+    return pass === FIRST ? this.step(start, PLAIN, '0') : this.step(place, PLAIN, cursor);
   }
-}
 
-/** A tag of each name, 1 or more. Of two names with the same, the later in the alphabet gets the next that is free. */
-function tagged(names: readonly string[]): ReadonlyMap<number, number> {
-  const tags = new Map<number, number>();
-  const places = names.map((name, place) => ({ name, place })).sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const { name, place } of places) {
-    let tag = tagOf(name);
-    while (tags.has(tag)) tag = (tag % (TAGS - 1)) + 1;
-    tags.set(tag, place);
+  private step(place: number, pass: number, cursor: string): ScanStep {
+    const order = pass === SECOND ? this.orderAgain : this.order;
+    const next = order[order.indexOf(place) + 1];
+    const again = pass === FIRST ? this.orderAgain[0] : undefined;
+    const nextTag = next !== undefined ? this.tagOf(next, pass) : again !== undefined ? this.tagOf(again, SECOND) : 0;
+    return { place, tag: this.tagOf(place, pass), nextTag, cursor };
   }
-  return tags;
+
+  private tagOf(place: number, pass: number): number {
+    return this.tags[pass]?.[place] as number;
+  }
+
+  /** A tag of each name, 1 or more. Of two names with the same, the later in the alphabet gets the next that is free. */
+  private addTags(names: readonly string[], salt: string, pass: number): readonly number[] {
+    const { stages } = this;
+    const tags: number[] = [];
+    const places = names.map((name, place) => ({ name, place })).sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const { name, place } of places) {
+      let tag = tagOf(name + salt);
+      while (stages.has(tag)) tag = (tag % (TAGS - 1)) + 1;
+      stages.set(tag, { place, pass });
+      tags[place] = tag;
+    }
+    return tags;
+  }
 }
 
 /** FNV-1a of the name, folded to 16 bits; never 0. */

@@ -1,4 +1,5 @@
-import type { ConnectionEnds, Session } from '../protocol.ts';
+import type { ConnectionEnds } from '../connection-ends.ts';
+import type { Session } from '../protocol.ts';
 import { NO_TOPICS, type TopicCounts } from '../topics.ts';
 import type { RespVersion } from './resp.ts';
 

@@ -1,5 +1,5 @@
 import { ACCESS_READ, ACCESS_WRITE, type Access } from '../../placement/placement.ts';
-import type { RequestParser } from '../../protocol/protocol.ts';
+import type { RequestReading } from '../../protocol/protocol.ts';
 import { FLAG_WRITES } from '../../protocol/routes.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
@@ -9,7 +9,7 @@ import type { Pool } from '../../upstream/pool.ts';
 export const SEVERAL = 'several';
 
 /** The backend that owns all keys of the request just parsed, `SEVERAL`, or null: none is in the ring, or it has no keys. */
-export function commonOwner(pool: Pool, parser: RequestParser, bytes: RequestBytes): Backend | null | typeof SEVERAL {
+export function commonOwner(pool: Pool, parser: RequestReading, bytes: RequestBytes): Backend | null | typeof SEVERAL {
   const { keyCount, keyStarts, keyEnds } = parser;
   const { keyBuf } = bytes;
   if (keyCount === 0) return null;
@@ -22,6 +22,6 @@ export function commonOwner(pool: Pool, parser: RequestParser, bytes: RequestByt
 }
 
 /** What the request just parsed does with its keys. */
-export function accessOf(parser: RequestParser): Access {
+export function accessOf(parser: RequestReading): Access {
   return (parser.flags & FLAG_WRITES) === 0 ? ACCESS_READ : ACCESS_WRITE;
 }

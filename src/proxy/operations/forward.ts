@@ -1,4 +1,4 @@
-import type { RequestParser } from '../../protocol/protocol.ts';
+import type { RequestReading } from '../../protocol/protocol.ts';
 import type { ReplyTransform } from '../../protocol/reply-transform.ts';
 import { FLAG_VALUES } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
@@ -16,7 +16,7 @@ import { TransformedReply } from './transformed-reply.ts';
  */
 export function forward(
   origin: RequestOrigin,
-  parser: RequestParser,
+  parser: RequestReading,
   backend: Backend | null,
   bytes: RequestBytes,
   transform: ReplyTransform | null = parser.transform,

@@ -1,6 +1,6 @@
 import type { Block } from '../../memory/block.ts';
 import { ACCESS_WRITE } from '../../placement/placement.ts';
-import { type ClusterWords, type RequestParser, WORD_DOWN } from '../../protocol/protocol.ts';
+import { type ClusterWords, type RequestReading, WORD_DOWN } from '../../protocol/protocol.ts';
 import { FLAG_VALUES } from '../../protocol/routes.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
@@ -18,7 +18,7 @@ import { TransformedReply } from './transformed-reply.ts';
  * What chooses who answers the request just parsed; null: nobody but the primary may. Notes what a client writes, for its own
  * later reads.
  */
-export function readsOf(pool: Pool, origin: RequestOrigin, parser: RequestParser): ReadChoice | null {
+export function readsOf(pool: Pool, origin: RequestOrigin, parser: RequestReading): ReadChoice | null {
   const { reads } = pool;
   if (reads === null) return null;
   const { nowMs } = pool.clock;
@@ -40,7 +40,7 @@ export function readElsewhere(
   reads: ReadChoice,
   words: ClusterWords,
   origin: RequestOrigin,
-  parser: RequestParser,
+  parser: RequestReading,
   primary: Backend,
   bytes: RequestBytes,
 ): void {

@@ -1,5 +1,5 @@
 import { keySlot, SLOTS } from '../../hash/key-slot.ts';
-import type { ClusterWords, RequestParser, TransactionWords } from '../../protocol/protocol.ts';
+import type { ClusterWords, RequestReading, TransactionWords } from '../../protocol/protocol.ts';
 import { FLAG_VALUES } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
@@ -40,12 +40,12 @@ export class SlotForward {
   }
 
   /** All of it to the owner of its first key. */
-  forward(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+  forward(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
     this.forwardToSlot(origin, parser, slotOf(parser, bytes, 0), bytes);
   }
 
   /** All of it to the owner of all its keys, if they are in one slot. */
-  forwardTogether(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+  forwardTogether(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
     const slot = commonSlot(parser, bytes);
     if (slot === SEVERAL_SLOTS) {
       this.pool.stats.forwardError++;
@@ -56,7 +56,7 @@ export class SlotForward {
   }
 
   /** A part to the owner of each slot; those of one node leave together. */
-  split(origin: RequestOrigin, parser: RequestParser, bytes: RequestBytes): void {
+  split(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
     const { keyCount } = parser;
     const owners = this.owners.take(keyCount);
     const parts = this.partition(parser, bytes, owners);
@@ -98,7 +98,7 @@ export class SlotForward {
   /** A transaction that came whole, whose keys are those in `parser`: it stays so where they are in one slot. */
   openWhole(
     origin: RequestOrigin,
-    parser: RequestParser,
+    parser: RequestReading,
     bytes: RequestBytes,
     transactions: TransactionWords | null,
   ): void {
@@ -108,7 +108,7 @@ export class SlotForward {
   }
 
   /** All of it to the owner of `slot`. */
-  forwardToSlot(origin: RequestOrigin, parser: RequestParser, slot: number, bytes: RequestBytes): void {
+  forwardToSlot(origin: RequestOrigin, parser: RequestReading, slot: number, bytes: RequestBytes): void {
     const { transform } = parser;
     const sink = transform === null ? origin : new TransformedReply(origin, transform);
     const request = new Request(sink, parser.replyKind);
@@ -122,7 +122,7 @@ export class SlotForward {
   }
 
   /** Fills `slots`, `starts`, `members` and `owners`; the number of parts. */
-  private partition(parser: RequestParser, bytes: RequestBytes, owners: Int32Array): number {
+  private partition(parser: RequestReading, bytes: RequestBytes, owners: Int32Array): number {
     const { keyCount } = parser;
     if (this.members.length < keyCount) this.makeRoom(keyCount);
     const { partOfSlot, slots, starts, members } = this;
@@ -163,7 +163,7 @@ export class SlotForward {
 }
 
 /** The slot of all keys of the request just parsed; NO_SLOT: it has none. */
-export function commonSlot(parser: RequestParser, bytes: RequestBytes): number {
+export function commonSlot(parser: RequestReading, bytes: RequestBytes): number {
   const { keyCount } = parser;
   if (keyCount === 0) return NO_SLOT;
   const slot = slotOf(parser, bytes, 0);
@@ -171,6 +171,6 @@ export function commonSlot(parser: RequestParser, bytes: RequestBytes): number {
   return slot;
 }
 
-function slotOf({ keyStarts, keyEnds }: RequestParser, { keyBuf }: RequestBytes, key: number): number {
+function slotOf({ keyStarts, keyEnds }: RequestReading, { keyBuf }: RequestBytes, key: number): number {
   return keySlot(keyBuf, keyStarts[key] as number, keyEnds[key] as number);
 }

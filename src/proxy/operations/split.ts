@@ -1,5 +1,5 @@
 import type { Access } from '../../placement/placement.ts';
-import type { ClusterWords, RequestParser } from '../../protocol/protocol.ts';
+import type { ClusterWords, RequestReading } from '../../protocol/protocol.ts';
 import { FLAG_VALUES } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
@@ -36,7 +36,7 @@ export class Split {
     this.words = words;
   }
 
-  start(origin: RequestOrigin, parser: RequestParser, access: Access, bytes: RequestBytes): void {
+  start(origin: RequestOrigin, parser: RequestReading, access: Access, bytes: RequestBytes): void {
     const { pool, backendOfPart, members } = this;
     const { keyCount, keyStarts, keyEnds } = parser;
     const { keyBuf } = bytes;
@@ -77,7 +77,7 @@ export class Split {
 
   private send(
     origin: RequestOrigin,
-    parser: RequestParser,
+    parser: RequestReading,
     bytes: RequestBytes,
     owners: Int32Array,
     parts: number,

@@ -1,4 +1,4 @@
-import type { RequestParser, TransactionWords } from '../../protocol/protocol.ts';
+import type { RequestReading, TransactionWords } from '../../protocol/protocol.ts';
 import type { Gift } from '../../protocol/remedy.ts';
 import { HOLD_RUN } from '../../protocol/routes.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
@@ -32,7 +32,7 @@ export class WholeSlotTransaction implements PrivateLane {
     this.words = words;
   }
 
-  take(parser: RequestParser, bytes: RequestBytes): boolean {
+  take(parser: RequestReading, bytes: RequestBytes): boolean {
     if (this.isAbandoned) return true;
     const { origin, steps } = this;
     const { transform } = parser;

@@ -1,4 +1,4 @@
-import type { RequestParser } from '../../protocol/protocol.ts';
+import type { RequestReading } from '../../protocol/protocol.ts';
 import type { Remedy } from '../../protocol/remedy.ts';
 import { HOLD_RUN } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
@@ -30,7 +30,7 @@ export class WholeTransaction implements PrivateLane {
     if (remedy !== null) give(connection, remedy.gifts);
   }
 
-  take(parser: RequestParser, bytes: RequestBytes): boolean {
+  take(parser: RequestReading, bytes: RequestBytes): boolean {
     const { origin, connection, remedy } = this;
     const isRun = parser.hold === HOLD_RUN && remedy !== null;
     const sink = isRun ? new RunWithGifts(origin, [remedy], connection.stream.gifts) : origin;

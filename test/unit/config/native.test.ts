@@ -68,6 +68,10 @@ pools:
     server_output_limit: 3mb
     slowlog_threshold: 250ms
     slowlog_length: 7
+    reshard_patience: 9s
+    reshard_step_timeout: 2s
+    reshard_waiting_bytes: 1mb
+    reshard_known_bytes: 2mb
     slowlog_hide_keys: true
     slowlog_to_log: true
     sample_one_in: 9
@@ -168,6 +172,10 @@ test('every key of the native form arrives in the configuration', () => {
         serverOutputLimitBytes: 3_145_728,
         slowlogThresholdMs: 250,
         slowlogLength: 7,
+        reshardPatienceMs: 9000,
+        reshardStepTimeoutMs: 2000,
+        reshardWaitingBytes: 1_048_576,
+        reshardKnownBytes: 2_097_152,
         slowlogHideKeys: true,
         slowlogToLog: true,
         sampleOneIn: 9,
@@ -268,6 +276,10 @@ test('what is left out has its default', () => {
         serverOutputLimitBytes: 2 ** 30,
         slowlogThresholdMs: 10,
         slowlogLength: 128,
+        reshardPatienceMs: 8000,
+        reshardStepTimeoutMs: 1000,
+        reshardWaitingBytes: 64 * 2 ** 20,
+        reshardKnownBytes: 16 * 2 ** 20,
         slowlogHideKeys: false,
         slowlogToLog: false,
         sampleOneIn: 100,

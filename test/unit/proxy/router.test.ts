@@ -10,12 +10,13 @@ import type { FailureReason } from '../../../src/request/failure.ts';
 import type { Request } from '../../../src/request/request.ts';
 import { RequestBytes } from '../../../src/request/request-bytes.ts';
 import { FakePool, ROOMY_LIMITS } from '../../support/fake-pool.ts';
+import { IdleOrigin } from '../../support/idle-origin.ts';
 import { ReplyCollector } from '../../support/reply-collector.ts';
 import { redisWords } from '../../support/request-splitter.ts';
 import { encodeCommand } from '../../support/resp-reader.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 
-class Origin implements RequestOrigin {
+class Origin extends IdleOrigin implements RequestOrigin {
   wroteAtMs = 0;
   readonly id = 1;
   variant = 0;

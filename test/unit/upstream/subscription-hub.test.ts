@@ -74,7 +74,7 @@ async function start(t: TestContext, timeoutMs = 0) {
   const stats = new PoolStats();
   const pool = {
     ...{ backends: [backend], holders: [backend], clock, stats, spreadsAtRandom: false, isOneForMessages: false },
-    ...{ otherCrowds: new OtherCrowds(), tellCrowds: () => {}, pick: () => backend },
+    ...{ otherCrowds: new OtherCrowds(), tellCrowds: () => {}, pick: () => backend, pickAllHomes: () => [backend] },
   };
   const hub = new SubscriptionHub(pool, redisProtocol.subscriptions as SubscriptionWords);
   clock.onTick(nowMs => hub.checkDeadlines(nowMs));

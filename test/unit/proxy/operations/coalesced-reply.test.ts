@@ -8,9 +8,10 @@ import { CoalescedReply } from '../../../../src/proxy/operations/coalesced-reply
 import type { RequestOrigin } from '../../../../src/proxy/request-origin.ts';
 import type { FailureReason } from '../../../../src/request/failure.ts';
 import { Request } from '../../../../src/request/request.ts';
+import { IdleOrigin } from '../../../support/idle-origin.ts';
 import { ReplyCollector } from '../../../support/reply-collector.ts';
 
-class Parent implements RequestOrigin {
+class Parent extends IdleOrigin implements RequestOrigin {
   wroteAtMs = 0;
   readonly id = 1;
   readonly variant = 0;

@@ -8,13 +8,14 @@ import { TransformedReply } from '../../../../src/proxy/operations/transformed-r
 import type { RequestOrigin } from '../../../../src/proxy/request-origin.ts';
 import { Request } from '../../../../src/request/request.ts';
 import { FakeFrontend } from '../../../support/fake-pool.ts';
+import { IdleOrigin } from '../../../support/idle-origin.ts';
 import { encodeCommand } from '../../../support/resp-reader.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
 const SENT = { what: 'the requests at the servers', everyMs: 1 };
 
 /** Keeps what a transform makes, piece by piece; `|` stands behind the last one. */
-class Origin implements RequestOrigin {
+class Origin extends IdleOrigin implements RequestOrigin {
   wroteAtMs = 0;
   readonly id = 1;
   readonly variant = 0;

@@ -1,0 +1,135 @@
+import { type BringTask, type Heard, SIDE_FROM, type Side, type SourceMemory } from '../protocol/bringing.ts';
+import type { FailureReason } from '../request/failure.ts';
+import { type ReplySink, Request } from '../request/request.ts';
+import { RequestBytes } from '../request/request-bytes.ts';
+import type { Backend } from '../upstream/backend.ts';
+import type { BackendConnection } from '../upstream/backend-connection.ts';
+import type { DeferredRequest } from './deferred-request.ts';
+import type { RequestLine } from './request-line.ts';
+
+const NO_BYTES = Buffer.alloc(0);
+export interface BringOwner {
+  readonly replyKind: number;
+  memoryOf(from: Backend, connection: BackendConnection): SourceMemory;
+  /** See `BringTask.fence`. */
+  fence(then: (isQuiet: boolean) => void): void;
+  onDone(task: KeysUnderWay): void;
+  onApart(task: KeysUnderWay): void;
+  onFailed(task: KeysUnderWay, words: string): void;
+}
+
+interface Waiter {
+  readonly line: RequestLine;
+  readonly request: DeferredRequest;
+}
+
+/** Keys on their way from one server to another, and the requests that wait for them. */
+export class KeysUnderWay implements BringTask {
+  readonly keys: Buffer[] = [];
+  /** As the table of keys has them. */
+  readonly ids: string[] = [];
+  readonly waiters: Waiter[] = [];
+  readonly from: Backend;
+  readonly to: Backend;
+  readonly variant: number;
+  readonly stepTimeoutMs: number;
+  private readonly owner: BringOwner;
+  private isOver = false;
+
+  constructor(owner: BringOwner, from: Backend, to: Backend, variant: number, stepTimeoutMs: number) {
+    this.owner = owner;
+    this.from = from;
+    this.to = to;
+    this.variant = variant;
+    this.stepTimeoutMs = stepTimeoutMs;
+  }
+
+  get target() {
+    return this.to.options.address;
+  }
+
+  get password(): string | null {
+    return this.to.options.password;
+  }
+
+  get db(): number {
+    return this.to.options.db;
+  }
+
+  /** False: it waits for them already. */
+  addWaiter(line: RequestLine, request: DeferredRequest): boolean {
+    if (this.waiters.at(-1)?.request === request) return false;
+    this.waiters.push({ line, request });
+    return true;
+  }
+
+  /** Tells all who wait. */
+  came(isBrought: boolean): void {
+    for (const { line, request } of this.waiters) line.came(request, isBrought);
+  }
+
+  /** Whatever comes of it concerns nobody any more, and no server is asked for more. */
+  cancel(): void {
+    this.isOver = true;
+    this.waiters.length = 0;
+  }
+
+  get source(): SourceMemory {
+    return this.owner.memoryOf(this.from, this.connectionTo(this.from));
+  }
+
+  ask(side: Side, bytes: Buffer, isLong: boolean, heard: Heard, replyKind = this.owner.replyKind): void {
+    if (this.isOver) return;
+    const request = new Request(new WholeReply(heard), replyKind);
+    if (isLong) request.extraMs = this.stepTimeoutMs;
+    const connection = this.connectionTo(side === SIDE_FROM ? this.from : this.to);
+    connection.send(request, new RequestBytes().set(bytes, 0, bytes.length, null));
+  }
+
+  fence(then: (isQuiet: boolean) => void): void {
+    if (!this.isOver) this.owner.fence(isQuiet => this.isOver || then(isQuiet));
+  }
+
+  done(): void {
+    if (this.end()) this.owner.onDone(this);
+  }
+
+  apart(): void {
+    if (this.end()) this.owner.onApart(this);
+  }
+
+  failed(words: string): void {
+    if (this.end()) this.owner.onFailed(this, words);
+  }
+
+  /** Always the same one. */
+  private connectionTo(backend: Backend): BackendConnection {
+    return backend.connectionFor(this.variant, this.variant);
+  }
+
+  private end(): boolean {
+    const wasOver = this.isOver;
+    this.isOver = true;
+    return !wasOver;
+  }
+}
+
+/** Gathers a reply that is known to be small. */
+class WholeReply implements ReplySink {
+  private readonly heard: Heard;
+  private reply: Buffer = NO_BYTES;
+
+  constructor(heard: Heard) {
+    this.heard = heard;
+  }
+
+  onReply(_request: Request, buf: Buffer, start: number, end: number, isLast: boolean): void {
+    const piece = buf.subarray(start, end);
+    this.reply = this.reply.length === 0 && isLast ? piece : Buffer.concat([this.reply, piece]);
+    if (isLast) this.heard(this.reply, null);
+  }
+
+  onFailure(_request: Request, reason: FailureReason): void {
+    this.heard(null, reason);
+  }
+}
