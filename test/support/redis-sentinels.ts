@@ -49,9 +49,12 @@ export interface WatchedServers {
   untilWhole(shard: Shard): Promise<void>;
 }
 
-/** What Sentinels do every ten seconds or so they do in a moment, in milliseconds; a busy machine is no reason to give up. */
+/**
+ * What Sentinels do every ten seconds or so they do in a moment, in milliseconds; a busy machine is no reason to give up. Not the
+ * pings: a replica is promoted only if it was heard within five of them, and is asked for its state once a second meanwhile.
+ */
 const IN_A_HURRY = [
-  ...['info-period', 300, 'publish-period', 200, 'ask-period', 200, 'ping-period', 100],
+  ...['info-period', 300, 'publish-period', 200, 'ask-period', 200],
   ...['tilt-period', 500, 'tilt-trigger', 20_000],
 ];
 
@@ -83,7 +86,7 @@ export async function startSentinels(
   const watched = shards.flatMap(({ name, servers }) => [
     `sentinel monitor ${name} 127.0.0.1 ${servers[0]!.port} 2`,
     `sentinel down-after-milliseconds ${name} ${downAfterMs}`,
-    `sentinel failover-timeout ${name} 3000`,
+    `sentinel failover-timeout ${name} 2000`,
     `sentinel parallel-syncs ${name} 5`,
     ...(password === undefined ? [] : [`sentinel auth-pass ${name} ${password}`]),
   ]);
