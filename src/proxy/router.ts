@@ -20,6 +20,7 @@ import {
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
 } from '../protocol/routes.ts';
+import { TOPIC_SHARD } from '../protocol/topics.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
@@ -223,15 +224,12 @@ export class Router {
 
   /** The clients of this worker count, of which the server sees one. */
   private publish(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
-    const backend = this.backendOf(parser, bytes, 0);
     const hub = this.hub();
-    if (hub.isIdle) {
-      forward(origin, parser, backend, bytes);
-      return;
-    }
-    const { keyStarts, keyEnds, keyBuf } = parser;
-    const name = (keyBuf ?? bytes.buf).toString('latin1', keyStarts[0], keyEnds[0]);
-    forward(origin, parser, backend, bytes, this.words.publicationReply(hub, parser.topicKind, name));
+    const { keyStarts, keyEnds, keyBuf, topicKind } = parser;
+    const name = hub.isIdle ? '' : (keyBuf ?? bytes.buf).toString('latin1', keyStarts[0], keyEnds[0]);
+    const transform = hub.isIdle ? parser.transform : this.words.publicationReply(hub, topicKind, name);
+    if (this.cluster !== null && topicKind === TOPIC_SHARD) this.cluster.forward(origin, parser, bytes, transform);
+    else forward(origin, parser, this.backendOf(parser, bytes, 0), bytes, transform);
   }
 
   private askAudience(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {

@@ -5,13 +5,14 @@ import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import { ACCESS_WRITE, type Access, type Placement } from '../placement/placement.ts';
-import type { SlotMap } from '../placement/slot-map.ts';
+import { NO_OWNER, type SlotMap } from '../placement/slot-map.ts';
 import type { TwoPlacements } from '../placement/two-placements.ts';
-import type { SubscriptionWords } from '../protocol/protocol.ts';
+import { type SubscriptionWords, WORD_MOVED, WORD_NONE } from '../protocol/protocol.ts';
 import { FAILURE_REASONS, type FailureReason } from '../request/failure.ts';
 import type { Log } from '../system/log.ts';
 import { Backend, type BackendHost } from './backend.ts';
 import type { TellCrowds } from './crowd.ts';
+import { endpointText } from './endpoint-text.ts';
 import { OtherCrowds } from './other-crowds.ts';
 import { PoolLog } from './pool-log.ts';
 import type { ClusterOptions, PoolPlan, ReshardOptions } from './pool-plan.ts';
@@ -227,6 +228,22 @@ export class Pool implements BackendHost {
     if (nowMs - this.hintedAtMs < HINT_PAUSE_MS) return;
     this.hintedAtMs = nowMs;
     this.tellHint(this.name, why);
+  }
+
+  get patienceMs(): number {
+    return this.cluster?.patienceMs ?? 0;
+  }
+
+  heed(error: Buffer, { options }: Backend): boolean {
+    const words = options.protocol.cluster;
+    if (this.cluster === null || words === null) return false;
+    const { kind, slot, host, port } = words.read(error, 0, error.length);
+    if (kind === WORD_NONE) return false;
+    this.hint('a slot has moved');
+    const { slots } = this;
+    const place = kind === WORD_MOVED ? slots.serverAt(endpointText(host, port, options.address)) : NO_OWNER;
+    if (place !== NO_OWNER) slots.owners[slot] = place;
+    return true;
   }
 
   private hintAtSilence(nowMs: number): void {

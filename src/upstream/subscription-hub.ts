@@ -28,10 +28,16 @@ export interface HubPool {
   pick(buf: Buffer, start: number, end: number, access: Access): Backend | null;
   /** Where what has that name is, or will be soon. */
   pickAllHomes(name: Buffer): readonly Backend[];
+  /** Of a cluster: what a node says in place of a reply may name the owner of the slot; that is noted. False: it is no such word. */
+  heed(error: Buffer, from: Backend): boolean;
+  /** Of a cluster: how long somebody may wait for the owner of a slot. */
+  readonly patienceMs: number;
 }
 
 /** A topic that has moved is heard at both servers for so long: others may yet publish where it was. */
 const MOVING_MS = 5000;
+/** A channel that its server does not have any more is asked for so often. */
+const REHOME_MS = 50;
 /** So many topics are moved at once, and the rest when the sockets were read. */
 const MOVED_AT_ONCE = 1000;
 
@@ -52,6 +58,9 @@ export class SubscriptionHub implements MessageOwner, Listeners {
   /** To be moved to where they are published now. */
   private moving: Topic[] = [];
   private isMoving = false;
+  /** Channels of shards whose server does not have them any more; they are moved to the owner of their slot, again and again. */
+  private readonly homeless = new Set<Topic>();
+  private rehomedAtMs = 0;
   /** Seats that their topics have moved away from, or did for a while. */
   private readonly leaving = new Fifo<Seat>();
 
@@ -130,6 +139,18 @@ export class SubscriptionHub implements MessageOwner, Listeners {
     this.pool.stats.subscriptionsLost++;
   }
 
+  onRefused(seat: Seat, error: Buffer | null): boolean {
+    const { pool } = this;
+    const { topic, link } = seat;
+    if (error !== null && !pool.heed(error, link.backend)) return false;
+    const { nowMs } = pool.clock;
+    if (seat.refusedAtMs === 0) seat.refusedAtMs = nowMs;
+    this.homeless.add(topic);
+    if (error === null) pool.stats.subscriptionsLost++;
+    // Who is about to subscribe does not wait for ever; who has subscribed does.
+    return error === null || nowMs - seat.refusedAtMs < pool.patienceMs;
+  }
+
   /** Servers have come or gone: topics move to where they are published now. */
   serversChanged(): void {
     this.moving = this.topics.flatMap(topics => [...topics.values()]);
@@ -144,6 +165,7 @@ export class SubscriptionHub implements MessageOwner, Listeners {
 
   /** Once per tick of the worker's clock. */
   checkDeadlines(nowMs: number): void {
+    if (this.homeless.size > 0 && nowMs - this.rehomedAtMs >= REHOME_MS) this.rehome(nowMs);
     // In the order of their times.
     while (this.leaving.length > 0 && nowMs >= (this.leaving.peek() as Seat).leavesAtMs) {
       const seat = this.leaving.shift() as Seat;
@@ -179,7 +201,10 @@ export class SubscriptionHub implements MessageOwner, Listeners {
     for (const backend of homes) {
       const seat = topic.seats.find(each => each.link.backend === backend);
       if (seat === undefined) this.linkTo(backend).join(topic);
-      else seat.leavesAtMs = 0;
+      else {
+        seat.leavesAtMs = 0;
+        if (seat.refusedAtMs > 0) seat.link.askAgain(seat);
+      }
     }
     for (const seat of left) {
       if (seat.leavesAtMs > 0) continue;
@@ -187,6 +212,13 @@ export class SubscriptionHub implements MessageOwner, Listeners {
       this.leaving.push(seat);
     }
     topic.seatChanged();
+  }
+
+  private rehome(nowMs: number): void {
+    this.rehomedAtMs = nowMs;
+    const topics = [...this.homeless];
+    this.homeless.clear();
+    for (const topic of topics) if (!topic.isUnused) this.move(topic);
   }
 
   private homesOf(topic: Topic): readonly Backend[] {

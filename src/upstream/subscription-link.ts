@@ -8,6 +8,7 @@ import {
   PUSH_OTHER,
   PUSH_UNSUBSCRIBED,
   type PushReading,
+  TOPIC_SHARD,
   type TopicKind,
 } from '../protocol/topics.ts';
 import type { FailureReason } from '../request/failure.ts';
@@ -26,6 +27,8 @@ export interface MessageOwner {
   onMessage(kind: TopicKind, name: string, message: TopicMessage): void;
   /** A connection that had topics was lost. */
   onLinkLost(): void;
+  /** The server has refused the seat with this error, or, null, lets go of it. True: it is not over with that. */
+  onRefused(seat: Seat, error: Buffer | null): boolean;
 }
 
 /** What the server was asked, in this order. */
@@ -101,6 +104,11 @@ export class SubscriptionLink implements PushSink, PrivateConnectionUser, SeatLi
       this.ask(seat, true);
     }
     if (this.seats.size === 0) this.idleSinceMs = this.backend.clock.nowMs;
+  }
+
+  askAgain(seat: Seat): void {
+    // A connection that is yet to come asks for all.
+    if (this.connection !== null) this.ask(seat, false);
   }
 
   /** Once per tick of the worker's clock. */
@@ -201,8 +209,15 @@ export class SubscriptionLink implements PushSink, PrivateConnectionUser, SeatLi
 
   /** The server has said something of what it was asked first. */
   private answered({ what, kind, nameStart, nameEnd }: PushReading, bytes: Buffer): void {
-    const question = this.unanswered.shift();
     const isError = what === PUSH_ERROR;
+    const first = this.unanswered.peek();
+    if (what === PUSH_UNSUBSCRIBED && kind === TOPIC_SHARD) {
+      if (first === undefined || !isAnswer(first, true, kind, bytes, nameStart, nameEnd)) {
+        this.letGo(bytes.subarray(nameStart, nameEnd));
+        return;
+      }
+    }
+    const question = this.unanswered.shift();
     if (
       question === undefined ||
       !(isError || isAnswer(question, what === PUSH_UNSUBSCRIBED, kind, bytes, nameStart, nameEnd))
@@ -218,10 +233,22 @@ export class SubscriptionLink implements PushSink, PrivateConnectionUser, SeatLi
     }
     if (isLeaving) seat.departed();
     else if (!seat.isLeft) {
-      if (isError) seat.settle(SEAT_FAILED, bytes);
-      else seat.settle(SEAT_TAKEN);
+      if (!isError) {
+        seat.refusedAtMs = 0;
+        seat.settle(SEAT_TAKEN);
+      } else if (!this.owner.onRefused(seat, bytes)) seat.settle(SEAT_FAILED, bytes);
     }
     this.sendQuestions();
+  }
+
+  /** A channel of shards whose slot has moved: the server says so unasked, and sends no more of it. */
+  private letGo(name: Buffer): void {
+    for (const seat of this.seats) {
+      if (seat.topic.kind !== TOPIC_SHARD || !seat.topic.name.equals(name)) continue;
+      seat.settle(SEAT_WAITING);
+      this.owner.onRefused(seat, null);
+      return;
+    }
   }
 
   /** The server takes too long. It may yet answer, and then sends messages to whoever still wants them. */

@@ -31,6 +31,8 @@ export type TopicFailure = FailureReason | Buffer;
 export interface SeatLink {
   readonly backend: Backend;
   leave(seat: Seat): void;
+  /** Asks for it once more. */
+  askAgain(seat: Seat): void;
 }
 
 /** One topic's subscription at one server. */
@@ -45,6 +47,8 @@ export class Seat {
   isLeft = false;
   /** … and has been asked to, but may have it yet. */
   isDeparting = false;
+  /** The server says that the topic is another's, or that it can't have it now, since when; 0: it does not. */
+  refusedAtMs = 0;
 
   constructor(topic: Topic, link: SeatLink) {
     this.topic = topic;

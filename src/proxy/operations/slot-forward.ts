@@ -1,5 +1,6 @@
 import { keySlot, SLOTS } from '../../hash/key-slot.ts';
 import type { ClusterWords, RequestReading, TransactionWords } from '../../protocol/protocol.ts';
+import type { ReplyTransform } from '../../protocol/reply-transform.ts';
 import { FLAG_VALUES } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
@@ -40,8 +41,13 @@ export class SlotForward {
   }
 
   /** All of it to the owner of its first key. */
-  forward(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
-    this.forwardToSlot(origin, parser, slotOf(parser, bytes, 0), bytes);
+  forward(
+    origin: RequestOrigin,
+    parser: RequestReading,
+    bytes: RequestBytes,
+    transform: ReplyTransform | null = parser.transform,
+  ): void {
+    this.forwardToSlot(origin, parser, slotOf(parser, bytes, 0), bytes, transform);
   }
 
   /** All of it to the owner of all its keys, if they are in one slot. */
@@ -108,8 +114,13 @@ export class SlotForward {
   }
 
   /** All of it to the owner of `slot`. */
-  forwardToSlot(origin: RequestOrigin, parser: RequestReading, slot: number, bytes: RequestBytes): void {
-    const { transform } = parser;
+  forwardToSlot(
+    origin: RequestOrigin,
+    parser: RequestReading,
+    slot: number,
+    bytes: RequestBytes,
+    transform: ReplyTransform | null = parser.transform,
+  ): void {
     const sink = transform === null ? origin : new TransformedReply(origin, transform);
     const request = new Request(sink, parser.replyKind);
     request.isSilent = parser.isNoreply;

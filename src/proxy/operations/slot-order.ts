@@ -4,6 +4,7 @@ import type { TurnTask } from '../../loop/turn.ts';
 import type { MemoryHolder } from '../../memory/memory-ceiling.ts';
 import type { ClusterWords, NodeWord } from '../../protocol/protocol.ts';
 import type { Backend } from '../../upstream/backend.ts';
+import { endpointText } from '../../upstream/endpoint-text.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import { AT_SERVER, type OrderOfSlots, PUT_OFF, type SlotBound, WAITING } from './slot-bound.ts';
 
@@ -120,9 +121,7 @@ export class SlotOrder implements OrderOfSlots, TurnTask, MemoryHolder {
 
   /** Where `word`, said by `backend`, sends a request. */
   addressOf({ host, port }: NodeWord, backend: Backend): string {
-    const { address } = backend.options;
-    const name = host === '' && 'host' in address ? address.host : host;
-    return name.includes(':') ? `[${name}]:${port}` : `${name}:${port}`;
+    return endpointText(host, port, backend.options.address);
   }
 
   endTurn(): void {
