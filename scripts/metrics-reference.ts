@@ -50,10 +50,16 @@ async function scrape(): Promise<Map<string, ParsedMetric>> {
   const health = () => [{ pool: 'pool', server: 'server', isDown: false, probes: 1, failures: 0, downs: 0 }];
   const logLines = () => ({ dropped: 0, heldBack: 0 });
   const events = () => new Map([['ready', { count: 1, lastAtMs: 0 }]]);
+  const topologies = () => [
+    {
+      ...{ pool: 'pool', kind: 'cluster' as const, why: '', refreshedAt: new Date(0).toISOString(), changedAt: null },
+      ...{ refreshes: 1, failures: 0, failOvers: 0, unservedSlots: 0, nodes: [] },
+    },
+  ];
   const steered = () => ({ settings: 0, blocks: 0 });
   const moved = { keysMoved: 0, bytesMoved: 0, keysExpected: 0, bytesExpected: 0, isStuck: false };
   const reshard = () => ({ active: { pool: 'alpha', phase: 'both' }, ...moved });
-  const options = { totals, version: '0', workers, health, logLines, events, steered, reshard };
+  const options = { totals, version: '0', workers, health, logLines, events, steered, topologies, reshard };
   return parsePrometheusText(await new Metrics(options).render());
 }
 

@@ -5,6 +5,7 @@ import { latencyMetrics } from './latency-metrics.ts';
 import { MetricsText, US_PER_SECOND } from './metrics-text.ts';
 import { type HealthFigures, poolMetrics } from './pool-metrics.ts';
 import { RESHARD_METRICS, type ReshardFigures } from './reshard-metrics.ts';
+import type { TopologyRow } from './topology-row.ts';
 import type { Totals, WorkerFigures } from './totals.ts';
 
 export interface WorkerCounts {
@@ -30,6 +31,8 @@ export interface MetricsOptions {
   readonly logLines: () => { readonly dropped: number; readonly heldBack: number };
   /** Asked at every scrape: what has happened since the start, by its name. */
   readonly events: () => ReadonlyMap<string, { readonly count: number; readonly lastAtMs: number }>;
+  /** Asked at every scrape: pools whose servers are found. */
+  readonly topologies: () => readonly TopologyRow[];
   /** Asked at every scrape. */
   readonly steered: () => { readonly settings: number; readonly blocks: number };
   /** Asked at every scrape. */
@@ -53,6 +56,45 @@ interface MetricDefinition {
 
 // The delay histogram of the default metrics wakes the process this often.
 const EVENT_LOOP_SAMPLING_MS = 100;
+
+/** Of a pool whose servers are found; null: it has no such figure. */
+const TOPOLOGY_METRICS: readonly {
+  readonly name: string;
+  readonly kind: StatKind;
+  readonly help: string;
+  value(row: TopologyRow): number | null;
+}[] = [
+  {
+    name: 'ringmaster_pool_topology_refreshes_total',
+    kind: 'counter',
+    help: 'times the servers of the pool were asked for (cluster, sentinel)',
+    value: row => row.refreshes,
+  },
+  {
+    name: 'ringmaster_pool_topology_failures_total',
+    kind: 'counter',
+    help: 'times nobody knew the servers of the pool (cluster, sentinel)',
+    value: row => row.failures,
+  },
+  {
+    name: 'ringmaster_pool_topology_age_seconds',
+    kind: 'gauge',
+    help: 'since the servers of the pool were last told (cluster, sentinel)',
+    value: row => (row.refreshedAt === null ? null : (Date.now() - Date.parse(row.refreshedAt)) / 1000),
+  },
+  {
+    name: 'ringmaster_pool_fail_overs_total',
+    kind: 'counter',
+    help: 'times another server of the pool has taken over (cluster, sentinel)',
+    value: row => row.failOvers,
+  },
+  {
+    name: 'ringmaster_pool_unserved_slots',
+    kind: 'gauge',
+    help: 'slots of the cluster that nobody has',
+    value: row => row.unservedSlots,
+  },
+];
 
 /** Of one worker process. CPU seconds begin anew when the slot gets a new process, which Prometheus' rate() allows for. */
 const WORKER_METRICS: readonly {
@@ -178,7 +220,7 @@ export class Metrics {
   }
 
   private processDefinitions(): MetricDefinition[] {
-    const { version, workers, logLines, events, steered, reshard } = this.options;
+    const { version, workers, logLines, events, steered, reshard, topologies } = this.options;
     return [
       {
         name: 'ringmaster_build_info',
@@ -258,6 +300,11 @@ export class Metrics {
         samples: () => [{ labels: {}, value: steered().blocks }],
       },
       ...RESHARD_METRICS.map(({ samples, ...metric }) => ({ ...metric, samples: () => samples(reshard()) })),
+      ...TOPOLOGY_METRICS.map(({ value, ...metric }) => ({
+        ...metric,
+        labels: ['pool'],
+        samples: () => topologies().flatMap(row => sampleOf(row.pool, value(row))),
+      })),
       ...WORKER_METRICS.map(({ value, ...metric }) => ({
         ...metric,
         labels: ['worker'],
@@ -265,6 +312,10 @@ export class Metrics {
       })),
     ];
   }
+}
+
+function sampleOf(pool: string, value: number | null): Sample[] {
+  return value === null ? [] : [{ labels: { pool }, value }];
 }
 
 function register(metric: MetricDefinition, registry: Registry): void {

@@ -15,6 +15,7 @@ import { SHOWN, show } from './show.ts';
 import { sizedKeys, spreadText } from './spread.ts';
 import { addStateCommands } from './state.ts';
 import { addSteeringCommands } from './steering.ts';
+import { addTopologyCommand } from './topology.ts';
 import { addUpgrade } from './upgrade.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -81,6 +82,7 @@ export function addCommands(program: Command): void {
   addSettingsCommands(program);
   addSteeringCommands(program);
   addStateCommands(program);
+  addTopologyCommand(program);
   addClientCommands(program);
   addReshardCommands(program);
 

@@ -49,6 +49,11 @@ export class ClusterWatch extends TopologyWatch {
     const { name, why, favourite, epoch } = this;
     const event = { pool: name, why, from: favourite, nodes: nodes.length, primaries, epoch };
     this.log.info(event, 'cluster topology changed');
+    const replicas = new Set((this.topology?.nodes ?? []).flatMap(node => (node.isReplica ? [node.name] : [])));
+    for (const { name: server, isReplica } of nodes) {
+      if (isReplica || !replicas.has(server)) continue;
+      this.log.warn({ pool: name, server, why, epoch }, 'cluster: fail-over, a replica is a primary now');
+    }
   }
 
   /** Asks one node after the other; the first answer of one that knows, else the best there was. */

@@ -1,3 +1,4 @@
+import type { TopologyRow } from '../admin/topology-row.ts';
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig, ServerConfig } from '../config/config.ts';
 import { isFound } from '../config/found-servers.ts';
@@ -7,6 +8,7 @@ import { type PoolServer, poolServers } from '../ipc/pool-servers.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import { PoolReplicas, type PoolReplicasHost } from './pool-replicas.ts';
 import { SentinelWatch } from './sentinel-watch.ts';
+import { type Discovery, topologyRow } from './topology-api.ts';
 import type { TopologyWatch, TopologyWatchHost } from './topology-watch.ts';
 
 /** A daemon that starts waits so long for the topologies, and then serves without. */
@@ -18,7 +20,7 @@ export interface ClustersHost extends TopologyWatchHost {
 }
 
 /** Follows the topologies of all pools whose servers are found: clusters, and those that Sentinels look after. */
-export class Clusters {
+export class Clusters implements Discovery {
   private readonly host: TopologyWatchHost & PoolReplicasHost;
   private pools: readonly PoolConfig[] = [];
   private watches = new Map<string, TopologyWatch>();
@@ -122,6 +124,17 @@ export class Clusters {
       return isFound(pool) && topology === null
         ? pool
         : { ...pool, servers: poolServers(pool, topology).map(serverOf) };
+    });
+  }
+
+  foundPools(): readonly PoolConfig[] {
+    return this.withNodes(this.pools);
+  }
+
+  rows(): readonly TopologyRow[] {
+    return this.pools.flatMap(pool => {
+      const watch = this.watches.get(pool.name);
+      return watch === undefined ? [] : topologyRow(pool, watch);
     });
   }
 

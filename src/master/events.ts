@@ -36,6 +36,8 @@ export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['reshard ended: every proxy has the old ring', 'reshard_undone'],
   ['replica is left out', 'replica_out'],
   ['replica is read from', 'replica_in'],
+  ['cluster: fail-over, a replica is a primary now', 'failed_over'],
+  ['cluster topology changed', 'topology_changed'],
   ['worker serves', 'worker_serves'],
   ['worker left', 'worker_left'],
   ['worker died; another takes its place', 'worker_died'],

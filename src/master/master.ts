@@ -120,6 +120,7 @@ export class Master implements WorkerSlotHost {
       insights: () => this.answers.traffic(),
       slowlog: (pool, count) => this.slowLogs.newest(pool, count),
       config: () => this.config,
+      discovery: this.clusters,
       control: {
         reload: () => this.reload('admin'),
         restartWorkers: () => this.restartWorkers('admin'),

@@ -24,6 +24,7 @@ import type { Events } from './events.ts';
 import type { HandVerdict } from './hand-verdicts.ts';
 import { History } from './history.ts';
 import { overview, type StateSource, stateRoutes } from './state-api.ts';
+import { type Discovery, topologyRoute } from './topology-api.ts';
 import type { SlotState } from './worker-slot.ts';
 
 /** Who is being answered when another process takes over has so long to take the answer. */
@@ -50,6 +51,7 @@ export interface MonitoringSource {
   /** See `SlowLogs.newest`. */
   slowlog(pool: string | null, count: number): readonly SlowLogEntry[] | undefined;
   config(): Config;
+  readonly discovery: Discovery;
   readonly control: Control;
   /** Of the API, besides those of figures. */
   readonly routes: readonly ApiRoute[];
@@ -85,7 +87,8 @@ export class Monitoring {
     const fresh = () => source.fresh();
     this.state = {
       ...{ totals, history: this.history, events: source.events, fresh },
-      config: () => source.config(),
+      config: () => ({ ...source.config(), pools: source.discovery.foundPools() }),
+      topologies: () => source.discovery.rows(),
       workers: () => source.workers(),
       out: () => source.out(),
       byHand: (pool, server) => source.byHand(pool, server),
@@ -99,6 +102,7 @@ export class Monitoring {
       events: () => source.events.counts(),
       reshard: () => source.reshard(),
       steered: () => source.steered(),
+      topologies: () => source.discovery.rows(),
       workers: () => {
         const workers = source.workers();
         const count = (state: SlotState['state']) => workers.filter(worker => worker.state === state).length;
@@ -130,6 +134,7 @@ export class Monitoring {
             slowlog: (pool, count) => source.slowlog(pool, count),
           }),
         ),
+        topologyRoute(source.discovery),
         ...stateRoutes(this.state),
         ...source.routes,
       ]),

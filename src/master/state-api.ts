@@ -1,4 +1,5 @@
 import { type ApiRoute, paged, refused } from '../admin/api.ts';
+import type { TopologyRow } from '../admin/topology-row.ts';
 import type { Totals } from '../admin/totals.ts';
 import { addressText, listenText } from '../config/address.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
@@ -16,7 +17,9 @@ export interface StateSource {
   readonly totals: Totals;
   readonly history: History;
   readonly events: Events;
+  /** Its pools have the servers that were found. */
   config(): Config;
+  topologies(): readonly TopologyRow[];
   workers(): readonly SlotState[];
   out(): readonly OutServer[];
   byHand(pool: string, server: string): HandVerdict | null;
@@ -47,6 +50,10 @@ export interface ServerRow {
   readonly server: string;
   readonly address: string;
   readonly weight: number;
+  /** Null: it was not found, but stands in the file. */
+  readonly role: 'primary' | 'replica' | null;
+  /** Of a cluster: how many it has. */
+  readonly slots: number | null;
   readonly state: 'in' | 'ejected' | 'down' | 'ejected by hand' | 'drained by hand';
   readonly requests: number;
   readonly requestsPerSecond: number;
@@ -106,6 +113,9 @@ function servers(source: StateSource, only: string | null): ServerRow[] {
     totals.latencies().map(each => [each.name, new Map(each.servers.map(s => [s.name, s.server]))]),
   );
   const out = source.out();
+  const found = new Map(
+    source.topologies().map(each => [each.pool, new Map(each.nodes.map(node => [node.server, node]))]),
+  );
   return source.config().pools.flatMap(pool => {
     if (only !== null && pool.name !== only) return [];
     const ofPool = figures.get(pool.name);
@@ -114,9 +124,12 @@ function servers(source: StateSource, only: string | null): ServerRow[] {
       const recent = times.get(pool.name)?.get(name)?.window(RATE_WINDOW_S, nowS);
       const verdict = out.find(each => each.pool === pool.name && each.server === name);
       const hand = source.byHand(pool.name, name);
+      const node = found.get(pool.name)?.get(name);
       const state = hand === null ? verdict && (verdict.isEjected ? 'ejected' : 'down') : (`${hand} by hand` as const);
       return {
         ...{ pool: pool.name, server: name, address, weight, state: state ?? 'in' },
+        role: node?.role ?? null,
+        slots: pool.cluster === null ? null : (node?.slots ?? 0),
         requests: stats?.requests ?? 0,
         requestsPerSecond: (recent?.count ?? 0) / RATE_WINDOW_S,
         inflight: stats?.outQueue ?? 0,

@@ -37,6 +37,8 @@ export abstract class TopologyWatch {
   changedAtMs = 0;
   /** The last reason to ask. */
   why = '';
+  /** How often another server has taken over. */
+  failOvers = 0;
   protected pool: PoolConfig;
   protected readonly running = new AbortController();
   private readonly host: TopologyWatchHost;
@@ -45,6 +47,8 @@ export abstract class TopologyWatch {
   private isWanted = false;
   private askedAtMs = Number.NEGATIVE_INFINITY;
   private onFirst: () => void = () => {};
+  /** Of each node, since when it has its role, in milliseconds since 1970. */
+  private roles = new Map<string, { readonly isReplica: boolean; readonly sinceMs: number }>();
 
   constructor(pool: PoolConfig, host: TopologyWatchHost) {
     this.pool = pool;
@@ -78,6 +82,11 @@ export abstract class TopologyWatch {
     this.schedule();
   }
 
+  /** Since when the node has its role, as far as is known: milliseconds since 1970; 0: there is no such node. */
+  roleSinceMs(node: string): number {
+    return this.roles.get(node)?.sinceMs ?? 0;
+  }
+
   stop(): void {
     this.running.abort();
     if (this.timer !== null) clearTimeout(this.timer);
@@ -95,6 +104,18 @@ export abstract class TopologyWatch {
 
   /** `topology` takes the place of the one there is. */
   protected abstract sayChanged(topology: ClusterTopology): void;
+
+  private noteRoles({ nodes }: ClusterTopology): void {
+    const before = new Map((this.topology?.nodes ?? []).map(node => [node.name, node]));
+    const roles = new Map<string, { readonly isReplica: boolean; readonly sinceMs: number }>();
+    for (const { name, host, port, isReplica } of nodes) {
+      const [old, role] = [before.get(name), this.roles.get(name)];
+      const isSame = old?.isReplica === isReplica && old.host === host && old.port === port;
+      roles.set(name, isSame && role !== undefined ? role : { isReplica, sinceMs: this.refreshedAtMs });
+      if (old !== undefined && !isSame && !isReplica) this.failOvers++;
+    }
+    this.roles = roles;
+  }
 
   private schedule(): void {
     if (this.isAsking || this.running.signal.aborted) return;
@@ -128,6 +149,7 @@ export abstract class TopologyWatch {
     if (isDeepStrictEqual(topology, this.topology)) return;
     this.changedAtMs = this.refreshedAtMs;
     this.sayChanged(topology);
+    this.noteRoles(topology);
     this.topology = topology;
     this.host.onTopology(this.name, topology);
   }

@@ -51,6 +51,7 @@ const fill = {
     [
       word('Server', row => row.server),
       word('State', row => (row.isSlow ? `${row.state}, slow` : row.state)),
+      word('Role', row => row.role ?? ''),
       number('Requests/s', row => count(row.requestsPerSecond)),
       number('p50', row => duration(row.p50Us)),
       number('p99', row => duration(row.p99Us)),
@@ -58,7 +59,7 @@ const fill = {
       number('Failures', row => count(row.failures)),
       number('Error replies', row => count(row.errorReplies)),
       number('Hits', row => hitRatio(row.hits, row.misses)),
-      number('Share of the ring', row => percent(row.share)),
+      number('Share of the ring, or of slots', row => percent(row.share)),
       word('Address', row => row.address),
       {
         title: 'Change',
@@ -229,7 +230,7 @@ async function askQuick() {
     const quickest = Math.min(...ofPool.filter(({ p50Us }) => p50Us > 0).map(({ p50Us }) => p50Us));
     servers = ofPool.map((each, i) => ({
       ...each,
-      share: shares[i],
+      share: each.slots === null ? shares[i] : each.slots / 16_384,
       isSlow: each.p50Us > 5000 && each.p50Us > 5 * quickest,
     }));
     drawRing(element('ring'), ring, servers);

@@ -14,6 +14,10 @@ import { poolSnapshot, report, workerSnapshot } from '../../support/worker-figur
 const POOLS = [{ name: 'sessions', servers: [{ name: 'a' }, { name: 'b' }] }];
 const HEALTH = [{ pool: 'sessions', server: 'a', isDown: true, probes: 7, failures: 3, downs: 2 }];
 const LOG_LINES = { dropped: 5, heldBack: 6 };
+const TOPOLOGY = {
+  ...{ pool: 'orders', kind: 'cluster' as const, why: 'start', refreshedAt: null, changedAt: null },
+  ...{ refreshes: 9, failures: 2, failOvers: 1, unservedSlots: 5, nodes: [] },
+} as const;
 const WORKERS = { running: 1, wanted: 2, backingOff: 1, restarts: 3, hangs: 4 };
 
 function metricsOf(totals: Totals): Metrics {
@@ -32,6 +36,7 @@ function metricsOf(totals: Totals): Metrics {
       bytesExpected: 4,
       isStuck: true,
     }),
+    topologies: () => [TOPOLOGY],
     steered: () => ({ settings: 1, blocks: 3 }),
   });
 }
@@ -180,4 +185,16 @@ test('of very many servers only those are listed that were asked something', asy
   assert.deepEqual(samplesOf(metrics, 'ringmaster_pool_requests_total'), [{ pool: 'sessions', value: 3 }]);
   totals.setPools([{ name: 'sessions', servers: servers.slice(1) }]);
   assert.equal(samplesOf(await scrape(totals), 'ringmaster_server_requests_total')?.length, 10_000);
+});
+
+test('pools whose servers are found have the figures of that', async () => {
+  const metrics = await scrape(new Totals(POOLS));
+  for (const [name, value] of [
+    ['topology_refreshes_total', 9],
+    ['topology_failures_total', 2],
+    ['fail_overs_total', 1],
+    ['unserved_slots', 5],
+  ] as const) {
+    assert.deepEqual(samplesOf(metrics, `ringmaster_pool_${name}`), [{ pool: 'orders', value }]);
+  }
 });
