@@ -1,6 +1,7 @@
 import type { ProtocolName } from '../protocol/protocol-traits.ts';
 import { PROTOCOL_TRAITS } from '../protocol/protocol-traits.ts';
 import type { ClusterAnswer } from '../protocol/traits.ts';
+import type { ServerTls } from '../system/server-tls.ts';
 import { exchange } from './exchange.ts';
 
 export interface ClusterTarget {
@@ -8,6 +9,7 @@ export interface ClusterTarget {
   readonly host: string;
   readonly port: number;
   readonly password: string | null;
+  readonly tls?: ServerTls | null;
 }
 
 /**
@@ -21,10 +23,12 @@ export async function askCluster(
 ): Promise<ClusterAnswer | string> {
   const { cluster } = PROTOCOL_TRAITS[target.protocol];
   if (cluster === null) return 'its protocol has no clusters';
+  const { password, tls = null } = target;
   for (const isModern of [true, false]) {
-    const bytes = await exchange(target, cluster.question(target.password, isModern), [cluster.end], timeoutMs, signal);
+    const question = cluster.question(password, isModern);
+    const bytes = await exchange(target, question, cluster.ends, timeoutMs, signal, tls);
     if (typeof bytes === 'string') return bytes;
-    const answer = cluster.read(bytes, target.password !== null, isModern);
+    const answer = cluster.read(bytes, password !== null, isModern, tls !== null);
     if (answer !== null) return answer;
   }
   return 'it knows no way to ask it';

@@ -163,7 +163,7 @@ function checkServers(pool: PoolDraft, problems: Problems): void {
 }
 
 function checkTls({ fields, offsets, path }: PoolDraft, problems: Problems): void {
-  const { listenTls, serverTls, cluster } = fields;
+  const { listenTls, serverTls } = fields;
   const report = (key: string, message: string) => problems.add(offsets.get(key) ?? 0, joinPath(path, key), message);
   if (listenTls && (listenTls.cert === null || listenTls.key === null)) report('listen_tls', 'needs cert and key');
   if (listenTls?.cert && listenTls.key && listenTls.cert.length !== listenTls.key.length) {
@@ -175,7 +175,6 @@ function checkTls({ fields, offsets, path }: PoolDraft, problems: Problems): voi
   if (listenTls && listenTls.clientCert !== 'none' && listenTls.ca === null) {
     report('listen_tls', 'client_cert asks for certificates: say who may sign them, with ca');
   }
-  if (serverTls && cluster) report('server_tls', 'the nodes of a cluster are spoken to without TLS only; leave it out');
   if (serverTls && (serverTls.cert === null) !== (serverTls.key === null)) {
     report('server_tls', 'cert and key belong together: give both, or neither');
   }

@@ -29,7 +29,7 @@ export class ClusterWatch extends TopologyWatch {
   }
 
   protected asked(pool: PoolConfig): unknown {
-    return [pool.cluster, poolPassword(pool)];
+    return [pool.cluster, poolPassword(pool), pool.tls?.servers];
   }
 
   protected get pauses(): ClusterConfig {
@@ -60,10 +60,11 @@ export class ClusterWatch extends TopologyWatch {
   private async askNodes(): Promise<ClusterReading | null> {
     const { pool, log } = this;
     const { addressMap } = this.pauses;
+    const tls = pool.tls?.servers ?? null;
     const reasons: Record<string, string> = {};
     let best: ClusterReading | null = null;
     for (const [name, { host: nodeHost, port }] of this.candidates()) {
-      const target = { protocol: pool.protocol, host: nodeHost, port, password: poolPassword(pool) };
+      const target = { protocol: pool.protocol, host: nodeHost, port, password: poolPassword(pool), tls };
       const answer = await this.askNode(target, ASK_TIMEOUT_MS, this.running.signal);
       if (this.running.signal.aborted) return null;
       if (typeof answer === 'string') {

@@ -43,10 +43,10 @@ export interface Question {
 export interface ClusterTraits {
   /** What to write to it. `isModern`: it is taken to know the youngest form of the question. */
   question(password: string | null, isModern: boolean): Buffer;
-  /** With what its answer ends, in latin1. */
-  readonly end: string;
+  /** With one of which its answer ends, in latin1. */
+  readonly ends: readonly string[];
   /** Text: why the answer is of no use. Null: it does not know the question in its youngest form. */
-  read(answer: Buffer, hasPassword: boolean, isModern: boolean): ClusterAnswer | string | null;
+  read(answer: Buffer, hasPassword: boolean, isModern: boolean, isTls: boolean): ClusterAnswer | string | null;
 }
 
 /** What a node says of its cluster. */

@@ -10,6 +10,8 @@ export interface ClusterPoolOptions {
   readonly workers?: number;
   /** Further lines of the pool. */
   readonly settings?: readonly string[];
+  /** Of the seeds; 127.0.0.1 unless given. */
+  readonly host?: string;
   /** Further members of `cluster`, e.g. ['refresh_min: 200ms']. */
   readonly cluster?: readonly string[];
 }
@@ -21,7 +23,8 @@ export async function startClusterPool(
   options: ClusterPoolOptions = {},
 ): Promise<Daemon> {
   const [port, adminPort] = (await freePorts(2)) as [number, number];
-  const list = seeds.map(seed => `127.0.0.1:${seed}`).join(', ');
+  const { host = '127.0.0.1' } = options;
+  const list = seeds.map(seed => `"${host}:${seed}"`).join(', ');
   const config = [
     `admin: 127.0.0.1:${adminPort}`,
     'shutdown_timeout: 500',

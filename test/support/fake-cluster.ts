@@ -14,6 +14,13 @@ export interface FakeNode {
   answer: FakeAnswer;
 }
 
+export interface FakeEndpoint {
+  readonly endpoint: string | null;
+  readonly ip: string;
+  readonly hostname?: string;
+  readonly port: number;
+}
+
 export interface FakeCluster {
   readonly nodes: readonly FakeNode[];
   /** First slot, last slot, index of the node; what nodes tell. */
@@ -22,13 +29,17 @@ export interface FakeCluster {
   readonly topologyQuestions: number;
   /** Nodes know no CLUSTER SHARDS. */
   isOld: boolean;
+  /** What a node tells of itself and others: endpoint, ip, hostname, port. */
+  tell: (node: FakeNode) => FakeEndpoint;
+  /** What every node answers first, to AUTH; without it there is no password. */
+  password: string | null;
   stop(): Promise<void>;
 }
 
 const OK = '+OK\r\n';
 
 /** Starts `count` nodes, of which the first has all slots. */
-export async function startFakeCluster(count: number): Promise<FakeCluster> {
+export async function startFakeCluster(count: number, host = '127.0.0.1'): Promise<FakeCluster> {
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
   const nodes: FakeNode[] = [];
@@ -40,6 +51,8 @@ export async function startFakeCluster(count: number): Promise<FakeCluster> {
       return questions;
     },
     isOld: false,
+    tell: ({ port }) => ({ endpoint: '127.0.0.1', ip: '127.0.0.1', port }),
+    password: null,
     async stop() {
       for (const socket of sockets) socket.destroy();
       await Promise.all(servers.map(server => once(server.close(), 'close')));
@@ -47,6 +60,7 @@ export async function startFakeCluster(count: number): Promise<FakeCluster> {
   };
   const reply = (words: readonly string[], node: FakeNode): string | Promise<string> => {
     const [command, subcommand] = words.map(word => word.toUpperCase());
+    if (command === 'AUTH') return words[1] === cluster.password ? OK : '-WRONGPASS invalid password\r\n';
     if (command === 'PING') return '+PONG\r\n';
     if (command === 'CLUSTER' && subcommand === 'INFO') return encodeReply('cluster_state:ok\r\n').toString();
     if (command === 'CLUSTER' && subcommand === 'SHARDS' && cluster.isOld) {
@@ -65,7 +79,7 @@ export async function startFakeCluster(count: number): Promise<FakeCluster> {
       socket.on('close', () => sockets.delete(socket)).on('error', () => {});
       serve(socket, words => reply(words, node));
     });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
+    await once(server.listen(0, host), 'listening');
     const node: FakeNode = { port: (server.address() as AddressInfo).port, asked: [], answer: () => OK };
     servers.push(server);
     nodes.push(node);
@@ -88,33 +102,23 @@ function serve(socket: Socket, answer: (words: readonly string[]) => string | Pr
   });
 }
 
-function shards({ nodes, slots: ranges }: FakeCluster): Buffer {
-  const all = nodes.map(({ port }, i) => [
-    'slots',
-    ranges.filter(([, , owner]) => owner === i).flat(),
-    'nodes',
-    [
-      [
-        'id',
-        `node${i}`,
-        'port',
-        port,
-        'ip',
-        '127.0.0.1',
-        'endpoint',
-        '127.0.0.1',
-        'role',
-        'master',
-        'health',
-        'online',
-      ],
-    ],
-  ]);
+function shards({ nodes, slots: ranges, tell }: FakeCluster): Buffer {
+  const all = nodes.map((node, i) => {
+    const { endpoint, ip, hostname, port } = tell(node);
+    const named = hostname === undefined ? [] : ['hostname', hostname];
+    const told = ['id', `node${i}`, 'port', port, 'ip', ip, 'endpoint', endpoint, ...named];
+    const own = ranges.filter(([, , owner]) => owner === i).flat();
+    return ['slots', own, 'nodes', [[...told, 'role', 'master', 'health', 'online']]];
+  });
   return encodeReply(all);
 }
 
-function slots({ nodes, slots: ranges }: FakeCluster): Buffer {
+function slots({ nodes, slots: ranges, tell }: FakeCluster): Buffer {
   return encodeReply(
-    ranges.map(([first, last, owner]) => [first, last, ['127.0.0.1', (nodes[owner] as FakeNode).port, `node${owner}`]]),
+    ranges.map(([first, last, owner]) => {
+      const { endpoint, ip, hostname, port } = tell(nodes[owner] as FakeNode);
+      const further = hostname === undefined ? ['ip', ip] : ['ip', ip, 'hostname', hostname];
+      return [first, last, [endpoint, port, `node${owner}`, further]];
+    }),
   );
 }

@@ -15,12 +15,18 @@ export interface ClusterOptions {
   readonly nodeTimeoutMs?: number;
   /** Further arguments of each redis-server. */
   readonly args?: readonly string[];
+  /** That of the arguments; nodes are asked with it. */
+  readonly password?: string;
+  /** Nodes speak TLS, too, at a port of their own, with this certificate. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };
 }
 
 export interface ClusterNode {
   readonly server: RedisServer;
   readonly id: string;
   readonly busPort: number;
+  /** 0: it speaks no TLS. */
+  readonly tlsPort: number;
   /** Has its nodes.conf. */
   readonly dir: string;
 }
@@ -41,19 +47,32 @@ export interface RedisCluster {
 }
 
 export async function startCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
-  const { primaries = 3, replicas = 0, nodeTimeoutMs = 1500, args = [] } = options;
+  const { primaries = 3, replicas = 0, nodeTimeoutMs = 1500, args = [], tls, password } = options;
   const nodeArgs = [
     ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)],
     ...['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'],
     ...args,
   ];
-  const run = (port: number, busPort: number, dir: string) =>
-    startRedis({ port, args: [...nodeArgs, '--cluster-port', String(busPort), '--dir', dir] });
+  const run = (port: number, busPort: number, tlsPort: number, dir: string) => {
+    const tlsArgs =
+      tls === undefined
+        ? []
+        : [
+            ...['--tls-port', String(tlsPort), '--tls-cert-file', tls.cert, '--tls-key-file', tls.key],
+            ...['--tls-ca-cert-file', tls.ca, '--tls-auth-clients', 'no', '--tls-cluster', 'yes'],
+          ];
+    return startRedis({
+      port,
+      ...(password !== undefined && { requirepass: password }),
+      args: [...nodeArgs, ...tlsArgs, '--cluster-port', String(busPort), '--dir', dir],
+    });
+  };
   const start = async (): Promise<ClusterNode> => {
-    const [port, busPort] = (await freePorts(2)) as [number, number];
+    const [port, busPort, free] = (await freePorts(3)) as [number, number, number];
+    const tlsPort = tls === undefined ? 0 : free;
     const dir = temporaryDirectory('cluster-node');
-    const server = await run(port, busPort, dir);
-    return { server, id: String(await server.command('CLUSTER', 'MYID')), busPort, dir };
+    const server = await run(port, busPort, tlsPort, dir);
+    return { server, id: String(await server.command('CLUSTER', 'MYID')), busPort, tlsPort, dir };
   };
   const nodes = await Promise.all(Array.from({ length: primaries + replicas }, () => start()));
   const [first] = nodes as [ClusterNode];
@@ -65,7 +84,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
     await server.command('CLUSTER', 'ADDSLOTSRANGE', from, to);
   }
   const meet = (node: ClusterNode) =>
-    node.server.command('CLUSTER', 'MEET', '127.0.0.1', first.server.port, first.busPort);
+    node.server.command('CLUSTER', 'MEET', '127.0.0.1', first.tlsPort || first.server.port, first.busPort);
   await Promise.all(nodes.slice(1).map(meet));
   await untilAllKnow(nodes, nodes.length);
   for (let i = 0; i < replicas; i++) {
@@ -91,7 +110,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
       return node;
     },
     async revive(node) {
-      const server = await run(node.server.port, node.busPort, node.dir);
+      const server = await run(node.server.port, node.busPort, node.tlsPort, node.dir);
       Object.assign(node, { server });
     },
     async ownerOf(slot) {
@@ -116,7 +135,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
       for (;;) {
         const keys = (await from.server.command('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as Buffer[];
         if (keys.length === 0) break;
-        await from.server.command('MIGRATE', '127.0.0.1', to.server.port, '', 0, 5000, 'KEYS', ...keys);
+        await from.server.command('MIGRATE', '127.0.0.1', to.tlsPort || to.server.port, '', 0, 5000, 'KEYS', ...keys);
       }
       await to.server.command('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
       for (const { server } of await living()) await server.command('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);

@@ -6,6 +6,8 @@ import type { ClusterAnswer, ClusterTraits, ToldNode } from '../traits.ts';
 import { type Answer, AnswerReader, field, isPort, listOf, PONG, requestBytes } from './answer-traits.ts';
 
 const SLOTS = 16_384;
+/** Without the right password that is all there is. */
+const NO_AUTH = '-NOAUTH Authentication required.\r\n';
 
 /** What to write to a node. `knowsShards`: it is Redis 7 or younger. */
 function question(password: string | null, knowsShards: boolean): Buffer {
@@ -15,26 +17,31 @@ function question(password: string | null, knowsShards: boolean): Buffer {
 }
 
 /** Reads all that a node answered. Text: why it is of no use; null: it does not know CLUSTER SHARDS. */
-function readAnswer(answer: Buffer, hasPassword: boolean, knowsShards: boolean): ClusterAnswer | string | null {
+function readAnswer(
+  answer: Buffer,
+  hasPassword: boolean,
+  knowsShards: boolean,
+  isTls: boolean,
+): ClusterAnswer | string | null {
   const reader = new AnswerReader(answer);
   const values = Array.from({ length: hasPassword ? 4 : 3 }, () => reader.read());
-  if (reader.isBad) return 'it answers something that is not its protocol';
   const [told, info] = values.slice(hasPassword ? 1 : 0);
   const refusal = values.find(value => value instanceof Error) as Error | undefined;
   if (told instanceof Error && knowsShards && /^ERR unknown (sub)?command/i.test(told.message)) return null;
   if (refusal !== undefined) return `it answers ${JSON.stringify(refusal.message)}`;
+  if (reader.isBad) return 'it answers something that is not its protocol';
   if (!Array.isArray(told) || typeof info !== 'string')
     return 'it answers something that is no description of a cluster';
-  const found = knowsShards ? readShards(told) : readSlots(told);
+  const found = knowsShards ? readShards(told, isTls) : readSlots(told);
   const epoch = Number(/^cluster_current_epoch:(\d+)/m.exec(info)?.[1] ?? 0);
   return { ...found, isOk: /^cluster_state:ok/m.test(info), epoch };
 }
 
-function readShards(shards: readonly Answer[]): Pick<ClusterAnswer, 'nodes' | 'ranges'> {
+function readShards(shards: readonly Answer[], isTls: boolean): Pick<ClusterAnswer, 'nodes' | 'ranges'> {
   const nodes: ToldNode[] = [];
   const ranges: number[] = [];
   for (const shard of shards) {
-    const told = listOf(field(shard, 'nodes')).flatMap(node => shardNode(node) ?? []);
+    const told = listOf(field(shard, 'nodes')).flatMap(node => shardNode(node, isTls) ?? []);
     const owner = told.find(node => !node.isReplica && !node.isDown) ?? told.find(node => !node.isReplica);
     const slots = listOf(field(shard, 'slots'));
     for (let i = 0; owner !== undefined && i + 1 < slots.length; i += 2) {
@@ -46,8 +53,10 @@ function readShards(shards: readonly Answer[]): Pick<ClusterAnswer, 'nodes' | 'r
   return { nodes, ranges };
 }
 
-function shardNode(node: Answer): ToldNode | null {
-  const port = Number(field(node, 'port') ?? field(node, 'tls-port'));
+/** Nodes may be reached at a port with TLS and at one without. */
+function shardNode(node: Answer, isTls: boolean): ToldNode | null {
+  const [wanted, other] = isTls ? ['tls-port', 'port'] : ['port', 'tls-port'];
+  const port = Number(field(node, wanted as string) ?? field(node, other as string));
   if (!isPort(port)) return null;
   const [endpoint, ip, hostname] = ['endpoint', 'ip', 'hostname'].map(name => field(node, name));
   return {
@@ -96,4 +105,4 @@ function hostsOf(endpoint: Answer | undefined, ip: Answer | undefined, hostname:
   return { host, others: [address!, name!].filter(other => other !== '' && other !== '?' && other !== host) };
 }
 
-export const CLUSTER_TRAITS: ClusterTraits = { question, end: PONG, read: readAnswer };
+export const CLUSTER_TRAITS: ClusterTraits = { question, ends: [PONG, NO_AUTH], read: readAnswer };
