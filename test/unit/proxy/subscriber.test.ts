@@ -72,7 +72,7 @@ class Hub {
     let topic = this.topics.get(key);
     if (topic === undefined) {
       topic = new Topic(kind, name, key, false, null);
-      topic.seats.push(new Seat(topic, { backend: {} as Backend, leave: () => {} }));
+      topic.seats.push(new Seat(topic, { backend: {} as Backend, leave: () => {}, askAgain: () => {} }));
       this.topics.set(key, topic);
     }
     topic.waiters.add(waiter);

@@ -75,6 +75,7 @@ async function start(t: TestContext, timeoutMs = 0) {
   const pool = {
     ...{ backends: [backend], holders: [backend], clock, stats, spreadsAtRandom: false, isOneForMessages: false },
     ...{ otherCrowds: new OtherCrowds(), tellCrowds: () => {}, pick: () => backend, pickAllHomes: () => [backend] },
+    ...{ heed: () => false, patienceMs: 0 },
   };
   const hub = new SubscriptionHub(pool, redisProtocol.subscriptions as SubscriptionWords);
   clock.onTick(nowMs => hub.checkDeadlines(nowMs));

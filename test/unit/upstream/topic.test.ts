@@ -5,7 +5,7 @@ import type { Backend } from '../../../src/upstream/backend.ts';
 import { SEAT_FAILED, SEAT_TAKEN, SEAT_WAITING, Seat, Topic } from '../../../src/upstream/topic.ts';
 import { TopicMessage } from '../../../src/upstream/topic-message.ts';
 
-const link = { backend: {} as Backend, leave: () => {} };
+const link = { backend: {} as Backend, leave: () => {}, askAgain: () => {} };
 
 function topicWith(seats: number): Topic {
   const topic = new Topic(TOPIC_CHANNEL, Buffer.from('a'), 'a', false, null);
