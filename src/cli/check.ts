@@ -4,18 +4,22 @@ import { ConfigError, type ConfigProblem, formatProblem } from '../config/errors
 import { type ConfigFile, loadConfigFile } from '../config/load.ts';
 import { checkWarnings } from './check-warnings.ts';
 import { type Machine, thisMachine } from './machine.ts';
+import { lookOnline, type OnlineFinding } from './online.ts';
 import { type OpenFiles, openFiles } from './open-files.ts';
 import { serverShares } from './pool-ring.ts';
+import { printable } from './state-text.ts';
 import { counted, grouped, percent, textTable } from './text-table.ts';
 
 export interface CheckOptions {
   readonly asJson: boolean;
   /** Warnings make the file bad. */
   readonly isStrict: boolean;
+  /** Ask the servers, too: what is wrong there makes the file bad. */
+  readonly isOnline: boolean;
 }
 
 /** `ringmaster check FILE`: the text to print and the exit code, 0 good and 1 bad. */
-export function checkFile(file: string, options: CheckOptions): { text: string; exitCode: number } {
+export async function checkFile(file: string, options: CheckOptions): Promise<{ text: string; exitCode: number }> {
   let loaded: ConfigFile | null = null;
   let problems: readonly ConfigProblem[] = [];
   try {
@@ -26,10 +30,12 @@ export function checkFile(file: string, options: CheckOptions): { text: string; 
   }
   const machine = thisMachine();
   const warnings = loaded === null ? [] : placedWarnings(file, loaded, machine);
-  const isGood = loaded !== null && !(options.isStrict && warnings.length > 0);
+  const online = options.isOnline && loaded !== null ? await lookOnline(loaded.config.pools) : null;
+  const isAllThere = online?.every(({ problem }) => problem === null) ?? true;
+  const isGood = loaded !== null && isAllThere && !(options.isStrict && warnings.length > 0);
   const text = options.asJson
-    ? toJson(file, loaded?.config ?? null, problems, warnings, machine)
-    : toText(file, loaded?.config ?? null, problems, warnings, machine);
+    ? toJson(file, loaded?.config ?? null, problems, warnings, machine, online)
+    : toText(file, loaded?.config ?? null, problems, warnings, machine, online);
   return { text, exitCode: isGood ? 0 : 1 };
 }
 
@@ -47,6 +53,7 @@ function toJson(
   problems: readonly ConfigProblem[],
   warnings: readonly ConfigProblem[],
   machine: Machine,
+  online: readonly OnlineFinding[] | null,
 ): string {
   const plain = ({ line, column, path, message }: ConfigProblem) => ({ line, column, path, message });
   const pools = config?.pools.map(pool => {
@@ -73,6 +80,7 @@ function toJson(
     warnings: warnings.map(plain),
     openFiles: config === null ? null : openFilesJson(openFiles(config, machine)),
     pools: pools ?? [],
+    ...(online !== null && { online }),
   };
   return `${JSON.stringify(json, null, 2)}\n`;
 }
@@ -83,6 +91,7 @@ function toText(
   problems: readonly ConfigProblem[],
   warnings: readonly ConfigProblem[],
   machine: Machine,
+  online: readonly OnlineFinding[] | null,
 ): string {
   let text = problems.map(problem => `${formatProblem(problem)}\n`).join('');
   if (config === null) return `${text}${file}: syntax is invalid, ${counted(problems.length, 'problem')}\n`;
@@ -96,10 +105,21 @@ function toText(
     });
     text += `${textTable([['server', 'address', 'weight', 'share of keys'], ...rows], '  ', [2, 3])}\n`;
   }
+  if (online !== null) text += `${onlineText(online)}\n`;
   text += `${openFilesText(openFiles(config, machine))}\n`;
   const servers = config.pools.reduce((sum, pool) => sum + pool.servers.length, 0);
   const what = `${counted(config.pools.length, 'pool')}, ${counted(servers, 'server')}`;
   return `${text}${file}: syntax is ok, ${what}, ${counted(warnings.length, 'warning')}\n`;
+}
+
+function onlineText(findings: readonly OnlineFinding[]): string {
+  const rows = findings.map(({ pool, server, says, problem }) => {
+    const what = [says, problem === null ? '' : `PROBLEM: ${printable(problem)}`]
+      .filter(part => part !== '')
+      .join('; ');
+    return [pool, server === '' ? '-' : server, printable(what)];
+  });
+  return `servers that were asked:\n${textTable([['pool', 'server', ''], ...rows], '  ')}`;
 }
 
 function warningText({ path, message }: ConfigProblem): string {

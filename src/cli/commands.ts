@@ -27,9 +27,11 @@ export function addCommands(program: Command): void {
     .description('check a configuration file, and say what is probably not meant')
     .argument('<file>', 'configuration file, in either form')
     .option('--strict', 'let warnings fail: exit code 1', false)
+    .option('--online', 'ask the servers, too: exit code 1 for what is not there, or not as the file says', false)
     .option('--json', 'for programs', false)
-    .action(async (file: string, flags: { strict: boolean; json: boolean }) => {
-      const { text, exitCode } = checkFile(file, { asJson: flags.json, isStrict: flags.strict });
+    .action(async (file: string, flags: { strict: boolean; online: boolean; json: boolean }) => {
+      const { json: asJson, strict: isStrict, online: isOnline } = flags;
+      const { text, exitCode } = await checkFile(file, { asJson, isStrict, isOnline });
       await print(text);
       process.exitCode = exitCode;
     });
@@ -43,6 +45,7 @@ export function addCommands(program: Command): void {
     .option('--base64', 'the keys are given in base64', false)
     .option('--spread <file>', 'how the keys of a file, one per line, spread over the servers; - for standard input')
     .option('--sizes', 'with --spread: each line ends in a space and the bytes of the value', false)
+    .option('--online', 'ask clusters who has the slots of the keys', false)
     .option('--json', 'for programs', false)
     .action(async (words: string[], _flags: object, command: Command) => {
       // Also `ringmaster -c FILE route KEY`.
@@ -56,7 +59,8 @@ export function addCommands(program: Command): void {
         return;
       }
       const keys = keysOf(words, flags.base64);
-      await print(routeKeys({ confFile, pool: flags.pool ?? null, asJson: flags.json }, keys));
+      const options = { confFile, pool: flags.pool ?? null, asJson: flags.json, isOnline: flags.online };
+      await print(await routeKeys(options, keys));
     });
 
   program
@@ -97,6 +101,7 @@ interface RouteFlags {
   readonly pool?: string;
   readonly base64: boolean;
   readonly json: boolean;
+  readonly online: boolean;
   readonly spread?: string;
   readonly sizes: boolean;
 }

@@ -4,8 +4,10 @@ import { loadConfig } from '../config/load.ts';
 import { type HashName, hashFunction } from '../hash/hash.ts';
 import { HashTag } from '../hash/hash-tag.ts';
 import { keySlot } from '../hash/key-slot.ts';
+import type { ClusterReading } from '../master/cluster-reading.ts';
 import type { KeyRing } from '../placement/key-ring.ts';
 import { keyText } from './key-text.ts';
+import { clusterNow } from './online.ts';
 import { keyRingOf } from './pool-ring.ts';
 import { counted, textTable } from './text-table.ts';
 import { UsageError } from './usage-error.ts';
@@ -15,6 +17,8 @@ export interface RouteOptions {
   /** null: all pools. */
   readonly pool: string | null;
   readonly asJson: boolean;
+  /** Ask clusters who has which slots. */
+  readonly isOnline: boolean;
 }
 
 /** Where one key goes in one pool, and by which steps. */
@@ -51,11 +55,12 @@ export interface RouteSteps {
  * `ringmaster route`: the text to print.
  * @throws ConfigError when the file cannot be used, UsageError when it has no such pool
  */
-export function routeKeys(options: RouteOptions, keys: readonly Buffer[]): string {
+export async function routeKeys(options: RouteOptions, keys: readonly Buffer[]): Promise<string> {
   const pools = poolsOf(options.confFile, options.pool);
+  const slots = new Map(options.isOnline ? await Promise.all(pools.filter(isCluster).map(slotsOf)) : []);
   const routes = pools.flatMap(pool => {
     const ring = keyRingOf(pool);
-    return keys.map(key => routeOf(pool, ring, key));
+    return keys.map(key => withOwner(routeOf(pool, ring, key), slots.get(pool.name)));
   });
   return options.asJson ? `${JSON.stringify(routes, null, 2)}\n` : toText(routes, pools);
 }
@@ -71,6 +76,27 @@ export function poolsOf(confFile: string, name: string | null): readonly PoolCon
   if (pool !== undefined) return [pool];
   const names = config.pools.map(each => each.name).join(', ');
   throw new UsageError(`there is no pool "${name}"; the file has: ${names}`);
+}
+
+const isCluster = ({ cluster }: PoolConfig): boolean => cluster !== null;
+
+/** @throws UsageError when no seed says */
+async function slotsOf(pool: PoolConfig): Promise<readonly [string, ClusterReading['topology']]> {
+  const now = await clusterNow(pool);
+  if (typeof now === 'string') throw new UsageError(`pool ${pool.name}: nobody says who has which slots: ${now}`);
+  return [pool.name, now.topology];
+}
+
+function withOwner(route: Route, topology: ClusterReading['topology'] | undefined): Route {
+  const { slot } = route;
+  if (topology === undefined || slot === undefined) return route;
+  const { nodes, ranges } = topology;
+  for (let i = 0; i + 2 < ranges.length; i += 3) {
+    const node = nodes[ranges[i + 2] as number];
+    if (node === undefined || slot < (ranges[i] as number) || slot > (ranges[i + 1] as number)) continue;
+    return { ...route, server: { name: node.name, address: addressText(node), weight: 1 } };
+  }
+  return route;
 }
 
 /** Follows the key through the ring of its pool. */
@@ -134,8 +160,8 @@ function toText(routes: readonly Route[], pools: readonly PoolConfig[]): string 
   return textTable(pools.length > 1 ? table : table.map(row => row.slice(1)));
 }
 
-function reason({ by, slot, steps }: Route, servers: number): string {
-  if (by === 'slot') return `slot ${slot}, whose owner the cluster knows`;
+function reason({ by, slot, server, steps }: Route, servers: number): string {
+  if (by === 'slot') return `slot ${slot}${server === null ? ', whose owner the cluster knows' : ''}`;
   if (by === 'only-server') return 'the only server of the pool';
   if (by === 'random' || steps === null) return `distribution: random, any of ${counted(servers, 'server')} each time`;
   const what = steps.isTagged ? `hash_tag ${steps.hashed}` : steps.hashed;

@@ -15,6 +15,8 @@ export interface ProtocolTraits {
   readonly variantsNote: string;
   /** What `redis:` of twemproxy's form says to have this protocol; null: it is not to be had there. */
   readonly twemproxyRedis: boolean | null;
+  /** Its servers say what they are; null: there is no way to ask. */
+  readonly about: AboutTraits | null;
   /** Its servers may form a cluster that places the keys itself; null: they don't. */
   readonly cluster: ClusterTraits | null;
   /** Its servers may be looked after by Sentinels; null: there are none. */
@@ -27,6 +29,24 @@ export interface ProtocolTraits {
    * for a password is an answer.
    */
   questions(password: string | null | undefined): readonly Question[];
+}
+
+/** How a server is asked what it is. */
+export interface AboutTraits {
+  question(password: string | null): Buffer;
+  /** With one of which its answer ends, in latin1. */
+  readonly ends: readonly string[];
+  /** Text: why the answer is of no use. */
+  read(answer: Buffer, hasPassword: boolean): AboutServer | string;
+}
+
+/** What a server says that it is. */
+export interface AboutServer {
+  readonly version: string;
+  /** It is a node of a cluster. */
+  readonly isOfCluster: boolean;
+  /** It follows another. */
+  readonly isReplica: boolean;
 }
 
 /** Something cheap that a server answers with a line. Bytes are latin1. */

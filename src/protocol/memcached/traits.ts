@@ -1,4 +1,4 @@
-import type { ProtocolTraits, Question } from '../traits.ts';
+import type { AboutTraits, ProtocolTraits, Question } from '../traits.ts';
 import { MEMCACHED_SETTINGS } from './settings.ts';
 
 const VERSION: Question = {
@@ -10,12 +10,25 @@ const VERSION: Question = {
 
 const REFUSAL_TO_US = /^(ERROR Too many open connections|CLIENT_ERROR unauthenticated)/;
 
+/** One that wants a password says so, and not what it is. */
+const ABOUT: AboutTraits = {
+  question: () => Buffer.from('version\r\n'),
+  ends: ['\r\n'],
+  read(answer) {
+    const version = /^VERSION (\S+)/.exec(answer.toString('latin1'))?.[1];
+    return version === undefined
+      ? `it answers ${JSON.stringify(answer.toString('latin1').trim())}`
+      : { version, isOfCluster: false, isReplica: false };
+  },
+};
+
 export const memcachedTraits = {
   title: 'memcached',
   settings: MEMCACHED_SETTINGS,
   variants: 1,
   variantsNote: '',
   twemproxyRedis: false,
+  about: ABOUT,
   cluster: null,
   sentinel: null,
   replication: null,

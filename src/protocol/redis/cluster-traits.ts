@@ -3,11 +3,9 @@
 // documentation of these commands. What a node says of others is not to be trusted in its form: what isn't understood is left out.
 
 import type { ClusterAnswer, ClusterTraits, ToldNode } from '../traits.ts';
-import { type Answer, AnswerReader, field, isPort, listOf, PONG, requestBytes } from './answer-traits.ts';
+import { type Answer, AnswerReader, field, isPort, listOf, NO_AUTH, PONG, requestBytes } from './answer-traits.ts';
 
 const SLOTS = 16_384;
-/** Without the right password that is all there is. */
-const NO_AUTH = '-NOAUTH Authentication required.\r\n';
 
 /** What to write to a node. `knowsShards`: it is Redis 7 or younger. */
 function question(password: string | null, knowsShards: boolean): Buffer {

@@ -1,4 +1,5 @@
 import type { ProtocolTraits, Question } from '../traits.ts';
+import { ABOUT_TRAITS } from './about-traits.ts';
 import { CLUSTER_TRAITS } from './cluster-traits.ts';
 import { REPLICATION_TRAITS } from './replication-traits.ts';
 import { SENTINEL_TRAITS } from './sentinel-traits.ts';
@@ -20,6 +21,7 @@ export const redisTraits = {
   variants: REDIS_VARIANTS,
   variantsNote: ' × 2 for RESP3',
   twemproxyRedis: true,
+  about: ABOUT_TRAITS,
   cluster: CLUSTER_TRAITS,
   sentinel: SENTINEL_TRAITS,
   replication: REPLICATION_TRAITS,

@@ -1,0 +1,22 @@
+import type { ProtocolName } from '../protocol/protocol-traits.ts';
+import { PROTOCOL_TRAITS } from '../protocol/protocol-traits.ts';
+import type { AboutServer } from '../protocol/traits.ts';
+import type { ServerTls } from '../system/server-tls.ts';
+import { exchange } from './exchange.ts';
+
+/**
+ * Asks a server what it is. Resolves with that or, after `timeoutMs` at the latest, with the reason in words why it did not say; null:
+ * its protocol has no way to ask. Never rejects.
+ */
+export async function askAbout(
+  protocol: ProtocolName,
+  at: { readonly host: string; readonly port: number } | { readonly path: string },
+  password: string | null,
+  tls: ServerTls | null,
+  timeoutMs: number,
+): Promise<AboutServer | string | null> {
+  const { about } = PROTOCOL_TRAITS[protocol];
+  if (about === null) return null;
+  const bytes = await exchange(at, about.question(password), about.ends, timeoutMs, new AbortController().signal, tls);
+  return typeof bytes === 'string' ? bytes : about.read(bytes, password !== null);
+}
