@@ -119,8 +119,7 @@ export class Master implements WorkerSlotHost {
       unwrittenLogLines: () => this.masterLog.unwritten(),
       insights: () => this.answers.traffic(),
       slowlog: (pool, count) => this.slowLogs.newest(pool, count),
-      config: () => this.config,
-      discovery: this.clusters,
+      ...{ config: () => this.config, discovery: this.clusters },
       control: {
         reload: () => this.reload('admin'),
         restartWorkers: () => this.restartWorkers('admin'),
