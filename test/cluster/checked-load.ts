@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly keys?: number;
   /** MGET and MSET of keys in one slot, and in several. */
   readonly hasMulti?: boolean;
+  /** Whole transactions that write and read two keys of one slot. */
+  readonly hasTransactions?: boolean;
   /** Errors are counted and no mistake, and what failed may have been done or not. */
   readonly mayFail?: boolean;
 }
@@ -75,13 +77,13 @@ class LoadUser {
   constructor(client: RawClient, id: number, options: LoadOptions, onError: (error: RespError) => void) {
     this.client = client;
     this.id = id;
-    this.options = { depth: 8, keys: 100, hasMulti: true, mayFail: false, ...options };
+    this.options = { depth: 8, keys: 100, hasMulti: true, hasTransactions: false, mayFail: false, ...options };
     this.onError = onError;
   }
 
   /** One pipeline, and all its replies; how many requests it had. */
   async round(): Promise<number> {
-    const { depth, keys, hasMulti } = this.options;
+    const { depth, keys, hasMulti, hasTransactions } = this.options;
     const requests: Buffer[] = [];
     const checks: ((reply: RespValue) => void)[] = [];
     const ask = (words: (string | number)[], check: (reply: RespValue) => void) => {
@@ -93,7 +95,19 @@ class LoadUser {
       const key = `load:${this.id}:${(n * 7) % keys}`;
       const value = `${this.id}-${n}`;
       const kind = n % 5;
-      if (kind < 2) {
+      if (hasTransactions && kind === 4) {
+        const tag = `{t${this.id}:${n % 20}}`;
+        const [a, b] = [`${tag}a`, `${tag}b`];
+        const same = (wanted: string) => (reply: RespValue) => assert.equal(String(reply), wanted);
+        ask(['MULTI'], same('OK'));
+        for (const part of [
+          ['SET', a, value],
+          ['SET', b, value],
+          ['MGET', a, b],
+        ])
+          ask(part, same('QUEUED'));
+        ask(['EXEC'], reply => assert.deepEqual(reply, ['OK', 'OK', [Buffer.from(value), Buffer.from(value)]]));
+      } else if (kind < 2) {
         // The same key twice in one pipeline: the second must see the first, wherever the slot goes meanwhile.
         ask(['SET', key, value], reply => this.wrote(key, value, reply));
         ask(['GET', key], reply => this.read(key, reply));

@@ -80,7 +80,7 @@ test('a primary that hangs is left once the cluster has promoted another', async
 
 test('CLUSTER FAILOVER under load: no error, no wrong value', async t => {
   const [cluster, daemon] = await clusterAndPool(t);
-  const load = new CheckedLoad(daemon, { clients: 20 });
+  const load = new CheckedLoad(daemon, { clients: 20, hasTransactions: true });
   for (let round = 0; round < 3; round++) {
     const slot = slotOf(`failover:${round}`);
     const owner = await cluster.ownerOf(slot);

@@ -10,7 +10,7 @@ test('4,000 slots are moved under a mixed load: no error, no wrong value', async
   const cluster = await startCluster({ primaries: 3 });
   t.after(() => cluster.stop());
   const daemon = await startClusterPool(t, portsOf(cluster), { workers: 2 });
-  const load = new CheckedLoad(daemon);
+  const load = new CheckedLoad(daemon, { hasTransactions: true });
   const [from, to] = cluster.nodes as [(typeof cluster.nodes)[0], (typeof cluster.nodes)[0]];
   const reshard = run(
     'redis-cli',

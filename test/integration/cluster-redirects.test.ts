@@ -160,3 +160,38 @@ test('a storm of redirects is a question or two', async t => {
   assert.deepEqual(b.asked.toSorted(), keys.map(key => `SET ${key} 1`).toSorted());
   assert.ok(cluster.topologyQuestions <= 3, `${cluster.topologyQuestions} questions`);
 });
+
+test('an answer of 6 MB', async t => {
+  const cluster = await startFakeCluster(3);
+  t.after(() => cluster.stop());
+  cluster.isOld = true;
+  cluster.slots = Array.from({ length: 16_384 }, (_, slot) => [slot, slot, slot % 3] as const);
+  // A name of the greatest length, told for each slot.
+  cluster.tell = ({ port }) => ({ endpoint: '127.0.0.1', ip: '127.0.0.1', hostname: 'h'.repeat(255), port });
+  const daemon = await startClusterPool(t, [(cluster.nodes[0] as FakeNode).port], { settings: ['timeout: 10s'] });
+  const client = await daemon.client('orders', { timeoutMs: 20_000 });
+  assert.equal(await client.command('SET', 'k', '1'), 'OK');
+  assert.deepEqual((cluster.nodes[SLOT % 3] as FakeNode).asked, ['SET k 1']);
+});
+
+test('ASK to a node that refuses connections is tried once more, and then told', async t => {
+  const { cluster, a, b, daemon } = await startWithout(t);
+  a.answer = () => `-ASK ${SLOT} 127.0.0.1:1\r\n`;
+  const client = await daemon.client('orders');
+  const reply = (await client.command('SET', 'k', '1')) as RespError;
+  assert.match(reply.text, /^ERR Connection refused/);
+  assert.ok(a.asked.length <= 3, a.asked.join());
+  assert.deepEqual(b.asked, []);
+  a.answer = () => OK;
+  assert.equal(await client.command('SET', 'k', '2'), 'OK');
+  assert.ok(cluster.topologyQuestions <= 4, `${cluster.topologyQuestions} questions`);
+});
+
+/** The second of two nodes is told to be where nobody listens. */
+async function startWithout(t: TestContext): Promise<UnderTest> {
+  const cluster = await startFakeCluster(2);
+  t.after(() => cluster.stop());
+  const [a, b] = cluster.nodes as [FakeNode, FakeNode];
+  cluster.tell = node => ({ endpoint: '127.0.0.1', ip: '127.0.0.1', port: node === b ? 1 : node.port });
+  return { cluster, a, b, daemon: await startClusterPool(t, [a.port]) };
+}

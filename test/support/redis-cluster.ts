@@ -37,6 +37,8 @@ export interface RedisCluster {
   addNode(): Promise<ClusterNode>;
   /** Starts a node again that was killed, on its port and with its id. */
   revive(node: ClusterNode): Promise<void>;
+  /** Ends all nodes and starts them again on other ports, with all they had. */
+  moveToNewPorts(): Promise<void>;
   /** The node that has the slot, as `asked` or the first that answers sees it. */
   ownerOf(slot: number): Promise<ClusterNode>;
   /** Resolves when all living nodes say so of the slot. */
@@ -112,6 +114,20 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
     async revive(node) {
       const server = await run(node.server.port, node.busPort, node.tlsPort, node.dir);
       Object.assign(node, { server });
+    },
+    async moveToNewPorts() {
+      await Promise.all(nodes.map(({ server }) => server.command('SAVE')));
+      await Promise.all(nodes.map(({ server }) => server.kill()));
+      const ports = await freePorts(nodes.length);
+      for (const [i, node] of nodes.entries()) {
+        // They find each other by the ports of the cluster bus, which stay.
+        const server = await run(ports[i] as number, node.busPort, node.tlsPort, node.dir);
+        Object.assign(node, { server });
+      }
+      await waitFor(async () => (await Promise.all(nodes.map(isReady))).every(each => each), {
+        what: 'the cluster to be ready again',
+        timeoutMs: 30_000,
+      });
     },
     async ownerOf(slot) {
       for (const { server } of await living()) {
