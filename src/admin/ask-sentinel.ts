@@ -16,7 +16,7 @@ export async function askSentinel(
   signal: AbortSignal,
 ): Promise<readonly (ToldMaster | null)[] | string> {
   const { end, question, read } = sentinelTraits(protocol);
-  const bytes = await exchange(at, question(credentials, masters), [end], timeoutMs, signal);
+  const bytes = await exchange(at, question(credentials, masters), end, timeoutMs, signal);
   return typeof bytes === 'string' ? bytes : read(bytes, credentials, masters);
 }
 
@@ -29,7 +29,7 @@ export async function askRole(
   signal: AbortSignal,
 ): Promise<string | null> {
   const { end, roleQuestion, readRole } = sentinelTraits(protocol);
-  const bytes = await exchange(at, roleQuestion(password), [end], timeoutMs, signal);
+  const bytes = await exchange(at, roleQuestion(password), end, timeoutMs, signal);
   return typeof bytes === 'string' ? bytes : readRole(bytes, password);
 }
 
