@@ -4,7 +4,7 @@ import { readTopology } from '../../../src/master/cluster-reading.ts';
 import type { ClusterAnswer, ToldNode } from '../../../src/protocol/traits.ts';
 
 const node = (host: string, port: number, more: Partial<ToldNode> = {}): ToldNode => ({
-  ...{ host, others: [], port, isReplica: false, isDown: false },
+  ...{ host, others: [], port, isReplica: false, isDown: false, primary: -1 },
   ...more,
 });
 
@@ -35,7 +35,7 @@ test('the same cluster is the same data, in whatever order it is told', () => {
 test('a node that tells no address is where the one that was asked is', () => {
   const { topology } = read([node('', 7001, { others: ['10.0.0.9'] })], [0, 16_383, 0]);
   assert.deepEqual(topology.nodes[0], {
-    ...{ name: 'seed:7001', host: 'seed', port: 7001, isReplica: false, aliases: ['10.0.0.9:7001'] },
+    ...{ name: 'seed:7001', host: 'seed', port: 7001, isReplica: false, primary: null, aliases: ['10.0.0.9:7001'] },
   });
 });
 

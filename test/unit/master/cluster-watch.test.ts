@@ -17,7 +17,14 @@ pools:
 
 /** The node at port `owner` has all slots, and those at the other ports follow it. */
 const told = (owner: number, epoch: number, more: Partial<ClusterAnswer> = {}): ClusterAnswer => ({
-  nodes: [1, 2, 3].map(port => ({ host: 'h', others: [], port, isReplica: port !== owner, isDown: false })),
+  nodes: [1, 2, 3].map(port => ({
+    host: 'h',
+    others: [],
+    port,
+    isReplica: port !== owner,
+    isDown: false,
+    primary: -1,
+  })),
   ranges: [0, 16_383, owner - 1],
   ...{ isOk: true, epoch },
   ...more,
