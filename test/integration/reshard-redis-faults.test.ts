@@ -71,6 +71,7 @@ test('a key that is too late for its own server does not come back: a stopped ta
   if (deleted !== 1) {
     await waitFor(async () => (await two.command('DEL', key)) === 1, { what: 'the key is deleted' });
   }
+  await waitFor(async () => typeof (await one.command('EXISTS', key)) === 'number', { what: 'the worker tries again' });
   for (let i = 0; i < 50; i++) assert.equal(await one.command('EXISTS', key), 0);
   assert.deepEqual(await placesOf(key), []);
   assert.equal(await one.command('SET', staying[0] as string, 'v'), 'OK');
