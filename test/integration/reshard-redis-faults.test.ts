@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { test } from 'node:test';
+import { answering, type FakeConnection, startFakeBackend } from '../support/fake-backend.ts';
+import { redisRequest, redisWords } from '../support/request-splitter.ts';
+import { movesBetween, poolOf, WorkerUnderTest } from '../support/reshard-under-test.ts';
 import type { RespError } from '../support/resp-reader.ts';
-import { startTwoRings } from '../support/two-rings.ts';
+import { KEYS, startTwoRings } from '../support/two-rings.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const ON_THE_MOVE = /ERR its key is on the move/;
@@ -167,4 +171,35 @@ test('a value that is on both servers because a MIGRATE was cut off is the new o
   client.send(moving.map(each => `GET ${each}\r\n`).join(''));
   assert.equal(String((await client.readReplies(moving.length))[0]), '$1\r\nv\r\n');
   assert.deepEqual(await placesOf(key), [2]);
+});
+
+test('the pool does not hold before all that was asked before is answered', async t => {
+  // Servers that answer all but the first SET at once.
+  let late: Socket | null = null;
+  const answer = (request: Buffer, _nth: number, { socket }: FakeConnection) => {
+    const [name, more] = redisWords(request).map(word => String(word).toUpperCase());
+    if (name === 'SET' && late === null) {
+      late = socket;
+      return null;
+    }
+    return { CLIENT: more === 'ID' ? ':1\r\n' : '$0\r\n\r\n', INFO: '$0\r\n\r\n' }[name as string] ?? '+OK\r\n';
+  };
+  const fakes = await Promise.all([0, 1].map(() => startFakeBackend(answering(redisRequest, answer))));
+  t.after(() => Promise.all(fakes.map(fake => fake.close())));
+  const lines = fakes.map(({ port }, i) => `127.0.0.1:${port}:1 s${i}`);
+  const [from, to] = [poolOf({ servers: lines.slice(0, 1) }), poolOf({ servers: lines })];
+  const worker = await WorkerUnderTest.start(t, from, to);
+  const key = KEYS.find(movesBetween(from, to)) as string;
+  const [client, other] = [await worker.client(), await worker.client()];
+  client.send(`SET ${key} v\r\n`);
+  await fakes[0]!.untilRequests(1);
+  let isHeld = false;
+  const held = worker.go('hold').then(() => {
+    isHeld = true;
+  });
+  for (let i = 0; i < 100; i++) assert.equal(await other.command('PING'), 'PONG');
+  assert.ok(!isHeld);
+  (late as unknown as Socket).write('+OK\r\n');
+  assert.equal(String(await client.readReply()), '+OK\r\n');
+  await held;
 });
