@@ -5,6 +5,7 @@
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: NodeJS.ErrnoException | null) => {
+      process.stdout.off('error', settle);
       if (error && error.code !== 'EPIPE') reject(error);
       else resolve();
     };

@@ -1,4 +1,5 @@
 import { addressText } from './address.ts';
+import { replicaText } from './addresses.ts';
 import type { Config } from './config.ts';
 import { editedFile, type FileEdit, FileEditError, yamlText } from './file-edit.ts';
 import { POOL_SETTINGS } from './pool-settings.ts';
@@ -39,7 +40,19 @@ export function withRingInFile(
   return next;
 }
 
-function serverLine({ address, weight, name }: RingSettings['servers'][number]): string {
+function serverLine({ address, weight, name, replicas, zone }: RingSettings['servers'][number]): string {
   const text = addressText(address);
+  if (replicas !== undefined || zone !== undefined) {
+    const fields = [
+      `address: ${JSON.stringify(text)}`,
+      `name: ${JSON.stringify(name)}`,
+      `weight: ${weight}`,
+      ...(zone === undefined ? [] : [`availability_zone: ${JSON.stringify(zone)}`]),
+      ...(replicas === undefined
+        ? []
+        : [`replicas: [${replicas.map(each => JSON.stringify(replicaText(each))).join(', ')}]`]),
+    ];
+    return `{ ${fields.join(', ')} }`;
+  }
   return yamlText(`${text}:${weight}${name === text ? '' : ` ${name}`}`);
 }

@@ -54,6 +54,11 @@ function refuseUnlessMovable(pool: PoolConfig, after: PoolConfig): void {
   if ([...pool.servers, ...after.servers].some(({ address }) => 'master' in address)) {
     throw new RefusedError(`pool ${name} has servers that Sentinel names: a fail-over would lose keys on their way`);
   }
+  if (pool.readFrom !== 'primary' || after.readFrom !== 'primary') {
+    throw new RefusedError(
+      `pool ${name} reads from replicas: those of a key's new server have it later; set read_from: primary meanwhile`,
+    );
+  }
   if (pool.distribution === 'random' || after.distribution === 'random') {
     throw new RefusedError(`the distribution of pool ${name} is random: its keys have no place to move from or to`);
   }

@@ -45,6 +45,12 @@ describe('another ring in a file', () => {
     assert.deepEqual(ringOf(poolOf(text)), other);
   });
 
+  test('with replicas and zones', () => {
+    const servers = '{ address: h:1, name: a b, availability_zone: z, replicas: [h:2 y, h:3] }, h:4';
+    const ring = ringOf(poolOf(`pools: { red: { listen: "h:1", protocol: redis, hash: md5, servers: [${servers}] } }`));
+    assert.deepEqual(ringOf(poolOf(withRingInFile(FILE, 'red', ring, parse))), ring);
+  });
+
   test('is refused where the file has no such pool, or shares values', () => {
     assert.throws(() => withRingInFile(FILE, 'green', other, parse), FileEditError);
     assert.throws(() => withRingInFile(FILE.replaceAll('\n', '\r\n'), 'red', other, parse), FileEditError);

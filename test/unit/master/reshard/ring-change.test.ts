@@ -42,6 +42,12 @@ describe('what a new file changes of the rings', () => {
       null,
       /more than .*: workers/,
     ],
+    [
+      'a pool that reads from replicas',
+      file('hash: md5, read_from: any, servers: [h:1]'),
+      'red',
+      /reads from replicas/,
+    ],
     ['a random distribution', file('distribution: random, servers: [h:1, h:2]'), null, /is random/],
   ];
   for (const [what, next, only, why] of refused) {
