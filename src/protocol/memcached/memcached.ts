@@ -1,5 +1,6 @@
 import type { ParserOptions } from '../parser-options.ts';
 import type { Framer, Protocol, ReplyScanner, RequestParser, Session } from '../protocol.ts';
+import { BRING_WORDS } from './bringing.ts';
 import { CROSS_SERVER, failureReply, REQUEST_TOO_LARGE } from './replies.ts';
 import { MemcachedReplyScanner, REPLY_VERSION } from './reply-scanner.ts';
 import { MemcachedFramer } from './request-framer.ts';
@@ -27,6 +28,6 @@ export const memcachedProtocol: Protocol = {
   transactions: null,
   waits: null,
   subscriptions: null,
-  bringing: null,
+  bringing: BRING_WORDS,
   clients: null,
 };
