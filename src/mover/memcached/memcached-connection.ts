@@ -1,0 +1,158 @@
+import { connect, type Socket } from 'node:net';
+import { addressText, type FixedAddress } from '../../config/address.ts';
+import type { PoolConfig } from '../../config/config.ts';
+import { poolPassword } from '../../config/pool-password.ts';
+import { startServerTls } from '../../system/server-tls.ts';
+import { MoveTrouble } from '../protocol-mover.ts';
+
+/** Where an answer ends, or -1. */
+type AnswerEnd = (arrived: Buffer) => number;
+
+interface Waiting {
+  resolve(answer: Buffer): void;
+  reject(error: Error): void;
+  readonly end: AnswerEnd;
+}
+
+const MAX_QUOTED_BYTES = 120;
+const NO_BYTES = Buffer.alloc(0);
+
+/** One line. */
+const lineEnd: AnswerEnd = arrived => {
+  const at = arrived.indexOf('\r\n', 0, 'latin1');
+  return at < 0 ? -1 : at + 2;
+};
+
+/** One line, and after VA a value. */
+const itemEnd: AnswerEnd = arrived => {
+  const end = lineEnd(arrived);
+  if (end < 0 || arrived.toString('latin1', 0, 3) !== 'VA ') return end;
+  const whole = end + Number.parseInt(arrived.toString('latin1', 3, end), 10) + 2;
+  return arrived.length < whole ? -1 : whole;
+};
+
+/** Lines up to END, or one that is an error. */
+const listEnd: AnswerEnd = arrived => {
+  const isList = arrived.subarray(0, 5).toString('latin1') === 'STAT ';
+  if (!isList) return lineEnd(arrived);
+  const at = arrived.indexOf('\r\nEND\r\n', 0, 'latin1');
+  return at < 0 ? -1 : at + 7;
+};
+
+/** A connection to a server of a pool: answers come in the order of the questions. What goes wrong is a MoveTrouble. */
+export class MemcachedConnection {
+  readonly server: string;
+  readonly socket: Socket;
+  private readonly waiting: Waiting[] = [];
+  private readonly timeoutMs: number;
+  private arrived: Buffer = NO_BYTES;
+  private timer: NodeJS.Timeout | null = null;
+  private fault: MoveTrouble | null = null;
+
+  private constructor(server: string, socket: Socket, timeoutMs: number) {
+    this.server = server;
+    this.socket = socket;
+    this.timeoutMs = timeoutMs;
+    socket.on('data', (bytes: Buffer) => this.read(bytes));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.fail(error.code ?? error.message));
+    socket.on('close', () => this.fail('it closed the connection'));
+  }
+
+  /** Connected, and let in. */
+  static async open(pool: PoolConfig, address: FixedAddress, timeoutMs: number): Promise<MemcachedConnection> {
+    const plain = connect({ ...address });
+    const tls = pool.tls?.servers ?? null;
+    const socket = tls === null ? plain : startServerTls(plain, address, tls);
+    const connection = new MemcachedConnection(addressText(address), socket, timeoutMs);
+    if (tls !== null) plain.on('error', error => connection.fail(error.message));
+    const password = poolPassword(pool);
+    try {
+      // memcached's authentication over text: the first request is a `set` whose value is user and password.
+      if (password !== null) {
+        const value = password.replace(':', ' ');
+        const answer = await connection.line(`set ringmaster 0 0 ${Buffer.byteLength(value)}\r\n${value}\r\n`);
+        if (answer !== 'STORED') throw new MoveTrouble(`${connection.server} answers ${answer}`);
+      }
+      await connection.line('version\r\n');
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    return connection;
+  }
+
+  /** The answer to a question that one line answers, without its CRLF. */
+  async line(words: string): Promise<string> {
+    return (await this.ask(Buffer.from(words, 'latin1'), lineEnd)).toString('latin1').trimEnd();
+  }
+
+  /** The answer to a meta command. */
+  meta(words: Buffer): Promise<Buffer> {
+    return this.ask(words, itemEnd);
+  }
+
+  /** Statistics by their name. */
+  async statistics(kind = ''): Promise<ReadonlyMap<string, string>> {
+    const answer = (await this.ask(Buffer.from(`stats${kind === '' ? '' : ` ${kind}`}\r\n`), listEnd)).toString(
+      'latin1',
+    );
+    return new Map(Array.from(answer.matchAll(/^STAT (\S+) (.*)\r$/gm), ([, name, value]) => [name!, value!]));
+  }
+
+  /** Runs `use`, whose errors about an answer become trouble with this server. */
+  understood<T>(use: () => T): T {
+    try {
+      return use();
+    } catch (error) {
+      throw new MoveTrouble(`${this.server} answers ${(error as Error).message}`);
+    }
+  }
+
+  close(): void {
+    this.fault ??= new MoveTrouble(`${this.server}: closed`);
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.socket.destroy();
+  }
+
+  private ask(words: Buffer, end: AnswerEnd): Promise<Buffer> {
+    if (this.fault !== null) return Promise.reject(this.fault);
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject, end });
+      this.socket.write(words);
+      this.arm();
+    });
+  }
+
+  private read(bytes: Buffer): void {
+    this.arrived = this.arrived.length === 0 ? bytes : Buffer.concat([this.arrived, bytes]);
+    while (this.arrived.length > 0) {
+      const head = this.waiting[0];
+      if (head === undefined) {
+        this.fail(`it says what nobody asked: ${this.arrived.toString('latin1', 0, MAX_QUOTED_BYTES)}`);
+        return;
+      }
+      const end = head.end(this.arrived);
+      if (end < 0) break;
+      this.waiting.shift();
+      head.resolve(Buffer.from(this.arrived.subarray(0, end)));
+      this.arrived = this.arrived.subarray(end);
+    }
+    this.arm();
+  }
+
+  /** A server that says nothing for so long while it is asked something. */
+  private arm(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    if (this.waiting.length === 0 || this.fault !== null) return;
+    const overdue = () => this.fail(`no answer within ${this.timeoutMs} ms`);
+    this.timer = setTimeout(() => setImmediate(overdue), this.timeoutMs);
+  }
+
+  private fail(why: string): void {
+    if (this.fault !== null) return;
+    this.fault = new MoveTrouble(`${this.server}: ${why}`);
+    this.close();
+    for (const { reject } of this.waiting.splice(0)) reject(this.fault);
+  }
+}

@@ -1,0 +1,127 @@
+import { KeyOwners } from '../key-owners.ts';
+import type { OrphanJob, Placements } from '../mover-job.ts';
+import type { MoveContext, PassResult, ProtocolMover } from '../protocol-mover.ts';
+import { moveItem } from './item-move.ts';
+import { type DumpedKey, dumpedKeys } from './key-dump.ts';
+import { MemcachedConnection } from './memcached-connection.ts';
+import { surveyMemcached } from './memcached-survey.ts';
+
+const ANSWER_WITHIN_MS = 10_000;
+/** Keys of a server that are kept for one walk: the next finds the rest. */
+const KEYS_A_WALK = 200_000;
+/** Under way at once between two servers. */
+const AT_ONCE = 16;
+
+/** Moves the keys of a pool of memcached servers that their crawlers find, server by server beside each other. */
+export const MEMCACHED_MOVER: ProtocolMover = {
+  survey: surveyMemcached,
+
+  async orphans({ from, to, isRemoving }: OrphanJob) {
+    const owners = new KeyOwners(from, to);
+    return Promise.all(
+      owners.servers.map(async ({ text, address }, server) => {
+        const orphans: Buffer[] = [];
+        let keys = 0;
+        for await (const { key } of dumpedKeys(from, address)) {
+          if (owners.from(key) === server) continue;
+          keys++;
+          if (isRemoving) orphans.push(key);
+        }
+        await removeAll(from, owners, server, orphans);
+        return { server: text, keys };
+      }),
+    );
+  },
+
+  /** What arrives late of an earlier mover does no harm, but that a server reads it first: each is asked something. */
+  async fence({ from, to }: Placements): Promise<void> {
+    const { servers } = new KeyOwners(from, to);
+    await Promise.all(
+      servers.map(async ({ address }) => (await MemcachedConnection.open(from, address, ANSWER_WITHIN_MS)).close()),
+    );
+  },
+
+  async pass(placements: Placements, context: MoveContext): Promise<PassResult> {
+    const owners = new KeyOwners(placements.from, placements.to);
+    const found = await walkAll(placements, owners, context);
+    // The crawler may miss what changes its place: nothing is found twice before it is believed.
+    return { found: found === 0 ? await walkAll(placements, owners, context) : found, left: 0 };
+  },
+};
+
+async function walkAll(placements: Placements, owners: KeyOwners, context: MoveContext): Promise<number> {
+  const walks = owners.servers.map(({ isFrom }, server) => (isFrom ? walk(placements, owners, server, context) : 0));
+  let found = 0;
+  // One that fails must not leave others walking behind it.
+  for (const settled of await Promise.allSettled(walks)) {
+    if (settled.status === 'rejected') throw settled.reason;
+    found += settled.value;
+  }
+  return found;
+}
+
+async function walk(placements: Placements, owners: KeyOwners, server: number, context: MoveContext): Promise<number> {
+  const byTarget = new Map<number, DumpedKey[]>();
+  let found = 0;
+  for await (const each of dumpedKeys(placements.from, owners.servers[server]!.address)) {
+    context.onSeen(1);
+    if (owners.from(each.key) !== server || owners.to(each.key) === server) continue;
+    const target = owners.to(each.key);
+    const keys = byTarget.get(target);
+    if (keys === undefined) byTarget.set(target, [each]);
+    else keys.push(each);
+    if (++found === KEYS_A_WALK) break;
+  }
+  for (const [target, keys] of byTarget) await moveAll(placements, owners, server, target, keys, context);
+  return found;
+}
+
+async function moveAll(
+  { from }: Placements,
+  owners: KeyOwners,
+  server: number,
+  target: number,
+  keys: readonly DumpedKey[],
+  context: MoveContext,
+): Promise<void> {
+  const open = (each: number) => MemcachedConnection.open(from, owners.servers[each]!.address, ANSWER_WITHIN_MS);
+  const source = await open(server);
+  try {
+    const destination = await open(target);
+    try {
+      const seconds = Number((await destination.statistics()).get('time'));
+      const readAtMs = performance.now();
+      const clock = () => seconds + Math.floor((performance.now() - readAtMs) / 1000);
+      const route = { source, target: destination, clock };
+      for (let at = 0; at < keys.length; at += AT_ONCE) {
+        const batch = keys.slice(at, at + AT_ONCE);
+        await context.pace.take(batch.reduce((sum, { bytes }) => sum + bytes, 0));
+        const moved = await Promise.all(batch.map(({ key }) => moveItem(route, key)));
+        const there = moved.filter(bytes => bytes >= 0);
+        context.onMoved(
+          there.length,
+          there.reduce((sum, bytes) => sum + bytes, 0),
+        );
+      }
+    } finally {
+      destination.close();
+    }
+  } finally {
+    source.close();
+  }
+}
+
+async function removeAll(
+  pool: Placements['from'],
+  owners: KeyOwners,
+  server: number,
+  keys: readonly Buffer[],
+): Promise<void> {
+  if (keys.length === 0) return;
+  const connection = await MemcachedConnection.open(pool, owners.servers[server]!.address, ANSWER_WITHIN_MS);
+  try {
+    for (const key of keys) await connection.meta(Buffer.from(`md ${key.toString('base64')} b\r\n`));
+  } finally {
+    connection.close();
+  }
+}
