@@ -48,8 +48,10 @@ export class RequestLine {
   shifted(shift: number): RequestLine {
     const line = new RequestLine();
     line.command = this.command;
-    line.exptimeStart = this.exptimeStart + shift;
-    line.exptimeEnd = this.exptimeEnd + shift;
+    // Where there is none, both are 0 whatever the line's position.
+    const hasExptime = this.exptimeEnd > this.exptimeStart;
+    line.exptimeStart = hasExptime ? this.exptimeStart + shift : 0;
+    line.exptimeEnd = hasExptime ? this.exptimeEnd + shift : 0;
     line.argCount = this.argCount;
     line.argStarts = this.argStarts.slice(0, this.argCount).map(start => start + shift);
     line.argEnds = this.argEnds.slice(0, this.argCount).map(end => end + shift);
