@@ -179,7 +179,7 @@ export class DataPath {
    */
   async setReshard(name: string, state: ReshardState | null): Promise<void> {
     const lane = this.lanes.get(name);
-    this.reshards.take(name, state, lane !== undefined);
+    this.reshards.take(name, state, lane?.config ?? null);
     if (lane === undefined || isFound(lane.config)) return;
     this.reshape(lane, NO_TOPOLOGY, this.shutdownTimeoutMs);
     if (state?.phase === 'hold') await lane.frontend.held();
@@ -267,7 +267,7 @@ export class DataPath {
 
   private applyPool(next: PoolConfig, planned: PoolPlan, lane: Lane | undefined, config: Config): Lane {
     const topology = this.topologies.get(next.name) ?? this.topologies.get(lane?.config.name ?? '') ?? NO_TOPOLOGY;
-    const reshard = this.reshards.get(next.name);
+    const reshard = this.reshards.getFor(next);
     // What they are by now was not known when it was planned.
     const isPlanned = !isFound(next) && reshard === null;
     const known = reshard === null ? planned.placement : lane?.pool.placement;

@@ -40,7 +40,7 @@ export interface ReshardSoakReport {
 }
 
 const OPERATIONS_TIMEOUT_MS = 120_000;
-const LONGEST_PAUSE_MS = 400;
+const LONGEST_PAUSE_MS = 4000;
 const DEEP = 8;
 
 export async function runReshardSoak(options: ReshardSoakOptions): Promise<ReshardSoakReport> {
