@@ -2,11 +2,12 @@
 // its death: servers with what they had (Redis writes it down), Ringmasters with the file that they had.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { temporaryDirectory } from '../support/child.ts';
+import { isAlive, temporaryDirectory } from '../support/child.ts';
 import { freePorts } from '../support/free-port.ts';
 import { startMemcached } from '../support/memcached-server.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { type Ringmaster, startRingmaster } from '../support/ringmaster.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 export type FleetProtocol = 'redis' | 'memcached';
 
@@ -71,6 +72,7 @@ export class ReshardFleet {
       `    listen: 127.0.0.1:${port}`,
       `    protocol: ${this.protocol}`,
       '    timeout: 5s',
+      '    hash: murmur',
       ...this.settings.map(line => `    ${line}`),
       '    servers:',
       ...this.servers
@@ -85,6 +87,16 @@ export class ReshardFleet {
     const file = path.join(temporaryDirectory('ring'), 'new.yml');
     writeFileSync(file, this.config(proxy, ring));
     return file;
+  }
+
+  /** Kills a proxy's master, with which its workers end, and starts it with the file that it has. */
+  async restartProxy(index: number): Promise<void> {
+    const proxy = this.proxies[index]!;
+    const { configFile } = proxy.ringmaster;
+    const pids = proxy.ringmaster.workerPids();
+    await proxy.ringmaster.killMaster();
+    await waitFor(() => pids.every(pid => !isAlive(pid)), { what: 'the end of the workers', timeoutMs: 30_000 });
+    proxy.ringmaster = await startRingmaster({ config: '', configFile, workers: WORKERS });
   }
 
   /** Kills a server and has it come back where it was. */

@@ -25,6 +25,8 @@ export interface ReshardSoakOptions {
   readonly change: (fleet: ReshardFleet, ring: number) => Promise<void>;
   /** What goes wrong meanwhile: called at random times until the change is done. */
   readonly fault?: (fleet: ReshardFleet, random: SeededRandom) => Promise<void>;
+  /** The longest between two of them. */
+  readonly faultPauseMs?: number;
   /** Called when the last change is done, before the servers are read: for planted bugs. */
   readonly tamper?: (fleet: ReshardFleet) => Promise<void>;
   readonly settings?: readonly string[];
@@ -40,7 +42,7 @@ export interface ReshardSoakReport {
 }
 
 const OPERATIONS_TIMEOUT_MS = 120_000;
-const LONGEST_PAUSE_MS = 4000;
+const LONGEST_PAUSE_MS = 2000;
 const DEEP = 8;
 
 export async function runReshardSoak(options: ReshardSoakOptions): Promise<ReshardSoakReport> {
@@ -118,7 +120,7 @@ function clientsOf(
 async function withFaults(
   change: Promise<void>,
   fleet: ReshardFleet,
-  { fault }: ReshardSoakOptions,
+  { fault, faultPauseMs = LONGEST_PAUSE_MS }: ReshardSoakOptions,
   random: SeededRandom,
 ): Promise<void> {
   let isDone = false;
@@ -127,7 +129,7 @@ async function withFaults(
   });
   const faults = (async () => {
     while (fault !== undefined && !isDone) {
-      await delay(random.between(0, LONGEST_PAUSE_MS));
+      await delay(random.between(0, faultPauseMs));
       if (!isDone) await fault(fleet, random);
     }
   })();
