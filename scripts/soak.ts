@@ -1,7 +1,10 @@
-// npm run soak [-- --minutes N] [--seed N] [--clients N] [--workers N]
+// npm run soak [-- --minutes N] [--seed N] [--clients N] [--workers N] [--reshard]
+// --reshard: the ring changes all the time instead, under clients whose histories are checked; see test/soak/reshard-soak.ts.
 // Real servers, Ringmaster in front of them, clients that check every byte, and faults without end; see test/soak/soak.ts.
 // Ends with a table, and exit code 1 when anything does not add up.
 import { parseArgs } from 'node:util';
+import { reshardFaults, reshardTo } from '../test/soak/reshard-change.ts';
+import { type ReshardSoakReport, runReshardSoak } from '../test/soak/reshard-soak.ts';
 import { runSoak, type SoakReport } from '../test/soak/soak.ts';
 import { seedFrom } from '../test/support/seeded-random.ts';
 import { ensureServersOrExit } from './ensure-servers.ts';
@@ -12,6 +15,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     clients: { type: 'string', default: '8' },
     workers: { type: 'string', default: '2' },
+    reshard: { type: 'boolean', default: false },
   },
 });
 const seed = values.seed === undefined ? seedFrom('SOAK_SEED') : Number(values.seed);
@@ -27,6 +31,7 @@ if (![seed, clients, workers].every(Number.isInteger) || !(minutes > 0) || clien
 ensureServersOrExit(['redis', 'memcached']);
 console.log(`SOAK_SEED=${seed} draws the same faults and requests again; when they meet is another matter`);
 const totalMs = minutes * 60_000;
+if (values.reshard) process.exit(await reshardSoak());
 const warmUpMs = Math.min(15_000, totalMs / 5);
 const report = await runSoak({
   seed,
@@ -38,6 +43,31 @@ const report = await runSoak({
 });
 print(report);
 process.exit(report.problems.length === 0 ? 0 : 1);
+
+/** Redis and memcached in turn, until the time is over; the exit code. */
+async function reshardSoak(): Promise<number> {
+  const say = (line: string) => console.log(line);
+  const kinds = ['worker', 'mover', 'frozen server', 'frozen worker', 'server', 'proxy'] as const;
+  const startedAtMs = performance.now();
+  for (let round = 0; round === 0 || performance.now() - startedAtMs < totalMs; round++) {
+    const protocol = round % 2 === 0 ? 'redis' : 'memcached';
+    console.log(`\n${protocol}, seed ${seed + round}`);
+    const report = await runReshardSoak({
+      ...{ protocol, clients, say, seed: seed + round, rings: [2, 4, 3, 5, 2], registers: 120 },
+      ...{ operationsBetween: 5000, change: reshardTo, fault: reshardFaults(kinds, say) },
+    });
+    printReshard(report);
+    if (report.problems.length > 0) return 1;
+  }
+  console.log('\nAll adds up.');
+  return 0;
+}
+
+function printReshard({ operations, keys, errors, problems }: ReshardSoakReport): void {
+  console.log(`${operations} operations, ${keys} keys are left`);
+  for (const [text, count] of errors) console.log(`  ${text.slice(0, 60).padEnd(62)}${count}`);
+  for (const problem of problems) console.log(`\n${problem}`);
+}
 
 function print({ tally, faults, seconds, master, worker, problems }: SoakReport): void {
   const { outcomes } = tally;

@@ -1,7 +1,8 @@
-// The history checker of resharding: that it finds nothing where nothing is wrong, and what is planted. What it says of
-// resharding itself is in reshard-*.test.ts.
+// What many clients see while the ring changes and things die, by the history checker; and that it finds nothing where the
+// ring stays, and what is planted.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { reshardFaults, reshardTo } from '../soak/reshard-change.ts';
 import type { ReshardFleet } from '../soak/reshard-fleet.ts';
 import { keysOf } from '../soak/reshard-keys.ts';
 import { type ReshardSoakOptions, runReshardSoak } from '../soak/reshard-soak.ts';
@@ -24,6 +25,25 @@ async function reloadAnotherRing(fleet: ReshardFleet, ring: number): Promise<voi
     assert.equal(code, 0, stderr);
   }
 }
+
+describe('what clients see while keys move and processes die has an order, and each key is where it belongs', () => {
+  const CHANGES = { ...RUN, rings: [2, 4, 3], registers: 60, change: reshardTo, faultPauseMs: 1500 };
+
+  test('redis', async () => {
+    const fault = reshardFaults(['worker', 'mover', 'frozen server', 'server', 'proxy']);
+    assert.deepEqual((await runReshardSoak({ ...CHANGES, protocol: 'redis', fault })).problems, []);
+  });
+
+  test('memcached', async () => {
+    const fault = reshardFaults(['worker', 'mover', 'frozen server', 'server', 'proxy']);
+    assert.deepEqual((await runReshardSoak({ ...CHANGES, protocol: 'memcached', fault })).problems, []);
+  });
+
+  test('and nobody sees an error where nothing dies', async () => {
+    const { problems, errors } = await runReshardSoak({ ...CHANGES, protocol: 'redis', rings: [2, 3, 2] });
+    assert.deepEqual([problems, [...errors]], [[], []]);
+  });
+});
 
 describe('what clients see of a ring that stays as it is has an order', () => {
   test('memcached', async () => {
