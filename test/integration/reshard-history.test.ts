@@ -13,7 +13,7 @@ const RUN: Omit<ReshardSoakOptions, 'protocol' | 'rings'> = {
   seed: 1,
   clients: 6,
   registers: 16,
-  operationsBetween: 1500,
+  operationsBetween: 1000,
   change: reloadAnotherRing,
 };
 
@@ -26,65 +26,49 @@ async function reloadAnotherRing(fleet: ReshardFleet, ring: number): Promise<voi
   }
 }
 
-describe('what clients see while keys move and processes die has an order, and each key is where it belongs', () => {
-  const CHANGES = { ...RUN, rings: [2, 4, 3], registers: 60, change: reshardTo, faultPauseMs: 1500 };
+describe('what clients see while keys move has an order, and each key is where it belongs', () => {
+  const CHANGES = { ...RUN, registers: 60, change: reshardTo, faultPauseMs: 1500 };
 
-  test('redis', async () => {
+  test('redis, while processes die', async () => {
     const fault = reshardFaults(['worker', 'mover', 'frozen server', 'server', 'proxy']);
-    assert.deepEqual((await runReshardSoak({ ...CHANGES, protocol: 'redis', fault })).problems, []);
+    assert.deepEqual((await runReshardSoak({ ...CHANGES, protocol: 'redis', rings: [2, 4], fault })).problems, []);
   });
 
-  test('memcached', async () => {
-    const fault = reshardFaults(['worker', 'mover', 'frozen server', 'server', 'proxy']);
-    assert.deepEqual((await runReshardSoak({ ...CHANGES, protocol: 'memcached', fault })).problems, []);
-  });
-
-  test('and nobody sees an error where nothing dies', async () => {
-    const { problems, errors } = await runReshardSoak({ ...CHANGES, protocol: 'redis', rings: [2, 3, 2] });
+  test('memcached, without a single error', async () => {
+    const { problems, errors } = await runReshardSoak({ ...CHANGES, protocol: 'memcached', rings: [2, 3, 2] });
     assert.deepEqual([problems, [...errors]], [[], []]);
   });
 });
 
-describe('what clients see of a ring that stays as it is has an order', () => {
-  test('memcached', async () => {
-    const { problems, errors } = await runReshardSoak({ ...RUN, protocol: 'memcached', rings: [3] });
-    assert.deepEqual([problems, [...errors]], [[], []]);
-  });
-
-  test('redis, but for keys that somebody has tampered with on the servers', async () => {
-    const planted = new Map<string, RegExp>();
-    const tamper = async (fleet: ReshardFleet) => {
-      const { found } = await keysOf(fleet);
-      const present = [...found].filter(([key]) => key.startsWith('register:'));
-      const [lost, old, twice] = present as [(typeof present)[0], (typeof present)[0], (typeof present)[0]];
-      const clients = await Promise.all(fleet.servers.map(({ port }) => RawClient.connect(port)));
-      const at = (server: string) => clients[Number(server.slice('server-'.length))]!;
-      await at(lost[1][0]!.server).command('DEL', lost[0]);
-      planted.set(lost[0], /the last of these fits no order[\s\S]*read → nothing {2}\(the end\)$/);
-      await at(old[1][0]!.server).command('SET', old[0], 'v0');
-      planted.set(old[0], /the last of these fits no order[\s\S]*read → v0 {2}\(the end\)$/);
-      const { server, value } = twice[1][0]!;
-      await clients[(Number(server.slice('server-'.length)) + 1) % clients.length]!.command(
-        'SET',
-        twice[0],
-        `${value}`,
-      );
-      planted.set(twice[0], /is on server-\d and server-\d$/);
-      await clients[0]!.command('SET', 'stranger', 'x');
-      planted.set('stranger', /was never written|is not where it is looked for/);
-      for (const client of clients) client.destroy();
-    };
-    const { problems } = await runReshardSoak({ ...RUN, protocol: 'redis', rings: [3], tamper });
-    for (const [key, problem] of planted) {
-      const said = problems.filter(each => each.startsWith(`${key} `) || each.startsWith(`${key}:`));
-      assert.ok(
-        said.some(each => problem.test(each)),
-        `${key}: ${said.join('\n') || 'nothing was said'}`,
-      );
-    }
-    const others = problems.filter(each => !planted.has(/^[^ ]*?(?=:? )/.exec(each)![0]));
-    assert.deepEqual(others, []);
-  });
+test('what is planted on the servers of a ring that stays is found, and nothing else', async () => {
+  const planted = new Map<string, RegExp>();
+  const tamper = async (fleet: ReshardFleet) => {
+    const { found } = await keysOf(fleet);
+    const present = [...found].filter(([key]) => key.startsWith('register:'));
+    const [lost, old, twice] = present as [(typeof present)[0], (typeof present)[0], (typeof present)[0]];
+    const clients = await Promise.all(fleet.servers.map(({ port }) => RawClient.connect(port)));
+    const at = (server: string) => clients[Number(server.slice('server-'.length))]!;
+    await at(lost[1][0]!.server).command('DEL', lost[0]);
+    planted.set(lost[0], /the last of these fits no order[\s\S]*read → nothing {2}\(the end\)$/);
+    await at(old[1][0]!.server).command('SET', old[0], 'v0');
+    planted.set(old[0], /the last of these fits no order[\s\S]*read → v0 {2}\(the end\)$/);
+    const { server, value } = twice[1][0]!;
+    await clients[(Number(server.slice('server-'.length)) + 1) % clients.length]!.command('SET', twice[0], `${value}`);
+    planted.set(twice[0], /is on server-\d and server-\d$/);
+    await clients[0]!.command('SET', 'stranger', 'x');
+    planted.set('stranger', /was never written|is not where it is looked for/);
+    for (const client of clients) client.destroy();
+  };
+  const { problems } = await runReshardSoak({ ...RUN, protocol: 'redis', rings: [3], tamper });
+  for (const [key, problem] of planted) {
+    const said = problems.filter(each => each.startsWith(`${key} `) || each.startsWith(`${key}:`));
+    assert.ok(
+      said.some(each => problem.test(each)),
+      `${key}: ${said.join('\n') || 'nothing was said'}`,
+    );
+  }
+  const others = problems.filter(each => !planted.has(/^[^ ]*?(?=:? )/.exec(each)![0]));
+  assert.deepEqual(others, []);
 });
 
 describe('a ring that is exchanged while its keys stay is found out', () => {
