@@ -84,6 +84,10 @@ test('a survey counts what moves and says what is in the way', async t => {
   assert.equal(report.isWhole, true);
   assert.deepEqual([report.obstacles, report.warnings, report.orphans], [[], [], []]);
   assert.match(report.servers[0]!.version!, /^1\.6\./);
+  assert.deepEqual(
+    report.connected.map(({ host }) => host),
+    ['127.0.0.1'],
+  );
   await servers[2]!.kill();
   const { obstacles } = await MEMCACHED_MOVER.survey({ ...SURVEY, from, to });
   assert.deepEqual(obstacles, [`127.0.0.1:${servers[2]!.port}: ECONNREFUSED`]);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { KeyOwners } from '../key-owners.ts';
-import type { BigKey, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
+import type { BigKey, ConnectedHost, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
 import { dumpedKeys } from './key-dump.ts';
 import { MemcachedConnection } from './memcached-connection.ts';
 
@@ -19,6 +19,8 @@ interface Facts {
   readonly usedBytes: number;
   readonly maxBytes: number;
   readonly itemBytes: number;
+  /** Of its clients, one for each connection. */
+  readonly hosts: readonly string[];
 }
 
 interface Sample {
@@ -81,6 +83,7 @@ export async function surveyMemcached(job: SurveyJob): Promise<SurveyReport> {
       .flatMap(({ biggest }) => biggest)
       .sort((a, b) => b.bytes - a.bytes)
       .slice(0, BIGGEST_LISTED),
+    connected: connectedTo(owners, facts),
     // No step keeps a server.
     bigKeys: 0,
     orphans: samples.flatMap((each, server) =>
@@ -111,6 +114,7 @@ async function factsOf(job: SurveyJob, owners: KeyOwners, server: number, obstac
         usedBytes: Number(statistics.get('bytes') ?? 0),
         maxBytes: Number(statistics.get('limit_maxbytes') ?? 0),
         itemBytes: Number(settings.get('item_size_max') ?? 0),
+        hosts: hostsOf(await connection.statistics('conns')),
       };
     } finally {
       connection.close();
@@ -119,6 +123,26 @@ async function factsOf(job: SurveyJob, owners: KeyOwners, server: number, obstac
     obstacles.push((error as Error).message);
     return null;
   }
+}
+
+/** `12:addr` is `tcp:HOST:PORT`, of listening sockets too, which have no `12:listen_addr`. */
+function hostsOf(connections: ReadonlyMap<string, string>): string[] {
+  return [...connections].flatMap(([name, value]) => {
+    const id = /^(\d+):addr$/.exec(name)?.[1];
+    const host = /^tcp6?:(.*):\d+$/.exec(value)?.[1];
+    return id === undefined || host === undefined || !connections.has(`${id}:listen_addr`) ? [] : [host];
+  });
+}
+
+function connectedTo(owners: KeyOwners, facts: readonly (Facts | null)[]): ConnectedHost[] {
+  const counts = new Map<string, number>();
+  for (const [server, each] of facts.entries()) {
+    if (!owners.servers[server]!.isFrom) continue;
+    for (const host of each?.hosts ?? []) counts.set(host, (counts.get(host) ?? 0) + 1);
+  }
+  return [...counts]
+    .map(([host, connections]) => ({ host, connections }))
+    .sort((a, b) => b.connections - a.connections);
 }
 
 function isYoungEnough(version: string): boolean {
