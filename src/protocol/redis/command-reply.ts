@@ -29,6 +29,8 @@ function addRows(command: Value, rows: CommandRow[]): void {
   const [name, arity, flags, first, last, step, categories, tips, specs, subcommands] = command as readonly Value[];
   const numbers = [arity, first, last, step];
   if (typeof name !== 'string' || !numbers.every(Number.isSafeInteger)) return;
+  // Nobody would come to the end of such keys.
+  if ((first as number) < 0 || ((first as number) > 0 && (step as number) <= 0)) return;
   const keySpecs = listOf(specs).map(specOf);
   // What is older than key specifications says first, last and step only, and of some commands that there is more.
   const range: KeySpecRow[] = (first as number) > 0 ? [rangeOf(first as number, last as number, step as number)] : [];
@@ -77,6 +79,8 @@ function specOf(value: Value): KeySpecRow {
     places.every(Number.isSafeInteger) &&
     started !== null &&
     found !== null &&
+    (typeof started !== 'number' || started > 0) &&
+    (found[0] === 'range' || (found[1] >= 0 && found[2] >= 0)) &&
     (found[3] > 0 || found[0] === 'range') &&
     (found[0] !== 'range' || found[2] > 0);
   return isSound ? [flags, started, found] : [flags, null, null];

@@ -117,3 +117,19 @@ test('what is no reply to COMMAND teaches nothing', () => {
   assert.equal(rowsOfReply(Buffer.alloc(MAX_COMMAND_REPLY_BYTES + 1, '*')), null);
   assert.deepEqual(rowsOfReply(Buffer.from('*2\r\n:1\r\n*0\r\n')), []);
 });
+
+test('keys that have no end, or begin before the request, are not believed', () => {
+  const odd: ReplyValue[] = [
+    ['odd.still', -3, words('write'), 1, 2, 0],
+    ['odd.back', -3, words('write'), -(2 ** 40), -1, 1],
+    command('odd.before', -2, 'readonly', [spec(part('index', 'index', -(2 ** 40)), ALONE)]),
+    command('odd.counted', -2, 'readonly', [
+      spec(AT_1, part('keynum', 'keynumidx', 0, 'firstkey', -(2 ** 40), 'keystep', 1)),
+    ]),
+  ];
+  const rows = rowsOfReply(encodeReply(odd)) ?? [];
+  assert.deepEqual(
+    rows.map(([name, , , , , , , specs]) => [name, specs]),
+    ['odd.before', 'odd.counted'].map(name => [name, [['RO access', null, null]]]),
+  );
+});
