@@ -140,3 +140,12 @@ test('servers that never answer, answer nonsense or too much keep a client waiti
   assert.match(replies[0]!, /^-ERR unknown command 'MY.SET'/);
   assert.equal(replies[1], '+PONG\r\n');
 });
+
+test('who wants no reply to it gets none, though its servers are asked about it first', async t => {
+  const { client, servers } = await start(t, [() => module]);
+  const asker = await client();
+  asker.send(Buffer.concat([encodeCommand('CLIENT', 'REPLY', 'SKIP'), encodeCommand('MY.SET', 'k', 'v')]));
+  asker.send(encodeCommand('GET', 'k'));
+  assert.equal(String(await asker.readReply()), '+0 GET k\r\n');
+  assert.deepEqual(servers[0]!.asked(), ['MY.SET k v', 'GET k']);
+});

@@ -87,6 +87,8 @@ export class RequestRouting extends AllServersRequest {
     this.isNoreply = replyMode !== REPLIES_ON;
     if (replyMode === REPLIES_SKIP) session.replyMode = REPLIES_ON;
     this.choose(session, buf);
+    // It is parsed again.
+    if (this.route === ROUTE_UNKNOWN) session.replyMode = replyMode;
     if (this.isNoreply || session.replyMode !== REPLIES_ON) this.mute(session);
   }
 
@@ -355,8 +357,7 @@ export class RequestRouting extends AllServersRequest {
 
   /** The servers may know the command that was not found. What a client is not to know it learns as before. */
   private isWorthAsking(session: RedisSession): boolean {
-    if (!this.lesson.isDue || this.command !== UNKNOWN_COMMAND_NAME || this.closesClient || this.isNoreply)
-      return false;
+    if (!this.lesson.isDue || this.command !== UNKNOWN_COMMAND_NAME || this.closesClient) return false;
     return (!this.hasPassword || session.isAuthenticated) && !session.isOnlyListening;
   }
 
