@@ -215,7 +215,11 @@ export class Frontend implements ClientOwner {
     this.listener = await listenOn(
       handle,
       { keepaliveIdleMs, backlog },
-      socket => (this.gate === null ? this.begin(socket) : this.gate.enter(socket, this.tls !== null)),
+      socket => {
+        const isForTls = this.tls !== null;
+        if (this.gate === null) this.begin(socket, isForTls);
+        else this.gate.enter(socket, isForTls);
+      },
       error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'),
     );
     before?.close();
@@ -223,11 +227,13 @@ export class Frontend implements ClientOwner {
 
   /** For clients that come from now on. */
   private setGate(options: GateOptions): void {
-    this.gate = Gate.of(options, this, socket => this.begin(socket));
+    this.gate = Gate.of(options, this, (socket, isForTls) => this.begin(socket, isForTls));
   }
 
-  private begin(socket: StreamSocket): void {
-    if (this.tls === null) this.enter(socket);
+  /** `isForTls`: the pool spoke TLS when it was accepted. Whoever was read from since goes on as it began. */
+  private begin(socket: StreamSocket, isForTls: boolean): void {
+    if (this.isDraining) socket.destroy();
+    else if (this.tls === null || !isForTls) this.enter(socket);
     else this.tls.enter(socket);
   }
 

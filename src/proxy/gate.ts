@@ -17,6 +17,9 @@ export interface GateHost {
   readonly stats: { deniedClients: number };
 }
 
+/** A client may come in; `isForTls`: as when it was accepted, whatever the pool speaks by now. */
+type Pass = (socket: StreamSocket, isForTls: boolean) => void;
+
 /**
  * Looks at who connects before anything is read or spoken:
  *
@@ -24,24 +27,23 @@ export interface GateHost {
  */
 export class Gate {
   private readonly host: GateHost;
-  private readonly pass: (socket: StreamSocket) => void;
+  private readonly pass: Pass;
   private readonly allow: AddressRanges | null;
   private readonly deny: AddressRanges | null;
   private readonly balancers: AddressRanges | null;
   private readonly proxied: ProxyIntake;
 
-  /** `pass`: a client that may come in. */
-  constructor({ allow, deny, balancers }: GateOptions, host: GateHost, pass: (socket: StreamSocket) => void) {
+  constructor({ allow, deny, balancers }: GateOptions, host: GateHost, pass: Pass) {
     this.host = host;
     this.pass = pass;
     this.allow = rangesOf(allow);
     this.deny = rangesOf(deny);
     this.balancers = rangesOf(balancers);
-    this.proxied = new ProxyIntake(host, socket => this.judge(socket));
+    this.proxied = new ProxyIntake(host, (socket, isForTls) => this.judge(socket, isForTls));
   }
 
   /** Null where nobody is kept out and nothing is said first. */
-  static of(options: GateOptions, host: GateHost, pass: (socket: StreamSocket) => void): Gate | null {
+  static of(options: GateOptions, host: GateHost, pass: Pass): Gate | null {
     const { allow, deny, balancers } = options;
     return allow === null && deny === null && balancers === null ? null : new Gate(options, host, pass);
   }
@@ -49,14 +51,14 @@ export class Gate {
   /** `isForTls`: see `ProxyIntake.enter`. */
   enter(socket: StreamSocket, isForTls: boolean): void {
     if (this.balancers?.covers(socket.peer)) this.proxied.enter(socket, isForTls);
-    else this.judge(socket);
+    else this.judge(socket, isForTls);
   }
 
-  private judge(socket: StreamSocket): void {
+  private judge(socket: StreamSocket, isForTls: boolean): void {
     const { peer } = socket;
     const isIn = (this.allow === null || this.allow.covers(peer)) && !this.deny?.covers(peer);
     if (isIn) {
-      this.pass(socket);
+      this.pass(socket, isForTls);
       return;
     }
     this.host.stats.deniedClients++;

@@ -19,11 +19,12 @@ export interface ProxyIntakeHost {
 /** Reads who the client is from what balancers send first. */
 export class ProxyIntake implements HeaderListener {
   private readonly host: ProxyIntakeHost;
-  private readonly accept: (socket: StreamSocket) => void;
+  private readonly accept: (socket: StreamSocket, isForTls: boolean) => void;
   /** By who waits. */
   private readonly timers = new Map<object, NodeJS.Timeout>();
 
-  constructor(host: ProxyIntakeHost, accept: (socket: StreamSocket) => void) {
+  /** `accept`: a client whose header was read; `isForTls` as it was entered. */
+  constructor(host: ProxyIntakeHost, accept: (socket: StreamSocket, isForTls: boolean) => void) {
     this.host = host;
     this.accept = accept;
   }
@@ -45,7 +46,7 @@ export class ProxyIntake implements HeaderListener {
 
   onHeader(socket: ProxiedSocket): void {
     this.endWait(socket);
-    this.accept(socket);
+    this.accept(socket, false);
   }
 
   onNoHeader(socket: ProxiedSocket, why: string): void {
@@ -78,7 +79,7 @@ export class ProxyIntake implements HeaderListener {
       socket.off('readable', onReadable).off('end', onEnd).off('close', onClose);
       rename(socket, header);
       if (come.length > header.bytes) socket.unshift(come.subarray(header.bytes));
-      this.accept(new NetSocket(socket));
+      this.accept(new NetSocket(socket), true);
     };
     socket.on('error', () => {});
     socket.on('readable', onReadable).on('end', onEnd).on('close', onClose);

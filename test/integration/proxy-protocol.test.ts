@@ -1,6 +1,6 @@
 // Clients that come through a balancer, which says who they are; and who may come in at all.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
@@ -138,6 +138,22 @@ test('TLS begins behind the header', async t => {
   const client = new RawClient(socket);
   assert.equal(await addressIn(client), '192.0.2.7:4711');
   client.destroy();
+});
+
+test('a header that is half there while the pool begins to speak TLS ends as it began', async t => {
+  const authority = await Authority.create();
+  const { cert, key } = await authority.sign('proxy');
+  const daemon = await redisPool(t, 'proxy_protocol: 127.0.0.1');
+  const client = await connected(t, daemon);
+  client.send(HEADER.subarray(0, 20));
+  const { ringmaster } = daemon;
+  const text = readFileSync(ringmaster.configFile, 'utf8');
+  ringmaster.writeConfig(text.replace(/^( *)proxy_protocol:.*$/m, `$&\n$1listen_tls: { cert: ${cert}, key: ${key} }`));
+  const answer = await fetch(`http://127.0.0.1:${daemon.adminPort}/-/reload`, { method: 'POST' });
+  assert.equal(answer.status, 200, await answer.text());
+  client.send(Buffer.concat([HEADER.subarray(20), Buffer.from(PING)]));
+  assert.equal(String(await client.readReply()), '+PONG\r\n');
+  assert.equal(await addressIn(client), '192.0.2.7:4711');
 });
 
 test('through HAProxy, by either version, with its health checks', async t => {
