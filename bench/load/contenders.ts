@@ -2,6 +2,7 @@ import { childPids } from '../../test/support/child.ts';
 import { freePort, freePorts } from '../../test/support/free-port.ts';
 import { startMemcached } from '../../test/support/memcached-server.ts';
 import { startNutcracker } from '../../test/support/nutcracker.ts';
+import { type RedisCluster, startCluster } from '../../test/support/redis-cluster.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { startRingmaster } from '../../test/support/ringmaster.ts';
 import type { DataSet } from './data-set.ts';
@@ -36,6 +37,8 @@ export interface Fleet {
   readonly pools: number;
   /** Of each pool. More than the stage has are the same ones under further names, with connections of their own. */
   readonly servers: number;
+  /** Ringmaster's Redis pools are a Redis Cluster of as many primaries; nutcracker, which knows none, keeps its ring. */
+  readonly isCluster?: boolean;
 }
 
 /** A running proxy. */
@@ -55,6 +58,8 @@ export interface Stage {
   readonly pinning: Pinning;
   readonly redisPorts: readonly number[];
   readonly memcachedPorts: readonly number[];
+  /** Of a Redis Cluster with as many primaries as there are Redis servers, started when it is first asked for. */
+  cluster(): Promise<readonly number[]>;
   stop(): Promise<void>;
 }
 
@@ -63,12 +68,18 @@ export async function setStage(pinning: Pinning): Promise<Stage> {
   const memcachedOptions = { memoryMiB: MEMCACHED_MIB, args: ['-t', '1'] };
   const redis = [await startRedis(), await startRedis()];
   const memcached = [await startMemcached(memcachedOptions), await startMemcached(memcachedOptions)];
+  let cluster: Promise<RedisCluster> | null = null;
   return {
+    cluster: async () => {
+      cluster ??= startCluster({ primaries: redis.length });
+      return (await cluster).nodes.map(({ server }) => server.port);
+    },
     pinning,
     redisPorts: redis.map(server => server.port),
     memcachedPorts: memcached.map(server => server.port),
     stop: async () => {
       await Promise.all([...redis, ...memcached].map(server => server.stop()));
+      await (await cluster)?.stop();
     },
   };
 }
@@ -81,7 +92,9 @@ export async function startContender(plan: ContenderPlan, fleet: Fleet, stage: S
     ...redisPorts.flatMap((port, i) => pool(`redis_pool_${i}`, port, true, serversOf(stage.redisPorts, fleet))),
     ...pool('memcached_pool', memcachedPort, false, serversOf(stage.memcachedPorts, fleet)),
   ].join('\n');
-  const running = await (plan.proxy === 'nutcracker' ? nutcracker(config) : ringmaster(config, plan));
+  const isCluster = fleet.isCluster === true && plan.proxy === 'ringmaster';
+  const own = isCluster ? clusterConfig(redisPorts, await stage.cluster()) : config;
+  const running = await (plan.proxy === 'nutcracker' ? nutcracker(config) : ringmaster(own, plan));
   const contender: Contender = {
     plan,
     portsFor: data => (data.protocol === 'redis' ? redisPorts : [memcachedPort]),
@@ -137,6 +150,14 @@ async function ringmaster(config: string, { workers, entry, launch }: ContenderP
     workerPids: () => childPids(daemon.pid),
     stop: () => daemon.stop(),
   };
+}
+
+function clusterConfig(ports: readonly number[], seeds: readonly number[]): string {
+  const pools = ports.map(
+    (port, i) => `  redis_pool_${i}: { listen: "127.0.0.1:${port}", protocol: redis, preconnect: true, timeout: none,
+    cluster: { seeds: [${seeds.map(seed => `"127.0.0.1:${seed}"`).join(', ')}] } }`,
+  );
+  return `admin: false\npools:\n${pools.join('\n')}\n`;
 }
 
 /** Servers have names of their own, so that keys fall the same way whatever the ports. */

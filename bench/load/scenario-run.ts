@@ -147,6 +147,8 @@ async function prepareData(
   for (const set of sets) {
     if (!filled.has(set)) for (const port of serverPorts(stage, set)) await fill(port, set);
     filled.add(set);
+    const ofCluster = contenders.find(({ plan }) => scenario.fleet.isCluster && plan.proxy === 'ringmaster');
+    if (ofCluster !== undefined && set.protocol === 'redis') await fill(ofCluster.portsFor(set)[0] as number, set);
     for (const contender of contenders) {
       for (const port of contender.portsFor(set)) {
         await verify(port, set).catch((error: Error) => {

@@ -99,6 +99,10 @@ export const SCENARIOS: readonly Scenario[] = [
     { ...redis, pipeline: 100 },
     { targets: { cpu: 0.5 } },
   ),
+  scenario('cluster-get-50', 'GET 100 B, 50 clients, of a Redis Cluster', redis, {
+    fleet: { pools: 1, servers: 2, isCluster: true },
+    targets: { cpu: 1.0 },
+  }),
   scenario('mget-10', 'MGET of 10 keys, 50 clients', { ...redis, keys: 10 }),
   scenario('mget-100', 'MGET of 100 keys, 50 clients', { ...redis, keys: 100 }, { targets: { cpu: 0.8 } }),
   scenario('mget-1000', 'MGET of 1,000 keys, 50 clients', { ...redis, keys: 1000 }),
