@@ -200,7 +200,7 @@ export class Participant {
     if (!isSameRing(pool, from) && !(isNew && isSameRing(pool, to)))
       throw new Error(`${where}: its ring can't change now`);
     const now = this.host.config().pools.find(each => each.name === name);
-    for (const field of ['protocol', 'redisDb', 'databases', 'serverTls', 'cluster'] as const) {
+    for (const field of ['protocol', 'redisDb', 'databases', 'serverTls', 'cluster', 'readFrom'] as const) {
       if (now !== undefined && JSON.stringify(now[field]) !== JSON.stringify(pool[field])) {
         throw new Error(`${where}: how its servers are reached can't change now`);
       }
