@@ -104,8 +104,7 @@ export class AllServersRequest extends RoutedRequest {
     const { libraries } = this.kept;
     const change = libraryChange(command, args, libraries);
     if (change === null) {
-      const gifts = libraries.count === 0 ? [] : libraries.with(args.bytes(1));
-      if (gifts.length > 0) this.remedy = new MissingFunction(gifts);
+      if (libraries.count > 0) this.remedy = new MissingFunction(libraries, args.bytes(1));
     } else if (!isInTransaction) {
       // To the only server, too: whether it does it is seen here.
       this.route = ROUTE_ALL;

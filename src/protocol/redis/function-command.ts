@@ -13,12 +13,20 @@ const NOT_FOUND = '-ERR Function not found';
 
 /** FCALL of a function that a server may lack. */
 export class MissingFunction implements Remedy {
-  readonly gifts: readonly Gift[];
   /** Whoever has taken it away from the server meant to. */
   readonly isGivenAhead = false;
+  private readonly libraries: FunctionLibraries;
+  private readonly name: Buffer;
 
-  constructor(gifts: readonly Gift[]) {
-    this.gifts = gifts;
+  /** `name`: of the function; it is copied. */
+  constructor(libraries: FunctionLibraries, name: Buffer) {
+    this.libraries = libraries;
+    this.name = Buffer.from(name);
+  }
+
+  /** Looked for when a server lacks it: that goes through the text of all libraries. */
+  get gifts(): readonly Gift[] {
+    return this.libraries.with(this.name);
   }
 
   isLacking(buf: Buffer, start: number, end: number): boolean {
