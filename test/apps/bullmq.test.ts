@@ -20,7 +20,8 @@ async function open(t: TestContext, pool: AppPool): Promise<Shop> {
   const { host, port } = pool;
   const options = { connection: { host, port, maxRetriesPerRequest: null }, prefix: PREFIX };
   const queue = new Queue('mail', options);
-  const events = new QueueEvents('mail', options);
+  // From the first one on: by default those are missed that come before it waits, on a connection that is still being made.
+  const events = new QueueEvents('mail', { ...options, lastEventId: '0' });
   const all: { close(): Promise<void>; disconnect(): Promise<void> }[] = [queue, events];
   const errors: string[] = [];
   const take = (error: Error) => void errors.push(String(error));
