@@ -16,6 +16,8 @@ interface Order {
   readonly request: Request;
   readonly kind: TopicKind;
   readonly isLeaving: boolean;
+  /** Its client wants no replies. */
+  readonly isNoreply: boolean;
   /** As they stand in the request; empty: all of the kind. */
   readonly names: readonly Buffer[];
   /** The same, of those that are subscribed to. */
@@ -87,17 +89,19 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
     const { topicKind: kind, isLeavingTopics: isLeaving } = parser;
     const names = namesOf(parser, bytes);
     const request = new Request(null, 0);
-    request.isSilent = parser.isNoreply;
+    // Confirmations come like messages, also to a client that wants no replies. What is refused is a reply.
+    const { isNoreply } = parser;
     origin.enqueue(request);
     const more = isLeaving ? 0 : this.countNew(kind, names);
     const [channels, patterns, shards] = this.counts;
     if (channels + patterns + shards + more > limits.ofClient || hub.subscriptions + more > limits.ofWorker) {
+      request.isSilent = isNoreply;
       origin.failWith(request, this.words.tooManyReply);
       return;
     }
     const topics = isLeaving ? [] : names.map(name => hub.await(kind, name, this));
     const progress = { confirmation: null, left: [], departing: new Set<Topic>(), isUntold: false };
-    this.order = { request, kind, isLeaving, names, topics, ...progress };
+    this.order = { request, isNoreply, kind, isLeaving, names, topics, ...progress };
     this.proceed();
   }
 
@@ -175,6 +179,7 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
   private refuse(order: Order, { failure }: Topic): void {
     this.order = null;
     this.forget(order);
+    order.request.isSilent = order.isNoreply;
     if (typeof failure === 'string') this.origin.onFailure(order.request, failure);
     else this.origin.failWith(order.request, failure);
   }

@@ -25,6 +25,21 @@ const LINES = [
 ];
 const END = 'the end';
 
+/** In RESP3 a client may ask for other things while it is subscribed. */
+const SUBSCRIBER_LINES = [
+  'CLIENT REPLY OFF',
+  'CLIENT REPLY ON',
+  'CLIENT REPLY SKIP',
+  'SUBSCRIBE a',
+  'PSUBSCRIBE c*',
+  'UNSUBSCRIBE a',
+  'UNSUBSCRIBE',
+  'PUNSUBSCRIBE',
+  'SUBSCRIBE',
+  'PING',
+  'GET a',
+];
+
 test('what a client wants no reply to is done and not answered, and nothing shifts', { timeout: 60_000 }, async t => {
   const seed = seedFrom('REPLY_SEED');
   t.diagnostic(`REPLY_SEED=${seed} repeats this run`);
@@ -47,5 +62,32 @@ test('what a client wants no reply to is done and not answered, and nothing shif
     );
     assert.equal(mine, wanted, `${lines.join(' | ')}\nREPLY_SEED=${seed}`);
     for (const client of [ours, theirs]) client.destroy();
+  }
+});
+
+test('subscriptions are confirmed also to a client that wants no replies', { timeout: 60_000 }, async t => {
+  const seed = seedFrom('REPLY_SEED');
+  t.diagnostic(`REPLY_SEED=${seed} repeats this run`);
+  const random = new SeededRandom(seed);
+  const pool = await startRedisPool(t);
+  const single = await startRedis();
+  t.after(() => single.kill());
+  for (let i = 0; i < 40; i++) {
+    const lines = Array.from({ length: random.between(1, 15) }, () => random.pick(SUBSCRIBER_LINES));
+    const bytes = Buffer.concat([
+      ...['HELLO 3', ...lines, 'CLIENT REPLY ON'].map(line => encodeCommand(...line.split(' '))),
+      encodeCommand('ECHO', END),
+    ]);
+    const [mine, wanted] = await Promise.all(
+      [pool, single].map(async server => {
+        const client = await server.client();
+        client.send(bytes);
+        const text = (await client.readUntil(`${END}\r\n`)).toString();
+        client.destroy();
+        // Numbers of connections, and who it is.
+        return text.slice(text.indexOf('modules'));
+      }),
+    );
+    assert.equal(mine, wanted, `${lines.join(' | ')}\nREPLY_SEED=${seed}`);
   }
 });
