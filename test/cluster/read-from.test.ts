@@ -84,7 +84,8 @@ async function untilReplicasAnswer(cluster: RedisCluster, daemon: Daemon): Promi
     for (const key of KEYS) assert.deepEqual(await client.command('GET', key), Buffer.from(key));
     return (await Promise.all(primaries.map(getsOf))).every((count, i) => count === before[i]);
   };
-  await waitFor(areLeftAlone, { what: 'replicas to answer', timeoutMs: 20_000 });
+  // A node that was asked before it knew of a replica is asked again after 30 s.
+  await waitFor(areLeftAlone, { what: 'replicas to answer', timeoutMs: 60_000 });
   const keys = KEYS.slice(0, 50);
   assert.deepEqual(
     await client.command('MGET', ...keys),
