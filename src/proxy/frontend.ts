@@ -30,6 +30,7 @@ import { PoolPause } from './pool-pause.ts';
 import type { ReplyTimer } from './reply-timer.ts';
 import { Router } from './router.ts';
 import { ServerLesson } from './server-lesson.ts';
+import { slowLogSource } from './slow-log-source.ts';
 import { type SlowRequestOptions, SlowRequests } from './slow-requests.ts';
 import { TrafficWatch, type TrafficWatchOptions } from './traffic-watch.ts';
 
@@ -384,18 +385,4 @@ export class Frontend implements ClientOwner {
     this.stats.turnedAway++;
     new Farewell(socket, this.protocol.tooManyClientsReply);
   }
-}
-
-/** The pool may have another name by the time it is asked. */
-function slowLogSource(log: () => SlowLog, onReset: () => void): SlowLogSource {
-  return {
-    get length() {
-      return log().length;
-    },
-    newest: count => log().newest(count),
-    reset: () => {
-      log().clear();
-      onReset();
-    },
-  };
 }

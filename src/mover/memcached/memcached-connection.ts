@@ -1,8 +1,7 @@
-import { connect, type Socket } from 'node:net';
-import { addressText, type FixedAddress } from '../../config/address.ts';
+import type { FixedAddress } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
 import { poolPassword } from '../../config/pool-password.ts';
-import { startServerTls } from '../../system/server-tls.ts';
+import { MoverConnection } from '../mover-connection.ts';
 import { MoveTrouble } from '../protocol-mover.ts';
 
 /** Where an answer ends, or -1. */
@@ -39,32 +38,13 @@ const listEnd: AnswerEnd = arrived => {
   return at < 0 ? -1 : at + 7;
 };
 
-/** A connection to a server of a pool: answers come in the order of the questions. What goes wrong is a MoveTrouble. */
-export class MemcachedConnection {
-  readonly server: string;
-  readonly socket: Socket;
-  private readonly waiting: Waiting[] = [];
-  private readonly timeoutMs: number;
+/** In memcached's text protocol. */
+export class MemcachedConnection extends MoverConnection<Waiting> {
   private arrived: Buffer = NO_BYTES;
-  private timer: NodeJS.Timeout | null = null;
-  private fault: MoveTrouble | null = null;
-
-  private constructor(server: string, socket: Socket, timeoutMs: number) {
-    this.server = server;
-    this.socket = socket;
-    this.timeoutMs = timeoutMs;
-    socket.on('data', (bytes: Buffer) => this.read(bytes));
-    socket.on('error', (error: NodeJS.ErrnoException) => this.fail(error.code ?? error.message));
-    socket.on('close', () => this.fail('it closed the connection'));
-  }
 
   /** Connected, and let in. */
   static async open(pool: PoolConfig, address: FixedAddress, timeoutMs: number): Promise<MemcachedConnection> {
-    const plain = connect({ ...address });
-    const tls = pool.tls?.servers ?? null;
-    const socket = tls === null ? plain : startServerTls(plain, address, tls);
-    const connection = new MemcachedConnection(addressText(address), socket, timeoutMs);
-    if (tls !== null) plain.on('error', error => connection.fail(error.message));
+    const connection = new MemcachedConnection(pool, address, timeoutMs);
     const password = poolPassword(pool);
     try {
       // memcached's authentication over text: the first request is a `set` whose value is user and password.
@@ -108,22 +88,11 @@ export class MemcachedConnection {
     }
   }
 
-  close(): void {
-    this.fault ??= new MoveTrouble(`${this.server}: closed`);
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.socket.destroy();
-  }
-
   private ask(words: Buffer, end: AnswerEnd): Promise<Buffer> {
-    if (this.fault !== null) return Promise.reject(this.fault);
-    return new Promise((resolve, reject) => {
-      this.waiting.push({ resolve, reject, end });
-      this.socket.write(words);
-      this.arm();
-    });
+    return this.send<Buffer>(words, (resolve, reject) => ({ resolve, reject, end }));
   }
 
-  private read(bytes: Buffer): void {
+  protected override read(bytes: Buffer): void {
     this.arrived = this.arrived.length === 0 ? bytes : Buffer.concat([this.arrived, bytes]);
     while (this.arrived.length > 0) {
       const head = this.waiting[0];
@@ -138,21 +107,5 @@ export class MemcachedConnection {
       this.arrived = this.arrived.subarray(end);
     }
     this.arm();
-  }
-
-  /** A server that says nothing for so long while it is asked something. */
-  private arm(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
-    if (this.waiting.length === 0 || this.fault !== null) return;
-    const overdue = () => this.fail(`no answer within ${this.timeoutMs} ms`);
-    this.timer = setTimeout(() => setImmediate(overdue), this.timeoutMs);
-  }
-
-  private fail(why: string): void {
-    if (this.fault !== null) return;
-    this.fault = new MoveTrouble(`${this.server}: ${why}`);
-    this.close();
-    for (const { reject } of this.waiting.splice(0)) reject(this.fault);
   }
 }

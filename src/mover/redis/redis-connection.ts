@@ -1,8 +1,7 @@
-import { connect, type Socket } from 'node:net';
-import { addressText, type FixedAddress } from '../../config/address.ts';
+import type { FixedAddress } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
 import { poolPassword } from '../../config/pool-password.ts';
-import { startServerTls } from '../../system/server-tls.ts';
+import { MoverConnection } from '../mover-connection.ts';
 import { MoveTrouble } from '../protocol-mover.ts';
 import { ErrorReply, type Reply } from './redis-reply.ts';
 import { ReplyReader } from './reply-reader.ts';
@@ -19,32 +18,13 @@ interface Waiting {
   readonly replies: Reply[];
 }
 
-/** A connection to a server of a pool, in RESP2: commands are answered in their order. What goes wrong is a MoveTrouble. */
-export class RedisConnection {
-  readonly server: string;
-  private readonly socket: Socket;
+/** In RESP2. */
+export class RedisConnection extends MoverConnection<Waiting> {
   private readonly reader = new ReplyReader();
-  private readonly waiting: Waiting[] = [];
-  private readonly timeoutMs: number;
-  private timer: NodeJS.Timeout | null = null;
-  private fault: MoveTrouble | null = null;
-
-  private constructor(server: string, socket: Socket, timeoutMs: number) {
-    this.server = server;
-    this.socket = socket;
-    this.timeoutMs = timeoutMs;
-    socket.on('data', (bytes: Buffer) => this.read(bytes));
-    socket.on('error', (error: NodeJS.ErrnoException) => this.fail(error.code ?? error.message));
-    socket.on('close', () => this.fail('it closed the connection'));
-  }
 
   /** Connected, and let in. */
   static async open(pool: PoolConfig, address: FixedAddress, timeoutMs: number): Promise<RedisConnection> {
-    const plain = connect({ ...address });
-    const tls = pool.tls?.servers ?? null;
-    const socket = tls === null ? plain : startServerTls(plain, address, tls);
-    const connection = new RedisConnection(addressText(address), socket, timeoutMs);
-    if (tls !== null) plain.on('error', error => connection.fail(error.message));
+    const connection = new RedisConnection(pool, address, timeoutMs);
     const password = poolPassword(pool);
     const first: Word[][] = [
       ...(password === null ? [] : [['AUTH', password]]),
@@ -64,11 +44,8 @@ export class RedisConnection {
   askAll(commands: readonly (readonly Word[])[]): Promise<Reply[]> {
     if (this.fault !== null) return Promise.reject(this.fault);
     if (commands.length === 0) return Promise.resolve([]);
-    return new Promise((resolve, reject) => {
-      this.waiting.push({ resolve, reject, count: commands.length, replies: [] });
-      this.socket.write(Buffer.concat(commands.map(encode)));
-      this.arm();
-    });
+    const words = Buffer.concat(commands.map(encode));
+    return this.send<Reply[]>(words, (resolve, reject) => ({ resolve, reject, count: commands.length, replies: [] }));
   }
 
   async ask(...words: readonly Word[]): Promise<Reply> {
@@ -80,18 +57,12 @@ export class RedisConnection {
     return this.refuseError(await this.ask(...words));
   }
 
-  close(): void {
-    this.fault ??= new MoveTrouble(`${this.server}: closed`);
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.socket.destroy();
-  }
-
   private refuseError(reply: Reply): Reply {
     if (reply instanceof ErrorReply) throw new MoveTrouble(`${this.server} answers ${reply.text}`);
     return reply;
   }
 
-  private read(bytes: Buffer): void {
+  protected override read(bytes: Buffer): void {
     for (const reply of this.replies(bytes)) {
       const head = this.waiting[0];
       if (head === undefined) {
@@ -113,22 +84,6 @@ export class RedisConnection {
       this.fail((error as Error).message);
       return [];
     }
-  }
-
-  /** A server that says nothing for so long while it is asked something. */
-  private arm(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
-    if (this.waiting.length === 0 || this.fault !== null) return;
-    const overdue = () => this.fail(`no answer within ${this.timeoutMs} ms`);
-    this.timer = setTimeout(() => setImmediate(overdue), this.timeoutMs);
-  }
-
-  private fail(why: string): void {
-    if (this.fault !== null) return;
-    this.fault = new MoveTrouble(`${this.server}: ${why}`);
-    this.close();
-    for (const { reject } of this.waiting.splice(0)) reject(this.fault);
   }
 }
 
