@@ -1,4 +1,4 @@
-import type { HostPort } from '../config/address.ts';
+import { addressText, type HostPort } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import { type Overridden, reloadedOverrides } from '../config/overrides.ts';
 import { VERSION } from '../system/version.ts';
@@ -54,7 +54,7 @@ export class Takeover {
 
   /** Of a server of the old master's own that listens just there; null: none does. */
   serverHandle(address: HostPort | { readonly path: string }): object | null {
-    const found = this.handover.servers.find(({ wanted }) => placeText(wanted) === placeText(address));
+    const found = this.handover.servers.find(({ wanted }) => addressText(wanted) === addressText(address));
     return found === undefined ? null : (this.handles[found.handle] as object);
   }
 
@@ -85,8 +85,4 @@ export class Takeover {
 function tell(message: FromSuccessor, onSent: () => void = () => {}): void {
   if (process.connected) process.send?.(message, undefined, {}, () => onSent());
   else onSent();
-}
-
-function placeText(address: HostPort | { readonly path: string }): string {
-  return 'path' in address ? address.path : `${address.host} ${address.port}`;
 }

@@ -3,19 +3,17 @@ import type { Gift } from '../../protocol/remedy.ts';
 import { HOLD_RUN } from '../../protocol/routes.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
-import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
+import type { RequestOrigin } from '../request-origin.ts';
 import type { SlotOrder } from './slot-order.ts';
 import { SlotTransaction, TransactionStep } from './slot-transaction.ts';
 import { TransformedReply } from './transformed-reply.ts';
+import { WholeLane } from './whole-lane.ts';
 
 /**
  * A transaction that came in one piece, all of it for one slot of a cluster: gathered from the request that opens it to the one
  * that runs it, and sent then.
  */
-export class WholeSlotTransaction implements PrivateLane {
-  readonly isBusy = false;
-  readonly isBlocking = false;
-  readonly isGoingThrough = true;
+export class WholeSlotTransaction extends WholeLane {
   memoryBytes = 0;
   private readonly origin: RequestOrigin;
   private readonly order: SlotOrder;
@@ -26,6 +24,7 @@ export class WholeSlotTransaction implements PrivateLane {
   private isAbandoned = false;
 
   constructor(origin: RequestOrigin, order: SlotOrder, slot: number, words: TransactionWords) {
+    super();
     this.origin = origin;
     this.order = order;
     this.slot = slot;
@@ -51,21 +50,6 @@ export class WholeSlotTransaction implements PrivateLane {
       this.order.start(transaction);
     }
     return true;
-  }
-
-  /** Where something is blocked, none is begun. */
-  refuseNext(): boolean {
-    return false;
-  }
-
-  onAnswered(): void {}
-
-  interrupt(): boolean {
-    return false;
-  }
-
-  unblock(_isError: boolean, then: (wasBlocked: boolean) => void): void {
-    then(false);
   }
 
   abandon(): void {

@@ -5,18 +5,16 @@ import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { BackendConnection } from '../../upstream/backend-connection.ts';
 import { give } from '../../upstream/given-gifts.ts';
-import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
+import type { RequestOrigin } from '../request-origin.ts';
 import { RunWithGifts } from './run-with-gifts.ts';
+import { WholeLane } from './whole-lane.ts';
 
 /**
  * A transaction that came in one piece, all of it for one server: its requests go out one directly after the other on the
  * connection that all share, and nothing of others gets between them. It lasts from the request that opens it to the one that
  * runs it, and the client is not paused in between.
  */
-export class WholeTransaction implements PrivateLane {
-  readonly isBusy = false;
-  readonly isBlocking = false;
-  readonly isGoingThrough = true;
+export class WholeTransaction extends WholeLane {
   readonly memoryBytes = 0;
   private readonly origin: RequestOrigin;
   private readonly connection: BackendConnection;
@@ -24,6 +22,7 @@ export class WholeTransaction implements PrivateLane {
 
   /** `connection` has room for all of it. `remedy`: what it needs of the server, which is given that here. */
   constructor(origin: RequestOrigin, connection: BackendConnection, remedy: Remedy | null) {
+    super();
     this.origin = origin;
     this.connection = connection;
     this.remedy = remedy;
@@ -40,21 +39,6 @@ export class WholeTransaction implements PrivateLane {
     connection.send(request, bytes);
     if (parser.hold === HOLD_RUN) origin.leavePrivate();
     return true;
-  }
-
-  /** Where something is blocked, none is begun. */
-  refuseNext(): boolean {
-    return false;
-  }
-
-  onAnswered(): void {}
-
-  interrupt(): boolean {
-    return false;
-  }
-
-  unblock(_isError: boolean, then: (wasBlocked: boolean) => void): void {
-    then(false);
   }
 
   abandon(): void {}
