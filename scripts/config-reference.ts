@@ -7,6 +7,7 @@ import { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from '../src/config/pool-setting
 import { SENTINEL_SETTINGS } from '../src/config/sentinel-settings.ts';
 import { SERVER_SETTINGS } from '../src/config/server-settings.ts';
 import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from '../src/config/tls-settings.ts';
+import { USER_SETTINGS } from '../src/config/user-settings.ts';
 import { isGroup, isScalar, type Setting, type SettingTable } from '../src/settings/setting.ts';
 
 const DOCUMENT = new URL('../docs/config.md', import.meta.url);
@@ -32,6 +33,9 @@ function renderReference(): string {
     renderTable(LOG_SETTINGS),
     '### Pools\n',
     renderTable(POOL_SETTINGS),
+    '### Users\n',
+    '`users` is a map of user names, each with a map of these; see [tenants.md](tenants.md):\n',
+    renderTable(USER_SETTINGS),
     '### Health checks\n',
     '`health_check` of a pool is a map of these; all have defaults, so `{}` will do:\n',
     renderTable(HEALTH_CHECK_SETTINGS),
@@ -62,7 +66,8 @@ function renderTable(table: SettingTable): string {
 
 function defaultText(setting: Setting): string {
   if (isGroup(setting)) return setting.unset;
-  if (!isScalar(setting) || setting.default === undefined) return '**required**';
+  if (!isScalar(setting)) return setting.isOptional ? 'none' : '**required**';
+  if (setting.default === undefined) return '**required**';
   return setting.default === null ? (setting.unset ?? 'unset') : `\`${setting.default}\``;
 }
 

@@ -1,5 +1,6 @@
 import { CertificateError, withTlsFiles } from '../config/certificates.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
+import { PasswordFileError, withUsers } from '../config/pool-users.ts';
 import { type ConfigWarning, configWarnings, poolPath } from '../config/warnings.ts';
 import { NUMBERED, unevenOnNumbers } from './key-spread.ts';
 import type { Machine } from './machine.ts';
@@ -23,9 +24,22 @@ export function checkWarnings(config: Config, machine: Machine): ConfigWarning[]
     warnings.push(...tlsFileWarnings(pool, path));
     warnings.push(...portWarnings(`${path}.listen`, pool.listen, machine));
   }
+  warnings.push(...passwordFileWarnings(config));
   if (config.admin !== null) warnings.push(...portWarnings('admin', config.admin, machine));
   warnings.push(...openFilesWarnings(config, machine));
   return warnings;
+}
+
+function passwordFileWarnings(config: Config): ConfigWarning[] {
+  return config.users.flatMap(user => {
+    try {
+      withUsers({ ...config, users: [user] });
+      return [];
+    } catch (error) {
+      if (!(error instanceof PasswordFileError)) throw error;
+      return [{ path: `users.${user.name}`, message: `it would not start here: ${error.message}` }];
+    }
+  });
 }
 
 /** A file may well be meant for another machine. */

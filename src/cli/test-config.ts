@@ -1,6 +1,7 @@
 import { CertificateError, withTlsFiles } from '../config/certificates.ts';
 import { ConfigError } from '../config/errors.ts';
 import { loadConfig } from '../config/load.ts';
+import { PasswordFileError, withUsers } from '../config/pool-users.ts';
 
 /**
  * `-t`: says on standard error what is wrong with the file, or that nothing is, in twemproxy's words, which scripts look
@@ -8,9 +9,10 @@ import { loadConfig } from '../config/load.ts';
  */
 export function testConfig(path: string): number {
   try {
-    for (const pool of loadConfig(path).pools) withTlsFiles(pool);
+    for (const pool of withUsers(loadConfig(path))) withTlsFiles(pool);
   } catch (error) {
-    if (!(error instanceof ConfigError || error instanceof CertificateError)) throw error;
+    if (!(error instanceof ConfigError || error instanceof CertificateError || error instanceof PasswordFileError))
+      throw error;
     process.stderr.write(`${error.message}\nringmaster: configuration file '${path}' syntax is invalid\n`);
     return 1;
   }

@@ -6,6 +6,7 @@ import type { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import type { DAEMON_SETTINGS } from './daemon-settings.ts';
 import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './pool-settings.ts';
 import type { SENTINEL_SETTINGS } from './sentinel-settings.ts';
+import type { USER_SETTINGS } from './user-settings.ts';
 
 /**
  * The checked configuration, whatever form the file had: every default filled in, frozen, and plain JSON-able data,
@@ -15,6 +16,8 @@ import type { SENTINEL_SETTINGS } from './sentinel-settings.ts';
 export interface Config extends SettingsOf<typeof DAEMON_SETTINGS> {
   /** In the order of the file; names and listen addresses are unique. */
   readonly pools: readonly PoolConfig[];
+  /** In the order of the file; names are unique. */
+  readonly users: readonly UserConfig[];
   /** Which form of file this came from. */
   readonly form: ConfigForm;
   /** Paths of keys that the file gives, that are accepted, and that have no effect here. */
@@ -31,6 +34,18 @@ export interface PoolConfig extends PoolSettings {
   readonly servers: readonly ServerConfig[];
   /** Only as workers get it: private keys are in it, and what the master has is shown to operators. */
   readonly tls?: PoolTls;
+  /** Only as workers get it: who may use the pool. Left out: everybody, or who has its password. */
+  readonly users?: readonly PoolUser[];
+}
+
+export interface UserConfig extends SettingsOf<typeof USER_SETTINGS> {
+  readonly name: string;
+}
+
+/** A user as workers know it, in one of its pools. */
+export interface PoolUser extends Omit<UserConfig, 'passwords' | 'passwordFile' | 'pools'> {
+  /** SHA-256 in hex. */
+  readonly digests: readonly string[];
 }
 
 /** What the TLS settings of a pool come to when their files are read; null: TLS is not spoken. */

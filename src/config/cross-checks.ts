@@ -5,6 +5,7 @@ import type { ScalarSetting } from '../settings/setting.ts';
 import { addressText, type ListenAddress } from './address.ts';
 import type { ConfigDraft, PoolDraft } from './pool-draft.ts';
 import type { Problems } from './problems.ts';
+import { checkUsers } from './user-checks.ts';
 import { joinPath } from './yaml-tree.ts';
 
 /** What no key can tell alone: names given twice, addresses taken twice, keys that contradict each other. */
@@ -20,6 +21,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
     checkTls(pool, problems);
   }
   checkListenAddresses(draft, problems);
+  checkUsers(draft, problems);
 }
 
 /** What is another protocol's, a pool must not say. */

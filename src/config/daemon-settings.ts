@@ -44,6 +44,13 @@ export const DAEMON_SETTINGS = {
     takes: 'a map: name of a pool → its keys',
     about: 'The pools; see [Pools](#pools).',
   },
+  users: {
+    key: 'users',
+    structure: 'users',
+    isOptional: true,
+    takes: 'a map: name of a user → its keys',
+    about: 'Who may use which pools, and what they may do there; see [Users](#users) and [tenants.md](tenants.md).',
+  },
   /** Worker processes. */
   workers: {
     key: 'workers',

@@ -13,7 +13,7 @@ import {
 import { SettingError } from '../settings/setting-error.ts';
 import type { Problems } from './problems.ts';
 import { closestName } from './suggestions.ts';
-import { joinPath, type YamlEntry, type YamlMap, type YamlNode, type YamlScalar } from './yaml-tree.ts';
+import { joinPath, type YamlEntry, type YamlList, type YamlMap, type YamlNode, type YamlScalar } from './yaml-tree.ts';
 
 /** A map of the file read by a table of settings. What could not be read is missing from `fields`, and is a problem. */
 export interface ReadFields<T> {
@@ -54,7 +54,7 @@ export function readFields<Table extends SettingTable>(
     if (entry === undefined || (rules.form === 'native' && isNull(entry))) {
       const value = defaultOf(setting, rules.form);
       if (value !== undefined) fields[field] = value;
-      else if (!isLeftToAnother(setting, map, rules)) {
+      else if (!isLeftOut(setting, map, rules)) {
         problems.add(entry?.keyOffset ?? mapOffset, keyPath, `required: ${takesIn(setting, rules.form)}`);
       }
       continue;
@@ -101,7 +101,7 @@ function readScalar(
     return undefined;
   }
   try {
-    return kind.read(text);
+    return value.kind === 'list' && kind.readItems ? kind.readItems(itemTexts(value)) : kind.read(text);
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
     problems.add(value.offset, path, error.message);
@@ -112,11 +112,14 @@ function readScalar(
 /** The items with commas between them; null: it is no list of single values. */
 function listText(value: YamlNode): string | null {
   if (value.kind !== 'list' || !value.items.every(item => item.kind === 'scalar')) return null;
-  return value.items.map(item => (item as YamlScalar).text).join(', ');
+  return itemTexts(value).join(', ');
 }
 
-/** twemproxy's form knows no other way to say it. */
-function isLeftToAnother(setting: Setting, map: YamlMap, { form }: FieldRules): boolean {
+const itemTexts = ({ items }: YamlList) => items.map(item => (item as YamlScalar).text);
+
+/** It need not be there, or another key says it; twemproxy's form knows no other way to say it. */
+function isLeftOut(setting: Setting, map: YamlMap, { form }: FieldRules): boolean {
+  if ('isOptional' in setting && setting.isOptional) return true;
   return 'unless' in setting && form === 'native' && map.entries.has(setting.unless as string);
 }
 

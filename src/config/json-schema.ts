@@ -2,6 +2,7 @@ import { isGroup, isScalar, type ScalarSetting, type Setting, type SettingTable 
 import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { POOL_SETTINGS } from './pool-settings.ts';
 import { SERVER_SETTINGS } from './server-settings.ts';
+import { USER_SETTINGS } from './user-settings.ts';
 
 /*
  * A JSON Schema (2020-12) of the file, for editors: completion, explanations, and most of what can be wrong. It is looser
@@ -28,6 +29,7 @@ export function jsonSchemaText(): string {
     else: { type: 'object', additionalProperties: { $ref: '#/$defs/twemproxyPool' } },
     $defs: {
       pool: tableSchema(POOL_SETTINGS),
+      user: tableSchema(USER_SETTINGS),
       server: {
         anyOf: [{ type: 'string' }, tableSchema(SERVER_SETTINGS)],
       },
@@ -61,7 +63,8 @@ function requiredKeys(settings: readonly Setting[]): string[][] {
 }
 
 function isRequired(setting: Setting): boolean {
-  return isScalar(setting) ? setting.default === undefined : !isGroup(setting);
+  if (isScalar(setting)) return setting.default === undefined;
+  return !isGroup(setting) && setting.isOptional !== true;
 }
 
 function settingSchema(setting: Setting): object {
@@ -78,6 +81,9 @@ function settingSchema(setting: Setting): object {
   }
   if (setting.structure === 'pools') {
     return { ...about, type: 'object', minProperties: 1, additionalProperties: { $ref: '#/$defs/pool' } };
+  }
+  if (setting.structure === 'users') {
+    return { ...about, type: ['object', 'null'], additionalProperties: { $ref: '#/$defs/user' } };
   }
   return { ...about, type: 'array', minItems: 1, items: { $ref: '#/$defs/server' } };
 }

@@ -263,6 +263,13 @@ function draftOf(config: Config): ConfigDraft {
         servers: pool.servers.map((server, i) => ({ path: `${path}.servers[${i}]`, offset: -1, server })),
       };
     }),
+    users: config.users.map(({ name, ...fields }) => ({
+      name,
+      path: `users.${name}`,
+      keyOffset: -1,
+      fields,
+      offsets: new Map(),
+    })),
   };
 }
 

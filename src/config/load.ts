@@ -10,6 +10,7 @@ import { Places } from './places.ts';
 import { finishPool } from './pool-draft.ts';
 import { Problems } from './problems.ts';
 import { isTwemproxyForm, readTwemproxyForm } from './twemproxy.ts';
+import { finishUser } from './users.ts';
 import { readYamlTree } from './yaml-tree.ts';
 
 /**
@@ -107,7 +108,11 @@ function parseConfigFile(text: string, fileName: string): ConfigFile {
   const draft = isTwemproxyForm(root) ? readTwemproxyForm(root, source, problems) : readNativeForm(root, problems);
   crossCheck(draft, problems);
   if (!problems.isEmpty) throw new ConfigError(problems.list());
-  const config = deepFreeze({ ...(draft.top as Config), pools: draft.pools.map(finishPool) });
+  const config = deepFreeze({
+    ...(draft.top as Config),
+    pools: draft.pools.map(finishPool),
+    users: draft.users.map(finishUser),
+  });
   return { config, places: new Places(root, lines) };
 }
 

@@ -8,6 +8,7 @@ import { POOL_SETTINGS } from './pool-settings.ts';
 import type { Problems } from './problems.ts';
 import { SERVER_SETTINGS } from './server-settings.ts';
 import { hasKey } from './setting-paths.ts';
+import { readUsers } from './users.ts';
 import { joinPath, type YamlEntry, type YamlMap, type YamlNode } from './yaml-tree.ts';
 
 /** Reads our own form of the file. */
@@ -19,6 +20,7 @@ export function readNativeForm(root: YamlMap, problems: Problems): ConfigDraft {
     top: { ...fields, form: 'native', ignored: [], withoutHash },
     adminOffset: offsets.get('admin') ?? -1,
     pools,
+    users: readUsers(root.entries.get('users'), problems),
   };
 
   function rootHint(key: string): string | undefined {

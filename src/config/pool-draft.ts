@@ -1,6 +1,7 @@
 import { ringName } from '../placement/server-name.ts';
 import { addressText, type FixedAddress } from './address.ts';
 import type { ClusterConfig, Config, PoolConfig, PoolSettings, ServerConfig } from './config.ts';
+import type { UserDraft } from './users.ts';
 
 /*
  * Both forms of the file are read into drafts, which know where things stand in the file and may lack what could not be
@@ -26,10 +27,11 @@ export interface ServerDraft {
 
 export interface ConfigDraft {
   /** What stands beside the pools; in twemproxy's form, the defaults. */
-  readonly top: Partial<Omit<Config, 'pools'>>;
+  readonly top: Partial<Omit<Config, 'pools' | 'users'>>;
   /** Where `admin` stands; -1: not given. */
   readonly adminOffset: number;
   readonly pools: readonly PoolDraft[];
+  readonly users: readonly UserDraft[];
 }
 
 /** The port's text is part of a ring name as written: twemproxy hashes `host:06379` with its zero. */

@@ -2,6 +2,7 @@ import { isGroup, isScalar, type SettingTable } from '../settings/setting.ts';
 import type { Config } from './config.ts';
 import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { POOL_SETTINGS } from './pool-settings.ts';
+import { USER_SETTINGS } from './user-settings.ts';
 
 /** What stands in place of a secret. */
 export const REDACTED = '<redacted>';
@@ -11,6 +12,7 @@ export function redactConfig(config: Config): Config {
   return {
     ...redactTable(DAEMON_SETTINGS, config),
     pools: config.pools.map(pool => redactTable(POOL_SETTINGS, pool)),
+    users: config.users.map(user => redactTable(USER_SETTINGS, user)),
   };
 }
 

@@ -45,8 +45,12 @@ function editsOf(text: string, config: Config, address: SettingAddress, asSet: s
   const place = fields[0] === 'pools' ? config.pools[fields[1] as number] : undefined;
   const root = config.form === 'twemproxy' ? [] : ['pools'];
   if (place !== undefined && fields[2] === 'servers') return serverEdits(text, config, place, fields[3] as number);
-  const keys = (place === undefined ? path : path.slice(place.name.length + 1)).split('.');
-  const way = place === undefined ? keys : [...root, place.name, ...keys];
+  const user = fields[0] === 'users' ? config.users[fields[1] as number] : undefined;
+  const above = place === undefined ? (user === undefined ? [] : ['users', user.name]) : [...root, place.name];
+  // `pools` is not said.
+  const said = place === undefined ? above : [place.name];
+  const keys = (said.length === 0 ? path : path.slice(said.join('.').length + 1)).split('.');
+  const way = [...above, ...keys];
   const value = fieldOf(config, fields);
   if (isGroup(setting)) return [{ way, value: asSet === '{}' ? asSet : null }];
   if (!isScalar(setting)) return [];

@@ -5,6 +5,7 @@ import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { POOL_SETTINGS } from './pool-settings.ts';
 import { SERVER_SETTINGS } from './server-settings.ts';
 import { closestName } from './suggestions.ts';
+import { USER_SETTINGS } from './user-settings.ts';
 
 /** One setting of a configuration. */
 export interface SettingAddress {
@@ -24,7 +25,15 @@ const SETTABLE_OF_MASTER: SettingTable = { weight: SERVER_SETTINGS.weight };
 
 /** All settings of a configuration: the daemon's, then each pool's and its servers', in the order of the file. */
 export function settingAddresses(config: Config): SettingAddress[] {
-  return [...addressesIn(DAEMON_SETTINGS, config, '', []), ...config.pools.flatMap(poolAddresses)];
+  return [
+    ...addressesIn(DAEMON_SETTINGS, config, '', []),
+    ...config.pools.flatMap(poolAddresses),
+    ...userAddresses(config),
+  ];
+}
+
+function userAddresses({ users }: Config): SettingAddress[] {
+  return users.flatMap((user, i) => addressesIn(USER_SETTINGS, user, `users.${user.name}.`, ['users', i]));
 }
 
 function poolAddresses(pool: PoolConfig, i: number): SettingAddress[] {
@@ -66,7 +75,8 @@ export function settingAddress(config: Config, path: string): SettingAddress {
   // Not all of them: a thousand pools of a hundred servers have a quarter of a million.
   const isOf = ({ name }: PoolConfig) => path.startsWith(`${name}.`) || path.startsWith(`pools.${name}.`);
   const ofPools = config.pools.flatMap((pool, i) => (isOf(pool) ? poolAddresses(pool, i) : []));
-  const addresses = [...addressesIn(DAEMON_SETTINGS, config, '', []), ...ofPools];
+  const ofUsers = path.startsWith('users.') ? userAddresses(config) : [];
+  const addresses = [...addressesIn(DAEMON_SETTINGS, config, '', []), ...ofPools, ...ofUsers];
   const found =
     addresses.find(address => address.path === path) ??
     addresses.find(address => address.fields[0] === 'pools' && `pools.${address.path}` === path);

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Applies, isGroup, isScalar, type SettingTable } from '../settings/setting.ts';
-import type { Config, PoolConfig } from './config.ts';
+import type { Config, PoolConfig, UserConfig } from './config.ts';
 import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { POOL_SETTINGS } from './pool-settings.ts';
 import { shownValue } from './setting-paths.ts';
+import { USER_SETTINGS } from './user-settings.ts';
 
 /** A setting in the words of our own form of the file; a secret is redacted on both sides. */
 export interface SettingChange {
@@ -22,7 +23,20 @@ export function poolSettingChanges(from: PoolConfig, to: PoolConfig): SettingCha
 
 /** What differs outside the pools. */
 export function topSettingChanges(from: Config, to: Config): SettingChange[] {
-  return changes(DAEMON_SETTINGS, from, to);
+  return [...changes(DAEMON_SETTINGS, from, to), ...userChanges(from.users, to.users)];
+}
+
+/** A user that comes or goes is one change. */
+function userChanges(from: readonly UserConfig[], to: readonly UserConfig[]): SettingChange[] {
+  const old = new Map(from.map(user => [user.name, user]));
+  const now = new Map(to.map(user => [user.name, user]));
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap((name): SettingChange[] => {
+    const [before, after] = [old.get(name), now.get(name)];
+    const key = `users.${name}`;
+    if (before === undefined) return [{ key, old: 'none', new: 'a user', applies: 'live' }];
+    if (after === undefined) return [{ key, old: 'a user', new: 'none', applies: 'live' }];
+    return changes(USER_SETTINGS, before, after, `${key}.`);
+  });
 }
 
 function changes(table: SettingTable, from: object, to: object, prefix = ''): SettingChange[] {

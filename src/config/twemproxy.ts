@@ -60,7 +60,7 @@ export function readTwemproxyForm(root: YamlMap, text: string, problems: Problem
     else problems.add(entry.value.offset, name, notAPool(name));
   }
   const top = { ...defaultsOf(DAEMON_SETTINGS, 'twemproxy'), form: 'twemproxy', ignored, withoutHash: [] } as const;
-  return { top, adminOffset: -1, pools };
+  return { top, adminOffset: -1, pools, users: [] };
 }
 
 function notAPool(name: string): string {

@@ -1,7 +1,8 @@
 import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protocol/protocol-traits.ts';
+import { ALL_ALLOWED } from '../settings/access-rules.ts';
 import { defaultOf, isScalar, type SettingTable } from '../settings/setting.ts';
 import { addressText } from './address.ts';
-import type { Config, PoolConfig } from './config.ts';
+import type { Config, PoolConfig, UserConfig } from './config.ts';
 import { FORMER_DEFAULT_HASH, POOL_SETTINGS } from './pool-settings.ts';
 
 /** Something that works but is probably not meant. */
@@ -19,6 +20,17 @@ export function configWarnings(config: Config): ConfigWarning[] {
   for (const pool of config.pools) {
     warnings.push(...poolWarnings(pool, poolPath(config, pool)));
   }
+  warnings.push(...config.users.flatMap(userWarnings));
+  return warnings;
+}
+
+function userWarnings({ name, passwords, nopass, rules }: UserConfig): ConfigWarning[] {
+  const warnings: ConfigWarning[] = [];
+  const warn = (key: string, message: string) => warnings.push({ path: `users.${name}.${key}`, message });
+  if (passwords?.some(({ isPlain }) => isPlain)) {
+    warn('passwords', 'a password in plain text: write what "ringmaster hash-password" makes of it');
+  }
+  if (nopass && rules === ALL_ALLOWED) warn('nopass', 'whoever connects may do everything; give the user rules');
   return warnings;
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { withTlsFiles } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
+import { withUsers } from '../config/pool-users.ts';
 import type { AdminPlan } from './admin-listeners.ts';
 import { IncompleteError, RefusedError } from './errors.ts';
 import type { MasterLog } from './master-log.ts';
@@ -47,7 +48,7 @@ export class Deployment {
   served: Config;
   private readonly host: DeploymentHost;
 
-  /** Throws a CertificateError. */
+  /** Throws a CertificateError or PasswordFileError. */
   constructor(config: Config, host: DeploymentHost) {
     this.config = config;
     this.served = forWorkers(config);
@@ -145,9 +146,9 @@ export function slotCount({ workers }: Config): number {
   return workers === 'auto' ? availableParallelism() : workers;
 }
 
-/** Workers have no business with the admin server's secret. Throws a CertificateError. */
+/** Workers have no business with the admin server's secret. Throws a CertificateError or PasswordFileError. */
 function forWorkers(config: Config): Config {
-  return { ...config, adminToken: null, pools: config.pools.map(withTlsFiles) };
+  return { ...config, adminToken: null, users: [], pools: withUsers(config).map(withTlsFiles) };
 }
 
 function readForWorkers(config: Config): Config {

@@ -1,4 +1,6 @@
 // What a parser is told of its pool.
+import type { Accounts } from '../accounts/accounts.ts';
+
 export interface ParserOptions {
   readonly poolName: string;
   readonly version: string;
@@ -6,6 +8,8 @@ export interface ParserOptions {
   readonly maxRequestBytes: number;
   /** What clients must AUTH with; null: none. */
   readonly password: string | null;
+  /** Who may use the pool, in place of the password; null: it has no users. Left out: likewise. */
+  readonly accounts?: Accounts | null;
   /** What of the protocol's commands a pool allows and knows; a protocol takes what concerns it. Left out: the defaults. */
   readonly rules?: Partial<CommandRules>;
   /** The pool's slow requests. Left out: it never has any. */

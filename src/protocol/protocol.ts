@@ -1,3 +1,5 @@
+import type { Account } from '../accounts/account.ts';
+import type { Accounts } from '../accounts/accounts.ts';
 import type { Block } from '../memory/block.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
@@ -213,6 +215,14 @@ export interface Session {
   readonly name: string;
   /** Whom it has logged in as; empty: nobody. */
   readonly user: string;
+  /** Whose rights it has; null: the pool has no users, or it has not signed in. */
+  readonly account: Account | null;
+  /** From its next request on it is who has this account. */
+  signIn(account: Account): void;
+  /** It is nobody, as if it had just connected. */
+  signOut(): void;
+  /** It has signed in, or given the pool's password. */
+  readonly isAuthenticated: boolean;
   /** As the client numbers them. */
   readonly database: number;
   /** Bytes kept of what the client sent; small and bounded. */
@@ -311,6 +321,8 @@ export interface RequestParser extends RequestReading {
   readonly kept: MemoryHolder | null;
   /** What the servers may be asked when something is not known; null: nothing. */
   readonly lesson: Lesson | null;
+  /** Who may use the pool; null: it has no users. */
+  readonly accounts: Accounts | null;
 
   /**
    * Reads the request that begins at `buf[start]`. Returns the position after it, or INCOMPLETE. Bad input is a

@@ -15,6 +15,8 @@ export interface ProtocolTraits {
   readonly variantsNote: string;
   /** What `redis:` of twemproxy's form says to have this protocol; null: it is not to be had there. */
   readonly twemproxyRedis: boolean | null;
+  /** For the rules of users. */
+  readonly access: AccessTraits;
   /** Its servers say what they are; null: there is no way to ask. */
   readonly about: AboutTraits | null;
   /** Its servers may form a cluster that places the keys itself; null: they don't. */
@@ -29,6 +31,15 @@ export interface ProtocolTraits {
    * for a password is an answer.
    */
   questions(password: string | null | undefined): readonly Question[];
+}
+
+/** What rules of users may name, and how a pool's own password signs in. */
+export interface AccessTraits {
+  /** Lower case; of subcommands `container|subcommand`. */
+  commands(): readonly string[];
+  categories(): readonly string[];
+  /** The user that a pool's password stands for, and what is to be given. */
+  credentials(poolPassword: string): { readonly name: string; readonly password: string };
 }
 
 /** How a server is asked what it is. */

@@ -48,6 +48,8 @@ export class ClientConnection
     this.socket = socket;
     this.host = host;
     const session = host.protocol.createSession(id, socket);
+    const open = host.parser.accounts?.open ?? null;
+    if (open !== null) session.signIn(open);
     this.session = session;
     this.outbox = new Outbox(socket, host.turn, this);
     this.replies = new ReplyQueue(session, host, socket, this.outbox, this);

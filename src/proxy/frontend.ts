@@ -16,6 +16,7 @@ import type { ListenTls } from '../system/listen-tls.ts';
 import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import type { Pool } from '../upstream/pool.ts';
+import { renewAccounts } from './account-renewal.ts';
 import { Admission, type LeaseOffice } from './admission.ts';
 import { ClientConnection, type ClientOwner } from './client-connection.ts';
 import type { ClientLimits } from './client-host.ts';
@@ -189,9 +190,11 @@ export class Frontend implements ClientOwner {
    * Serves the same clients by other options, from their next request on. The protocol has to be the same.
    */
   reconfigure(options: FrontendOptions): void {
+    const { accounts } = this.parser;
     this.options = options;
     this.parserOptions = this.optionsOfParser();
     this.parser = options.protocol.createParser(this.parserOptions, this.parser);
+    renewAccounts(this.clients, accounts, this.parser.accounts, options.parser.password !== null);
     this.router.sendsToFirstKey = options.sendsToFirstKey;
     this.router.limits = options.limits;
     this.router.resharding?.configure(options.limits.reshard);

@@ -15,6 +15,8 @@ export interface Kind<T> {
   readonly isSecret?: true;
   /** Several values: a list of the file is read as its items with commas between them. */
   readonly isList?: true;
+  /** As `read`, of the items of a list: where a comma may be part of one. */
+  readItems?(items: readonly string[]): T;
   /** Any characters at all: a person reads it in quotes. */
   readonly isQuoted?: true;
 }

@@ -56,7 +56,9 @@ export interface GroupSetting {
 /** A part of the file with a reader of its own. */
 export interface StructureSetting {
   readonly key: string;
-  readonly structure: 'pools' | 'servers';
+  readonly structure: 'pools' | 'servers' | 'users';
+  /** It need not be there. */
+  readonly isOptional?: true;
   /** It need not be there where this key is. */
   readonly unless?: string;
   readonly takes: string;

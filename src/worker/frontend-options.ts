@@ -6,6 +6,7 @@ import type { ReshardState } from '../ipc/reshard-state.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import type { FrontendOptions } from '../proxy/frontend.ts';
 import { VERSION } from '../system/version.ts';
+import { accountsOf } from './pool-accounts.ts';
 import { servedShape, serversMovedTo } from './served-shape.ts';
 
 /** What the client side of a pool needs of its configuration. `topology`: of a pool that is a cluster. `reshard`: of one between two rings. */
@@ -20,6 +21,7 @@ export function frontendOptions(
     parser: {
       version: VERSION,
       password: poolPassword(config),
+      accounts: accountsOf(configured),
       rules: {
         hasOneServer: config.cluster === null && config.servers.length === 1,
         serverNames: poolServers(config, topology).flatMap(({ name, isReplica }) => (isReplica ? [] : [name])),

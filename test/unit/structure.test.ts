@@ -1,5 +1,5 @@
 // Reads the imports of src/ and holds them against the layers of the architecture:
-//   worker → proxy → upstream → {protocol, placement, socket, hash} → request → memory → {loop, system}    the data path
+//   worker → proxy → upstream → {protocol, placement, socket, hash} → {request, accounts} → memory → {loop, system}    the data path
 //   main → cli → master → {admin, ipc, mover, config} → {figures, traits, system}                    the control side
 // `traits` are the files of protocol/ that the control side may import too; `settings` is what both know of a setting.
 import assert from 'node:assert/strict';
@@ -18,19 +18,32 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   traits: ['settings'],
   memory: ['loop', 'system'],
   request: ['memory'],
+  accounts: [...BASE],
   figures: ['request'],
   placement: ['hash'],
-  protocol: ['traits', 'settings', 'hash', 'request', ...BASE],
+  protocol: ['traits', 'settings', 'hash', 'accounts', 'request', ...BASE],
   socket: ['request', ...BASE],
   upstream: ['protocol', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],
-  proxy: ['upstream', 'protocol', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],
+  proxy: ['upstream', 'protocol', 'accounts', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],
   // It checks names and limits that hash/ and placement/ define.
   config: ['settings', 'traits', 'hash', 'placement', 'system'],
   ipc: ['config', 'figures', 'system'],
   // A process of its own: it asks servers itself, and sees no client.
   mover: ['config', 'settings', 'traits', 'placement', 'hash', 'system'],
   admin: ['ipc', 'traits', 'figures', 'request', 'system'],
-  worker: ['proxy', 'upstream', 'protocol', 'socket', 'ipc', 'config', 'figures', ...BASE],
+  worker: [
+    'proxy',
+    'upstream',
+    'protocol',
+    'traits',
+    'settings',
+    'accounts',
+    'socket',
+    'ipc',
+    'config',
+    'figures',
+    ...BASE,
+  ],
   master: ['admin', 'ipc', 'mover', 'config', 'settings', 'traits', 'placement', 'figures', 'system'],
   // `serve` starts the master; `route` and `diff` compute rings. A client's connection they never see.
   cli: ['master', 'admin', 'config', 'settings', 'traits', 'placement', 'hash', 'figures', 'system'],

@@ -1,32 +1,57 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Accounts } from '../../accounts/accounts.ts';
+import type { ParserOptions } from '../parser-options.ts';
+import type { MemcachedSession } from './session.ts';
 
 const NUL = 0;
+const SPACE = 0x20;
 const SEPARATOR = ':';
 
-/** User and password of a pool, `user:password` in its file, and whether a client has given them. */
+/** Whom clients of a pool may sign in as: its users, or else the user and the password in its file, `user:password`. */
 export class Credentials {
-  readonly user: string;
+  private readonly accounts: Accounts | null;
+  private readonly user: string;
   /** Of `user password`, as text clients say it. */
   private readonly digest: Buffer;
 
-  constructor(userAndPassword: string) {
+  private constructor(userAndPassword: string, accounts: Accounts | null) {
+    this.accounts = accounts;
     this.user = userAndPassword.slice(0, userAndPassword.indexOf(SEPARATOR));
     this.digest = digestOf(Buffer.from(userAndPassword.replace(SEPARATOR, ' ')));
   }
 
-  /** `value`: that of the `set` by which text clients authenticate. Takes the same time whatever is wrong. */
-  admits(value: Buffer): boolean {
-    return timingSafeEqual(digestOf(value), this.digest);
+  /** Null: clients need not sign in. */
+  static of({ password, accounts = null }: ParserOptions): Credentials | null {
+    return password === null && accounts === null ? null : new Credentials(password ?? SEPARATOR, accounts);
+  }
+
+  /**
+   * `value`: that of the `set` by which text clients authenticate, user and password with a space between them. Whoever is wrong
+   * is nobody from then on. Takes the same time whatever is wrong.
+   */
+  admit(session: MemcachedSession, value: Buffer): boolean {
+    session.signOut();
+    const { accounts } = this;
+    if (accounts === null) {
+      session.isAuthenticated = timingSafeEqual(digestOf(value), this.digest);
+      if (session.isAuthenticated) session.user = this.user;
+      return session.isAuthenticated;
+    }
+    const space = value.indexOf(SPACE);
+    const name = value.toString('utf8', 0, Math.max(space, 0));
+    const account = accounts.signIn(name, value.subarray(space + 1));
+    if (account !== null) session.signIn(account);
+    return account !== null;
   }
 
   /** `message`: of SASL's PLAIN (RFC 4616): authorization, user and password, a zero byte between them. */
-  admitsPlain(message: Buffer): boolean {
+  admitPlain(session: MemcachedSession, message: Buffer): boolean {
     const userStart = message.indexOf(NUL) + 1;
     const userEnd = message.indexOf(NUL, userStart);
     if (userStart === 0 || userEnd < 0) return false;
     const value = Buffer.from(message.subarray(userStart));
-    value[userEnd - userStart] = 0x20;
-    return this.admits(value);
+    value[userEnd - userStart] = SPACE;
+    return this.admit(session, value);
   }
 }
 

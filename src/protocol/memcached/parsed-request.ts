@@ -1,3 +1,4 @@
+import type { Accounts } from '../../accounts/accounts.ts';
 import type { Block } from '../../memory/block.ts';
 import type { Coalescer } from '../protocol.ts';
 import type { ReplyTransform } from '../reply-transform.ts';
@@ -29,6 +30,7 @@ export class ParsedRequest {
   readonly remedy = null;
   readonly kept = null;
   readonly lesson = null;
+  readonly accounts: Accounts | null;
   readonly variants = null;
   readonly isSoiling = false;
   readonly topicKind = TOPIC_CHANNEL;
@@ -51,6 +53,10 @@ export class ParsedRequest {
 
   get keyEnds(): Int32Array {
     return this.line.argEnds;
+  }
+
+  constructor(accounts: Accounts | null = null) {
+    this.accounts = accounts;
   }
 
   /** A request begins. */

@@ -67,8 +67,8 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
   private readonly credentials: Credentials | null;
 
   constructor(options: ParserOptions) {
-    super();
-    this.credentials = options.password === null ? null : new Credentials(options.password);
+    super(options.accounts ?? null);
+    this.credentials = Credentials.of(options);
     this.meta = new MetaRequests(options.maxRequestBytes);
     this.binary = new BinaryRequests(options.maxRequestBytes, this.credentials);
     this.maxRequestBytes = options.maxRequestBytes;
@@ -159,9 +159,8 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     if (command.name !== 'set' || dataBytes > MAX_CREDENTIALS_BYTES) return this.answer(UNAUTHENTICATED, next);
     if (next > end) return INCOMPLETE;
     if (buf[next - 2] !== CR || buf[next - 1] !== LF) return this.answer(BAD_DATA_CHUNK, next);
-    client.isAuthenticated = credentials.admits(buf.subarray(lineEnd, next - 2));
-    client.user = client.isAuthenticated ? credentials.user : '';
-    return this.answer(client.isAuthenticated ? STORED : WRONG_PASSWORD, next);
+    const isAdmitted = credentials.admit(client, buf.subarray(lineEnd, next - 2));
+    return this.answer(isAdmitted ? STORED : WRONG_PASSWORD, next);
   }
 
   private parseStore(buf: Buffer, start: number, lineEnd: number, end: number): number {

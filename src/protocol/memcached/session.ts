@@ -1,3 +1,4 @@
+import type { Account } from '../../accounts/account.ts';
 import type { Session } from '../protocol.ts';
 import { NO_TOPICS, type TopicCounts } from '../topics.ts';
 
@@ -12,14 +13,27 @@ export class MemcachedSession implements Session {
   readonly name: string = '';
   readonly database: number = 0;
   user = '';
+  account: Account | null = null;
   readonly keptBytes: number = 0;
   topics: TopicCounts = NO_TOPICS;
   /** The connection's first byte decides, as in memcached: in text, a later line may begin with any byte. */
   wire: number = WIRE_UNDECIDED;
-  /** It has given the pool's user and password, where there are any. */
+  /** It has signed in, where one must. */
   isAuthenticated = false;
 
   constructor(id: number) {
     this.id = id;
+  }
+
+  signIn(account: Account): void {
+    this.account = account;
+    this.user = account.name;
+    this.isAuthenticated = true;
+  }
+
+  signOut(): void {
+    this.account = null;
+    this.user = '';
+    this.isAuthenticated = false;
   }
 }

@@ -1,4 +1,5 @@
 import type { AboutTraits, ProtocolTraits, Question } from '../traits.ts';
+import { ACCESS_TRAITS } from './access-traits.ts';
 import { MEMCACHED_SETTINGS } from './settings.ts';
 
 const VERSION: Question = {
@@ -28,6 +29,7 @@ export const memcachedTraits = {
   variants: 1,
   variantsNote: '',
   twemproxyRedis: false,
+  access: ACCESS_TRAITS,
   about: ABOUT,
   cluster: null,
   sentinel: null,

@@ -1,3 +1,4 @@
+import type { Accounts } from '../../accounts/accounts.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import type { RequestParser } from '../protocol.ts';
 import { ROUTE_ALL, ROUTE_EVERY, ROUTE_SERVER } from '../routes.ts';
@@ -20,6 +21,7 @@ import type { RedisSession } from './session.ts';
 export class AllServersRequest extends RoutedRequest {
   readonly kept: ScriptMemory;
   readonly lesson: CommandLesson;
+  readonly accounts: Accounts | null;
   protected readonly commands: PoolCommands;
   private readonly scanCursors: ScanCursors;
   protected readonly options: ParserOptions;
@@ -28,6 +30,7 @@ export class AllServersRequest extends RoutedRequest {
 
   constructor(options: ParserOptions, before?: RequestParser) {
     super();
+    this.accounts = options.accounts ?? null;
     this.kept = before instanceof AllServersRequest ? before.kept : new ScriptMemory();
     this.kept.setLimit(options.rules?.scriptMemoryBytes ?? 0);
     this.commands = new PoolCommands(options.rules);

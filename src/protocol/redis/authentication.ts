@@ -1,6 +1,7 @@
-// AUTH and HELLO, as Redis 7 with one user, `default`, answers them.
+// AUTH and HELLO, as Redis 7 answers them.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { type Accounts, DEFAULT_ACCOUNT } from '../../accounts/accounts.ts';
 import { setName } from './client-command.ts';
 import { REDIS_VERSION } from './command-data.ts';
 import { refusalText } from './command-policy.ts';
@@ -23,16 +24,27 @@ const HELLO_BEFORE_AUTH = errorReply(
 const HELLO_WATCHING = errorReply(
   refusalText('hello', 'for another version while keys are watched; UNWATCH or EXEC comes first'),
 );
-const DEFAULT_USER = 'default';
 
-/** The pool's password and who has given it. */
+/** The name of a user, of any characters. */
+function nameAt(args: RequestArgs, index: number): string {
+  return args.buf.toString('utf8', args.starts[index]!, args.ends[index]!);
+}
+
+/** Whom clients may sign in as: the pool's users, or else who has its password. */
 export class Authentication {
   private readonly digest: Buffer | null;
+  private readonly accounts: Accounts | null;
   private readonly hasResp3: boolean;
   private readonly mode: string;
 
   /** `mode`: what HELLO says that the pool is. */
-  constructor(password: string | null, hasResp3 = true, mode: 'standalone' | 'cluster' = 'standalone') {
+  constructor(
+    password: string | null,
+    accounts: Accounts | null = null,
+    hasResp3 = true,
+    mode: 'standalone' | 'cluster' = 'standalone',
+  ) {
+    this.accounts = accounts;
     this.hasResp3 = hasResp3;
     this.mode = mode;
     this.digest = password === null ? null : digestOf(Buffer.from(password));
@@ -41,8 +53,9 @@ export class Authentication {
   /** AUTH [username] password. */
   auth(args: RequestArgs, session: RedisSession): Buffer {
     if (args.count > 3) return SYNTAX_ERROR;
-    if (args.count === 2 && this.digest === null) return NO_PASSWORD_SET;
-    const user = args.count === 3 ? args.text(1) : DEFAULT_USER;
+    const isOpen = this.accounts === null ? this.digest === null : this.accounts.open !== null;
+    if (args.count === 2 && isOpen) return NO_PASSWORD_SET;
+    const user = args.count === 3 ? nameAt(args, 1) : DEFAULT_ACCOUNT;
     return this.admit(session, user, args.bytes(args.count - 1)) ? OK : WRONG_PASSWORD;
   }
 
@@ -59,14 +72,14 @@ export class Authentication {
     for (let at = 2; at < args.count; at++) {
       const more = args.count - 1 - at;
       if (args.isWord(at, 'auth') && more >= 2) {
-        if (!this.admit(session, args.text(at + 1), args.bytes(at + 2))) return WRONG_PASSWORD;
+        if (!this.admit(session, nameAt(args, at + 1), args.bytes(at + 2))) return WRONG_PASSWORD;
         at += 2;
       } else if (args.isWord(at, 'setname') && more >= 1) {
         const error = setName(session, args.text(++at));
         if (error !== null) return error;
       } else return errorReply(`ERR Syntax error in HELLO option '${args.text(at)}'`);
     }
-    if (this.digest !== null && !session.isAuthenticated) return HELLO_BEFORE_AUTH;
+    if ((this.digest !== null || this.accounts !== null) && !session.isAuthenticated) return HELLO_BEFORE_AUTH;
     // The connection on which the server watches speaks the other.
     if (version !== session.respVersion && session.isWatching) return HELLO_WATCHING;
     session.speak(version);
@@ -77,8 +90,13 @@ export class Authentication {
 
   /** Marks the session as authenticated when user and password are right. Takes the same time whatever is wrong. */
   private admit(session: RedisSession, user: string, password: Buffer): boolean {
+    if (this.accounts !== null) {
+      const account = this.accounts.signIn(user, password);
+      if (account !== null) session.signIn(account);
+      return account !== null;
+    }
     const isPasswordRight = this.digest === null || timingSafeEqual(digestOf(password), this.digest);
-    if (user !== DEFAULT_USER || !isPasswordRight) return false;
+    if (user !== DEFAULT_ACCOUNT || !isPasswordRight) return false;
     session.isAuthenticated = true;
     return true;
   }

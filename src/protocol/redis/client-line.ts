@@ -17,7 +17,7 @@ export function clientLine(session: RedisSession, state: ClientState): string {
     `id=${id} ${addresses} name=${name} age=${ageSeconds} idle=${Math.floor(state.idleMs / 1000)} ` +
     `flags=${flagsOf(session, state)} db=${database} sub=${sub} psub=${psub} ssub=${ssub} ` +
     `multi=${session.isInTransaction ? 0 : -1} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 ` +
-    `omem=${unsentBytes} tot-mem=${memoryBytes} events=r cmd=${command === '' ? 'NULL' : command} user=default redir=-1 ` +
+    `omem=${unsentBytes} tot-mem=${memoryBytes} events=r cmd=${command === '' ? 'NULL' : command} user=${session.user} redir=-1 ` +
     `resp=${respVersion} lib-name=${libName} lib-ver=${libVersion}\n`
   );
 }

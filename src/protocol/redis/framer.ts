@@ -53,7 +53,7 @@ export class RedisFramer implements Framer {
 
   constructor(options: ParserOptions, session: RedisSession | undefined) {
     this.session = session;
-    this.hasPassword = options.password !== null;
+    this.hasPassword = options.password !== null || options.accounts != null;
     this.maxRequestBytes = options.maxRequestBytes;
   }
 

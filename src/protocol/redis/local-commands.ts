@@ -41,11 +41,11 @@ function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Re
   const introspection = new CommandIntrospection(commands);
   const cluster = commands.presentedCluster;
   const mode = cluster === null ? 'standalone' : 'cluster';
-  const authentication = new Authentication(options.password, options.rules?.hasResp3, mode);
+  const authentication = new Authentication(options.password, options.accounts, options.rules?.hasResp3, mode);
   const slowLog = options.slowLog ?? NO_SLOW_LOG;
   return {
     ...(cluster === null ? {} : presentedCluster(cluster, options.poolName)),
-    'acl|whoami': () => encodeReply('default'),
+    'acl|whoami': (_args, session) => encodeReply(Buffer.from(session.user)),
     auth: (args, session) => authentication.auth(args, session),
     'client|caching': () => client.NOT_TRACKING,
     'client|getname': (_args, session) => client.getName(session),
@@ -73,6 +73,8 @@ function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Re
     quit: () => OK,
     reset: (_args, session) => {
       session.reset();
+      const open = options.accounts?.open ?? null;
+      if (open !== null) session.signIn(open);
       return RESET;
     },
     select: (args, session) => select(args, session, options.rules?.databases ?? 1),

@@ -61,13 +61,14 @@ export class RequestRouting extends AllServersRequest {
   private found: Command = COMMANDS[0]!;
   private readonly local: LocalCommands;
   private readonly keysCoalescer: Coalescer;
+  /** Clients must sign in. */
   protected readonly hasPassword: boolean;
 
   constructor(options: ParserOptions, before?: RequestParser) {
     super(options, before);
     this.local = new LocalCommands(options, this.commands);
     this.keysCoalescer = new LimitedKeysCoalescer(options.rules?.keysLimitBytes ?? Number.POSITIVE_INFINITY);
-    this.hasPassword = options.password !== null;
+    this.hasPassword = options.password !== null || this.accounts !== null;
   }
 
   fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Fragment {

@@ -1,3 +1,5 @@
+import type { Account } from '../../accounts/account.ts';
+import { DEFAULT_ACCOUNT } from '../../accounts/accounts.ts';
 import type { ConnectionEnds } from '../connection-ends.ts';
 import type { Session } from '../protocol.ts';
 import { NO_TOPICS, type TopicCounts } from '../topics.ts';
@@ -31,12 +33,12 @@ export class RedisSession implements Session {
    * connection is in one database, so each has server connections of its own.
    */
   variant: number = RESP2_VARIANT;
-  /** Has given the pool's password. Means nothing in a pool that has none. */
+  /** Has given the pool's password, or signed in. Means nothing in a pool that has neither password nor users. */
   isAuthenticated = false;
   /** CLIENT SETNAME; empty: none. */
   name = '';
-  /** There is no other. */
-  readonly user: string = 'default';
+  user = DEFAULT_ACCOUNT;
+  account: Account | null = null;
   /** CLIENT SETINFO LIB-NAME and LIB-VER. */
   libName = '';
   libVersion = '';
@@ -102,10 +104,22 @@ export class RedisSession implements Session {
     this.variant = (database << 1) | (this.variant & 1);
   }
 
+  signIn(account: Account): void {
+    this.account = account;
+    this.user = account.name;
+    this.isAuthenticated = true;
+  }
+
+  signOut(): void {
+    this.account = null;
+    this.user = DEFAULT_ACCOUNT;
+    this.isAuthenticated = false;
+  }
+
   /** RESET: as if the client had just connected. */
   reset(): void {
     this.variant = RESP2_VARIANT;
-    this.isAuthenticated = false;
+    this.signOut();
     this.name = '';
     this.topics = NO_TOPICS;
     this.replyMode = REPLIES_ON;

@@ -1,5 +1,6 @@
 import type { ProtocolTraits, Question } from '../traits.ts';
 import { ABOUT_TRAITS } from './about-traits.ts';
+import { ACCESS_TRAITS } from './access-traits.ts';
 import { CLUSTER_TRAITS } from './cluster-traits.ts';
 import { REPLICATION_TRAITS } from './replication-traits.ts';
 import { SENTINEL_TRAITS } from './sentinel-traits.ts';
@@ -21,6 +22,7 @@ export const redisTraits = {
   variants: REDIS_VARIANTS,
   variantsNote: ' × 2 for RESP3',
   twemproxyRedis: true,
+  access: ACCESS_TRAITS,
   about: ABOUT_TRAITS,
   cluster: CLUSTER_TRAITS,
   sentinel: SENTINEL_TRAITS,

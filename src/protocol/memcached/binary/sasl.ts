@@ -35,8 +35,9 @@ export function answerSasl(
   const keyStart = start + BINARY_HEADER_BYTES;
   const keyEnd = keyStart + keyBytesOf(buf, start);
   const isPlain = kind === OP_SASL_AUTH && buf.toString('latin1', keyStart, keyEnd) === 'PLAIN';
-  session.isAuthenticated = isPlain && credentials.admitsPlain(buf.subarray(keyEnd, next));
-  session.user = session.isAuthenticated ? credentials.user : '';
-  if (!session.isAuthenticated) return errorResponse(code, opaque, STATUS_AUTH_ERROR);
+  if (!isPlain || !credentials.admitPlain(session, buf.subarray(keyEnd, next))) {
+    session.signOut();
+    return errorResponse(code, opaque, STATUS_AUTH_ERROR);
+  }
   return response(code, opaque, STATUS_OK, 'Authenticated');
 }

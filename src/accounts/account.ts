@@ -1,0 +1,47 @@
+import type { PasswordCheck } from './password-check.ts';
+
+/** What an account is made of. */
+export interface AccountOptions {
+  readonly name: string;
+  /** SHA-256 of each of its passwords, in hex. */
+  readonly passwords: readonly string[];
+  /** Clients have it before they sign in, and any password will do. */
+  readonly isOpen: boolean;
+  /** Names of client certificates that sign in to it. */
+  readonly certificates: readonly string[];
+  /** See settings/access-rules.ts. */
+  readonly rules: string;
+  /** Those that it may choose, as clients number them; null: all. */
+  readonly databases: readonly number[] | null;
+  /** What its keys and channels begin with at the servers; empty: they are as clients write them. */
+  readonly keyPrefix: string;
+}
+
+/** What a protocol makes of the rules of an account; nobody else looks into it. */
+export interface Permissions {
+  /** The rules it was made of. */
+  readonly rules: string;
+}
+
+/** Somebody who may use a pool: one object for a user, pool and worker, until the configuration says something else of it. */
+export class Account {
+  readonly name: string;
+  readonly isOpen: boolean;
+  readonly certificates: readonly string[];
+  readonly rules: string;
+  readonly databases: readonly number[] | null;
+  readonly keyPrefix: Buffer;
+  readonly passwords: PasswordCheck;
+  /** Made by the parser of the pool before any client has the account; null: it may do everything. */
+  permissions: Permissions | null = null;
+
+  constructor(options: AccountOptions, passwords: PasswordCheck) {
+    this.name = options.name;
+    this.isOpen = options.isOpen;
+    this.certificates = options.certificates;
+    this.rules = options.rules;
+    this.databases = options.databases;
+    this.keyPrefix = Buffer.from(options.keyPrefix);
+    this.passwords = passwords;
+  }
+}

@@ -1,0 +1,30 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+const DIGEST_BYTES = 32;
+
+/** The digest that passwords are known by. */
+export function passwordDigest(password: Buffer): Buffer {
+  return createHash('sha256').update(password).digest();
+}
+
+/** The passwords of one account, as digests. */
+export class PasswordCheck {
+  private readonly digests: readonly Buffer[];
+
+  /** SHA-256 in hex. */
+  constructor(digests: readonly string[]) {
+    this.digests = digests.map(hex => Buffer.from(hex, 'hex')).filter(digest => digest.length === DIGEST_BYTES);
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.digests.length;
+  }
+
+  /** Which of the passwords has this digest, or -1. Looks at all of them, whichever it is. */
+  find(digest: Buffer): number {
+    let found = -1;
+    for (const [i, each] of this.digests.entries()) if (timingSafeEqual(each, digest)) found = i;
+    return found;
+  }
+}

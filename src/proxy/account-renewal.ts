@@ -1,0 +1,40 @@
+import type { Accounts } from '../accounts/accounts.ts';
+import type { Session } from '../protocol/protocol.ts';
+
+/** A client that may have an account. */
+export interface AccountHolder {
+  readonly session: Session;
+  /** Ends the connection when what it asked is answered. */
+  drain(): void;
+}
+
+/**
+ * The accounts of a pool are others now; null: it has none. A client that signed in gets the account of the same name, whose
+ * rights it has from its next request on; one that the pool has no account for any more is let go.
+ */
+export function renewAccounts(
+  clients: readonly AccountHolder[],
+  before: Accounts | null,
+  after: Accounts | null,
+  needsPassword: boolean,
+): void {
+  if (before === after) return;
+  // Some leave the list while they are let go.
+  for (const client of [...clients]) {
+    const { session } = client;
+    const { account, user } = session;
+    if (after === null) {
+      session.signOut();
+      if (needsPassword) client.drain();
+      continue;
+    }
+    // Who had given the pool's password before there were users has its account.
+    const name = account?.name ?? (before === null && session.isAuthenticated ? user : null);
+    const next = name === null ? after.open : after.find(name);
+    if (next !== null) session.signIn(next);
+    else if (account !== null || before === null) {
+      session.signOut();
+      client.drain();
+    }
+  }
+}

@@ -1,0 +1,109 @@
+// `users:`: who may use a pool signs in, and keeps what it was while the file changes.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { startMemcached } from '../support/memcached-server.ts';
+import { type Daemon, startDaemon } from '../support/pool-daemon.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { RespError } from '../support/resp-reader.ts';
+
+const NOAUTH = new RespError('NOAUTH Authentication required.');
+const WRONG = new RespError('WRONGPASS invalid username-password pair or user is disabled.');
+const hashed = (password: string) => `'#${createHash('sha256').update(password).digest('hex')}'`;
+
+const USERS = [
+  'users:',
+  `  app1: { pools: [pool], passwords: [${hashed('one')}, ${hashed('uno')}] }`,
+  `  app2: { pools: [pool], passwords: [${hashed('two')}] }`,
+];
+
+async function start(t: TestContext, users: readonly string[], poolSettings: readonly string[] = []): Promise<Daemon> {
+  const server = await startRedis(
+    poolSettings.some(each => each.startsWith('redis_auth')) ? { requirepass: 'old' } : {},
+  );
+  t.after(() => server.kill());
+  const pool = { protocol: 'redis', servers: [server.port], settings: poolSettings } as const;
+  return startDaemon(t, { pool }, { settings: users });
+}
+
+/** With other users. */
+async function reload({ ringmaster, adminPort }: Daemon, before: readonly string[], after: readonly string[]) {
+  const text = readFileSync(ringmaster.configFile, 'utf8');
+  assert.ok(text.includes(before.join('\n')));
+  ringmaster.writeConfig(text.replace(before.join('\n'), after.join('\n')));
+  const response = await fetch(`http://127.0.0.1:${adminPort}/-/reload`, { method: 'POST' });
+  assert.equal(response.status, 200, await response.text());
+}
+
+test('a user signs in with any of its passwords, by AUTH and by HELLO, and nobody else does', async t => {
+  const daemon = await start(t, USERS);
+  const client = await daemon.client('pool');
+  assert.deepEqual(await client.command('GET', 'k'), NOAUTH);
+  assert.deepEqual(await client.command('AUTH', 'app1', 'two'), WRONG);
+  assert.deepEqual(await client.command('AUTH', 'nobody', 'one'), WRONG);
+  assert.deepEqual(await client.command('AUTH', 'one'), WRONG);
+  assert.deepEqual(await client.command('GET', 'k'), NOAUTH);
+  assert.equal(await client.command('AUTH', 'app1', 'uno'), 'OK');
+  assert.deepEqual(await client.command('ACL', 'WHOAMI'), Buffer.from('app1'));
+  assert.equal(await client.command('SET', 'k', 'v'), 'OK');
+  // A wrong password leaves it who it was.
+  assert.deepEqual(await client.command('AUTH', 'app2', 'uno'), WRONG);
+  assert.deepEqual(await client.command('ACL', 'WHOAMI'), Buffer.from('app1'));
+  const hello = (await client.command('HELLO', '2', 'AUTH', 'app2', 'two')) as unknown[];
+  assert.equal(hello.length, 14);
+  assert.deepEqual(await client.command('ACL', 'WHOAMI'), Buffer.from('app2'));
+  assert.match(String(await client.command('CLIENT', 'LIST')), / user=app2 /);
+  assert.equal(await client.command('RESET'), 'RESET');
+  assert.deepEqual(await client.command('GET', 'k'), NOAUTH);
+  client.destroy();
+});
+
+test("the pool's own password is that of the user default", async t => {
+  const daemon = await start(t, USERS, ['redis_auth: old']);
+  const client = await daemon.client('pool');
+  assert.equal(await client.command('AUTH', 'old'), 'OK');
+  assert.deepEqual(await client.command('ACL', 'WHOAMI'), Buffer.from('default'));
+  assert.equal(await client.command('AUTH', 'app1', 'one'), 'OK');
+  assert.equal(await client.command('SET', 'k', 'v'), 'OK');
+  client.destroy();
+});
+
+test('a user default with nopass is who clients are before they sign in', async t => {
+  const daemon = await start(t, [...USERS, '  default: { pools: [pool], nopass: true }']);
+  const client = await daemon.client('pool');
+  assert.deepEqual(await client.command('ACL', 'WHOAMI'), Buffer.from('default'));
+  assert.equal(await client.command('SET', 'k', 'v'), 'OK');
+  assert.equal(await client.command('AUTH', 'app1', 'one'), 'OK');
+  assert.equal(await client.command('RESET'), 'RESET');
+  assert.deepEqual(await client.command('ACL', 'WHOAMI'), Buffer.from('default'));
+  client.destroy();
+});
+
+test('memcached: by a set in text, and by SASL', async t => {
+  const server = await startMemcached();
+  t.after(() => server.kill());
+  const daemon = await startDaemon(t, { pool: { protocol: 'memcached', servers: [server.port] } }, { settings: USERS });
+  const client = await daemon.client('pool');
+  const text = 'get k\r\nset a 0 0 8\r\napp1 two\r\nset a 0 0 8\r\napp2 two\r\nset k 0 0 1\r\nv\r\nget k\r\n';
+  client.send(text);
+  const want =
+    'CLIENT_ERROR unauthenticated\r\nCLIENT_ERROR authentication failure\r\nSTORED\r\nSTORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n';
+  assert.equal((await client.readUntil(want.length)).toString(), want);
+  client.destroy();
+});
+
+test('a reload: who stays keeps its connection, also with another password; who is gone is let go', async t => {
+  const daemon = await start(t, USERS);
+  const [stays, goes, unnamed] = await Promise.all([1, 2, 3].map(() => daemon.client('pool')));
+  assert.equal(await stays!.command('AUTH', 'app1', 'one'), 'OK');
+  assert.equal(await goes!.command('AUTH', 'app2', 'two'), 'OK');
+  const users = ['users:', `  app1: { pools: [pool], passwords: [${hashed('other')}] }`];
+  await reload(daemon, USERS, users);
+  await goes!.closed;
+  assert.equal(await stays!.command('SET', 'k', 'v'), 'OK');
+  assert.deepEqual(await unnamed!.command('GET', 'k'), NOAUTH);
+  assert.deepEqual(await unnamed!.command('AUTH', 'app1', 'one'), WRONG);
+  assert.equal(await unnamed!.command('AUTH', 'app1', 'other'), 'OK');
+  for (const client of [stays, unnamed]) client!.destroy();
+});
