@@ -105,13 +105,13 @@ export function statusText({ reshard }: ReshardStatus): string {
   const { keysMoved, bytesMoved, movingKeys, movingBytes, pace, secondsLeft, isPaused, trouble, why, left, big } = plan;
   const lines = [`${head}${back}`];
   if (why !== null) lines.push(`  ${why}`);
+  if (trouble !== null) lines.push(`  it gets no further: ${trouble}`);
   if (phase === 'both') {
     lines.push(
       `  moved ${grouped(keysMoved)} of about ${counted(movingKeys, 'key')}, ${bytesText(bytesMoved)} of ${bytesText(movingBytes)}` +
         (secondsLeft === null ? '' : `; ${timeText(secondsLeft)} left`),
       `  pace ${pace}${isPaused ? ', paused' : ''}`,
     );
-    if (trouble !== null) lines.push(`  it gets no further: ${trouble}`);
     if (big.length > 0)
       lines.push(
         `  too big for a step: ${big

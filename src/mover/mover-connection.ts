@@ -15,6 +15,7 @@ export abstract class MoverConnection<Waiting extends Asker> {
   readonly socket: Socket;
   protected readonly waiting: Waiting[] = [];
   private readonly timeoutMs: number;
+  private ownAddress: string | null = null;
   private timer: NodeJS.Timeout | null = null;
   protected fault: MoveTrouble | null = null;
 
@@ -26,9 +27,17 @@ export abstract class MoverConnection<Waiting extends Asker> {
     const tls = pool.tls?.servers ?? null;
     this.socket = tls === null ? plain : startServerTls(plain, address, tls);
     if (tls !== null) plain.on('error', error => this.fail(error.message));
+    plain.once('connect', () => {
+      this.ownAddress = plain.localAddress ?? null;
+    });
     this.socket.on('data', (bytes: Buffer) => this.read(bytes));
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.fail(error.code ?? error.message));
     this.socket.on('close', () => this.fail('it closed the connection'));
+  }
+
+  /** Under which address this host asks; a unix socket's path. */
+  get here(): string {
+    return this.ownAddress ?? this.server;
   }
 
   close(): void {

@@ -64,6 +64,8 @@ export interface ConnectedHost {
   /** As the servers see it. */
   readonly host: string;
   readonly connections: number;
+  /** It is the host of this process. */
+  readonly isHere: boolean;
 }
 
 export interface KeyFlow {

@@ -1,3 +1,4 @@
+import type { ServerAddress } from '../config/address.ts';
 import type { BigKey, OrphanJob, Placements, SurveyJob, SurveyReport } from './mover-job.ts';
 import type { Pace } from './pace.ts';
 
@@ -24,6 +25,8 @@ export class MoveTrouble extends Error {}
 
 /** What a protocol brings to move keys between servers. Its methods reject with a MoveTrouble, and can be called again then. */
 export interface ProtocolMover {
+  /** Keys can be moved to a server that is reached so. */
+  canTake(address: ServerAddress): boolean;
   survey(job: SurveyJob): Promise<SurveyReport>;
   orphans(job: OrphanJob): Promise<readonly { readonly server: string; readonly keys: number }[]>;
   /**

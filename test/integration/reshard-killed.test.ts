@@ -78,6 +78,33 @@ test('a server that is away for a while stops it, and it goes on by itself', asy
   await finished(pool);
 });
 
+test('one that cannot write down how far it is stops where it is, says why, and goes on once it can', async t => {
+  const pool = await ReshardPool.start(t, { servers: [{}, {}, {}], first: 2, proxies: 2 });
+  await filled(pool);
+  for (const proxy of [0, 1]) {
+    const among = proxy === 0 ? [0, 1, 2] : [0, 1];
+    await pool.reshard('start', { file: pool.config(among), pace: '8kb/s', peers: pool.admins });
+    await pool.until(({ plan }) => (plan?.keysMoved ?? 0) > 0, 'the first keys that moved');
+    const accept = pool.refuseRecords(proxy);
+    if (proxy === 0) assert.match(await pool.reshardRefused('pace', { pace: '1gb/s' }), /cannot write .*reshard\.json/);
+    else await pool.reshard('pace', { pace: '1gb/s' });
+    if (proxy === 1)
+      await pool.until(
+        ({ plan }) => plan?.participants.some(({ why }) => /cannot write .*reshard\.json/.test(why ?? '')) ?? false,
+        'who can’t write',
+      );
+    const client = await pool.client();
+    for (const key of KEYS) assert.match(String(await client.command('GET', key)), new RegExp(`^${key} `));
+    client.destroy();
+    // All have been brought by now: nothing is left but to write it down.
+    if (proxy === 0) await pool.until(({ plan }) => /cannot write/.test(plan?.trouble ?? ''), 'why it gets no further');
+    accept();
+    await pool.untilOver();
+    await pool.until(({ phase }) => phase === 'over', 'the end', 1);
+    await pool.assertPlaced(KEYS, among);
+  }
+});
+
 test('another proxy that is killed comes back in the phase, and gets the new file', async t => {
   const pool = await ReshardPool.start(t, { servers: [{}, {}, {}], first: 2, proxies: 2 });
   await filled(pool);

@@ -1,6 +1,6 @@
 // Redis servers, proxies in front of the first few of them, and the command that changes how many.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { parseConfig } from '../../src/config/load.ts';
@@ -22,6 +22,8 @@ export interface ReshardPoolOptions {
   readonly proxies?: number;
   /** Further lines of the pool. */
   readonly settings?: readonly string[];
+  /** How the proxies reach a server: `host:port` or a path. */
+  readonly addressOf?: (server: RedisServer, place: number) => string;
 }
 
 export class ReshardPool {
@@ -30,25 +32,27 @@ export class ReshardPool {
   readonly admins: readonly string[];
   private readonly ports: readonly number[];
   private readonly settings: readonly string[];
+  private readonly addresses: readonly string[];
   private readonly directory = temporaryDirectory('reshard');
 
   private constructor(
     servers: readonly RedisServer[],
     ports: readonly number[],
     adminPorts: readonly number[],
-    settings: readonly string[],
+    { settings = [], addressOf = ({ port }) => `127.0.0.1:${port}` }: ReshardPoolOptions,
   ) {
     this.servers = servers;
     this.ports = ports;
     this.admins = adminPorts.map(port => `127.0.0.1:${port}`);
     this.settings = settings;
+    this.addresses = servers.map(addressOf);
   }
 
   static async start(t: Pick<TestContext, 'after'>, options: ReshardPoolOptions): Promise<ReshardPool> {
-    const { proxies = 1, settings = [], first } = options;
+    const { proxies = 1, first } = options;
     const servers = await Promise.all(options.servers.map(each => startRedis(each)));
     const [ports, adminPorts] = [await freePorts(proxies), await freePorts(proxies)];
-    const pool = new ReshardPool(servers, ports, adminPorts, settings);
+    const pool = new ReshardPool(servers, ports, adminPorts, options);
     t.after(() => Promise.all([...pool.proxies.map(proxy => proxy.kill()), ...servers.map(server => server.kill())]));
     const among = Array.from({ length: first }, (_, i) => i);
     for (let i = 0; i < proxies; i++) {
@@ -70,7 +74,7 @@ export class ReshardPool {
       '    hash: murmur',
       ...this.settings.map(line => `    ${line}`),
       '    servers:',
-      ...among.map(i => `      - 127.0.0.1:${this.servers[i]!.port}:1 s${i}`),
+      ...among.map(i => `      - ${this.addresses[i]}:1 s${i}`),
       '',
     ].join('\n');
   }
@@ -144,6 +148,14 @@ export class ReshardPool {
       config: '',
       workers: 2,
     });
+  }
+
+  /** From now on a proxy can't write its record; call what is returned, and it can. */
+  refuseRecords(proxy: number): () => void {
+    const { configFile, pid } = this.proxies[proxy]!;
+    const inTheWay = path.join(path.dirname(configFile), `.${path.basename(configFile)}.reshard.json.${pid}.tmp`);
+    mkdirSync(inTheWay);
+    return () => rmdirSync(inTheWay);
   }
 
   /** What a proxy's file says. */

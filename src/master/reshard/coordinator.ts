@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { addressText } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
 import { withRing } from '../../config/ring-settings.ts';
 import type { BigKeyRule, FromMover, MoveProgress, Placements } from '../../mover/mover-job.ts';
@@ -61,6 +62,8 @@ export class Coordinator {
   private before = { keysMoved: 0, bytesMoved: 0 };
   /** The operator's wish that the loop has not seen yet. */
   private wantsAbort = false;
+  /** Why it can't do what is next, and tries again. */
+  private fault: string | null = null;
   private isLeft = 0;
   private moverSinceMs = 0;
   private isStopping = false;
@@ -98,9 +101,14 @@ export class Coordinator {
     return this.mover?.pid ?? null;
   }
 
+  /** Why it gets no further for the moment. */
+  get trouble(): string | null {
+    return this.fault ?? this.progress?.trouble ?? null;
+  }
+
   get isStuck(): boolean {
     const isWaiting = this.states.some(({ why }) => why !== null && why !== NOT_ASKED);
-    return isWaiting || this.plan.isPaused || this.isLeft > 0 || (this.progress?.trouble ?? null) !== null;
+    return isWaiting || this.plan.isPaused || this.isLeft > 0 || this.trouble !== null;
   }
 
   /** Keys that are too big for a step and were left. */
@@ -138,7 +146,9 @@ export class Coordinator {
     while (!this.isStopping) {
       try {
         if (await this.step()) return;
+        this.fault = null;
       } catch (error) {
+        this.fault = (error as Error).message;
         this.host.log.error({ err: error, pool: this.decision.pool }, 'reshard failed');
         await this.pause(ASK_AGAIN_MAX_MS);
       }
@@ -304,10 +314,21 @@ export class Coordinator {
 
   /** Throws a RefusedError when it is too late for that. */
   async abort(): Promise<void> {
-    nextDecision(this.decision, 'abort');
+    const next = nextDecision(this.decision, 'abort');
+    if (next?.isBack) this.refuseUnlessMovableBack();
     this.wantsAbort = true;
     await this.mover?.kill();
     this.wake();
+  }
+
+  private refuseUnlessMovableBack(): void {
+    const { protocol, servers } = this.placements().from;
+    const out = servers.filter(({ address }) => !MOVERS[protocol]?.canTake(address));
+    if (out.length === 0) return;
+    const texts = out.map(({ address }) => addressText(address)).join(', ');
+    throw new RefusedError(
+      `keys can't be moved back to ${texts}: let it go on, and start another one to other addresses`,
+    );
   }
 
   async pauseMoving(isPaused: boolean): Promise<void> {

@@ -42,6 +42,10 @@ export class Peer {
     this.token = token;
   }
 
+  get host(): string {
+    return parseHostPort(this.address, 1, 'bracketed-ipv6').address.host;
+  }
+
   /** Never rejects. */
   async take(part: PartRequest): Promise<PeerAnswer> {
     const { status, body } = await this.ask('POST', PART_PATH, part);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 import { addressText } from '../../config/address.ts';
 import type { Config, PoolConfig } from '../../config/config.ts';
 import { type RingSettings, ringOf, withRing } from '../../config/ring-settings.ts';
@@ -27,6 +28,8 @@ export interface Prepared {
   readonly to: PoolConfig;
   /** Of the other proxies. */
   readonly peers: readonly Peer[];
+  /** Addresses of these. */
+  readonly hosts: ReadonlySet<string>;
   /** What is against it, before any server was asked. */
   readonly obstacles: readonly string[];
 }
@@ -59,8 +62,15 @@ export async function prepared(host: PreparationHost, request: StartRequest): Pr
     from: pool,
     to: withRing(pool, change.to),
     peers,
+    hosts: await addressesOf(peers),
     obstacles,
   };
+}
+
+async function addressesOf(peers: readonly Peer[]): Promise<Set<string>> {
+  // One that has no address is in the way already.
+  const found = await Promise.all(peers.map(({ host }) => lookup(host, { all: true }).catch(() => [])));
+  return new Set(found.flat().map(({ address }) => address));
 }
 
 /** null: it is this proxy. Else what speaks against it, or ''. */

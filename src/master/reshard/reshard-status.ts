@@ -67,9 +67,9 @@ export function reshardStatus(
 type PlanStatus = NonNullable<NonNullable<ReshardStatus['reshard']>['plan']>;
 
 function planOf(coordinator: Coordinator): PlanStatus {
-  const { plan, current, participants, moved, moverPid, left, movingForMs } = coordinator;
+  const { plan, current, participants, moved, moverPid, left, movingForMs, trouble } = coordinator;
   const { by, startedAtMs, paceBytes, isPaused, bigKeys, why, movingKeys, movingBytes } = plan;
-  const { keysMoved = 0, bytesMoved = 0, trouble = null, big = [] } = moved ?? {};
+  const { keysMoved = 0, bytesMoved = 0, big = [] } = moved ?? {};
   const isMoving = moverPid !== null && movingForMs >= RATE_AFTER_MS && bytesMoved > 0;
   const bytesLeft = Math.max(0, movingBytes - bytesMoved);
   return {

@@ -138,7 +138,7 @@ export class Resharding {
       pool: preparation.change.pool,
       peers: preparation.peers.map(({ address }) => address),
       obstacles: [...this.ownObstacles(preparation), ...preparation.obstacles, ...report.obstacles],
-      warnings: [...warningsOf(preparation), ...report.warnings],
+      warnings: warningsOf(preparation, report),
       report,
     };
   }
@@ -183,7 +183,7 @@ export class Resharding {
     const proxies = preparation.peers.length + 1;
     this.host.log.warn({ by, pool, reshard: decision.id, proxies, movingKeys, movingBytes }, 'reshard started');
     await this.coordinate().begin();
-    const warnings = [...warningsOf(preparation), ...report.warnings];
+    const warnings = warningsOf(preparation, report);
     return { id: decision.id, pool, proxies, orphansRemoved, movingKeys, movingBytes, seconds, warnings };
   }
 
@@ -234,7 +234,18 @@ export class Resharding {
   }
 }
 
-function warningsOf({ change }: Prepared): string[] {
-  if (change.isAll) return [];
-  return [`only the ring of ${change.pool} is taken from the new file; what else it changes is left for a reload`];
+function warningsOf({ change, hosts }: Prepared, { warnings, connected }: SurveyReport): string[] {
+  const strangers = connected.filter(({ host, isHere }) => !isHere && !hosts.has(host));
+  const who = strangers.map(({ host }) => host).join(', ');
+  return [
+    ...(change.isAll
+      ? []
+      : [`only the ring of ${change.pool} is taken from the new file; what else it changes is left for a reload`]),
+    ...(strangers.length === 0
+      ? []
+      : [
+          `connected to the old servers is ${who}: a proxy there has to take part, or it reads keys where they are no more`,
+        ]),
+    ...warnings,
+  ];
 }

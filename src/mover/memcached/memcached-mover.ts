@@ -14,6 +14,8 @@ const AT_ONCE = 16;
 
 /** Moves the keys of a pool of memcached servers that their crawlers find, server by server beside each other. */
 export const MEMCACHED_MOVER: ProtocolMover = {
+  canTake: () => true,
+
   survey: surveyMemcached,
 
   async orphans({ from, to, isRemoving }: OrphanJob) {

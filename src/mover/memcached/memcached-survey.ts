@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { connectedHosts } from '../connected-hosts.ts';
 import { KeyOwners } from '../key-owners.ts';
 import type { BigKey, ConnectedHost, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
 import { dumpedKeys } from './key-dump.ts';
@@ -21,6 +22,8 @@ interface Facts {
   readonly itemBytes: number;
   /** Of its clients, one for each connection. */
   readonly hosts: readonly string[];
+  /** Under which address it is asked. */
+  readonly here: string;
 }
 
 interface Sample {
@@ -115,6 +118,7 @@ async function factsOf(job: SurveyJob, owners: KeyOwners, server: number, obstac
         maxBytes: Number(statistics.get('limit_maxbytes') ?? 0),
         itemBytes: Number(settings.get('item_size_max') ?? 0),
         hosts: hostsOf(await connection.statistics('conns')),
+        here: connection.here,
       };
     } finally {
       connection.close();
@@ -135,14 +139,11 @@ function hostsOf(connections: ReadonlyMap<string, string>): string[] {
 }
 
 function connectedTo(owners: KeyOwners, facts: readonly (Facts | null)[]): ConnectedHost[] {
-  const counts = new Map<string, number>();
-  for (const [server, each] of facts.entries()) {
-    if (!owners.servers[server]!.isFrom) continue;
-    for (const host of each?.hosts ?? []) counts.set(host, (counts.get(host) ?? 0) + 1);
-  }
-  return [...counts]
-    .map(([host, connections]) => ({ host, connections }))
-    .sort((a, b) => b.connections - a.connections);
+  const old = facts.filter((each, server) => each !== null && owners.servers[server]!.isFrom) as Facts[];
+  return connectedHosts(
+    old.flatMap(({ hosts }) => hosts),
+    new Set(old.map(({ here }) => here)),
+  );
 }
 
 function isYoungEnough(version: string): boolean {

@@ -33,16 +33,20 @@ export async function migrate(migration: Migration, keys: readonly Buffer[], ste
   }
 }
 
-/** What speaks against moving a key from here to there; tries it with a key that nobody has. */
-export async function probeMigration(migration: Migration, key: Buffer): Promise<string | null> {
+/** Of a try. `untried`: the source has no memory for the key. */
+export type ProbeResult = 'moved' | 'untried' | { readonly why: string };
+
+/** Whether a key can be moved from here to there; tries it with one that nobody has. Rejects with a MoveTrouble. */
+export async function probeMigration(migration: Migration, key: Buffer): Promise<ProbeResult> {
   const { source, target } = migration;
-  if ('path' in target) return 'MIGRATE knows no unix sockets';
+  if ('path' in target) return { why: 'MIGRATE knows no unix sockets' };
   // Should it be lost on its way it does not stay.
-  await source.need('SET', key, 'probe', 'PX', PROBE_LIFE_MS);
+  const set = await source.ask('SET', key, 'probe', 'PX', PROBE_LIFE_MS);
+  if (set instanceof ErrorReply) return set.text.startsWith('OOM') ? 'untried' : { why: set.text };
   const reply = await asked(migration, [key], 0);
-  if (!(reply instanceof ErrorReply)) return null;
+  if (!(reply instanceof ErrorReply)) return 'moved';
   await source.ask('DEL', key);
-  return reply.text;
+  return { why: reply.text };
 }
 
 function asked({ source, pool, target, database }: Migration, keys: readonly Buffer[], stepMs: number): Promise<Reply> {

@@ -14,6 +14,9 @@ const ANSWER_WITHIN_MS = 60_000;
 
 /** Moves the keys of a pool of Redis servers with MIGRATE, server by server beside each other. */
 export const REDIS_MOVER: ProtocolMover = {
+  /** MIGRATE knows no unix sockets. */
+  canTake: address => !('path' in address),
+
   survey: (job: SurveyJob): Promise<SurveyReport> => surveyRedis(job),
 
   async orphans({ from, to, isRemoving }: OrphanJob) {

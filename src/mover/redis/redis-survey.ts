@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { connectedHosts } from '../connected-hosts.ts';
 import { KeyOwners } from '../key-owners.ts';
 import type { BigKey, ConnectedHost, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
-import { probeMigration } from './migration.ts';
+import { type Probed, probed } from './probes.ts';
 import { RedisConnection } from './redis-connection.ts';
 import { databasesOf, keyText, scanned, sizesOf } from './redis-keys.ts';
 import { factsOf, type ServerFacts } from './server-facts.ts';
@@ -11,8 +11,6 @@ const ANSWER_WITHIN_MS = 10_000;
 const BIGGEST_LISTED = 10;
 /** Moving them costs a server about so much, whatever the pace. */
 const KEYS_PER_SECOND = 20_000;
-/** A probe key must be one that nobody has. */
-const PROBE_PREFIX = 'ringmaster:reshard-probe:';
 
 interface Opened {
   readonly connection: RedisConnection;
@@ -37,7 +35,10 @@ export async function surveyRedis(job: SurveyJob): Promise<SurveyReport> {
       if (each !== null) judge(owners.servers[server]!, each.facts, need, obstacles, warnings);
     }
     obstacles.push(...twins(owners, opened));
-    obstacles.push(...(await probes(job, owners, opened, databases[0]!, total.flows)));
+    // In the last one, which a target may not have.
+    const tried = await probed(job, owners, opened.map(probedOf), databases.at(-1)!, total.flows);
+    obstacles.push(...tried.obstacles);
+    warnings.push(...tried.warnings);
     const seconds = Math.max(total.movingBytes / job.paceBytes, total.movingKeys / KEYS_PER_SECOND);
     return {
       servers: owners.servers.map(
@@ -70,12 +71,9 @@ async function open(job: SurveyJob, owners: KeyOwners, server: number, obstacles
 }
 
 function connectedTo(owners: KeyOwners, opened: readonly (Opened | null)[]): ConnectedHost[] {
-  const hosts = opened.flatMap((each, server) => (owners.servers[server]!.isFrom ? (each?.facts.hosts ?? []) : []));
-  const counts = new Map<string, number>();
-  for (const host of hosts) counts.set(host, (counts.get(host) ?? 0) + 1);
-  return [...counts]
-    .map(([host, connections]) => ({ host, connections }))
-    .sort((a, b) => b.connections - a.connections);
+  const old = opened.filter((each, server) => each !== null && owners.servers[server]!.isFrom) as Opened[];
+  const hosts = old.flatMap(({ facts }) => facts.hosts);
+  return connectedHosts(hosts, new Set(old.map(({ connection }) => connection.here)));
 }
 
 interface Sample {
@@ -169,7 +167,7 @@ function judge(
   if (facts.role !== 'master') obstacles.push(`${text} is a replica: it takes no writes`);
   if (facts.others > 0) warnings.push(`${text} has keys in databases that are not the pool's; they stay`);
   const coming = need.get(text) ?? 0;
-  if (!isTo || facts.maxBytes === 0) return;
+  if (!isTo || coming === 0 || facts.maxBytes === 0) return;
   const room = facts.maxBytes - facts.usedBytes;
   if (coming > room) {
     const what = facts.policy === 'noeviction' ? 'moving would stop half-way' : `it would evict keys (${facts.policy})`;
@@ -189,36 +187,7 @@ function twins(owners: KeyOwners, opened: readonly (Opened | null)[]): string[] 
   });
 }
 
-/** A key of nobody's is moved from each source to each target that gets some. */
-async function probes(
-  job: SurveyJob,
-  owners: KeyOwners,
-  opened: readonly (Opened | null)[],
-  database: number,
-  flows: readonly KeyFlow[],
-): Promise<string[]> {
-  const texts = owners.servers.map(({ text }) => text);
-  const pairs = owners.servers.flatMap(({ text: from, isFrom }) =>
-    owners.servers.filter(({ text: to, isTo }) => isFrom && isTo && to !== from).map(({ text: to }) => ({ from, to })),
-  );
-  // Where the sample saw nothing, only a server that has no keys yet is worth a try.
-  const isNew = (text: string) => !owners.servers[texts.indexOf(text)]!.isFrom;
-  const wanted = pairs.filter(({ from, to }) => isNew(to) || flows.some(flow => flow.from === from && flow.to === to));
-  const found = wanted.map(async ({ from, to }) => {
-    const [source, target] = [opened[texts.indexOf(from)], opened[texts.indexOf(to)]];
-    if (!source || !target || source.facts.runId === target.facts.runId) return null;
-    const key = Buffer.from(PROBE_PREFIX + randomUUID());
-    const { address } = owners.servers[texts.indexOf(to)]!;
-    await Promise.all([source, target].map(each => each.connection.need('SELECT', database)));
-    try {
-      const why = await probeMigration({ source: source.connection, pool: job.from, target: address, database }, key);
-      if (why === null) await target.connection.ask('DEL', key);
-      return why === null ? null : `${from} cannot move a key to ${to}: ${why}`;
-    } catch (error) {
-      return (error as Error).message;
-    }
-  });
-  return (await Promise.all(found)).filter(why => why !== null);
-}
+const probedOf = (each: Opened | null): Probed | null =>
+  each === null ? null : { connection: each.connection, runId: each.facts.runId };
 
 const keysOf = (facts: ServerFacts | undefined): number => facts?.keys.reduce((sum, keys) => sum + keys, 0) ?? 0;
