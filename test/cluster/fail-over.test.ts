@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { failOver, untilReplaced } from '../support/cluster-fail-over.ts';
 import { portsOf, slotOf, startClusterPool } from '../support/cluster-pool.ts';
 import type { Daemon } from '../support/pool-daemon.ts';
-import { type ClusterNode, type RedisCluster, startCluster } from '../support/redis-cluster.ts';
+import { type RedisCluster, startCluster } from '../support/redis-cluster.ts';
+import { untilCopied, untilFollows } from '../support/replication.ts';
+import { RespError } from '../support/resp-reader.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { CheckedLoad } from './checked-load.ts';
-
-/** From the promotion of a replica to the last error; the busy machine of a test included. */
-const HEALED_WITHIN_MS = 1000;
 
 async function clusterAndPool(t: TestContext, settings: readonly string[] = []): Promise<[RedisCluster, Daemon]> {
   const cluster = await startCluster({ primaries: 3, replicas: 3 });
@@ -15,46 +15,27 @@ async function clusterAndPool(t: TestContext, settings: readonly string[] = []):
   return [cluster, await startClusterPool(t, portsOf(cluster), { workers: 2, settings })];
 }
 
-/** What a primary has is at its replica: what is acknowledged and lost with a primary would be the cluster's loss, not ours. */
-async function settle(node: ClusterNode): Promise<void> {
-  await waitFor(async () => Number(await node.server.command('WAIT', 1, 100)) >= 1, { what: 'the replica to follow' });
-}
-
 test('a primary is killed and comes back, five times: errors until a replica is promoted, no wrong value', async t => {
   const [cluster, daemon] = await clusterAndPool(t, ['timeout: 2s']);
   for (let round = 0; round < 5; round++) {
-    const slot = slotOf(`round:${round}`);
-    const victim = await cluster.ownerOf(slot);
-    await settle(victim);
+    const victim = await cluster.ownerOf(slotOf(`round:${round}`));
     // Reads alone: a write that a dead primary has acknowledged may be lost.
     const writer = await daemon.client('orders');
-    for (let i = 0; i < 200; i++) await writer.command('SET', `{round:${round}}${i}`, i);
-    await settle(victim);
-    const probe = startProbe(daemon, `{round:${round}}1`, '1');
+    for (let i = 0; i < 200; i++) assert.equal(await writer.command('SET', `{round:${round}}${i}`, i), 'OK');
+    // What is acknowledged and lost with a primary would be the cluster's loss, not ours.
+    await untilCopied([victim.server], 1);
+    const probe = new Probe(daemon, `{round:${round}}1`, '1');
+    await probe.more(10);
     await victim.server.kill();
-    const others = cluster.nodes.filter(node => node !== victim);
-    const promoted = await waitFor(
-      async () => {
-        const owner = await cluster.ownerOf(slot);
-        return owner !== victim && others.includes(owner) ? performance.now() : null;
-      },
-      { what: 'a replica to be promoted', timeoutMs: 30_000 },
-    );
-    await waitFor(() => probe.lastOkMs() > promoted + HEALED_WITHIN_MS, { what: 'reads to succeed again' });
+    const successor = await untilReplaced(cluster, victim);
+    await probe.more(500);
     await probe.end();
-    assert.ok(
-      probe.lastErrorMs() < promoted + HEALED_WITHIN_MS,
-      `errors until ${Math.round(probe.lastErrorMs() - promoted)} ms after the promotion`,
-    );
     for (let i = 0; i < 200; i++) {
       assert.deepEqual(await writer.command('GET', `{round:${round}}${i}`), Buffer.from(String(i)));
     }
     writer.destroy();
     await cluster.revive(victim);
-    await waitFor(
-      async () => /master_link_status:up/.test(String(await victim.server.command('INFO', 'replication'))),
-      { what: 'the old primary to follow', timeoutMs: 30_000 },
-    );
+    await untilFollows(victim.server, successor.server);
   }
 });
 
@@ -63,10 +44,11 @@ test('a primary that hangs is left once the cluster has promoted another', async
   const slot = slotOf('{hang}');
   const victim = await cluster.ownerOf(slot);
   const client = await daemon.client('orders');
-  await client.command('SET', '{hang}', 'there');
-  await settle(victim);
+  assert.equal(await client.command('SET', '{hang}', 'there'), 'OK');
+  await untilCopied([victim.server], 1);
   victim.server.freeze();
   t.after(() => victim.server.thaw());
+  const successor = await untilReplaced(cluster, victim);
   const healed = async () => {
     const fresh = await daemon.client('orders');
     const reply = await fresh.command('GET', '{hang}');
@@ -75,6 +57,7 @@ test('a primary that hangs is left once the cluster has promoted another', async
   };
   await waitFor(healed, { what: 'the successor to be asked', timeoutMs: 30_000 });
   victim.server.thaw();
+  await untilFollows(victim.server, successor.server);
   for (let i = 0; i < 50; i++) assert.equal(await client.command('SET', `{hang}${i}`, i), 'OK');
 });
 
@@ -86,19 +69,8 @@ test('CLUSTER FAILOVER under load: no error, no wrong value', async t => {
     const owner = await cluster.ownerOf(slot);
     const wanted = load.requests + 2000;
     await Promise.race([waitFor(() => load.requests > wanted, { what: 'the load', timeoutMs: 30_000 }), load.mistake]);
-    const followers = await Promise.all(
-      cluster.nodes.map(async node => ({ node, role: String(await node.server.command('INFO', 'replication')) })),
-    );
-    const follower = followers.find(
-      ({ node, role }) => node !== owner && new RegExp(`master_port:${owner.server.port}\\b`).test(role),
-    );
-    assert.ok(follower !== undefined);
-    assert.equal(await follower.node.server.command('CLUSTER', 'FAILOVER'), 'OK');
-    await Promise.race([cluster.untilOwner(slot, follower.node), load.mistake]);
-    await waitFor(async () => /master_link_status:up/.test(String(await owner.server.command('INFO', 'replication'))), {
-      what: 'the old primary to follow',
-      timeoutMs: 30_000,
-    });
+    const successor = await Promise.race([failOver(cluster, owner, slot), load.mistake]);
+    await untilFollows(owner.server, successor.server);
   }
   const wanted = load.requests + 2000;
   await Promise.race([waitFor(() => load.requests > wanted, { what: 'the load', timeoutMs: 30_000 }), load.mistake]);
@@ -132,38 +104,50 @@ test('half of the seeds are dead at the start', async t => {
   for (let i = 0; i < 50; i++) assert.equal(await client.command('SET', `key:${i}`, i), 'OK');
 });
 
-interface Probe {
-  lastOkMs(): number;
-  lastErrorMs(): number;
-  end(): Promise<void>;
-}
+/**
+ * Reads one key again and again: its value is right where there is one, and once it was read again after errors, there are no more of
+ * them, but those by which the nodes themselves say that the cluster is down.
+ */
+class Probe {
+  private reads = 0;
+  private errors = 0;
+  private isOver = false;
+  private readonly key: string;
+  private readonly value: string;
+  private readonly running: Promise<void>;
 
-/** Reads one key again and again; its value must be right where there is one. */
-function startProbe(daemon: Daemon, key: string, value: string): Probe {
-  let lastOkMs = 0;
-  let lastErrorMs = 0;
-  let isEnding = false;
-  const run = async () => {
-    const client = await daemon.client('orders');
-    while (!isEnding) {
-      const reply = await client.command('GET', key);
-      if (reply instanceof Buffer) {
-        assert.equal(reply.toString(), value);
-        lastOkMs = performance.now();
+  constructor(daemon: Daemon, key: string, value: string) {
+    this.key = key;
+    this.value = value;
+    this.running = this.run(daemon);
+  }
+
+  /** Resolves after so many more reads with success; rejects with the first mistake. */
+  async more(count: number): Promise<void> {
+    const wanted = this.reads + count;
+    await Promise.race([waitFor(() => this.reads >= wanted, { what: 'reads', timeoutMs: 30_000 }), this.running]);
+  }
+
+  async end(): Promise<void> {
+    this.isOver = true;
+    await this.running;
+  }
+
+  private async run(daemon: Daemon): Promise<void> {
+    const client = await daemon.client('orders', { timeoutMs: 30_000 });
+    let isHealed = false;
+    while (!this.isOver) {
+      const reply = await client.command('GET', this.key);
+      if (reply instanceof RespError) {
+        if (/^CLUSTERDOWN /.test(reply.text)) continue;
+        assert.ok(!isHealed, `an error after it was well again: ${reply.text}`);
+        this.errors++;
       } else {
-        assert.notEqual(reply, null);
-        lastErrorMs = performance.now();
+        assert.equal(String(reply), this.value);
+        this.reads++;
+        isHealed = this.errors > 0;
       }
     }
     client.destroy();
-  };
-  const running = run();
-  return {
-    lastOkMs: () => lastOkMs,
-    lastErrorMs: () => lastErrorMs,
-    end: () => {
-      isEnding = true;
-      return running;
-    },
-  };
+  }
 }

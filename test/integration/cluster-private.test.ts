@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { untilReplaced } from '../support/cluster-fail-over.ts';
 import { portsOf, slotOf, startClusterPool } from '../support/cluster-pool.ts';
 import { type FakeNode, startFakeCluster } from '../support/fake-cluster.ts';
 import type { Daemon } from '../support/pool-daemon.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { type ClusterNode, type RedisCluster, startCluster } from '../support/redis-cluster.ts';
+import { untilCopied } from '../support/replication.ts';
 import { encodeCommand, RespError } from '../support/resp-reader.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -303,19 +305,15 @@ test('what a server refuses of a transaction that was kept is told when it is ru
 });
 
 test('WATCH and what waits go elsewhere when their node refuses connections', async t => {
-  const cluster = await startCluster({ primaries: 3, replicas: 3, nodeTimeoutMs: 1000 });
+  const cluster = await startCluster({ primaries: 3, replicas: 3 });
   t.after(() => cluster.stop());
   const daemon = await startClusterPool(t, portsOf(cluster), { settings: ['timeout: 10s'] });
   const client = await daemon.client('orders', { timeoutMs: 30_000 });
-  await client.command('SET', '{g}a', 1);
-  const slot = slotOf('g');
-  const victim = await cluster.ownerOf(slot);
-  await victim.server.command('WAIT', 1, 5000);
+  assert.equal(await client.command('SET', '{g}a', 1), 'OK');
+  const victim = await cluster.ownerOf(slotOf('g'));
+  await untilCopied([victim.server], 1);
   await victim.server.kill();
-  await waitFor(async () => (await cluster.ownerOf(slot)) !== victim, {
-    what: 'a replica to be promoted',
-    timeoutMs: 30_000,
-  });
+  await untilReplaced(cluster, victim);
   assert.equal(await client.command('WATCH', '{g}a'), 'OK');
   assert.equal(await client.command('MULTI'), 'OK');
   assert.equal(await client.command('INCR', '{g}a'), 'QUEUED');

@@ -1,6 +1,7 @@
 // What is said of the nodes of a cluster: over HTTP, on the command line, in the metrics, in the events.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { failOver } from '../support/cluster-fail-over.ts';
 import { portsOf, slotOf, startClusterPool } from '../support/cluster-pool.ts';
 import { type ClusterNode, startCluster } from '../support/redis-cluster.ts';
 import { runRingmaster } from '../support/ringmaster.ts';
@@ -34,12 +35,7 @@ test('nodes, roles and slots are shown, and a fail-over is told', async t => {
   const slot = slotOf('a');
   const owner = await cluster.ownerOf(slot);
   const name = ({ server }: ClusterNode) => `127.0.0.1:${server.port}`;
-  const infos = await Promise.all(
-    cluster.nodes.map(async node => ({ node, info: String(await node.server.command('INFO', 'replication')) })),
-  );
-  const follower = infos.find(({ info }) => info.includes(`master_port:${owner.server.port}\r\n`))?.node as ClusterNode;
-  assert.equal(await follower.server.command('CLUSTER', 'FAILOVER'), 'OK');
-  await cluster.untilOwner(slot, follower);
+  const follower = await failOver(cluster, owner, slot);
   const client = await daemon.client('orders');
   assert.equal(await client.command('SET', 'a', 1), 'OK');
   const role = (each: Row, node: ClusterNode) => each.nodes.find(({ server }) => server === name(node))?.role;

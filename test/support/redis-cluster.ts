@@ -7,12 +7,17 @@ import { waitFor } from './wait-for.ts';
 
 export const SLOTS = 16_384;
 
+/**
+ * After so much silence a node is taken for dead: short while nodes get to know each other, since they tell each other the more
+ * often, and when a test has one dead; else so long that a busy machine is no reason, and costs no errors that no test asked for.
+ */
+const PATIENCE_MS = { short: 1500, long: 15_000 } as const;
+export type Patience = keyof typeof PATIENCE_MS;
+
 export interface ClusterOptions {
   readonly primaries?: number;
-  /** In all; replica i follows primary i. */
+  /** In all; replica i follows primary i. None is promoted by itself; see cluster-fail-over.ts. */
   readonly replicas?: number;
-  /** After so much silence a node is taken for dead. */
-  readonly nodeTimeoutMs?: number;
   /** Further arguments of each redis-server. */
   readonly args?: readonly string[];
   /** That of the arguments; nodes are asked with it. */
@@ -41,6 +46,8 @@ export interface RedisCluster {
   moveToNewPorts(): Promise<void>;
   /** The node that has the slot, as `asked` or the first that answers sees it. */
   ownerOf(slot: number): Promise<ClusterNode>;
+  /** How long these wait before they take others for dead: `long`, unless a test has set it. */
+  setPatience(nodes: readonly ClusterNode[], patience: Patience): Promise<void>;
   /** Resolves when all living nodes say so of the slot. */
   untilOwner(slot: number, node: ClusterNode): Promise<void>;
   /** Moves a slot with all its keys, step by step; `between` runs while it is half-way. */
@@ -49,9 +56,10 @@ export interface RedisCluster {
 }
 
 export async function startCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
-  const { primaries = 3, replicas = 0, nodeTimeoutMs = 1500, args = [], tls, password } = options;
+  const { primaries = 3, replicas = 0, args = [], tls, password } = options;
   const nodeArgs = [
-    ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)],
+    ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(PATIENCE_MS.short)],
+    ...(replicas === 0 ? [] : ['--cluster-replica-no-failover', 'yes']),
     ...['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'],
     ...args,
   ];
@@ -93,10 +101,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
     const replica = nodes[primaries + i] as ClusterNode;
     await replica.server.command('CLUSTER', 'REPLICATE', (nodes[i % primaries] as ClusterNode).id);
   }
-  await waitFor(async () => (await Promise.all(nodes.map(isReady))).every(each => each), {
-    what: 'the cluster to be ready',
-    timeoutMs: 30_000,
-  });
+  const untilReady = async () => {
+    const areReady = async () => (await Promise.all(nodes.map(node => isReady(node, nodes)))).every(each => each);
+    await waitFor(areReady, { what: 'the cluster to be ready', timeoutMs: 30_000 });
+    await setPatience(nodes, 'long');
+  };
+  await untilReady();
 
   const living = async (): Promise<ClusterNode[]> => {
     const answers = await Promise.all(nodes.map(node => node.server.command('PING').catch(() => null)));
@@ -104,16 +114,21 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
   };
   const cluster: RedisCluster = {
     nodes,
+    setPatience,
     async addNode() {
       const node = await start();
       nodes.push(node);
+      const all = await living();
+      await setPatience(all, 'short');
       await meet(node);
-      await untilAllKnow(await living(), nodes.length);
+      await untilAllKnow(all, nodes.length);
+      await setPatience(all, 'long');
       return node;
     },
     async revive(node) {
       const server = await run(node.server.port, node.busPort, node.tlsPort, node.dir);
       Object.assign(node, { server });
+      await setPatience([node], 'long');
     },
     async moveToNewPorts() {
       await Promise.all(nodes.map(({ server }) => server.command('SAVE')));
@@ -124,10 +139,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
         const server = await run(ports[i] as number, node.busPort, node.tlsPort, node.dir);
         Object.assign(node, { server });
       }
-      await waitFor(async () => (await Promise.all(nodes.map(isReady))).every(each => each), {
-        what: 'the cluster to be ready again',
-        timeoutMs: 30_000,
-      });
+      await untilReady();
     },
     async ownerOf(slot) {
       for (const { server } of await living()) {
@@ -181,10 +193,28 @@ async function untilAllKnow(nodes: readonly ClusterNode[], count: number): Promi
   });
 }
 
-async function isReady({ server }: ClusterNode): Promise<boolean> {
-  const info = String(await server.command('CLUSTER', 'INFO'));
-  const replication = String(await server.command('INFO', 'replication'));
-  return (
-    /cluster_state:ok/.test(info) && (/role:master/.test(replication) || /master_link_status:up/.test(replication))
+async function setPatience(nodes: readonly ClusterNode[], patience: Patience): Promise<void> {
+  await Promise.all(
+    nodes.map(({ server }) => server.command('CONFIG', 'SET', 'cluster-node-timeout', PATIENCE_MS[patience])),
   );
+}
+
+/** It serves, follows its primary if it has one, and knows the role of each of them. */
+async function isReady({ server }: ClusterNode, all: readonly ClusterNode[]): Promise<boolean> {
+  const [info, replication, view] = (
+    await Promise.all([
+      server.command('CLUSTER', 'INFO'),
+      server.command('INFO', 'replication'),
+      server.command('CLUSTER', 'NODES'),
+    ])
+  ).map(String) as [string, string, string];
+  const roles = await Promise.all(all.map(async node => [node.id, await isReplica(node)] as const));
+  const isKnown = ([id, isSlave]: readonly [string, boolean]) =>
+    new RegExp(`^${id} \\S+ (myself,)?${isSlave ? 'slave' : 'master'}[, ]`, 'm').test(view);
+  const isUp = /role:master/.test(replication) || /master_link_status:up/.test(replication);
+  return info.includes('cluster_state:ok') && isUp && roles.every(isKnown);
+}
+
+async function isReplica({ server }: ClusterNode): Promise<boolean> {
+  return String(await server.command('INFO', 'replication')).includes('role:slave\r\n');
 }

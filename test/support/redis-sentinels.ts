@@ -13,8 +13,6 @@ export interface SentinelOptions {
   readonly masters?: readonly string[];
   readonly sentinels?: number;
   readonly replicas?: number;
-  /** After so much silence a server is taken for dead. */
-  readonly downAfterMs?: number;
   /** Of the servers, and of the Sentinels. */
   readonly password?: string;
   readonly sentinelPassword?: string;
@@ -22,12 +20,20 @@ export interface SentinelOptions {
   readonly args?: readonly string[];
 }
 
+/**
+ * After so much silence a server is taken for dead: short where a test has its master dead, else so long that a busy machine is no
+ * reason for a fail-over that no test asked for, and that loses what the old master had acknowledged last.
+ */
+const PATIENCE_MS = { short: 1000, long: 60_000 } as const;
+
 export interface Sentinel {
   readonly port: number;
   command(...args: (string | number)[]): Promise<RespValue>;
   freeze(): void;
   thaw(): void;
   kill(): Promise<void>;
+  /** Fail-overs of this master that it knows of. */
+  failOvers(master: string): number;
 }
 
 export interface Shard {
@@ -43,6 +49,10 @@ export interface WatchedServers {
   masterOf(shard: Shard): Promise<RedisServer>;
   /** Resolves with who it is, once that is another than `old` and all Sentinels that live say so. */
   untilFailedOver(shard: Shard, old: RedisServer): Promise<RedisServer>;
+  /** `old` was killed or hangs: the Sentinels find it dead. Resolves as `untilFailedOver`. */
+  untilReplaced(shard: Shard, old: RedisServer): Promise<RedisServer>;
+  /** How many fail-overs of it there were, whoever wanted them. */
+  failOvers(shard: Shard): number;
   /** Starts a server again that was killed, on its port. Its Sentinels make it a replica. */
   revive(shard: Shard, server: RedisServer): Promise<RedisServer>;
   /** Resolves when all but the master are replicas that follow it, and all Sentinels know them. */
@@ -62,7 +72,7 @@ export async function startSentinels(
   t: { after(fn: () => Promise<void>): void },
   options: SentinelOptions = {},
 ): Promise<WatchedServers> {
-  const { masters = ['shard-a'], sentinels: count = 3, replicas = 1, downAfterMs = 500, password } = options;
+  const { masters = ['shard-a'], sentinels: count = 3, replicas = 1, password } = options;
   const { sentinelPassword, args = [] } = options;
   const run = (port?: number, of?: number) =>
     startRedis({
@@ -85,7 +95,7 @@ export async function startSentinels(
   t.after(async () => void (await Promise.all(shards.flatMap(({ servers }) => servers.map(each => each.kill())))));
   const watched = shards.flatMap(({ name, servers }) => [
     `sentinel monitor ${name} 127.0.0.1 ${servers[0]!.port} 2`,
-    `sentinel down-after-milliseconds ${name} ${downAfterMs}`,
+    `sentinel down-after-milliseconds ${name} ${PATIENCE_MS.long}`,
     `sentinel failover-timeout ${name} 2000`,
     `sentinel parallel-syncs ${name} 5`,
     ...(password === undefined ? [] : [`sentinel auth-pass ${name} ${password}`]),
@@ -109,6 +119,11 @@ export async function startSentinels(
     const isAgreed = named.every(port => port === named[0]) && server !== undefined && (await isMaster(server));
     return isAgreed ? server : null;
   };
+  const setPatience = async (shard: Shard, ms: number) => {
+    const words = ['SENTINEL', 'SET', shard.name, 'down-after-milliseconds', ms];
+    // Sentinels may be dead, too.
+    await Promise.all(sentinels.map(each => each.command(...words).catch(() => null)));
+  };
   const watching: WatchedServers = {
     shards,
     sentinels,
@@ -121,6 +136,13 @@ export async function startSentinels(
         },
         { what: 'a fail-over', timeoutMs: 30_000, everyMs: 50 },
       ),
+    async untilReplaced(shard, old) {
+      await setPatience(shard, PATIENCE_MS.short);
+      const successor = await watching.untilFailedOver(shard, old);
+      await setPatience(shard, PATIENCE_MS.long);
+      return successor;
+    },
+    failOvers: shard => Math.max(...sentinels.map(each => each.failOvers(shard.name))),
     async revive(shard, server) {
       const revived = await run(server.port);
       shard.servers[shard.servers.indexOf(server)] = revived;
@@ -186,6 +208,7 @@ async function startSentinel(port: number, watched: readonly string[], password?
     freeze: () => child.signal('SIGSTOP'),
     thaw: () => child.signal('SIGCONT'),
     kill: async () => void (await child.kill()),
+    failOvers: master => child.stdout().split(`+switch-master ${master} `).length - 1,
   };
   await sentinel.command('SENTINEL', 'DEBUG', ...IN_A_HURRY);
   return sentinel;
