@@ -1,6 +1,7 @@
 import { PROTOCOL_TRAITS, type ProtocolName } from '../protocol/protocol-traits.ts';
-import type { SentinelCredentials, SentinelTraits, ToldMaster } from '../protocol/traits.ts';
+import type { SentinelTraits, ServerCredentials, ToldMaster } from '../protocol/traits.ts';
 import { exchange, type HostPort } from './exchange.ts';
+import { told } from './told.ts';
 
 /**
  * Asks a Sentinel who these masters are, by a protocol that has Sentinels. Resolves with what it says of each, in the order given,
@@ -10,27 +11,27 @@ import { exchange, type HostPort } from './exchange.ts';
 export async function askSentinel(
   protocol: ProtocolName,
   at: HostPort,
-  credentials: SentinelCredentials,
+  credentials: ServerCredentials | null,
   masters: readonly string[],
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<readonly (ToldMaster | null)[] | string> {
   const { end, question, read } = sentinelTraits(protocol);
   const bytes = await exchange(at, question(credentials, masters), end, timeoutMs, signal);
-  return typeof bytes === 'string' ? bytes : read(bytes, credentials, masters);
+  return typeof bytes === 'string' ? bytes : told(read(bytes, credentials, masters), credentials);
 }
 
 /** Asks a server whether it is a master: null when it is, else why not, in words; as `askSentinel`. */
 export async function askRole(
   protocol: ProtocolName,
   at: HostPort,
-  password: string | null,
+  credentials: ServerCredentials | null,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<string | null> {
   const { end, roleQuestion, readRole } = sentinelTraits(protocol);
-  const bytes = await exchange(at, roleQuestion(password), end, timeoutMs, signal);
-  return typeof bytes === 'string' ? bytes : readRole(bytes, password);
+  const bytes = await exchange(at, roleQuestion(credentials), end, timeoutMs, signal);
+  return typeof bytes === 'string' ? bytes : told(readRole(bytes, credentials), credentials);
 }
 
 /** @throws Error of a protocol that has none: no configuration lets it come to that */

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { PROTOCOL_TRAITS, type ProtocolName } from '../protocol/protocol-traits.ts';
-import type { Question } from '../protocol/traits.ts';
+import { withoutPassword } from '../protocol/said-traits.ts';
+import type { Question, ServerCredentials } from '../protocol/traits.ts';
 import { FAILURE_TEXT, failureFromErrno } from '../request/failure.ts';
 import { type ServerTls, startServerTls } from '../system/server-tls.ts';
 
@@ -15,7 +16,7 @@ export interface ProbeTarget {
   readonly protocol: ProtocolName;
   readonly address: ProbeAddress;
   /** As in `ProtocolTraits.questions`. */
-  readonly password?: string | null;
+  readonly credentials?: ServerCredentials | null;
   /** Null or not given: it is not spoken. */
   readonly tls?: ServerTls | null;
 }
@@ -38,7 +39,7 @@ const MAX_LINE_BYTES = 512;
  * reason in words, after `timeoutMs` or an abort at the latest; never rejects. A password is in no reason.
  */
 export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSignal): Promise<string | null> {
-  const questions = [...PROTOCOL_TRAITS[target.protocol].questions(target.password)];
+  const questions = [...PROTOCOL_TRAITS[target.protocol].questions(target.credentials)];
   const { address, tls = null } = target;
   if ('master' in address) return Promise.resolve('no Sentinel has said who is this master');
   return new Promise(resolve => {
@@ -59,6 +60,7 @@ export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSign
     };
     const aborted = () => settle('not asked any longer');
     const name = () => questions[0]?.name;
+    const quoted = (words: string) => JSON.stringify(withoutPassword(words, target.credentials ?? null));
     const overdue = () =>
       settle(isConnected ? `no answer to ${name()} within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`);
     // An answer that has come while this process was busy is not late: sockets are read before setImmediate's turn.
@@ -81,9 +83,9 @@ export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSign
       line = line.slice(0, Math.min(end < 0 ? MAX_LINE_BYTES : end, MAX_LINE_BYTES)).trimEnd();
       const { name, answer, refusal } = questions.shift() as Question;
       if (!answer.test(line)) {
-        settle(`not a ${target.protocol} server: ${name} was answered with ${JSON.stringify(line)}`);
+        settle(`not a ${target.protocol} server: ${name} was answered with ${quoted(line)}`);
       } else if (refusal.test(line)) {
-        settle(`it answers ${JSON.stringify(line)}`);
+        settle(`it answers ${quoted(line)}`);
       } else {
         line = '';
         ask();

@@ -1,10 +1,10 @@
 import { askAbout } from '../admin/ask-about.ts';
 import { askCluster } from '../admin/ask-cluster.ts';
 import { probe } from '../admin/probe.ts';
-import { addressText, type ServerAddress } from '../config/address.ts';
+import { addressText } from '../config/address.ts';
 import { CertificateError, withTlsFiles } from '../config/certificates.ts';
-import type { PoolConfig } from '../config/config.ts';
-import { poolPassword } from '../config/pool-password.ts';
+import type { PoolConfig, ServerConfig } from '../config/config.ts';
+import { serverCredentials } from '../config/server-credentials.ts';
 import { type ClusterReading, readTopology } from '../master/cluster-reading.ts';
 import type { ServerTls } from '../system/server-tls.ts';
 import { counted, grouped } from './text-table.ts';
@@ -43,7 +43,7 @@ async function lookAtPool(pool: PoolConfig): Promise<OnlineFinding[]> {
     return [{ pool: pool.name, server: '', says: 'not looked at: Sentinels say where its servers are', problem: null }];
   }
   if (pool.cluster !== null) return lookAtCluster(pool, tls);
-  const found = await Promise.all(pool.servers.map(({ name, address }) => lookAt(pool, name, address, tls)));
+  const found = await Promise.all(pool.servers.map(server => lookAt(pool, server, tls)));
   return [...found, ...versions(pool, found)];
 }
 
@@ -63,7 +63,7 @@ async function lookAtCluster(pool: PoolConfig, tls: ServerTls | null): Promise<O
   for (let i = 0; i + 2 < ranges.length; i += 3) {
     slots[ranges[i + 2] as number]! += (ranges[i + 1] as number) - (ranges[i] as number) + 1;
   }
-  const found = await Promise.all(nodes.map(node => lookAt(pool, node.name, node, tls)));
+  const found = await Promise.all(nodes.map(node => lookAt(pool, { name: node.name, address: node, weight: 1 }, tls)));
   for (const [i, finding] of found.entries()) {
     const has = nodes[i]?.isReplica ? '' : counted(slots[i] as number, 'slot');
     findings.push({ ...finding, says: [finding.says, has].filter(part => part !== '').join(', ') });
@@ -83,7 +83,7 @@ async function askSeeds(pool: PoolConfig, tls: ServerTls | null) {
   return Promise.all(
     seeds.map(async ({ host, port }) => {
       const seed = addressText({ host, port });
-      const target = { protocol: pool.protocol, host, port, password: poolPassword(pool), tls };
+      const target = { protocol: pool.protocol, host, port, credentials: serverCredentials(pool), tls };
       const answer = await askCluster(target, TIMEOUT_MS, signal);
       return { seed, answer: typeof answer === 'string' ? answer : readTopology(answer, seed, host, addressMap ?? []) };
     }),
@@ -92,15 +92,15 @@ async function askSeeds(pool: PoolConfig, tls: ServerTls | null) {
 
 async function lookAt(
   pool: PoolConfig,
-  server: string,
-  address: ServerAddress,
+  configured: ServerConfig,
   tls: ServerTls | null,
 ): Promise<OnlineFinding & { readonly version?: string }> {
   const { name, protocol } = pool;
-  const password = poolPassword(pool);
-  const unwell = await probe({ protocol, address, password, tls }, TIMEOUT_MS);
+  const { name: server, address } = configured;
+  const credentials = serverCredentials(pool, configured);
+  const unwell = await probe({ protocol, address, credentials, tls }, TIMEOUT_MS);
   if (unwell !== null || 'master' in address) return { pool: name, server, says: '', problem: unwell };
-  const about = await askAbout(protocol, address, password, tls, TIMEOUT_MS);
+  const about = await askAbout(protocol, address, credentials, tls, TIMEOUT_MS);
   // It is there, and that is all that it has to be.
   if (about === null || typeof about === 'string') return { pool: name, server, says: protocol, problem: null };
   const { version, isOfCluster, isReplica } = about;

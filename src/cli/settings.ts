@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Difference, RunningSetting, SettingsResult } from '../master/live-config.ts';
 import { addDaemonCommand, type DaemonRequest, runDaemonCommand } from './daemon-command.ts';
@@ -5,6 +6,8 @@ import { counted, textTable } from './text-table.ts';
 import { UsageError } from './usage-error.ts';
 
 const PATH = '/api/v1/settings';
+/** A value that comes over standard input. */
+const STDIN = '-';
 
 /** Adds `get`, `set`, `unset` and `save`. */
 export function addSettingsCommands(program: Command): void {
@@ -19,7 +22,10 @@ export function addSettingsCommands(program: Command): void {
     });
 
   addDaemonCommand(program, 'set', 'change settings, in all workers or in none, until `unset`')
-    .argument('<name value...>', 'such as sessions.timeout 300ms; several pairs are set at once')
+    .argument(
+      '<name value...>',
+      'such as sessions.timeout 300ms; several pairs are set at once; - reads a value from standard input',
+    )
     .action((words: string[], _flags: object, command: Command) =>
       runDaemonCommand(command, change({ set: pairsOf(words) })),
     );
@@ -46,7 +52,14 @@ function change(body: object): DaemonRequest {
 
 function pairsOf(words: readonly string[]): Record<string, string> {
   if (words.length % 2 !== 0) throw new UsageError(`${words.at(-1)} has no value: give pairs of a name and a value`);
-  return Object.fromEntries(words.flatMap((name, i) => (i % 2 === 0 ? [[name, words[i + 1]]] : [])));
+  const pairs = words.flatMap((name, i) => (i % 2 === 0 ? [[name, words[i + 1] as string] as const] : []));
+  if (pairs.filter(([, value]) => value === STDIN).length > 1) throw new UsageError('only one value may be "-"');
+  return Object.fromEntries(pairs.map(([name, value]) => [name, value === STDIN ? lineOfStdin() : value]));
+}
+
+/** A command line is there for all to see, in `ps`. */
+function lineOfStdin(): string {
+  return readFileSync(0, 'utf8').replace(/\r?\n$/, '');
 }
 
 function settingsText({ settings, total }: { settings: readonly RunningSetting[]; total: number }): string {

@@ -5,6 +5,7 @@ import type { FixedAddress, ServerAddress } from './address.ts';
 import type { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import type { DAEMON_SETTINGS } from './daemon-settings.ts';
 import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './pool-settings.ts';
+import type { ExposedSecret } from './secrets.ts';
 import type { SENTINEL_SETTINGS } from './sentinel-settings.ts';
 import type { USER_SETTINGS } from './user-settings.ts';
 
@@ -24,6 +25,8 @@ export interface Config extends SettingsOf<typeof DAEMON_SETTINGS> {
   readonly ignored: readonly string[];
   /** Pools of our own form, by name, that leave `hash` to a default that was another once. */
   readonly withoutHash: readonly string[];
+  /** Files with secrets that anybody can read. */
+  readonly exposedSecrets: readonly ExposedSecret[];
 }
 
 export type PoolSettings = SettingsOf<typeof POOL_SETTINGS>;
@@ -70,6 +73,9 @@ export interface ServerConfig {
   readonly replicas?: readonly ReplicaConfig[];
   /** Where it stands. Left out: nobody has said. */
   readonly zone?: string;
+  /** What it is told at first, in place of what the pool says. Left out: that. */
+  readonly user?: string;
+  readonly password?: string;
 }
 
 export interface ReplicaConfig {

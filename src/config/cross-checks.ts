@@ -18,6 +18,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
     checkCluster(pool, problems);
     checkPresentation(pool, problems);
     checkSentinel(pool, problems);
+    checkCredentials(pool, problems);
     checkTls(pool, problems);
   }
   checkListenAddresses(draft, problems);
@@ -179,6 +180,25 @@ function checkTls({ fields, offsets, path }: PoolDraft, problems: Problems): voi
   }
   if (serverTls && (serverTls.cert === null) !== (serverTls.key === null)) {
     report('server_tls', 'cert and key belong together: give both, or neither');
+  }
+}
+
+/** Who says a name has something to prove it, and what memcached is told has a name in it. */
+function checkCredentials({ fields, offsets, path, keyOffset, servers }: PoolDraft, problems: Problems): void {
+  const { protocol, serverUser, serverPassword } = fields;
+  if (serverUser && serverPassword === null) {
+    problems.add(offsets.get('server_user') ?? keyOffset, joinPath(path, 'server_user'), 'needs server_password');
+  }
+  if (protocol === undefined) return;
+  const needs = PROTOCOL_TRAITS[protocol].credentialsNeed;
+  const check = (user: string | undefined | null, password: string, offset: number, at: string, userKey: string) => {
+    if (needs.user && !user) problems.add(offset, at, `${PROTOCOL_TRAITS[protocol].title} wants ${userKey} beside it`);
+    if (needs.oneLine && /[\r\n]/.test(password)) problems.add(offset, at, 'must be one line');
+  };
+  const offset = offsets.get('server_password') ?? keyOffset;
+  if (serverPassword) check(serverUser, serverPassword, offset, joinPath(path, 'server_password'), 'server_user');
+  for (const { offset: where, path: at, server } of servers) {
+    if (server.password) check(server.user, server.password, where, joinPath(at, 'password'), 'user');
   }
 }
 

@@ -12,6 +12,7 @@ import {
 } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
 import type { Problems } from './problems.ts';
+import type { Secrets } from './secrets.ts';
 import { closestName } from './suggestions.ts';
 import { joinPath, type YamlEntry, type YamlList, type YamlMap, type YamlNode, type YamlScalar } from './yaml-tree.ts';
 
@@ -25,6 +26,8 @@ export interface ReadFields<T> {
 export interface FieldRules {
   /** Which form the map is of: what is `null` or `~` in our own is not given, and in twemproxy's it is text. */
   readonly form: ConfigForm;
+  /** Reads secrets that are only referred to; null: the form has no such references. */
+  readonly secrets: Secrets | null;
   /** What to say about a key that the table does not have; undefined: nothing special. */
   hint(key: string): string | undefined;
 }
@@ -76,7 +79,7 @@ function readGroup(setting: GroupSetting, entry: YamlEntry, path: string, rules:
     problems.add(value.offset, path, `must be a map, such as ${setting.example}`);
     return defaultOf(setting, rules.form);
   }
-  const groupRules = { form: rules.form, hint: () => undefined };
+  const groupRules = { ...rules, hint: () => undefined };
   const { fields } = readFields(setting.settings, value, value.offset, path, groupRules, problems);
   return { ...(defaultOf({ ...setting, default: '{}' }, rules.form) as object), ...fields };
 }
@@ -85,10 +88,13 @@ function readScalar(
   setting: ScalarSetting,
   { value }: YamlEntry,
   path: string,
-  { form }: FieldRules,
+  { form, secrets }: FieldRules,
   problems: Problems,
 ): unknown {
   const kind = kindIn(setting, form);
+  if (kind.isSecret && value.kind === 'map' && secrets !== null) {
+    return readBy(() => kind.read(secrets.read(value, path)), value, path, problems);
+  }
   const list = kind.isList ? listText(value) : null;
   if (value.kind !== 'scalar' && list === null) {
     const what = kind.isList ? 'a list of single values' : 'a single value';
@@ -100,8 +106,13 @@ function readScalar(
     problems.add(value.offset, path, `is empty; write ${kind.takes}, or leave the key out`);
     return undefined;
   }
+  const read = () => (value.kind === 'list' && kind.readItems ? kind.readItems(itemTexts(value)) : kind.read(text));
+  return readBy(read, value, path, problems);
+}
+
+function readBy(read: () => unknown, value: YamlNode, path: string, problems: Problems): unknown {
   try {
-    return value.kind === 'list' && kind.readItems ? kind.readItems(itemTexts(value)) : kind.read(text);
+    return read();
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
     problems.add(value.offset, path, error.message);

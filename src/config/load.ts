@@ -9,6 +9,7 @@ import { readNativeForm } from './native.ts';
 import { Places } from './places.ts';
 import { finishPool } from './pool-draft.ts';
 import { Problems } from './problems.ts';
+import { Secrets } from './secrets.ts';
 import { isTwemproxyForm, readTwemproxyForm } from './twemproxy.ts';
 import { finishUser } from './users.ts';
 import { readYamlTree } from './yaml-tree.ts';
@@ -42,11 +43,12 @@ export function loadConfigFile(path: string): ConfigFile {
   return parseConfigFile(textOf(readConfigBytes(path), path), path);
 }
 
-/** A file that is read again and again: as long as its bytes are the same, what it says is not worked out anew. */
+/** A file that is read again and again: as long as its bytes are the same, and the secrets that it refers to, what it says is not worked out anew. */
 export class RereadConfig {
   private readonly path: string;
   private bytes: Buffer | null = null;
   private config: Config | null = null;
+  private secrets: Secrets | null = null;
 
   constructor(path: string) {
     this.path = path;
@@ -55,8 +57,9 @@ export class RereadConfig {
   /** As `loadConfig`. */
   load(): Config {
     const bytes = readConfigBytes(this.path);
-    if (this.config !== null && this.bytes?.equals(bytes) === true) return this.config;
-    this.config = parseConfig(textOf(bytes, this.path), this.path);
+    if (this.config !== null && this.bytes?.equals(bytes) && this.secrets?.areCurrent()) return this.config;
+    this.secrets = new Secrets(this.path);
+    this.config = parseConfigFile(textOf(bytes, this.path), this.path, this.secrets).config;
     this.bytes = bytes;
     return this.config;
   }
@@ -82,14 +85,14 @@ function textOf(bytes: Buffer, path: string): string {
 }
 
 /**
- * Checks the text of a configuration in either form. `fileName` is for messages only.
+ * Checks the text of a configuration in either form. `fileName` is for messages, and what paths of secrets are relative to.
  * @throws ConfigError all problems at once
  */
 export function parseConfig(text: string, fileName: string): Config {
   return parseConfigFile(text, fileName).config;
 }
 
-function parseConfigFile(text: string, fileName: string): ConfigFile {
+function parseConfigFile(text: string, fileName: string, secrets = new Secrets(fileName)): ConfigFile {
   const lines = new LineCounter();
   const problems = new Problems(fileName, lines);
   // YAML takes a lone CR for a line end too, the parser does not.
@@ -105,7 +108,9 @@ function parseConfigFile(text: string, fileName: string): ConfigFile {
     throw new ConfigError(problems.list());
   }
 
-  const draft = isTwemproxyForm(root) ? readTwemproxyForm(root, source, problems) : readNativeForm(root, problems);
+  const draft = isTwemproxyForm(root)
+    ? readTwemproxyForm(root, source, problems)
+    : readNativeForm(root, secrets, problems);
   crossCheck(draft, problems);
   if (!problems.isEmpty) throw new ConfigError(problems.list());
   const config = deepFreeze({

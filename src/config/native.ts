@@ -6,18 +6,19 @@ import { type FieldRules, readFields } from './fields.ts';
 import { type ConfigDraft, namedServer, type PoolDraft, type ServerDraft } from './pool-draft.ts';
 import { POOL_SETTINGS } from './pool-settings.ts';
 import type { Problems } from './problems.ts';
+import type { Secrets } from './secrets.ts';
 import { SERVER_SETTINGS } from './server-settings.ts';
 import { hasKey } from './setting-paths.ts';
 import { readUsers } from './users.ts';
 import { joinPath, type YamlEntry, type YamlMap, type YamlNode } from './yaml-tree.ts';
 
 /** Reads our own form of the file. */
-export function readNativeForm(root: YamlMap, problems: Problems): ConfigDraft {
-  const { fields, offsets } = readFields(DAEMON_SETTINGS, root, root.offset, '', rules(rootHint), problems);
-  const pools = readPools(root.entries.get('pools'), problems);
+export function readNativeForm(root: YamlMap, secrets: Secrets, problems: Problems): ConfigDraft {
+  const { fields, offsets } = readFields(DAEMON_SETTINGS, root, root.offset, '', rules(secrets, rootHint), problems);
+  const pools = readPools(root.entries.get('pools'), secrets, problems);
   const withoutHash = pools.filter(pool => !pool.offsets.has(POOL_SETTINGS.hash.key)).map(({ name }) => name);
   return {
-    top: { ...fields, form: 'native', ignored: [], withoutHash },
+    top: { ...fields, form: 'native', ignored: [], withoutHash, exposedSecrets: secrets.exposed },
     adminOffset: offsets.get('admin') ?? -1,
     pools,
     users: readUsers(root.entries.get('users'), problems),
@@ -31,8 +32,8 @@ export function readNativeForm(root: YamlMap, problems: Problems): ConfigDraft {
   }
 }
 
-function rules(hint: FieldRules['hint'] = () => undefined): FieldRules {
-  return { form: 'native', hint };
+function rules(secrets: Secrets, hint: FieldRules['hint'] = () => undefined): FieldRules {
+  return { form: 'native', secrets, hint };
 }
 
 function poolHint(key: string): string | undefined {
@@ -42,7 +43,7 @@ function poolHint(key: string): string | undefined {
   return undefined;
 }
 
-function readPools(entry: YamlEntry | undefined, problems: Problems): PoolDraft[] {
+function readPools(entry: YamlEntry | undefined, secrets: Secrets, problems: Problems): PoolDraft[] {
   if (entry === undefined) return [];
   if (entry.value.kind !== 'map' || entry.value.entries.size === 0) {
     problems.add(entry.value.offset, 'pools', 'must be a map with at least one pool: its name, then its keys');
@@ -60,14 +61,14 @@ function readPools(entry: YamlEntry | undefined, problems: Problems): PoolDraft[
       name,
       path,
       keyOffset: pool.keyOffset,
-      ...readFields(POOL_SETTINGS, pool.value, pool.keyOffset, path, rules(poolHint), problems),
-      servers: readServers(pool.value.entries.get('servers')?.value, joinPath(path, 'servers'), problems),
+      ...readFields(POOL_SETTINGS, pool.value, pool.keyOffset, path, rules(secrets, poolHint), problems),
+      servers: readServers(pool.value.entries.get('servers')?.value, joinPath(path, 'servers'), secrets, problems),
     });
   }
   return drafts;
 }
 
-function readServers(node: YamlNode | undefined, path: string, problems: Problems): ServerDraft[] {
+function readServers(node: YamlNode | undefined, path: string, secrets: Secrets, problems: Problems): ServerDraft[] {
   if (node === undefined) return [];
   if (node.kind !== 'list' || node.items.length === 0) {
     problems.add(node.offset, path, 'must be a list with at least one server, each on a line that begins with "- "');
@@ -75,20 +76,20 @@ function readServers(node: YamlNode | undefined, path: string, problems: Problem
   }
   const drafts: ServerDraft[] = [];
   for (const [i, item] of node.items.entries()) {
-    const draft = readServer(item, `${path}[${i}]`, problems);
+    const draft = readServer(item, `${path}[${i}]`, secrets, problems);
     if (draft !== null) drafts.push(draft);
   }
   return drafts;
 }
 
-function readServer(node: YamlNode, path: string, problems: Problems): ServerDraft | null {
+function readServer(node: YamlNode, path: string, secrets: Secrets, problems: Problems): ServerDraft | null {
   const { offset } = node;
   if (node.kind === 'list') {
     problems.add(offset, path, 'must be one server, not a list');
     return null;
   }
   if (node.kind === 'map') {
-    const { fields } = readFields(SERVER_SETTINGS, node, offset, path, rules(), problems);
+    const { fields } = readFields(SERVER_SETTINGS, node, offset, path, rules(secrets), problems);
     const { address, master, weight, name } = fields;
     if (address === undefined || master === undefined || weight === undefined || name === undefined) return null;
     if ((address === null) === (master === null)) {
@@ -96,8 +97,10 @@ function readServer(node: YamlNode, path: string, problems: Problems): ServerDra
       problems.add(offset, joinPath(path, 'address'), what);
       return null;
     }
-    const { replicas, zone } = fields;
-    const more = { ...(replicas && { replicas }), ...(zone && { zone }) };
+    const { replicas, zone, user, password } = fields;
+    if (user && !password) problems.add(offset, joinPath(path, 'user'), 'needs password');
+    const told = { ...(user && { user }), ...(password && { password }) };
+    const more = { ...(replicas && { replicas }), ...(zone && { zone }), ...told };
     if (address === null) {
       // A fail-over moves no key: the name is not that of an address.
       return { path, offset, server: { name: name ?? master!, address: { master: master! }, weight, ...more } };

@@ -7,6 +7,7 @@ import { ACCESS_SETTINGS } from './access-settings.ts';
 import { type ListenAddress, listenText } from './address.ts';
 import { type BareIpv6, parseListenAddress } from './addresses.ts';
 import { CLUSTER_SETTINGS } from './cluster-settings.ts';
+import { CREDENTIAL_SETTINGS } from './credential-settings.ts';
 import { RESHARD_SETTINGS } from './reshard-settings.ts';
 import { SENTINEL_SETTINGS } from './sentinel-settings.ts';
 import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tls-settings.ts';
@@ -140,6 +141,7 @@ export const POOL_SETTINGS = {
     unset: 'off',
     about: 'Speak TLS with all servers of the pool; see [TLS](tls.md).',
   },
+  ...CREDENTIAL_SETTINGS,
   hash: {
     key: 'hash',
     kind: oneOf<HashName>('hash', HASH_NAMES),

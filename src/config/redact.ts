@@ -2,6 +2,7 @@ import { isGroup, isScalar, type SettingTable } from '../settings/setting.ts';
 import type { Config } from './config.ts';
 import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { POOL_SETTINGS } from './pool-settings.ts';
+import { SERVER_SETTINGS } from './server-settings.ts';
 import { USER_SETTINGS } from './user-settings.ts';
 
 /** What stands in place of a secret. */
@@ -11,7 +12,10 @@ export const REDACTED = '<redacted>';
 export function redactConfig(config: Config): Config {
   return {
     ...redactTable(DAEMON_SETTINGS, config),
-    pools: config.pools.map(pool => redactTable(POOL_SETTINGS, pool)),
+    pools: config.pools.map(pool => ({
+      ...redactTable(POOL_SETTINGS, pool),
+      servers: pool.servers.map(server => redactTable(SERVER_SETTINGS, server)),
+    })),
     users: config.users.map(user => redactTable(USER_SETTINGS, user)),
   };
 }

@@ -1,4 +1,4 @@
-import { ANY_TEXT_JSON, listOf, text } from '../settings/kinds.ts';
+import { ANY_TEXT_JSON, listOf, password, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 import { checkZone } from '../settings/zones.ts';
 import { addressText } from './address.ts';
@@ -10,6 +10,7 @@ import {
   parseWeight,
   replicaText,
 } from './addresses.ts';
+import { userName } from './credential-settings.ts';
 
 /** The long form of a server. What these become is `ServerConfig`: the name follows from the address when it is not given. */
 export const SERVER_SETTINGS = {
@@ -49,6 +50,23 @@ export const SERVER_SETTINGS = {
     unset: 'unset',
     about: 'Where the server stands, in the words of the pool’s `availability_zone`.',
     applies: 'live',
+  },
+  user: {
+    key: 'user',
+    kind: userName(),
+    default: null,
+    unset: 'the pool’s `server_user`',
+    about: 'By which name it is told `password`: a user of Redis’s ACL, or of memcached.',
+    applies: 'new-connections',
+  },
+  password: {
+    key: 'password',
+    kind: password(),
+    default: null,
+    unset: 'the pool’s `server_password`',
+    about:
+      'What it is told at first, where that differs from server to server; its replicas, too. See [Secrets](#secrets).',
+    applies: 'new-connections',
   },
   weight: {
     key: 'weight',

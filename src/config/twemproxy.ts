@@ -59,7 +59,13 @@ export function readTwemproxyForm(root: YamlMap, text: string, problems: Problem
     if (entry.value.kind === 'map') pools.push(readPool(name, entry.keyOffset, entry.value, ignored, problems));
     else problems.add(entry.value.offset, name, notAPool(name));
   }
-  const top = { ...defaultsOf(DAEMON_SETTINGS, 'twemproxy'), form: 'twemproxy', ignored, withoutHash: [] } as const;
+  const top = {
+    ...defaultsOf(DAEMON_SETTINGS, 'twemproxy'),
+    form: 'twemproxy',
+    ignored,
+    withoutHash: [],
+    exposedSecrets: [],
+  } as const;
   return { top, adminOffset: -1, pools, users: [] };
 }
 
@@ -72,6 +78,7 @@ function notAPool(name: string): string {
 
 const RULES: FieldRules = {
   form: 'twemproxy',
+  secrets: null,
   hint: key => {
     if (hasKey(POOL_SETTINGS, key)) {
       return `not a key of twemproxy's form; put the pools under "pools:" to use "${key}"`;

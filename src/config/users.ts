@@ -13,7 +13,7 @@ export interface UserDraft {
   readonly offsets: ReadonlyMap<string, number>;
 }
 
-const RULES: FieldRules = { form: 'native', hint: key => HINTS[key] };
+const RULES: FieldRules = { form: 'native', secrets: null, hint: key => HINTS[key] };
 
 const HINTS: Readonly<Record<string, string>> = {
   password: 'unknown key; write "passwords:" and a list',

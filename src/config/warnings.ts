@@ -16,6 +16,9 @@ const DEFAULT_SERVER_RETRY_TIMEOUT_MS = 30_000;
 /** What a user should be told about a valid configuration, once, at start. In the order of the file's pools. */
 export function configWarnings(config: Config): ConfigWarning[] {
   const warnings = config.ignored.map(path => ({ path, message: 'accepted, and has no effect here' }));
+  for (const { path, file } of config.exposedSecrets) {
+    warnings.push({ path, message: `anybody on this machine can read ${file}: chmod o-r` });
+  }
   warnings.push(...defaultHashWarnings(config));
   for (const pool of config.pools) {
     warnings.push(...poolWarnings(pool, poolPath(config, pool)));

@@ -1,6 +1,8 @@
 import { addressText, type ServerAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
 import { isFound } from '../config/found-servers.ts';
+import { serverCredentials } from '../config/server-credentials.ts';
+import type { ServerCredentials } from '../protocol/traits.ts';
 import type { ClusterTopology } from './cluster-topology.ts';
 
 /** A server of a pool, configured or found. */
@@ -14,6 +16,8 @@ export interface PoolServer {
   readonly primary: string | null;
   /** Where it stands; null: nobody has said. */
   readonly zone: string | null;
+  /** What it is told at first; null: nothing. */
+  readonly credentials: ServerCredentials | null;
 }
 
 /**
@@ -24,22 +28,28 @@ export function poolServers(pool: PoolConfig, topology: ClusterTopology | null):
   const zones = new Map((pool.zones ?? []).map(({ at, zone }) => [at, zone]));
   const zoneOf = (address: ServerAddress): string | null =>
     zones.get(addressText(address)) ?? ('host' in address ? zones.get(address.host) : undefined) ?? null;
+  const shared = serverCredentials(pool);
+  const own = new Map(pool.servers.map(server => [server.name, serverCredentials(pool, server)]));
   const nodes = (topology?.nodes ?? []).map((node): PoolServer => {
     const address = { host: node.host, port: node.port };
-    return { ...node, address, weight: 1, zone: zoneOf(address) };
+    const credentials = own.get(node.primary ?? node.name) ?? shared;
+    return { ...node, address, weight: 1, zone: zoneOf(address), credentials };
   });
   if (pool.cluster !== null) return nodes;
   const byName = new Map(nodes.map(node => [node.name, node]));
   const primaries = pool.servers.map(({ name, address, weight, zone }): PoolServer => {
     const at = byName.get(name)?.address ?? address;
-    return { name, address: at, weight, isReplica: false, primary: null, zone: zone ?? zoneOf(at) };
+    const credentials = own.get(name) ?? null;
+    return { name, address: at, weight, isReplica: false, primary: null, zone: zone ?? zoneOf(at), credentials };
   });
   if (pool.readFrom === 'primary') return primaries;
   if (isFound(pool)) return [...primaries, ...nodes.filter(node => node.isReplica)];
   const replicas = pool.servers.flatMap(server =>
     (server.replicas ?? []).map(({ address, zone }): PoolServer => {
       const name = addressText(address);
-      return { name, address, weight: 1, isReplica: true, primary: server.name, zone: zone ?? zoneOf(address) };
+      const credentials = own.get(server.name) ?? null;
+      const at = zone ?? zoneOf(address);
+      return { name, address, weight: 1, isReplica: true, primary: server.name, zone: at, credentials };
     }),
   );
   return [...primaries, ...replicas];

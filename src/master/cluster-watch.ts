@@ -1,7 +1,7 @@
 import { askCluster } from '../admin/ask-cluster.ts';
 import { addressText } from '../config/address.ts';
 import type { ClusterConfig, PoolConfig } from '../config/config.ts';
-import { poolPassword } from '../config/pool-password.ts';
+import { serverCredentials } from '../config/server-credentials.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Log } from '../system/log.ts';
 import { type ClusterReading, readTopology } from './cluster-reading.ts';
@@ -29,7 +29,7 @@ export class ClusterWatch extends TopologyWatch {
   }
 
   protected asked(pool: PoolConfig): unknown {
-    return [pool.cluster, poolPassword(pool), pool.tls?.servers];
+    return [pool.cluster, serverCredentials(pool), pool.tls?.servers];
   }
 
   protected get pauses(): ClusterConfig {
@@ -64,7 +64,7 @@ export class ClusterWatch extends TopologyWatch {
     const reasons: Record<string, string> = {};
     let best: ClusterReading | null = null;
     for (const [name, { host: nodeHost, port }] of this.candidates()) {
-      const target = { protocol: pool.protocol, host: nodeHost, port, password: poolPassword(pool), tls };
+      const target = { protocol: pool.protocol, host: nodeHost, port, credentials: serverCredentials(pool), tls };
       const answer = await this.askNode(target, ASK_TIMEOUT_MS, this.running.signal);
       if (this.running.signal.aborted) return null;
       if (typeof answer === 'string') {

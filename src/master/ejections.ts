@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { CANNOT_ASK, type ProbeTarget, probe } from '../admin/probe.ts';
 import { pairPools } from '../config/changes.ts';
 import type { PoolConfig, ServerConfig } from '../config/config.ts';
-import { poolPassword } from '../config/pool-password.ts';
+import { serverCredentials } from '../config/server-credentials.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import { FlapPenalty } from '../placement/flap-penalty.ts';
 import type { Log } from '../system/log.ts';
@@ -228,7 +228,7 @@ function targetOf(pool: PoolConfig, server: ServerConfig): ProbeTarget {
   return {
     protocol: pool.protocol,
     address: server.address,
-    password: poolPassword(pool),
+    credentials: serverCredentials(pool, server),
     tls: pool.tls?.servers ?? null,
   };
 }

@@ -3,7 +3,7 @@ import type { HealthFigures } from '../admin/pool-metrics.ts';
 import { CANNOT_ASK, type ProbeTarget, probe } from '../admin/probe.ts';
 import { pairPools } from '../config/changes.ts';
 import type { HealthCheckConfig, PoolConfig, ServerConfig } from '../config/config.ts';
-import { poolPassword } from '../config/pool-password.ts';
+import { serverCredentials } from '../config/server-credentials.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import type { Log } from '../system/log.ts';
 import { ServerHealth } from './server-health.ts';
@@ -107,7 +107,7 @@ class ServerCheck {
     const target = {
       protocol: pool.protocol,
       address: server.address,
-      password: poolPassword(pool),
+      credentials: serverCredentials(pool, server),
       tls: pool.tls?.servers ?? null,
     };
     const isSameTarget = isDeepStrictEqual(target, this.target);

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { askReplication } from '../admin/ask-replication.ts';
 import type { PoolConfig } from '../config/config.ts';
-import { poolPassword } from '../config/pool-password.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import type { PoolServer } from '../ipc/pool-servers.ts';
 import type { ReplicationState } from '../protocol/traits.ts';
@@ -132,11 +131,11 @@ export class PoolReplicas {
     take: (server: PoolServer, said: ReplicationState | string) => void,
   ): Promise<void> {
     const { protocol, replicaCheckMs, tls } = this.pool;
-    const password = poolPassword(this.pool);
     const ask = this.host.ask ?? askReplication;
     const { signal } = this.running;
     const askOne = async (server: PoolServer): Promise<void> => {
-      const target = { protocol, address: server.address, password, tls: tls?.servers ?? null };
+      const { address, credentials } = server;
+      const target = { protocol, address, credentials, tls: tls?.servers ?? null };
       const said = await ask(target, replicaCheckMs, signal);
       if (!signal.aborted) take(server, said);
     };

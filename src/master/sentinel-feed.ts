@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { sentinelTraits } from '../admin/ask-sentinel.ts';
 import type { HostPort } from '../config/address.ts';
 import type { ProtocolName } from '../protocol/protocol-traits.ts';
-import type { SentinelCredentials, SentinelEvent } from '../protocol/traits.ts';
+import type { SentinelEvent, ServerCredentials } from '../protocol/traits.ts';
 
 export interface SentinelFeedHost {
   onEvent(event: SentinelEvent): void;
@@ -13,7 +13,7 @@ export interface SentinelFeedHost {
 export interface FeedOptions {
   readonly protocol: ProtocolName;
   readonly at: HostPort;
-  readonly credentials: SentinelCredentials;
+  readonly credentials: ServerCredentials | null;
   /** Nothing was heard for so long after it was asked to say something: it is not there. */
   readonly timeoutMs: number;
 }

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { askRole, askSentinel } from '../admin/ask-sentinel.ts';
 import { addressText, type HostPort } from '../config/address.ts';
 import type { PoolConfig, SentinelConfig } from '../config/config.ts';
-import { poolPassword } from '../config/pool-password.ts';
+import { serverCredentials } from '../config/server-credentials.ts';
 import type { ClusterNode, ClusterTopology } from '../ipc/cluster-topology.ts';
-import type { SentinelEvent, ToldMaster } from '../protocol/traits.ts';
+import type { SentinelEvent, ServerCredentials, ToldMaster } from '../protocol/traits.ts';
 import type { Log } from '../system/log.ts';
 import { SentinelFeed } from './sentinel-feed.ts';
 import { type Finding, TopologyWatch, type TopologyWatchHost } from './topology-watch.ts';
@@ -26,6 +26,8 @@ interface Sought {
   readonly master: string;
   /** In the ring. */
   readonly name: string;
+  /** Of the server. */
+  readonly credentials: ServerCredentials | null;
 }
 
 /**
@@ -82,7 +84,7 @@ export class SentinelWatch extends TopologyWatch {
   }
 
   protected asked(pool: PoolConfig): unknown {
-    return [pool.sentinel, poolPassword(pool), soughtBy(pool), pool.readFrom === 'primary'];
+    return [pool.sentinel, soughtBy(pool), pool.readFrom === 'primary'];
   }
 
   protected get pauses(): SentinelConfig {
@@ -119,7 +121,7 @@ export class SentinelWatch extends TopologyWatch {
           const known = this.epochs.get(master) ?? 0;
           const isBehind = told !== null && told.epoch < known;
           const isTakenBack = isBehind && behind.add(master, told) && this.isPatienceOver(master);
-          const why = isBehind && !isTakenBack ? BEHIND : await this.whyNot(told);
+          const why = isBehind && !isTakenBack ? BEHIND : await this.whyNot(told, sought);
           if (why !== null) reasons[`${sentinel}: ${master}`] = why;
           else {
             this.favourite = sentinel;
@@ -152,15 +154,22 @@ export class SentinelWatch extends TopologyWatch {
   private tell(at: HostPort, asked: readonly Sought[]): Promise<readonly (ToldMaster | null)[] | string> {
     const { pool, running } = this;
     const masters = asked.map(({ master }) => master);
-    return this.tools.askSentinel(pool.protocol, at, this.pauses, masters, this.pauses.timeoutMs, running.signal);
+    return this.tools.askSentinel(
+      pool.protocol,
+      at,
+      sentinelCredentials(this.pauses),
+      masters,
+      this.pauses.timeoutMs,
+      running.signal,
+    );
   }
 
   /** Why what a Sentinel says of a master is not believed; null: it is. */
-  private async whyNot(told: ToldMaster | null): Promise<string | null> {
+  private async whyNot(told: ToldMaster | null, { credentials }: Sought): Promise<string | null> {
     const { pool, running } = this;
     if (told === null) return 'it knows no master of this name';
     const { timeoutMs } = this.pauses;
-    const why = await this.tools.askRole(pool.protocol, told, poolPassword(pool), timeoutMs, running.signal);
+    const why = await this.tools.askRole(pool.protocol, told, credentials, timeoutMs, running.signal);
     return why === null ? null : `it names ${addressText(told)}: ${why}`;
   }
 
@@ -217,8 +226,8 @@ export class SentinelWatch extends TopologyWatch {
   private listen(): void {
     const { Feed } = this.tools;
     const { protocol } = this.pool;
-    const { addresses, user, password, timeoutMs } = this.pauses;
-    const wanted = { protocol, credentials: { user, password }, timeoutMs };
+    const { addresses, timeoutMs } = this.pauses;
+    const wanted = { protocol, credentials: sentinelCredentials(this.pauses), timeoutMs };
     if (Feed === null || isDeepStrictEqual([wanted, addresses], this.listening)) return;
     this.listening = [wanted, addresses];
     for (const feed of this.feeds.values()) feed.stop();
@@ -263,6 +272,13 @@ class Votes {
   }
 }
 
-function soughtBy({ servers }: PoolConfig): Sought[] {
-  return servers.flatMap(({ name, address }) => ('master' in address ? [{ name, master: address.master }] : []));
+function soughtBy(pool: PoolConfig): Sought[] {
+  return pool.servers.flatMap(server => {
+    const { name, address } = server;
+    return 'master' in address ? [{ name, master: address.master, credentials: serverCredentials(pool, server) }] : [];
+  });
+}
+
+function sentinelCredentials({ user, password }: SentinelConfig): ServerCredentials | null {
+  return password === null ? null : { user, password };
 }

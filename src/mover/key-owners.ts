@@ -1,12 +1,19 @@
 import { addressText, type FixedAddress, type ServerAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
+import { serverCredentials } from '../config/server-credentials.ts';
 import { KeyRing } from '../placement/key-ring.ts';
+import type { ServerCredentials } from '../protocol/traits.ts';
+
+/** How a server is reached. */
+export type Reached = Pick<PlacedServer, 'address' | 'credentials'>;
 
 /** A server of either placement. */
 export interface PlacedServer {
   /** As a person reads it: what tells servers apart. */
   readonly text: string;
   readonly address: FixedAddress;
+  /** What it is told at first; null: nothing. */
+  readonly credentials: ServerCredentials | null;
   /** Whether it has keys before, and after. */
   readonly isFrom: boolean;
   readonly isTo: boolean;
@@ -27,11 +34,17 @@ export class KeyOwners {
     const texts = (pool: PoolConfig) => pool.servers.map(({ address }) => addressText(address));
     const [before, after] = [texts(from), texts(to)];
     const addresses = new Map(
-      [...from.servers, ...to.servers].map(({ address }) => [addressText(address), fixed(address)]),
+      [from, to].flatMap(pool =>
+        pool.servers.map(server => {
+          const { address } = server;
+          const place = { address: fixed(address), credentials: serverCredentials(pool, server) };
+          return [addressText(address), place] as const;
+        }),
+      ),
     );
     const all = [...addresses.keys()];
     this.servers = all.map(text => ({
-      ...{ text, address: addresses.get(text)! },
+      ...{ text, ...addresses.get(text)! },
       ...{ isFrom: before.includes(text), isTo: after.includes(text) },
     }));
     this.beforeIndex = before.map(text => all.indexOf(text));

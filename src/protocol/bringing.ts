@@ -1,5 +1,6 @@
 // How keys get from one server of a pool to another while requests go on.
 import type { FailureReason } from '../request/failure.ts';
+import type { ServerCredentials } from './traits.ts';
 
 /** Where the keys were, and where they are to be. */
 export const SIDE_FROM = 0;
@@ -22,7 +23,8 @@ export interface BringTask {
     | { readonly host: string; readonly port: number }
     | { readonly path: string }
     | { readonly master: string };
-  readonly password: string | null;
+  /** By which the other server lets in who brings the keys. */
+  readonly credentials: ServerCredentials | null;
   /** The first database of the pool. */
   readonly db: number;
   /** How long a server may take for its part of a step that it does with the other. */

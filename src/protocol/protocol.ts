@@ -14,6 +14,7 @@ import type { Remedy } from './remedy.ts';
 import type { ReplyTransform } from './reply-transform.ts';
 import type { Hold, Route } from './routes.ts';
 import type { Listeners, PushReading, TopicCounts, TopicKind, TopicMatcher } from './topics.ts';
+import type { ServerCredentials } from './traits.ts';
 
 /**
  * The one interface the proxy knows of a protocol. A protocol brings a parser with a command table, a framer for
@@ -183,7 +184,8 @@ export interface ClusterWords {
 }
 
 export interface HandshakeOptions {
-  readonly password: string | null;
+  /** Null: the server lets anybody in. */
+  readonly credentials: ServerCredentials | null;
   readonly db: number;
   /** Of which the connection is to be; see `Session.variant`. */
   readonly variant: number;

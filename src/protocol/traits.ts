@@ -17,6 +17,8 @@ export interface ProtocolTraits {
   readonly twemproxyRedis: boolean | null;
   /** For the rules of users. */
   readonly access: AccessTraits;
+  /** What credentials must have or be, so that servers can be told them. */
+  readonly credentialsNeed: { readonly user: boolean; readonly oneLine: boolean };
   /** Its servers say what they are; null: there is no way to ask. */
   readonly about: AboutTraits | null;
   /** Its servers may form a cluster that places the keys itself; null: they don't. */
@@ -26,11 +28,18 @@ export interface ProtocolTraits {
   /** Its servers may have replicas; null: they don't. */
   readonly replication: ReplicationTraits | null;
   /**
-   * What a server is asked, one after the other, to see if it is there. `password`: what it wants to hear first, null for
+   * What a server is asked, one after the other, to see if it is there. `credentials`: what it wants to hear first, null for
    * nothing: then only an answer that others would get too will do. Undefined: whoever asks does not know, and to be asked
    * for a password is an answer.
    */
-  questions(password: string | null | undefined): readonly Question[];
+  questions(credentials: ServerCredentials | null | undefined): readonly Question[];
+}
+
+/** What a server is told at first, so that it lets us in. */
+export interface ServerCredentials {
+  /** Null: its protocol's usual one, or there are no users. */
+  readonly user: string | null;
+  readonly password: string;
 }
 
 /** What rules of users may name, and how a pool's own password signs in. */
@@ -44,11 +53,11 @@ export interface AccessTraits {
 
 /** How a server is asked what it is. */
 export interface AboutTraits {
-  question(password: string | null): Buffer;
+  question(credentials: ServerCredentials | null): Buffer;
   /** With one of which its answer ends, in latin1. */
   readonly ends: readonly string[];
-  /** Text: why the answer is of no use. */
-  read(answer: Buffer, hasPassword: boolean): AboutServer | string;
+  /** Text: why the answer is of no use. `isLetIn`: the question had credentials. */
+  read(answer: Buffer, isLetIn: boolean): AboutServer | string;
 }
 
 /** What a server says that it is. */
@@ -73,11 +82,11 @@ export interface Question {
 /** How a node of a cluster is asked who has which keys. */
 export interface ClusterTraits {
   /** What to write to it. `isModern`: it is taken to know the youngest form of the question. */
-  question(password: string | null, isModern: boolean): Buffer;
+  question(credentials: ServerCredentials | null, isModern: boolean): Buffer;
   /** With one of which its answer ends, in latin1. */
   readonly ends: readonly string[];
   /** Text: why the answer is of no use. Null: it does not know the question in its youngest form. */
-  read(answer: Buffer, hasPassword: boolean, isModern: boolean, isTls: boolean): ClusterAnswer | string | null;
+  read(answer: Buffer, isLetIn: boolean, isModern: boolean, isTls: boolean): ClusterAnswer | string | null;
 }
 
 /** What a node says of its cluster. */
@@ -108,31 +117,25 @@ export interface ToldNode {
 /** How Sentinels are asked who is the master of a name, and servers whether they are one. */
 export interface SentinelTraits {
   /** What to write to a Sentinel to hear of these masters. */
-  question(credentials: SentinelCredentials, masters: readonly string[]): Buffer;
+  question(credentials: ServerCredentials | null, masters: readonly string[]): Buffer;
   /** With one of which the answers to all of these end, in latin1. */
   readonly end: readonly string[];
   /** What is known of each master, in the order asked; null: nothing. Text: why the answer is of no use. */
   read(
     answer: Buffer,
-    credentials: SentinelCredentials,
+    credentials: ServerCredentials | null,
     masters: readonly string[],
   ): readonly (ToldMaster | null)[] | string;
   /** What to write to a server to hear whether it is a master. */
-  roleQuestion(password: string | null): Buffer;
+  roleQuestion(credentials: ServerCredentials | null): Buffer;
   /** Null: it is one. Text: why it is not taken for one. */
-  readRole(answer: Buffer, password: string | null): string | null;
+  readRole(answer: Buffer, credentials: ServerCredentials | null): string | null;
   /** What to write to a Sentinel to hear at once of what happens to masters and their replicas. */
-  subscription(credentials: SentinelCredentials): Buffer;
+  subscription(credentials: ServerCredentials | null): Buffer;
   /** What to write now and then, so that it says something. */
   readonly ping: Buffer;
   /** Takes what it says apart: events, and how many bytes of `heard` these were; null: it is no Sentinel. */
   readEvents(heard: Buffer): { readonly events: readonly SentinelEvent[]; readonly length: number } | null;
-}
-
-export interface SentinelCredentials {
-  readonly user: string | null;
-  /** Null: none is given. */
-  readonly password: string | null;
 }
 
 /** One master, as a Sentinel speaks of it. */
@@ -155,11 +158,11 @@ export interface SentinelEvent {
 
 /** How a server is asked whom it follows. */
 export interface ReplicationTraits {
-  question(password: string | null): Buffer;
+  question(credentials: ServerCredentials | null): Buffer;
   /** With one of which the answer ends, in latin1. */
   readonly end: readonly string[];
   /** Text: why the answer is of no use. */
-  read(answer: Buffer, password: string | null): ReplicationState | string;
+  read(answer: Buffer, credentials: ServerCredentials | null): ReplicationState | string;
 }
 
 export interface ReplicationState {

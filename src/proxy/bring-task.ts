@@ -48,8 +48,8 @@ export class KeysUnderWay implements BringTask {
     return this.to.options.address;
   }
 
-  get password(): string | null {
-    return this.to.options.password;
+  get credentials(): BringTask['credentials'] {
+    return this.to.options.credentials;
   }
 
   get db(): number {

@@ -162,9 +162,18 @@ export function hashTag(): Kind<string> {
 /** Text that may be a number or a flag to an editor, and is text to us. */
 export const ANY_TEXT_JSON = { type: ['string', 'number', 'boolean'] };
 
-/** A value that is never shown in messages. */
+const reference = (key: string) => ({
+  type: 'object',
+  properties: { [key]: { type: 'string' } },
+  required: [key],
+  additionalProperties: false,
+});
+const SECRET_JSON = { anyOf: [ANY_TEXT_JSON, reference('file'), reference('env')] };
+
+/** A value that is never shown in messages; our own form of the file may refer to it. */
 export function secret(check: (text: string) => string): Kind<string> {
-  return { takes: 'text', read: check, write: String, json: ANY_TEXT_JSON, isSecret: true };
+  const takes = 'text, { file: PATH } or { env: NAME }';
+  return { takes, read: check, write: String, json: SECRET_JSON, isSecret: true };
 }
 
 export function password(): Kind<string> {

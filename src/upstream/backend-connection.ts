@@ -65,7 +65,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   private readonly welcome = new Welcome();
 
   constructor(backend: ConnectionOwner<BackendConnection>, variant: number, generation: number, isDemanding: boolean) {
-    const { protocol, password, db, isReadAsReplica = false } = backend.options;
+    const { protocol, credentials, db, isReadAsReplica = false } = backend.options;
     this.server = backend;
     this.stats = backend.stats;
     this.clock = backend.clock;
@@ -74,7 +74,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     this.isDemanding = isDemanding;
     // Before the server has told, more than is plain waits until it has.
     this.highestReplyKind = isDemanding ? Number.MAX_SAFE_INTEGER : protocol.plainReplyKind;
-    this.handshake = protocol.handshake({ password, db, variant, isDemanding, isReadAsReplica });
+    this.handshake = protocol.handshake({ credentials, db, variant, isDemanding, isReadAsReplica });
     this.scanner = protocol.createReplyScanner();
     this.stream = new ReplyStream(this, this.scanner);
   }

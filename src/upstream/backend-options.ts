@@ -1,4 +1,4 @@
-import type { Protocol } from '../protocol/protocol.ts';
+import type { HandshakeOptions, Protocol } from '../protocol/protocol.ts';
 import type { PeerAddress } from '../socket/sockets.ts';
 import type { ServerTls } from '../system/server-tls.ts';
 
@@ -19,7 +19,8 @@ export interface BackendOptions {
   readonly protocol: Protocol;
   /** Null: it is not spoken. */
   readonly tls: ServerTls | null;
-  readonly password: string | null;
+  /** What it is told at first; null: it lets anybody in. */
+  readonly credentials: HandshakeOptions['credentials'];
   readonly db: number;
   readonly connections: number;
   /** Private connections at once, beside `connections`. */
@@ -47,6 +48,10 @@ export function isSameAddress(a: BackendAddress, b: BackendAddress): boolean {
   if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
   if ('master' in a || 'master' in b) return 'master' in a && 'master' in b && a.master === b.master;
   return a.host === b.host && a.port === b.port;
+}
+
+export function isSameWelcome(a: BackendOptions, b: BackendOptions): boolean {
+  return a.credentials?.user === b.credentials?.user && a.credentials?.password === b.credentials?.password;
 }
 
 /** Certificates that were renewed are for new connections. */

@@ -7,7 +7,7 @@ import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
 import type { BackendConnection } from './backend-connection.ts';
-import { type BackendOptions, isSameAddress, isSameTrust } from './backend-options.ts';
+import { type BackendOptions, isSameAddress, isSameTrust, isSameWelcome } from './backend-options.ts';
 import type { ConnectionOwner } from './connection-host.ts';
 import type { PrivateConnection } from './private-connection.ts';
 import { PrivateConnections, type PrivateConnectionWaiter } from './private-connections.ts';
@@ -138,7 +138,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     return (
       isSameAddress(now.address, options.address) &&
       now.protocol === options.protocol &&
-      now.password === options.password &&
+      isSameWelcome(now, options) &&
       now.db === options.db &&
       now.isReadAsReplica === options.isReadAsReplica &&
       isSameTrust(now.tls, options.tls)

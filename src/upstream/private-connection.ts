@@ -61,7 +61,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     pushes: PushSink | null = null,
   ) {
     const { options, stats } = host;
-    const { protocol, password, db } = options;
+    const { protocol, credentials, db } = options;
     this.host = host;
     this.server = host;
     this.stats = stats;
@@ -69,7 +69,7 @@ export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     this.variant = variant;
     this.onGone = onGone;
     const scanner = protocol.createReplyScanner();
-    const handshake: ControlRequest[] = [...protocol.handshake({ password, db, variant, isDemanding: true })];
+    const handshake: ControlRequest[] = [...protocol.handshake({ credentials, db, variant, isDemanding: true })];
     if (protocol.waits !== null) handshake.push(protocol.waits.identify(number => this.isKnownAs(number)));
     this.stream = new ReplyStream(this, scanner, pushes);
     stats.reconnects++;

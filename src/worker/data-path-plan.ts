@@ -1,6 +1,5 @@
 import type { ClusterConfig, Config, PoolConfig } from '../config/config.ts';
 import { isFound } from '../config/found-servers.ts';
-import { poolPassword } from '../config/pool-password.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import { poolServers } from '../ipc/pool-servers.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
@@ -88,7 +87,7 @@ export function poolOptions(
       address: server.address,
       protocol: PROTOCOLS[config.protocol],
       tls: config.tls?.servers ?? null,
-      password: poolPassword(config),
+      credentials: server.credentials,
       db: config.redisDb,
       connections: config.serverConnections,
       privateConnections: config.privateConnections,

@@ -112,6 +112,9 @@ pools:
     'red.reshard_waiting_bytes': '1mb',
     'red.reshard_known_bytes': '1mb',
     'red.redis_auth': 'two',
+    // A name alone is refused.
+    'red.server_user': null,
+    'red.server_password': 'two',
     'red.redis_db': '1',
     'red.databases': '2',
     'red.keys_limit': '1mb',

@@ -68,7 +68,7 @@ export class BackendUnderTest implements BackendHost {
         // Its private connections have no number: fake servers are asked what the test asks, and no more.
         protocol: { ...redisProtocol, waits: null },
         tls: null,
-        password: null,
+        credentials: null,
         db: 0,
         connections: 1,
         privateConnections: 256,

@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   proxy: ['upstream', 'protocol', 'accounts', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],
   // It checks names and limits that hash/ and placement/ define.
   config: ['settings', 'traits', 'hash', 'placement', 'system'],
-  ipc: ['config', 'figures', 'system'],
+  ipc: ['config', 'traits', 'figures', 'system'],
   // A process of its own: it asks servers itself, and sees no client.
   mover: ['config', 'settings', 'traits', 'placement', 'hash', 'system'],
   admin: ['ipc', 'traits', 'figures', 'request', 'system'],

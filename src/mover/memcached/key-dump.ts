@@ -1,5 +1,5 @@
-import type { FixedAddress } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
+import type { Reached } from '../key-owners.ts';
 import { MoveTrouble } from '../protocol-mover.ts';
 import { MemcachedConnection } from './memcached-connection.ts';
 
@@ -21,9 +21,9 @@ const SILENCE_MS = 60_000;
  * Keys of a server as its crawler finds them (`lru_crawler metadump`, memcached 1.4.31 and newer), on a connection of its own.
  * Items that change their place meanwhile may be missed. The dump is cut off when whoever reads it has enough.
  */
-export async function* dumpedKeys(pool: PoolConfig, address: FixedAddress): AsyncGenerator<DumpedKey> {
+export async function* dumpedKeys(pool: PoolConfig, server: Reached): AsyncGenerator<DumpedKey> {
   for (let attempt = 1; ; attempt++) {
-    const connection = await MemcachedConnection.open(pool, address, SILENCE_MS);
+    const connection = await MemcachedConnection.open(pool, server, SILENCE_MS);
     try {
       const first = yield* lines(connection);
       if (first === END) return;

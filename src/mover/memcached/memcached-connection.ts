@@ -1,6 +1,7 @@
-import type { FixedAddress } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
-import { poolPassword } from '../../config/pool-password.ts';
+import { authLines } from '../../protocol/memcached/auth-traits.ts';
+import { withoutPassword } from '../../protocol/said-traits.ts';
+import type { Reached } from '../key-owners.ts';
 import { MoverConnection } from '../mover-connection.ts';
 import { MoveTrouble } from '../protocol-mover.ts';
 
@@ -43,15 +44,17 @@ export class MemcachedConnection extends MoverConnection<Waiting> {
   private arrived: Buffer = NO_BYTES;
 
   /** Connected, and let in. */
-  static async open(pool: PoolConfig, address: FixedAddress, timeoutMs: number): Promise<MemcachedConnection> {
+  static async open(
+    pool: PoolConfig,
+    { address, credentials }: Reached,
+    timeoutMs: number,
+  ): Promise<MemcachedConnection> {
     const connection = new MemcachedConnection(pool, address, timeoutMs);
-    const password = poolPassword(pool);
     try {
-      // memcached's authentication over text: the first request is a `set` whose value is user and password.
-      if (password !== null) {
-        const value = password.replace(':', ' ');
-        const answer = await connection.line(`set ringmaster 0 0 ${Buffer.byteLength(value)}\r\n${value}\r\n`);
-        if (answer !== 'STORED') throw new MoveTrouble(`${connection.server} answers ${answer}`);
+      if (credentials !== null) {
+        const answer = await connection.line(Buffer.from(authLines(credentials)).toString('latin1'));
+        if (answer !== 'STORED')
+          throw new MoveTrouble(`${connection.server} answers ${withoutPassword(answer, credentials)}`);
       }
       await connection.line('version\r\n');
     } catch (error) {

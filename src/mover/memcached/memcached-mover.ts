@@ -21,16 +21,16 @@ export const MEMCACHED_MOVER: ProtocolMover = {
   async orphans({ from, to, isRemoving }: OrphanJob) {
     const owners = new KeyOwners(from, to);
     return Promise.all(
-      owners.servers.map(async ({ text, address }, server) => {
+      owners.servers.map(async (reached, server) => {
         const orphans: Buffer[] = [];
         let keys = 0;
-        for await (const { key } of dumpedKeys(from, address)) {
+        for await (const { key } of dumpedKeys(from, reached)) {
           if (owners.from(key) === server) continue;
           keys++;
           if (isRemoving) orphans.push(key);
         }
         await removeAll(from, owners, server, orphans);
-        return { server: text, keys };
+        return { server: reached.text, keys };
       }),
     );
   },
@@ -39,7 +39,7 @@ export const MEMCACHED_MOVER: ProtocolMover = {
   async fence({ from, to }: Placements): Promise<void> {
     const { servers } = new KeyOwners(from, to);
     await Promise.all(
-      servers.map(async ({ address }) => (await MemcachedConnection.open(from, address, ANSWER_WITHIN_MS)).close()),
+      servers.map(async server => (await MemcachedConnection.open(from, server, ANSWER_WITHIN_MS)).close()),
     );
   },
 
@@ -65,7 +65,7 @@ async function walkAll(placements: Placements, owners: KeyOwners, context: MoveC
 async function walk(placements: Placements, owners: KeyOwners, server: number, context: MoveContext): Promise<number> {
   const byTarget = new Map<number, DumpedKey[]>();
   let found = 0;
-  for await (const each of dumpedKeys(placements.from, owners.servers[server]!.address)) {
+  for await (const each of dumpedKeys(placements.from, owners.servers[server]!)) {
     context.onSeen(1);
     if (owners.from(each.key) !== server || owners.to(each.key) === server) continue;
     const target = owners.to(each.key);
@@ -86,7 +86,7 @@ async function moveAll(
   keys: readonly DumpedKey[],
   context: MoveContext,
 ): Promise<void> {
-  const open = (each: number) => MemcachedConnection.open(from, owners.servers[each]!.address, ANSWER_WITHIN_MS);
+  const open = (each: number) => MemcachedConnection.open(from, owners.servers[each]!, ANSWER_WITHIN_MS);
   const source = await open(server);
   try {
     const destination = await open(target);
@@ -120,7 +120,7 @@ async function removeAll(
   keys: readonly Buffer[],
 ): Promise<void> {
   if (keys.length === 0) return;
-  const connection = await MemcachedConnection.open(pool, owners.servers[server]!.address, ANSWER_WITHIN_MS);
+  const connection = await MemcachedConnection.open(pool, owners.servers[server]!, ANSWER_WITHIN_MS);
   try {
     for (const key of keys) await connection.meta(Buffer.from(`md ${key.toString('base64')} b\r\n`));
   } finally {

@@ -99,9 +99,9 @@ export async function surveyMemcached(job: SurveyJob): Promise<SurveyReport> {
 }
 
 async function factsOf(job: SurveyJob, owners: KeyOwners, server: number, obstacles: string[]): Promise<Facts | null> {
-  const { address, text } = owners.servers[server]!;
+  const { text } = owners.servers[server]!;
   try {
-    const connection = await MemcachedConnection.open(job.from, address, ANSWER_WITHIN_MS);
+    const connection = await MemcachedConnection.open(job.from, owners.servers[server]!, ANSWER_WITHIN_MS);
     try {
       const statistics = await connection.statistics();
       const settings = await connection.statistics('settings');
@@ -164,11 +164,12 @@ async function sampled(
 ): Promise<Sample | null> {
   const moving = new Map<number, { keys: number; bytes: number }>();
   const biggest: BigKey[] = [];
-  const { text, address } = owners.servers[server]!;
+  const reached = owners.servers[server]!;
+  const { text } = reached;
   let [looked, orphans] = [0, 0];
   let isCut = false;
   try {
-    for await (const { key, bytes } of dumpedKeys(from, address)) {
+    for await (const { key, bytes } of dumpedKeys(from, reached)) {
       looked++;
       if (owners.from(key) !== server) orphans++;
       else if (owners.to(key) !== server) {
@@ -195,7 +196,7 @@ async function twins(job: SurveyJob, owners: KeyOwners, facts: readonly (Facts |
   const found: string[] = [];
   const reachable = owners.servers.filter((_, server) => facts[server] !== null);
   const connections = await Promise.all(
-    reachable.map(({ address }) => MemcachedConnection.open(job.from, address, ANSWER_WITHIN_MS).catch(() => null)),
+    reachable.map(server => MemcachedConnection.open(job.from, server, ANSWER_WITHIN_MS).catch(() => null)),
   );
   for (const [i, one] of connections.entries()) {
     const key = PROBE_PREFIX + randomUUID();

@@ -10,8 +10,8 @@ const LOOKS = 100;
 export async function fence({ from, to }: Placements, withinMs: number): Promise<void> {
   const owners = new KeyOwners(from, to);
   await Promise.all(
-    owners.servers.map(async ({ address }) => {
-      const connection = await RedisConnection.open(from, address, withinMs);
+    owners.servers.map(async server => {
+      const connection = await RedisConnection.open(from, server, withinMs);
       try {
         await untilQuiet(connection);
       } finally {

@@ -1,8 +1,10 @@
-import type { FixedAddress } from '../../config/address.ts';
+import { addressText } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
-import { poolPassword } from '../../config/pool-password.ts';
+import { migrationAuth } from '../../protocol/redis/migration-traits.ts';
+import { withoutPassword } from '../../protocol/said-traits.ts';
+import type { Reached } from '../key-owners.ts';
 import { MoveTrouble } from '../protocol-mover.ts';
-import type { RedisConnection, Word } from './redis-connection.ts';
+import type { RedisConnection } from './redis-connection.ts';
 import { ErrorReply, type Reply } from './redis-reply.ts';
 
 /** A target that says nothing for so long: its source waits for it, and serves nobody meanwhile. */
@@ -14,7 +16,7 @@ export interface Migration {
   /** Of the source, with `database` selected. */
   readonly source: RedisConnection;
   readonly pool: PoolConfig;
-  readonly target: FixedAddress;
+  readonly target: Reached;
   readonly database: number;
 }
 
@@ -39,28 +41,29 @@ export type ProbeResult = 'moved' | 'untried' | { readonly why: string };
 /** Whether a key can be moved from here to there; tries it with one that nobody has. Rejects with a MoveTrouble. */
 export async function probeMigration(migration: Migration, key: Buffer): Promise<ProbeResult> {
   const { source, target } = migration;
-  if ('path' in target) return { why: 'MIGRATE knows no unix sockets' };
+  const { address, credentials } = target;
+  if ('path' in address) return { why: 'MIGRATE knows no unix sockets' };
   // Should it be lost on its way it does not stay.
   const set = await source.ask('SET', key, 'probe', 'PX', PROBE_LIFE_MS);
   if (set instanceof ErrorReply) return set.text.startsWith('OOM') ? 'untried' : { why: set.text };
   const reply = await asked(migration, [key], 0);
   if (!(reply instanceof ErrorReply)) return 'moved';
   await source.ask('DEL', key);
-  return { why: reply.text };
+  return { why: withoutPassword(reply.text, credentials) };
 }
 
-function asked({ source, pool, target, database }: Migration, keys: readonly Buffer[], stepMs: number): Promise<Reply> {
-  if ('path' in target) throw new MoveTrouble(`${target.path}: MIGRATE knows no unix sockets`);
+function asked({ source, target, database }: Migration, keys: readonly Buffer[], stepMs: number): Promise<Reply> {
+  const { address, credentials } = target;
+  if ('path' in address) throw new MoveTrouble(`${address.path}: MIGRATE knows no unix sockets`);
   const timeoutMs = Math.max(LEAST_TIMEOUT_MS, Math.ceil(stepMs * 10));
-  const password = poolPassword(pool);
-  const auth: Word[] = password === null ? [] : ['AUTH', password];
-  return source.ask('MIGRATE', target.host, target.port, '', database, timeoutMs, ...auth, 'KEYS', ...keys);
+  const auth = credentials === null ? [] : migrationAuth(credentials);
+  return source.ask('MIGRATE', address.host, address.port, '', database, timeoutMs, ...auth, 'KEYS', ...keys);
 }
 
 const isBusy = (reply: Reply): boolean => reply instanceof ErrorReply && reply.text.includes('BUSYKEY');
 
 function refuseError({ source, target }: Migration, reply: Reply): void {
   if (!(reply instanceof ErrorReply)) return;
-  const where = 'host' in target ? `${target.host}:${target.port}` : target.path;
-  throw new MoveTrouble(`${source.server} cannot move keys to ${where}: ${reply.text}`);
+  const words = withoutPassword(reply.text, target.credentials);
+  throw new MoveTrouble(`${source.server} cannot move keys to ${addressText(target.address)}: ${words}`);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { KeyOwners } from '../key-owners.ts';
+import type { KeyOwners, Reached } from '../key-owners.ts';
 import type { KeyFlow, SurveyJob } from '../mover-job.ts';
 import { type ProbeResult, probeMigration } from './migration.ts';
 import type { RedisConnection } from './redis-connection.ts';
@@ -30,11 +30,11 @@ export async function probed(
     const [here, there] = [servers[source], servers[target]];
     if (!here || !there || here.runId === there.runId) continue;
     const [from, to] = [owners.servers[source]!, owners.servers[target]!];
-    const move = async (giving: Probed, taking: Probed, address: typeof to.address): Promise<ProbeResult> => {
+    const move = async (giving: Probed, taking: Probed, target: Reached): Promise<ProbeResult> => {
       const key = Buffer.from(PROBE_PREFIX + randomUUID());
       try {
         for (const { connection } of [giving, taking]) await connection.need('SELECT', database);
-        const result = await probeMigration({ source: giving.connection, pool, target: address, database }, key);
+        const result = await probeMigration({ source: giving.connection, pool, target, database }, key);
         if (result === 'moved') await taking.connection.ask('DEL', key);
         if (typeof result === 'string') return result;
         return { why: result.why + (await tlsHint(giving.connection, pool.tls?.servers != null)) };
@@ -42,7 +42,7 @@ export async function probed(
         return { why: (error as Error).message };
       }
     };
-    const result = await move(here, there, to.address);
+    const result = await move(here, there, to);
     if (result === 'untried') warnings.push(`${from.text} is full: whether it can move keys was not tried`);
     else if (result !== 'moved') obstacles.push(`${from.text} cannot move a key to ${to.text}: ${result.why}`);
     if (result !== 'moved') continue;
@@ -50,7 +50,7 @@ export async function probed(
       warnings.push(`${from.text}: MIGRATE knows no unix sockets: once keys move, an abort is refused`);
       continue;
     }
-    const back = await move(there, here, from.address);
+    const back = await move(there, here, from);
     // What has moved leaves it the memory to move back.
     if (typeof back === 'string' || back.why.includes('OOM')) continue;
     obstacles.push(`${to.text} cannot move a key back to ${from.text}: ${back.why}`);

@@ -1,6 +1,8 @@
-import type { FixedAddress } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
-import { poolPassword } from '../../config/pool-password.ts';
+import { authOf } from '../../protocol/redis/answer-traits.ts';
+import { withoutPassword } from '../../protocol/said-traits.ts';
+import type { ServerCredentials } from '../../protocol/traits.ts';
+import type { Reached } from '../key-owners.ts';
 import { MoverConnection } from '../mover-connection.ts';
 import { MoveTrouble } from '../protocol-mover.ts';
 import { ErrorReply, type Reply } from './redis-reply.ts';
@@ -23,16 +25,15 @@ export class RedisConnection extends MoverConnection<Waiting> {
   private readonly reader = new ReplyReader();
 
   /** Connected, and let in. */
-  static async open(pool: PoolConfig, address: FixedAddress, timeoutMs: number): Promise<RedisConnection> {
+  static async open(pool: PoolConfig, { address, credentials }: Reached, timeoutMs: number): Promise<RedisConnection> {
     const connection = new RedisConnection(pool, address, timeoutMs);
-    const password = poolPassword(pool);
     const first: Word[][] = [
-      ...(password === null ? [] : [['AUTH', password]]),
+      ...authOf(credentials).map(words => [...words]),
       ['CLIENT', 'SETNAME', MOVER_NAME],
       ['PING'],
     ];
     try {
-      for (const reply of await connection.askAll(first)) connection.refuseError(reply);
+      for (const reply of await connection.askAll(first)) connection.refuseError(reply, credentials);
     } catch (error) {
       connection.close();
       throw error;
@@ -57,8 +58,9 @@ export class RedisConnection extends MoverConnection<Waiting> {
     return this.refuseError(await this.ask(...words));
   }
 
-  private refuseError(reply: Reply): Reply {
-    if (reply instanceof ErrorReply) throw new MoveTrouble(`${this.server} answers ${reply.text}`);
+  private refuseError(reply: Reply, credentials: ServerCredentials | null = null): Reply {
+    if (reply instanceof ErrorReply)
+      throw new MoveTrouble(`${this.server} answers ${withoutPassword(reply.text, credentials)}`);
     return reply;
   }
 

@@ -55,7 +55,7 @@ async function onServer<T>(
   server: number,
   use: (connection: RedisConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = await RedisConnection.open(pool, owners.servers[server]!.address, ANSWER_WITHIN_MS);
+  const connection = await RedisConnection.open(pool, owners.servers[server]!, ANSWER_WITHIN_MS);
   try {
     return await use(connection);
   } finally {
@@ -108,8 +108,8 @@ function walk({ from }: Placements, owners: KeyOwners, server: number, context: 
           else group.push({ key, bytes });
         }
         for (const [target, group] of byTarget) {
-          const { address } = owners.servers[target]!;
-          await moveGroup({ source: connection, pool: from, target: address, database }, group, step, context);
+          const to = owners.servers[target]!;
+          await moveGroup({ source: connection, pool: from, target: to, database }, group, step, context);
         }
       }
     }

@@ -60,9 +60,8 @@ export async function surveyRedis(job: SurveyJob): Promise<SurveyReport> {
 }
 
 async function open(job: SurveyJob, owners: KeyOwners, server: number, obstacles: string[]): Promise<Opened | null> {
-  const { address } = owners.servers[server]!;
   try {
-    const connection = await RedisConnection.open(job.from, address, ANSWER_WITHIN_MS);
+    const connection = await RedisConnection.open(job.from, owners.servers[server]!, ANSWER_WITHIN_MS);
     return { connection, facts: await factsOf(connection, databasesOf(job.from)) };
   } catch (error) {
     obstacles.push((error as Error).message);

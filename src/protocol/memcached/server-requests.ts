@@ -1,6 +1,9 @@
 // What Ringmaster itself asks of a memcached server: when a connection opens, to let us in where there is a password, and
 // who it is where clients want meta commands; and the same again to see that it is well.
 import type { ControlRequest, HandshakeOptions } from '../protocol.ts';
+import { withoutPassword } from '../said-traits.ts';
+import type { ServerCredentials } from '../traits.ts';
+import { authLines } from './auth-traits.ts';
 import { REPLY_STORED, REPLY_VERSION } from './reply-scanner.ts';
 
 const QUOTED_BYTES = 80;
@@ -29,22 +32,20 @@ export const PROBE: ControlRequest = {
   failure: VERSION.failure,
 };
 
-/** memcached's authentication over text (`-Y`): the first request is a `set`, of any key, whose value is user and password. */
-function authentication(userAndPassword: string): ControlRequest {
-  const value = userAndPassword.replace(':', ' ');
-  const length = Buffer.byteLength(value);
+function authentication(credentials: ServerCredentials): ControlRequest {
+  const complaint = (reply: Buffer) => `answered ${withoutPassword(said(reply), credentials)} to the password`;
   return {
-    bytes: Buffer.from(`set ringmaster 0 0 ${length}\r\n${value}\r\n`),
+    bytes: Buffer.from(authLines(credentials)),
     replyKind: REPLY_STORED,
-    check: reply => (reply.toString('latin1') === 'STORED\r\n' ? null : `answered ${said(reply)} to the password`),
+    check: reply => (reply.toString('latin1') === 'STORED\r\n' ? null : complaint(reply)),
     failure: () => 'server_auth',
   };
 }
 
 /** Without a password and meta commands nothing: what speaks text only is served as any proxy would. */
-export function handshakeRequests({ password, isDemanding }: HandshakeOptions): readonly ControlRequest[] {
+export function handshakeRequests({ credentials, isDemanding }: HandshakeOptions): readonly ControlRequest[] {
   const requests: ControlRequest[] = [];
-  if (password !== null) requests.push(authentication(password));
+  if (credentials !== null) requests.push(authentication(credentials));
   if (isDemanding) requests.push(VERSION);
   return requests;
 }

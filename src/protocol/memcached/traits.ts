@@ -1,5 +1,6 @@
 import type { AboutTraits, ProtocolTraits, Question } from '../traits.ts';
 import { ACCESS_TRAITS } from './access-traits.ts';
+import { authLines } from './auth-traits.ts';
 import { MEMCACHED_SETTINGS } from './settings.ts';
 
 const VERSION: Question = {
@@ -30,15 +31,15 @@ export const memcachedTraits = {
   variantsNote: '',
   twemproxyRedis: false,
   access: ACCESS_TRAITS,
+  credentialsNeed: { user: true, oneLine: true },
   about: ABOUT,
   cluster: null,
   sentinel: null,
   replication: null,
-  questions(password) {
-    if (password === undefined) return [VERSION];
-    if (password === null) return [{ ...VERSION, refusal: REFUSAL_TO_US }];
-    const value = Buffer.from(password.replace(':', ' ')).toString('latin1');
-    const bytes = `set ringmaster 0 0 ${value.length}\r\n${value}\r\n`;
+  questions(credentials) {
+    if (credentials === undefined) return [VERSION];
+    if (credentials === null) return [{ ...VERSION, refusal: REFUSAL_TO_US }];
+    const bytes = Buffer.from(authLines(credentials)).toString('latin1');
     const answer = /^(STORED|ERROR|CLIENT_ERROR|SERVER_ERROR)/;
     return [{ bytes, name: 'set with the password', answer, refusal: /^(?!STORED)/ }, VERSION];
   },

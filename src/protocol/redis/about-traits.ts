@@ -1,10 +1,10 @@
 // What the control side asks a Redis server to hear what it is: INFO, and PING to see the end.
 import type { AboutServer, AboutTraits } from '../traits.ts';
-import { AnswerReader, NO_AUTH, PONG, requestBytes } from './answer-traits.ts';
+import { AnswerReader, authOf, NO_AUTH, PONG, requestBytes } from './answer-traits.ts';
 
-function read(answer: Buffer, hasPassword: boolean): AboutServer | string {
+function read(answer: Buffer, isLetIn: boolean): AboutServer | string {
   const reader = new AnswerReader(answer);
-  const values = Array.from({ length: hasPassword ? 3 : 2 }, () => reader.read());
+  const values = Array.from({ length: isLetIn ? 3 : 2 }, () => reader.read());
   const refusal = values.find(value => value instanceof Error) as Error | undefined;
   if (refusal !== undefined) return `it answers ${JSON.stringify(refusal.message)}`;
   const info = values.at(-2);
@@ -18,7 +18,7 @@ function read(answer: Buffer, hasPassword: boolean): AboutServer | string {
 }
 
 export const ABOUT_TRAITS: AboutTraits = {
-  question: password => requestBytes([...(password === null ? [] : [['AUTH', password]]), ['INFO'], ['PING']]),
+  question: credentials => requestBytes([...authOf(credentials), ['INFO'], ['PING']]),
   ends: [PONG, NO_AUTH],
   read,
 };

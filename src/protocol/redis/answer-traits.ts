@@ -1,4 +1,5 @@
 // What the control side writes to Redis servers, and how it reads what comes back: whole answers, of requests that are known.
+import type { ServerCredentials } from '../traits.ts';
 
 /** A reply as it is read; an Error is what the server said in place of one. */
 export type Answer = string | number | null | Error | readonly Answer[];
@@ -8,6 +9,15 @@ export const PONG = '+PONG\r\n';
 /** Or so, where a password is wanted and none was given. */
 export const NO_AUTH = '-NOAUTH Authentication required.\r\n';
 const MAX_DEPTH = 8;
+
+/** The request that comes before all others; empty where there is nothing to say. Users are known from Redis 6 on. */
+export function authOf(credentials: ServerCredentials | null): readonly (readonly string[])[] {
+  return credentials === null ? [] : [authWords(credentials)];
+}
+
+export function authWords({ user, password }: ServerCredentials): readonly string[] {
+  return user === null ? ['AUTH', password] : ['AUTH', user, password];
+}
 
 export function requestBytes(requests: readonly (readonly string[])[]): Buffer {
   return Buffer.concat(requests.map(encode));

@@ -1,6 +1,7 @@
 // Brings keys by MIGRATE (Redis 3.0.6 and newer): the server that has a key gives it to the other, and has it no more once the
 // other has taken it. While it does, it does nothing else. It never replaces a key there.
 import { type BringTask, type BringWords, SIDE_FROM } from '../bringing.ts';
+import { migrationAuth } from './migration-traits.ts';
 import { encodeRequest, MINUS } from './resp.ts';
 import { databaseOf, RESP2_VARIANT } from './session.ts';
 
@@ -101,9 +102,9 @@ function wordsOf(reply: Buffer): string {
   return reply.toString('latin1', 1, Math.min(reply.length, MAX_QUOTED_BYTES)).trim();
 }
 
-function migrateRequest({ target, password, db, variant, stepTimeoutMs, keys }: BringTask): Buffer | null {
+function migrateRequest({ target, credentials, db, variant, stepTimeoutMs, keys }: BringTask): Buffer | null {
   if (!('host' in target)) return null;
-  const auth = password === null ? [] : ['AUTH', password];
+  const auth = credentials === null ? [] : migrationAuth(credentials);
   const database = String(db + databaseOf(variant));
   const words = [target.host, String(target.port), '', database, String(stepTimeoutMs), ...auth, 'KEYS'];
   return encodeRequest('MIGRATE', ...words, ...keys);

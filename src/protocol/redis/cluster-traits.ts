@@ -2,28 +2,37 @@
 // SLOTS where that is missing, then CLUSTER INFO, and PING to see the end. Sources: the cluster specification and the
 // documentation of these commands. What a node says of others is not to be trusted in its form: what isn't understood is left out.
 
-import type { ClusterAnswer, ClusterTraits, ToldNode } from '../traits.ts';
-import { type Answer, AnswerReader, field, isPort, listOf, NO_AUTH, PONG, requestBytes } from './answer-traits.ts';
+import type { ClusterAnswer, ClusterTraits, ServerCredentials, ToldNode } from '../traits.ts';
+import {
+  type Answer,
+  AnswerReader,
+  authOf,
+  field,
+  isPort,
+  listOf,
+  NO_AUTH,
+  PONG,
+  requestBytes,
+} from './answer-traits.ts';
 
 const SLOTS = 16_384;
 
 /** What to write to a node. `knowsShards`: it is Redis 7 or younger. */
-function question(password: string | null, knowsShards: boolean): Buffer {
-  const requests = [['CLUSTER', knowsShards ? 'SHARDS' : 'SLOTS'], ['CLUSTER', 'INFO'], ['PING']];
-  if (password !== null) requests.unshift(['AUTH', password]);
-  return requestBytes(requests);
+function question(credentials: ServerCredentials | null, knowsShards: boolean): Buffer {
+  const asked = [['CLUSTER', knowsShards ? 'SHARDS' : 'SLOTS'], ['CLUSTER', 'INFO'], ['PING']];
+  return requestBytes([...authOf(credentials), ...asked]);
 }
 
 /** Reads all that a node answered. Text: why it is of no use; null: it does not know CLUSTER SHARDS. */
 function readAnswer(
   answer: Buffer,
-  hasPassword: boolean,
+  isLetIn: boolean,
   knowsShards: boolean,
   isTls: boolean,
 ): ClusterAnswer | string | null {
   const reader = new AnswerReader(answer);
-  const values = Array.from({ length: hasPassword ? 4 : 3 }, () => reader.read());
-  const [told, info] = values.slice(hasPassword ? 1 : 0);
+  const values = Array.from({ length: isLetIn ? 4 : 3 }, () => reader.read());
+  const [told, info] = values.slice(isLetIn ? 1 : 0);
   const refusal = values.find(value => value instanceof Error) as Error | undefined;
   if (told instanceof Error && knowsShards && /^ERR unknown (sub)?command/i.test(told.message)) return null;
   if (refusal !== undefined) return `it answers ${JSON.stringify(refusal.message)}`;

@@ -1,17 +1,16 @@
 // What the control side asks of primaries and replicas: INFO replication, as Redis documents it.
 
-import type { ReplicationState, ReplicationTraits } from '../traits.ts';
-import { AnswerReader, NO_AUTH, PONG, requestBytes } from './answer-traits.ts';
+import type { ReplicationState, ReplicationTraits, ServerCredentials } from '../traits.ts';
+import { AnswerReader, authOf, NO_AUTH, PONG, requestBytes } from './answer-traits.ts';
 
-function question(password: string | null): Buffer {
-  const auth = password === null ? [] : [['AUTH', password]];
+function question(credentials: ServerCredentials | null): Buffer {
   // A server that loads its data tells its role, and answers no PING.
-  return requestBytes([...auth, ['INFO', 'replication'], ['PING']]);
+  return requestBytes([...authOf(credentials), ['INFO', 'replication'], ['PING']]);
 }
 
-function read(answer: Buffer, password: string | null): ReplicationState | string {
+function read(answer: Buffer, credentials: ServerCredentials | null): ReplicationState | string {
   const reader = new AnswerReader(answer);
-  const values = Array.from({ length: password === null ? 2 : 3 }, () => reader.read());
+  const values = Array.from({ length: credentials === null ? 2 : 3 }, () => reader.read());
   const refusal = values.find(value => value instanceof Error) as Error | undefined;
   if (refusal !== undefined) return `it answers ${JSON.stringify(refusal.message)}`;
   const info = values.at(-2);

@@ -1,8 +1,18 @@
 // What the control side asks Sentinels and the servers they name. Sources: Redis's guidelines for clients of Sentinel, the
 // documentation of Sentinel and of ROLE.
 
-import type { SentinelCredentials, SentinelEvent, SentinelTraits, ToldMaster } from '../traits.ts';
-import { type Answer, AnswerReader, field, isPort, listOf, NO_AUTH, PONG, requestBytes } from './answer-traits.ts';
+import type { SentinelEvent, SentinelTraits, ServerCredentials, ToldMaster } from '../traits.ts';
+import {
+  type Answer,
+  AnswerReader,
+  authOf,
+  field,
+  isPort,
+  listOf,
+  NO_AUTH,
+  PONG,
+  requestBytes,
+} from './answer-traits.ts';
 
 /** Of each master: where clients should go, what else is known of it, its replicas. `SLAVES` is what all versions know. */
 const QUESTIONS = ['GET-MASTER-ADDR-BY-NAME', 'MASTER', 'SLAVES'] as const;
@@ -10,19 +20,14 @@ const QUESTIONS = ['GET-MASTER-ADDR-BY-NAME', 'MASTER', 'SLAVES'] as const;
 const SWITCH = '+switch-master';
 const EVENTS = [SWITCH, '+slave', '+sdown', '-sdown', '+reboot', '-reboot', '+slave-reconf-done', '+convert-to-slave'];
 
-function authOf({ user, password }: SentinelCredentials): readonly (readonly string[])[] {
-  if (password === null) return [];
-  return [user === null ? ['AUTH', password] : ['AUTH', user, password]];
-}
-
-function question(credentials: SentinelCredentials, masters: readonly string[]): Buffer {
+function question(credentials: ServerCredentials | null, masters: readonly string[]): Buffer {
   const asked = masters.flatMap(name => QUESTIONS.map(what => ['SENTINEL', what, name]));
   return requestBytes([...authOf(credentials), ...asked, ['PING']]);
 }
 
 function readMasters(
   answer: Buffer,
-  credentials: SentinelCredentials,
+  credentials: ServerCredentials | null,
   masters: readonly string[],
 ): readonly (ToldMaster | null)[] | string {
   const reader = new AnswerReader(answer);
@@ -52,9 +57,9 @@ function readMaster(address: Answer | undefined, master: Answer | undefined, sla
   return { host, port, epoch: Number(field(master, 'config-epoch') ?? 0), replicas };
 }
 
-function readRole(answer: Buffer, password: string | null): string | null {
+function readRole(answer: Buffer, credentials: ServerCredentials | null): string | null {
   const reader = new AnswerReader(answer);
-  const refusal = readRefusal(reader, password === null ? 0 : 1);
+  const refusal = readRefusal(reader, authOf(credentials).length);
   if (refusal !== null) return refusal;
   const role = reader.read();
   if (role instanceof Error) return saying(role);
@@ -106,7 +111,7 @@ export const SENTINEL_TRAITS: SentinelTraits = {
   question,
   end: [PONG, NO_AUTH],
   read: readMasters,
-  roleQuestion: password => requestBytes([...authOf({ user: null, password }), ['ROLE'], ['PING']]),
+  roleQuestion: credentials => requestBytes([...authOf(credentials), ['ROLE'], ['PING']]),
   readRole,
   subscription: credentials => requestBytes([...authOf(credentials), ['SUBSCRIBE', ...EVENTS]]),
   ping: requestBytes([['PING']]),

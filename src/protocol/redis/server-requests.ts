@@ -1,6 +1,9 @@
 // What Ringmaster itself asks of a Redis server: AUTH, HELLO and SELECT when a connection opens, PING to see that it is well.
 import type { FailureReason } from '../../request/failure.ts';
 import type { ControlRequest, HandshakeOptions, WaitWords } from '../protocol.ts';
+import { withoutPassword } from '../said-traits.ts';
+import type { ServerCredentials } from '../traits.ts';
+import { authWords } from './answer-traits.ts';
 import { withTimeout } from './blocking-timeout.ts';
 import { COLON, encodeRequest, MINUS, PERCENT } from './resp.ts';
 import { databaseOf, isResp3 } from './session.ts';
@@ -18,16 +21,18 @@ class OkRequest implements ControlRequest {
   readonly replyKind = 0;
   private readonly name: string;
   private readonly wanted: string;
+  private readonly credentials: ServerCredentials | null;
 
-  constructor(name: string, args: readonly string[], wanted: string) {
+  constructor(name: string, args: readonly string[], wanted: string, credentials: ServerCredentials | null = null) {
     this.bytes = encodeRequest(name, ...args);
     this.name = name;
     this.wanted = wanted;
+    this.credentials = credentials;
   }
 
   check(reply: Buffer): string | null {
     if (reply.length === this.wanted.length && reply.toString('latin1') === this.wanted) return null;
-    return complaint(this.name, reply);
+    return withoutPassword(complaint(this.name, reply), this.credentials);
   }
 
   failure(reply: Buffer): FailureReason {
@@ -56,7 +61,10 @@ function complaint(name: string, reply: Buffer): string {
 /** AUTH first: a server with a password answers nothing before it. */
 export function handshakeRequests(options: HandshakeOptions): readonly ControlRequest[] {
   const requests: ControlRequest[] = [];
-  if (options.password !== null) requests.push(new OkRequest('AUTH', [options.password], '+OK\r\n'));
+  if (options.credentials !== null) {
+    const [name, ...args] = authWords(options.credentials);
+    requests.push(new OkRequest(name as string, args, '+OK\r\n', options.credentials));
+  }
   if (isResp3(options.variant)) requests.push(HELLO_3);
   const db = options.db + databaseOf(options.variant);
   if (db !== 0) requests.push(new OkRequest('SELECT', [String(db)], '+OK\r\n'));

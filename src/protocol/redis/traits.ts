@@ -1,6 +1,7 @@
 import type { ProtocolTraits, Question } from '../traits.ts';
 import { ABOUT_TRAITS } from './about-traits.ts';
 import { ACCESS_TRAITS } from './access-traits.ts';
+import { authOf, requestBytes } from './answer-traits.ts';
 import { CLUSTER_TRAITS } from './cluster-traits.ts';
 import { REPLICATION_TRAITS } from './replication-traits.ts';
 import { SENTINEL_TRAITS } from './sentinel-traits.ts';
@@ -23,16 +24,16 @@ export const redisTraits = {
   variantsNote: ' × 2 for RESP3',
   twemproxyRedis: true,
   access: ACCESS_TRAITS,
+  credentialsNeed: { user: false, oneLine: false },
   about: ABOUT_TRAITS,
   cluster: CLUSTER_TRAITS,
   sentinel: SENTINEL_TRAITS,
   replication: REPLICATION_TRAITS,
-  questions(password) {
-    if (password === undefined) return [PING];
+  questions(credentials) {
+    if (credentials === undefined) return [PING];
     const ping = { ...PING, refusal: REFUSAL_TO_US };
-    if (password === null) return [ping];
-    const secret = Buffer.from(password).toString('latin1');
-    const bytes = `*2\r\n$4\r\nAUTH\r\n$${secret.length}\r\n${secret}\r\n`;
+    if (credentials === null) return [ping];
+    const bytes = requestBytes(authOf(credentials)).toString('latin1');
     return [{ bytes, name: 'AUTH', answer: /^[+-]/, refusal: /^-/ }, ping];
   },
 } as const satisfies ProtocolTraits;

@@ -116,7 +116,10 @@ test('an answer in single bytes is an answer', async t => {
 });
 
 describe('with what the pool says to its servers', () => {
-  const ask = (port: number, password: string | null) => probe({ ...target('redis', port), password }, TIMEOUT_MS);
+  const ask = (port: number, password: string | null) => {
+    const credentials = password === null ? null : { user: null, password };
+    return probe({ ...target('redis', port), credentials }, TIMEOUT_MS);
+  };
 
   test('the right password, and none where none is wanted', async t => {
     const redis = await startRedis({ requirepass: 'sécret' });
@@ -146,7 +149,7 @@ describe('with what the pool says to its servers', () => {
   test('a server that says nothing after AUTH', async t => {
     let chunks = 0;
     const port = await fake(t, ({ socket }) => void (chunks++ === 0 && socket.write('+OK\r\n')));
-    const why = await probe({ ...target('redis', port), password: 'x' }, 50);
+    const why = await probe({ ...target('redis', port), credentials: { user: null, password: 'x' } }, 50);
     assert.equal(why, 'no answer to PING within 50 ms');
   });
 });

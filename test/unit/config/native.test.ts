@@ -44,6 +44,8 @@ pools:
     tcpkeepalive: true
     keepalive_idle: 20s
     redis_auth: 0123
+    server_user: proxy
+    server_password: 0456
     redis_db: 2
     preconnect: true
     auto_eject_hosts: true
@@ -78,7 +80,7 @@ pools:
     hotkeys_hide: true
     servers:
       - 127.0.0.1:6379:1
-      - { address: 10.0.0.2:6379, weight: 2, name: cache-b }
+      - { address: 10.0.0.2:6379, weight: 2, name: cache-b, user: other, password: 0789 }
       - /run/redis.sock
 `;
 
@@ -100,6 +102,7 @@ test('every key of the native form arrives in the configuration', () => {
     form: 'native',
     ignored: [],
     withoutHash: [],
+    exposedSecrets: [],
     pools: [
       {
         name: 'sessions',
@@ -163,6 +166,8 @@ test('every key of the native form arrives in the configuration', () => {
         allow: ['127.0.0.1', '::1/64'],
         deny: ['10.0.0.0/8', 'unix'],
         proxyProtocol: ['192.0.2.1'],
+        serverUser: 'proxy',
+        serverPassword: '0456',
         sentinel: null,
         workerSubscriptions: 5000,
         maxRequestBytes: 1_048_576,
@@ -183,7 +188,7 @@ test('every key of the native form arrives in the configuration', () => {
         hotkeysHide: true,
         servers: [
           { name: '127.0.0.1:6379', address: { host: '127.0.0.1', port: 6379 }, weight: 1 },
-          { name: 'cache-b', address: { host: '10.0.0.2', port: 6379 }, weight: 2 },
+          { name: 'cache-b', address: { host: '10.0.0.2', port: 6379 }, weight: 2, user: 'other', password: '0789' },
           { name: '/run/redis.sock:', address: { path: '/run/redis.sock' }, weight: 1 },
         ],
       },
@@ -216,6 +221,7 @@ test('what is left out has its default', () => {
     form: 'native',
     ignored: [],
     withoutHash: ['p'],
+    exposedSecrets: [],
     pools: [
       {
         name: 'p',
@@ -268,6 +274,8 @@ test('what is left out has its default', () => {
         allow: null,
         deny: null,
         proxyProtocol: null,
+        serverUser: null,
+        serverPassword: null,
         sentinel: null,
         workerSubscriptions: 1_000_000,
         maxRequestBytes: 513 * 2 ** 20,

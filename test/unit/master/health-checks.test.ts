@@ -162,7 +162,10 @@ test("the pool's password goes with the question", async () => {
   const subject = new Subject();
   subject.checks.setPools(pools(pool('a', [1], `    redis_auth: secret\n${RULES}`), pool('b', [2])));
   await pass(INTERVAL_MS + 10);
-  const passwords = subject.targets.map(({ address, password }) => [(address as { port: number }).port, password]);
+  const passwords = subject.targets.map(({ address, credentials }) => [
+    (address as { port: number }).port,
+    credentials?.password ?? null,
+  ]);
   assert.deepEqual(
     new Map(passwords as [number, string | null][]),
     new Map([

@@ -107,7 +107,7 @@ describe('a server that is well', () => {
   });
 
   test('is told AUTH, then SELECT, then what waits', async t => {
-    const { server, proxy } = await pair(t, right(), { password: 'secret', db: 3 });
+    const { server, proxy } = await pair(t, right(), { credentials: { user: null, password: 'secret' }, db: 3 });
     assert.equal(await proxy.get('a').settled(), bulk('a'));
     assert.deepEqual(
       server.requests().map(request => redisWords(request).map(String)),
@@ -144,7 +144,10 @@ describe('a server that is not there', () => {
   });
 
   test('that is not ready within connect_timeout is down; what waited fails', async t => {
-    const { proxy } = await pair(t, right(never), { connectTimeoutMs: 80, password: 'secret' });
+    const { proxy } = await pair(t, right(never), {
+      connectTimeoutMs: 80,
+      credentials: { user: null, password: 'secret' },
+    });
     assert.equal(await proxy.get('a').settled(), 'timed_out');
     assert.equal(proxy.stats.serverTimedout, 1);
     assert.equal(proxy.stats.serverConnections, 0);
@@ -214,17 +217,23 @@ describe('a server that says what it should not', () => {
   });
 
   test('nor is what follows the reply to AUTH', async t => {
-    const { proxy } = await pair(t, right(inTurn(followedBy(bulk('unasked')))), { password: 'secret' });
+    const { proxy } = await pair(t, right(inTurn(followedBy(bulk('unasked')))), {
+      credentials: { user: null, password: 'secret' },
+    });
     assert.equal(await proxy.get('a').settled(), 'server_garbage');
   });
 
   test('a reply to AUTH without end is cut off', async t => {
-    const { proxy } = await pair(t, right(replacedBy(`$1000000\r\n${'x'.repeat(200_000)}`)), { password: 'secret' });
+    const { proxy } = await pair(t, right(replacedBy(`$1000000\r\n${'x'.repeat(200_000)}`)), {
+      credentials: { user: null, password: 'secret' },
+    });
     assert.equal(await proxy.get('a').settled(), 'server_garbage');
   });
 
   test('a refused handshake is down with that reason, said once with the words of the server', async t => {
-    const { proxy, server } = await pair(t, right(replacedBy('-WRONGPASS no\r\n')), { password: 'secret' });
+    const { proxy, server } = await pair(t, right(replacedBy('-WRONGPASS no\r\n')), {
+      credentials: { user: null, password: 'secret' },
+    });
     assert.equal(await proxy.get('a').settled(), 'server_wrongpass');
     assert.equal(proxy.get('b').failure, 'server_wrongpass');
     await waitFor(() => server.connections.length >= 3, { what: 'further attempts' });
@@ -272,7 +281,7 @@ describe('a request that is overdue', () => {
   });
 
   test('is one also while the handshake hangs', async t => {
-    const { proxy } = await pair(t, right(never), { timeoutMs: 60, password: 'secret' });
+    const { proxy } = await pair(t, right(never), { timeoutMs: 60, credentials: { user: null, password: 'secret' } });
     assert.equal(await proxy.get('a').settled(), 'timed_out');
     assert.equal(proxy.get('b').failure, 'timed_out', 'at once: the server is down');
     assert.equal(proxy.stats.serverConnections, 0);

@@ -39,7 +39,10 @@ async function pair(t: TestContext, handler: Handler, options: Partial<BackendOp
 }
 
 test('a connection of each kind is opened when a client needs it, and says HELLO between AUTH and SELECT', async t => {
-  const { fake, proxy, get, heard } = await pair(t, server(), { password: 'secret', db: 3 });
+  const { fake, proxy, get, heard } = await pair(t, server(), {
+    credentials: { user: null, password: 'secret' },
+    db: 3,
+  });
   assert.equal(await get('a', 0).settled(), '*1\r\n+a\r\n');
   assert.equal(fake.connections.length, 1);
   assert.equal(proxy.stats.serverConnections, 1);

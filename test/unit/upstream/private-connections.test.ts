@@ -88,7 +88,7 @@ async function pair(t: TestContext, handler: Handler, options: Partial<BackendOp
 }
 
 test('each client has its own, after the handshake; what it asks before that waits', async t => {
-  const { server, proxy } = await pair(t, right(), { password: 'secret' });
+  const { server, proxy } = await pair(t, right(), { credentials: { user: null, password: 'secret' } });
   const [a, b] = [new Client(proxy), new Client(proxy)];
   const answers = [a.get('a1'), a.get('a2'), b.get('b1')];
   assert.deepEqual(await Promise.all(answers.map(answer => answer.settled())), ['+a1\r\n', '+a2\r\n', '+b1\r\n']);

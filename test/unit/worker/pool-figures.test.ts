@@ -25,7 +25,7 @@ async function start(t: TestContext) {
   const clock = new Clock(turn);
   const backends = Array.from({ length: SERVERS }, (_, i) => ({
     ...{ name: `s${i}`, weight: 1, address: { host: '127.0.0.1', port: fake.port }, protocol: redisProtocol },
-    ...{ password: null, db: 0, connections: 1, privateConnections: 1, timeoutMs: 30, queueTimeoutMs: 0 },
+    ...{ credentials: null, db: 0, connections: 1, privateConnections: 1, timeoutMs: 30, queueTimeoutMs: 0 },
     ...{ connectTimeoutMs: 5000, keepaliveIdleMs: 0, maxInflight: 10, outputLimitBytes: 1000 },
     ...{ autoEject: false, failureLimit: 1, retryTimeoutMs: 1000, tls: null },
   }));

@@ -10,7 +10,7 @@ class Task implements BringTask {
   readonly keys: readonly Buffer[];
   readonly variant = 2 << 1;
   readonly target: BringTask['target'] = { host: '10.0.0.2', port: 6379 };
-  readonly password: string | null = null;
+  readonly credentials = null;
   readonly db = 3;
   readonly stepTimeoutMs = 700;
   readonly source = { fencedFailures: 0 };

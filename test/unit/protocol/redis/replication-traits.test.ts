@@ -22,7 +22,7 @@ test('what a replica says of itself', () => {
     isSyncing: false,
     offset: 42,
   });
-  assert.deepEqual(read(Buffer.concat([OK, told, PONG]), 'secret'), {
+  assert.deepEqual(read(Buffer.concat([OK, told, PONG]), { user: null, password: 'secret' }), {
     ...{ isReplica: true, isLinked: true, isSyncing: false, offset: 42 },
   });
   const lost = info('role:slave', 'master_link_status:down', 'master_sync_in_progress:1', 'slave_repl_offset:0');
@@ -44,8 +44,15 @@ test('answers of no use are words', () => {
   const loading = Buffer.from('-LOADING Redis is loading the dataset in memory\r\n');
   assert.match(String(read(Buffer.concat([told, loading]), null)), /LOADING/);
   assert.match(String(read(Buffer.from('-NOAUTH Authentication required.\r\n'), null)), /NOAUTH/);
-  assert.match(String(read(Buffer.concat([Buffer.from('-WRONGPASS no\r\n'), told, PONG]), 'x')), /WRONGPASS/);
+  assert.match(
+    String(read(Buffer.concat([Buffer.from('-WRONGPASS no\r\n'), told, PONG]), { user: null, password: 'x' })),
+    /WRONGPASS/,
+  );
   assert.match(String(read(Buffer.concat([info('nothing:1'), PONG]), null)), /nothing of its role/);
   assert.match(String(read(told.subarray(0, 20), null)), /not its protocol/);
-  assert.ok(question('secret').toString().startsWith('*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n*2\r\n$4\r\nINFO'));
+  assert.ok(
+    question({ user: null, password: 'secret' })
+      .toString()
+      .startsWith('*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n*2\r\n$4\r\nINFO'),
+  );
 });

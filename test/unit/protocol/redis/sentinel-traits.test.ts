@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { encodeReply } from '../../../../src/protocol/redis/resp.ts';
 import { SENTINEL_TRAITS } from '../../../../src/protocol/redis/sentinel-traits.ts';
 
-const NOBODY = { user: null, password: null };
+const NOBODY = null;
 const PONG = Buffer.from('+PONG\r\n');
 const { question, read, readEvents, readRole, roleQuestion, subscription } = SENTINEL_TRAITS;
 
@@ -57,12 +57,15 @@ test('the role of a server', () => {
   const role = (...words: (string | number | readonly string[])[]) =>
     Buffer.concat([encodeReply(words as string[]), PONG]);
   assert.equal(readRole(role('master', 0, []), null), null);
-  assert.equal(readRole(Buffer.concat([Buffer.from('+OK\r\n'), role('master', 0, [])]), 'secret'), null);
+  assert.equal(
+    readRole(Buffer.concat([Buffer.from('+OK\r\n'), role('master', 0, [])]), { user: null, password: 'secret' }),
+    null,
+  );
   assert.match(String(readRole(role('slave', '10.0.0.1', 6379, 'connected', 1), null)), /its role is "slave"/);
   assert.match(String(readRole(Buffer.from('-NOAUTH no\r\n'), null)), /NOAUTH/);
   assert.match(String(readRole(Buffer.from('-LOADING wait\r\n+PONG\r\n'), null)), /LOADING/);
   assert.match(String(readRole(PONG, null)), /no role/);
-  assert.ok(roleQuestion('x').toString().includes('ROLE'));
+  assert.ok(roleQuestion({ user: null, password: 'x' }).toString().includes('ROLE'));
 });
 
 test('events, split at any byte', () => {

@@ -1,0 +1,87 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import path from 'node:path';
+import { SettingError } from '../settings/setting-error.ts';
+import type { YamlMap } from './yaml-tree.ts';
+
+/** More is no password. */
+const MAX_FILE_BYTES = 64 * 1024;
+const ANYBODY_READS = 0o004;
+
+/** A file with a secret that others than its owner and its group may read. */
+export interface ExposedSecret {
+  /** Of the setting. */
+  readonly path: string;
+  readonly file: string;
+}
+
+/**
+ * Secrets that a configuration file only refers to: `{ file: PATH }`, relative to that file, or `{ env: NAME }`. One for each time
+ * that the configuration file is read.
+ */
+export class Secrets {
+  readonly exposed: ExposedSecret[] = [];
+  private readonly directory: string;
+  private readonly taken: { readonly read: () => string; readonly text: string }[] = [];
+
+  /** `configFile`: what paths are relative to. */
+  constructor(configFile: string) {
+    this.directory = path.dirname(path.resolve(configFile));
+  }
+
+  /** `setting`: its path, for warnings. Throws a SettingError, in which no secret is. */
+  read(reference: YamlMap, setting: string): string {
+    const [key, entry] = [...reference.entries][0] ?? [];
+    if (reference.entries.size !== 1 || entry?.value.kind !== 'scalar' || (key !== 'file' && key !== 'env')) {
+      throw new SettingError('must be a text, { file: PATH } or { env: NAME }');
+    }
+    const { text: named } = entry.value;
+    const read = key === 'env' ? () => ofEnvironment(named) : () => this.ofFile(named, setting);
+    const text = read();
+    this.taken.push({ read, text });
+    return text;
+  }
+
+  /** What was read is what would be read now. */
+  areCurrent(): boolean {
+    try {
+      return this.taken.every(({ read, text }) => read() === text);
+    } catch (error) {
+      if (error instanceof SettingError) return false;
+      throw error;
+    }
+  }
+
+  private ofFile(named: string, setting: string): string {
+    const file = path.resolve(this.directory, named);
+    const { text, mode } = readSecretFile(file);
+    const isKnown = this.exposed.some(each => each.path === setting);
+    if ((mode & ANYBODY_READS) !== 0 && !isKnown) this.exposed.push({ path: setting, file });
+    return text.replace(/\r?\n$/, '');
+  }
+}
+
+function ofEnvironment(name: string): string {
+  const text = process.env[name];
+  if (text === undefined) throw new SettingError(`the environment has no ${name}`);
+  return text;
+}
+
+function readSecretFile(file: string): { readonly text: string; readonly mode: number } {
+  let descriptor: number | null = null;
+  try {
+    // What is no plain file might keep us waiting.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const { mode, size } = fstatSync(descriptor);
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw new SettingError(`${file} is no plain file`);
+    if (size > MAX_FILE_BYTES) throw new SettingError(`${file} is larger than 64kb: it is no password`);
+    const bytes = Buffer.alloc(MAX_FILE_BYTES);
+    const text = bytes.toString('utf8', 0, readSync(descriptor, bytes));
+    if (text.includes('\ufffd')) throw new SettingError(`${file} is not UTF-8 text`);
+    return { text, mode };
+  } catch (error) {
+    if (error instanceof SettingError) throw error;
+    throw new SettingError(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`);
+  } finally {
+    if (descriptor !== null) closeSync(descriptor);
+  }
+}
