@@ -225,7 +225,7 @@ for (const wire of WIRES) {
             const keys = Array.from({ length: 12 }, (_, i) => `k${round}${c}${i}`);
             for (const key of keys) sizes.set(key, random.pick([1, 30, 500]));
             // A server that says nothing more holds everything up; that is what timeouts are for.
-            const unstick = setInterval(() => fake.resetAll(), 30);
+            const unstick = setInterval(() => fake.resetAll(), 100);
             try {
               for (const [i, key] of keys.entries()) {
                 // Three at a time, so that not every fault meets all of them.
@@ -255,7 +255,9 @@ for (const wire of WIRES) {
     test('a server that dies: errors at once; and they flow again when it is back', async () => {
       const port = await freePort();
       const first = await startFakeBackend(answering(wire.split, wire.answer), port);
-      const other = await startDaemon(t, { mortal: { protocol: wire.protocol, servers: [port] } });
+      const other = await startDaemon(t, {
+        mortal: { protocol: wire.protocol, servers: [port], settings: ['timeout: none'] },
+      });
       const client = await other.client('mortal');
       assert.equal(await ask(client, wire, 'a'), wire.value('a'));
       first.handler = answering(wire.split, wire.answer, never);
@@ -263,11 +265,8 @@ for (const wire of WIRES) {
       await first.untilRequests(2);
       await first.close();
       assert.match(await readOne(client, wire), wire.error);
-      for (let i = 0; i < 20; i++) {
-        const startedAt = performance.now();
-        assert.match(await ask(client, wire, `gone${i}`), wire.error);
-        assert.ok(performance.now() - startedAt < 500);
-      }
+      // The pool has no timeout: what is not refused at once would never be answered.
+      for (let i = 0; i < 20; i++) assert.match(await ask(client, wire, `gone${i}`), wire.error);
       const second = await startFakeBackend(answering(wire.split, wire.answer), port);
       await waitFor(async () => (await ask(client, wire, 'b')) === wire.value('b'), { what: 'the server to be found' });
       await other.untilMetric('ringmaster_server_connections', { pool: 'mortal' }, 1);

@@ -15,7 +15,7 @@ after(async () => {
 
 test('client_idle_timeout closes who is silent, also inside a request, and nobody else', async t => {
   const pools = {
-    short: { protocol: 'redis', servers: [redis.port], settings: ['client_idle_timeout: 200ms'] },
+    short: { protocol: 'redis', servers: [redis.port], settings: ['client_idle_timeout: 1s'] },
     none: { protocol: 'redis', servers: [redis.port] },
   } as const;
   const daemon = await startDaemon(t, pools, { workers: 1 });

@@ -78,9 +78,13 @@ test('a redirect to a node that the cluster has not told of waits for the topolo
   const { cluster, a, daemon } = await start(t, ['timeout: 1s']);
   a.answer = () => `-MOVED ${SLOT} 127.0.0.1:1\r\n`;
   const client = await daemon.client('orders');
+  const [before, startedAtMs] = [cluster.topologyQuestions, performance.now()];
   assert.deepEqual(await client.command('GET', 'k'), new RespError('ERR Connection timed out'));
   assert.ok(a.asked.length > 1);
-  assert.ok(cluster.topologyQuestions <= 3, `${cluster.topologyQuestions} questions`);
+  // One at once, then one every refresh_min.
+  const most = 2 + (performance.now() - startedAtMs) / 500;
+  const questions = cluster.topologyQuestions - before;
+  assert.ok(questions <= most, `${questions} questions`);
 });
 
 test('a script that answers as a node does sends nobody anywhere', async t => {

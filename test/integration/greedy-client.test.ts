@@ -13,7 +13,7 @@ for (const wire of WIRES) {
   test(`${wire.protocol}: ${COUNT} pipelined gets of a 1 MB value make nobody's request late`, async t => {
     const server = await (wire.protocol === 'redis' ? startRedis() : startMemcached({ args: ['-I', '2m'] }));
     t.after(() => server.stop());
-    const settings = ['timeout: 400ms', 'auto_eject_hosts: true', 'server_failure_limit: 1'];
+    const settings = ['timeout: 1500ms', 'auto_eject_hosts: true', 'server_failure_limit: 1'];
     const daemon = await startDaemon(t, { pool: { protocol: wire.protocol, servers: [server.port], settings } });
     const [greedy, bystander] = await Promise.all([daemon.client('pool'), daemon.client('pool')]);
     const value = 'v'.repeat(MIB - 1024);

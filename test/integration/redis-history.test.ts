@@ -341,7 +341,7 @@ test('elements, transactions and messages, while servers and workers are killed'
       await server.kill();
       await crowd.pass(PACE);
       await server.start();
-    } else process.kill(random.pick(daemon.ringmaster.workerPids()), 'SIGKILL');
+    } else await daemon.ringmaster.killWorker();
     await crowd.pass(PACE);
   }
   for (const kind of ['pushers', 'transactions', 'publishers']) await crowd.stop(kind, false);

@@ -189,7 +189,7 @@ test('a connection is given back clean and used again, and one that is not is cl
   const server = await startRedis();
   t.after(() => server.kill());
   const daemon = await startDaemon(t, {
-    p: { protocol: 'redis', servers: [server.port], settings: ['private_connections: 1', 'queue_timeout: 100ms'] },
+    p: { protocol: 'redis', servers: [server.port], settings: ['private_connections: 1', 'queue_timeout: 1s'] },
   });
   const [one, two] = await Promise.all([daemon.client('p'), daemon.client('p')]);
   t.after(() => [one, two].forEach(client => void client.destroy()));

@@ -82,7 +82,7 @@ test('a key that is too late for its own server does not come back: a stopped ta
 });
 
 test('the pool does not hold before what a stopped server has not done yet is done', async t => {
-  const { servers, worker, moving, go } = await startTwoRings(t, { settings: ['timeout: 300ms'] });
+  const { servers, worker, moving, go } = await startTwoRings(t, { settings: ['timeout: 1s'] });
   const client = await worker.client();
   const key = moving[0] as string;
   await client.command('SET', key, 'v');
@@ -102,7 +102,7 @@ test('the pool does not hold before what a stopped server has not done yet is do
 });
 
 test('what waits for too long fails with a clear error, and what comes goes on to wait', async t => {
-  const { worker, moving, go } = await startTwoRings(t, { settings: ['reshard_patience: 200ms'] });
+  const { worker, moving, go } = await startTwoRings(t, { settings: ['reshard_patience: 1500ms'] });
   const client = await worker.client();
   const [a, b] = moving as [string, string];
   await go('hold');

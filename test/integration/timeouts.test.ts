@@ -8,6 +8,8 @@ import { encodeCommand } from '../support/resp-reader.ts';
 import { ask, readOne, WIRES } from '../support/wire.ts';
 
 const TIMEOUT_MS = 100;
+/** So long that what takes less was not waited for, however busy the machine is. */
+const CONNECT_TIMEOUT_MS = 2000;
 
 for (const wire of WIRES) {
   test(`${wire.protocol}: what is overdue fails in its place, requests to other servers do not`, async t => {
@@ -84,13 +86,17 @@ test('a handshake that takes too long: the server is down, and requests to it fa
   const server = await startFakeBackend(answering(wire!.split, wire!.answer, never));
   t.after(() => server.close());
   const daemon = await startDaemon(t, {
-    pool: { protocol: 'redis', servers: [server.port], settings: ['redis_db: 1', `connect_timeout: ${TIMEOUT_MS}`] },
+    pool: {
+      protocol: 'redis',
+      servers: [server.port],
+      settings: ['redis_db: 1', `connect_timeout: ${CONNECT_TIMEOUT_MS}`],
+    },
   });
   const client = await daemon.client('pool');
   assert.match(await ask(client, wire!, 'a'), /timed out/);
   const startedAt = performance.now();
   assert.match(await ask(client, wire!, 'b'), /timed out/);
-  assert.ok(performance.now() - startedAt < TIMEOUT_MS);
+  assert.ok(performance.now() - startedAt < CONNECT_TIMEOUT_MS);
   server.handler = answering(wire!.split, wire!.answer, inOnePiece);
   for (;;) {
     const reply = await ask(client, wire!, 'c');

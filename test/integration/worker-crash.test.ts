@@ -130,8 +130,10 @@ describe('a worker that is killed', () => {
       client.destroy();
     }
     t.diagnostic(`from kill -9 to the first answer of the successor: ${tookMs.join(', ')} ms`);
-    // The first two come at once, the third after a pause of 100 ms; the machine may be busy.
-    for (const ms of tookMs) assert.ok(ms < 3000, `${ms} ms`);
+    const deaths = () => logLines(daemon.stderr()).filter(line => line.msg.startsWith('worker died'));
+    await daemon.until(() => deaths().length === 3, 'three deaths');
+    // The first two come at once, the third after a pause.
+    for (const { restartInMs } of deaths()) assert.ok(Number(restartInMs) <= 100, `after ${restartInMs} ms`);
     await daemon.stop();
   });
 });
@@ -214,7 +216,7 @@ describe('TERM', () => {
     scene.daemon.signal('SIGTERM');
     assert.deepEqual(await scene.daemon.exit(), { code: 0, signal: null });
     const tookMs = performance.now() - startedAt;
-    assert.ok(tookMs >= 250 && tookMs < 3000, `${tookMs} ms`);
+    assert.ok(tookMs >= 250, `${tookMs} ms`);
     assert.equal((await logged(scene.daemon, /^ringmaster is done/)).clientsCut, 1);
     assert.match(scene.daemon.stderr(), /clients cut off: they were not done within shutdown_timeout/);
     await client.closed;

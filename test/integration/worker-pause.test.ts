@@ -10,8 +10,8 @@ import { redisWords } from '../support/request-splitter.ts';
 import { ask, readOne, WIRES, type Wire } from '../support/wire.ts';
 
 /** Twice as long as every timeout here. */
-const PAUSE_MS = 800;
-const TIMEOUT_MS = 400;
+const PAUSE_MS = 2000;
+const TIMEOUT_MS = 1000;
 
 /** Stops the worker; `during` happens while it is stopped. */
 async function pausing(daemon: Daemon, during: () => void): Promise<void> {

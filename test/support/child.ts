@@ -159,7 +159,7 @@ export class Child {
   }
 
   /** Resolves when the process has ended and its output is complete; rejects when it has not after `timeoutMs`. */
-  async exit(timeoutMs = 10_000): Promise<Exit> {
+  async exit(timeoutMs = 30_000): Promise<Exit> {
     this.hold(true);
     try {
       return await within(this.ended.promise, { what: `the end of ${this.describe()}`, timeoutMs });
@@ -172,7 +172,7 @@ export class Child {
    * Resolves once `ready` is true; it is asked at every piece of output and every `everyMs`.
    * Rejects with the child's output when the child ends first or `timeoutMs` pass.
    */
-  async until(ready: () => boolean | Promise<boolean>, what: string, timeoutMs = 15_000, everyMs = 10): Promise<void> {
+  async until(ready: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000, everyMs = 10): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     this.hold(true);
     try {
@@ -206,7 +206,7 @@ export class Child {
   }
 
   /** SIGTERM, then waits for the end. Rejects when it takes longer than `timeoutMs`, after having killed it. */
-  async stop(timeoutMs = 10_000): Promise<Exit> {
+  async stop(timeoutMs = 30_000): Promise<Exit> {
     this.signal('SIGTERM');
     try {
       return await this.exit(timeoutMs);

@@ -37,7 +37,7 @@ export class RawClient {
   /** Takes over a connected socket. */
   constructor(socket: Socket, options: RawClientOptions = {}) {
     this.socket = socket;
-    this.timeoutMs = options.timeoutMs ?? 10_000;
+    this.timeoutMs = options.timeoutMs ?? 30_000;
     socket.setNoDelay(!options.isNagleOn);
     socket.on('data', (chunk: Buffer) => this.append(chunk));
     socket.on('end', () => this.finish());

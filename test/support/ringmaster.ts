@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child, childPids, type Exit, run, temporaryDirectory } from './child.ts';
+import { waitFor } from './wait-for.ts';
 
 export interface RingmasterOptions {
   /** The text of the config file. */
@@ -52,6 +53,8 @@ export interface Ringmaster {
   stop(timeoutMs?: number): Promise<void>;
   /** SIGKILL to the master and its workers. */
   kill(): Promise<void>;
+  /** SIGKILL to one of its workers, once there is one that was not killed before. (A busy machine is late to end them.) */
+  killWorker(): Promise<void>;
   /** SIGKILL to the master alone. */
   killMaster(): Promise<void>;
 }
@@ -79,13 +82,14 @@ export async function startRingmaster(options: RingmasterOptions): Promise<Ringm
   try {
     // It is there for a moment before its text is.
     const isWritten = () => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '';
-    await child.until(isWritten, 'the pid file', options.startTimeoutMs ?? 20_000);
+    await child.until(isWritten, 'the pid file', options.startTimeoutMs ?? 30_000);
   } catch (error) {
     await child.kill();
     throw error;
   }
   assert.equal(readFileSync(pidFile, 'utf8').trim(), String(child.pid), 'the pid file names the master');
 
+  const killed = new Set<number>();
   return {
     pid: child.pid,
     configFile,
@@ -106,6 +110,12 @@ export async function startRingmaster(options: RingmasterOptions): Promise<Ringm
       assert.equal(existsSync(pidFile), false, 'the pid file is removed on exit');
     },
     kill: async () => void (await child.kill()),
+    async killWorker() {
+      const another = () => childPids(child.pid).find(pid => !killed.has(pid));
+      const pid = await waitFor(another, { what: 'a worker' });
+      killed.add(pid);
+      process.kill(pid, 'SIGKILL');
+    },
     async killMaster() {
       child.signal('SIGKILL');
       await child.exit();

@@ -11,7 +11,8 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
 }
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** Something hangs; a busy machine is no reason to give up. */
+const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Asks `condition` every few milliseconds and resolves with its first truthy answer. Rejects after `timeoutMs`. */
 export async function waitFor<T>(

@@ -117,14 +117,14 @@ describe('a client', () => {
   });
 
   test('that sends bytes gets its whole line and no reset', async t => {
-    const { port } = await start(t, totals);
+    const { port } = await start(t, totals, { clientTimeoutMs: 3_600_000 });
     const accepted = nextAcceptedSocket();
     const client = await RawClient.connect(port);
     client.send(Buffer.alloc(1 << 20, 'stats\r\n'));
     const text = (await client.readToEnd()).toString();
     assert.equal(client.error, null);
     // At once, and not only when the time of such clients is up.
-    await within(once(await accepted, 'close'), { what: "the end of the server's side", timeoutMs: 3000 });
+    await within(once(await accepted, 'close'), { what: "the end of the server's side" });
     assert.equal(Object.keys(JSON.parse(text).p).length, 6 + 50_000);
   });
 
