@@ -132,8 +132,8 @@ describe('a worker that is killed', () => {
     t.diagnostic(`from kill -9 to the first answer of the successor: ${tookMs.join(', ')} ms`);
     const deaths = () => logLines(daemon.stderr()).filter(line => line.msg.startsWith('worker died'));
     await daemon.until(() => deaths().length === 3, 'three deaths');
-    // The first two come at once, the third after a pause.
-    for (const { restartInMs } of deaths()) assert.ok(Number(restartInMs) <= 100, `after ${restartInMs} ms`);
+    // At once where it had lived for a while, then ever more seldom; all of them young makes 0, 100 and 200 ms.
+    for (const { restartInMs } of deaths()) assert.ok(Number(restartInMs) <= 200, `after ${restartInMs} ms`);
     await daemon.stop();
   });
 });

@@ -1,6 +1,7 @@
 // Loaded into the workers of a daemon under test by NODE_OPTIONS=--import, because the product has no hooks for tests:
 //   SIGWINCH       throws what TEST_THROW says, where nothing catches it
-//   SIGURG         writes a line RESOURCES {"pid":…,"active":{…}} to standard error: what keeps the event loop alive
+//   SIGURG         writes a line RESOURCES {"pid":…,"active":{…}} to standard error: what keeps the event loop alive, but for immediates,
+//                  which are of this turn, whatever it does
 //   TEST_DIE_FILE  while that file exists, workers die as they start
 import cluster from 'node:cluster';
 import { existsSync, writeSync } from 'node:fs';
@@ -13,7 +14,8 @@ if (cluster.isWorker) {
   });
   process.on('SIGURG', () => {
     const active: Record<string, number> = {};
-    for (const name of process.getActiveResourcesInfo()) active[name] = (active[name] ?? 0) + 1;
+    for (const name of process.getActiveResourcesInfo())
+      if (name !== 'Immediate') active[name] = (active[name] ?? 0) + 1;
     writeSync(2, `RESOURCES ${JSON.stringify({ pid: process.pid, active })}\n`);
   });
 }
