@@ -59,7 +59,9 @@ async function scrape(): Promise<Map<string, ParsedMetric>> {
   const steered = () => ({ settings: 0, blocks: 0 });
   const moved = { keysMoved: 0, bytesMoved: 0, keysExpected: 0, bytesExpected: 0, isStuck: false };
   const reshard = () => ({ active: { pool: 'alpha', phase: 'both' }, ...moved });
-  const options = { totals, version: '0', workers, health, logLines, events, steered, topologies, reshard };
+  const certificates = () => [{ pool: 'p', side: 'clients', file: '/cert.pem', notAfterMs: 1 }];
+  const watched = { health, logLines, events, steered, topologies, reshard, certificates };
+  const options = { totals, version: '0', workers, ...watched };
   return parsePrometheusText(await new Metrics(options).render());
 }
 

@@ -33,10 +33,19 @@ export interface MetricsOptions {
   readonly events: () => ReadonlyMap<string, { readonly count: number; readonly lastAtMs: number }>;
   /** Asked at every scrape: pools whose servers are found. */
   readonly topologies: () => readonly TopologyRow[];
+  /** Asked at every scrape: certificates that are shown. */
+  readonly certificates: () => readonly CertificateRow[];
   /** Asked at every scrape. */
   readonly steered: () => { readonly settings: number; readonly blocks: number };
   /** Asked at every scrape. */
   readonly reshard: () => ReshardFigures;
+}
+
+export interface CertificateRow {
+  readonly pool: string;
+  readonly side: string;
+  readonly file: string;
+  readonly notAfterMs: number;
 }
 
 /** One line of output. */
@@ -220,7 +229,7 @@ export class Metrics {
   }
 
   private processDefinitions(): MetricDefinition[] {
-    const { version, workers, logLines, events, steered, reshard, topologies } = this.options;
+    const { version, workers, logLines, events, steered, reshard, topologies, certificates } = this.options;
     return [
       {
         name: 'ringmaster_build_info',
@@ -299,6 +308,14 @@ export class Metrics {
         labels: [],
         samples: () => [{ labels: {}, value: steered().blocks }],
       },
+      {
+        name: 'ringmaster_certificate_not_after_seconds',
+        kind: 'gauge',
+        help: 'when a certificate that is shown to clients or servers, or one of its chain, expires, in seconds since 1970',
+        labels: ['pool', 'side', 'file'],
+        samples: () =>
+          certificates().map(({ notAfterMs, ...labels }) => ({ labels: labelsOf(labels), value: notAfterMs / 1000 })),
+      },
       ...RESHARD_METRICS.map(({ samples, ...metric }) => ({ ...metric, samples: () => samples(reshard()) })),
       ...TOPOLOGY_METRICS.map(({ value, ...metric }) => ({
         ...metric,
@@ -312,6 +329,10 @@ export class Metrics {
       })),
     ];
   }
+}
+
+function labelsOf({ pool, side, file }: Omit<CertificateRow, 'notAfterMs'>): Record<string, string> {
+  return { pool, side, file };
 }
 
 function sampleOf(pool: string, value: number | null): Sample[] {

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { createTlsServer, type ListenTls } from '../system/listen-tls.ts';
 import { type ServerTls, serverTlsContext } from '../system/server-tls.ts';
+import { datesOf, whyNotNow } from './certificate-dates.ts';
 import type { PoolConfig, PoolTls } from './config.ts';
 
 /** More is no certificate or key. */
@@ -38,6 +40,34 @@ function readListenTls({ name, listenTls }: PoolConfig): ListenTls | null {
   const files = [...cert, ...key, ...(ca === null ? [] : [ca])];
   tried(where, files, () => createTlsServer(tls));
   return tls;
+}
+
+/** Files that are read for the TLS of a pool. */
+export function tlsFiles({ listenTls, serverTls }: PoolConfig): string[] {
+  const shown = [...(listenTls?.cert ?? []), ...(listenTls?.key ?? []), listenTls?.ca];
+  return [...shown, serverTls?.ca, serverTls?.cert, serverTls?.key].filter(file => file != null);
+}
+
+/** What has come of reading again the files of a pool that has `tls` of them. */
+export type Renewed = { readonly pool: PoolConfig } | { readonly refused: string } | null;
+
+/**
+ * Null: nothing has changed. Refused is what can't be used, and what is not valid now: whoever replaced what is may have mixed up files.
+ */
+export function renewed(pool: PoolConfig): Renewed {
+  try {
+    const next = withTlsFiles(pool);
+    if (isDeepStrictEqual(withoutTickets(next.tls), withoutTickets(pool.tls))) return null;
+    const why = datesOf(next).flatMap(dates => whyNotNow(dates) ?? [])[0];
+    return why === undefined ? { pool: next } : { refused: `pool ${pool.name}: ${why}` };
+  } catch (error) {
+    if (error instanceof CertificateError) return { refused: error.message };
+    throw error;
+  }
+}
+
+function withoutTickets(tls: PoolTls | undefined): unknown {
+  return tls && { ...tls, listen: tls.listen && { ...tls.listen, ticketKeys: '' } };
 }
 
 /** Null: it is not spoken with the servers of this pool. */

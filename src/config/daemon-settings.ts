@@ -1,4 +1,4 @@
-import { count, duration, type Kind, listOf, oneOf, secret, sizeOr, text } from '../settings/kinds.ts';
+import { count, duration, durationOrNone, type Kind, listOf, oneOf, secret, sizeOr, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
 import type { LogLevel } from '../system/log.ts';
@@ -15,6 +15,7 @@ const MIN_WORKER_TIMEOUT_MS = 2000;
 const MIN_MEMORY_BYTES = 16 * 1024 * 1024;
 /** A timer runs 24.8 days at most, and the master waits a little longer than its workers. */
 const MAX_SHUTDOWN_MS = 24 * 3_600_000;
+const MAX_CERTIFICATE_CHECK_MS = 24 * 3_600_000;
 /** Mode of a file that is its owner's alone. */
 const OWN_ONLY = 0o600;
 const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
@@ -113,6 +114,14 @@ export const DAEMON_SETTINGS = {
     about:
       'Admin addresses of the other proxies in front of the same servers, which take part in a reshard (see [resharding.md](resharding.md)); ' +
       'the own one may be among them. They need the same `admin_token`.',
+    applies: 'live',
+  },
+  certificateCheckMs: {
+    key: 'certificate_check',
+    kind: durationOrNone(MAX_CERTIFICATE_CHECK_MS),
+    default: '5s',
+    about:
+      'How often the files of `listen_tls` and `server_tls` are looked at; see [TLS](tls.md#certificates-that-change).',
     applies: 'live',
   },
   log: {

@@ -1,8 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { withTlsFiles } from '../config/certificates.ts';
+import { certificateDates, whyNotNow } from '../config/certificate-dates.ts';
+import { renewed, tlsFiles, withTlsFiles } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
 import { withUsers } from '../config/pool-users.ts';
+import type { Log } from '../system/log.ts';
 import type { AdminPlan } from './admin-listeners.ts';
+import { CertificateWatch } from './certificate-watch.ts';
 import { IncompleteError, RefusedError } from './errors.ts';
 import type { MasterLog } from './master-log.ts';
 import type { Monitoring } from './monitoring.ts';
@@ -16,7 +19,10 @@ export interface DeploymentHost {
   readonly sockets: SocketTable;
   readonly slots: WorkerSlots;
   readonly monitoring: Monitoring;
-  readonly log: MasterLog;
+  readonly masterLog: MasterLog;
+  readonly log: Log;
+  /** Runs `change` when other changes of the workers are done. */
+  inTurn<T>(change: () => Promise<T>): Promise<T>;
   /** Throws a RefusedError. */
   refuseUnlessRunning(): void;
   /** The configuration is in force: whoever in the master goes by it has to take it over. */
@@ -53,6 +59,13 @@ export class Deployment {
     this.config = config;
     this.served = forWorkers(config);
     this.host = host;
+    this.sayExpired();
+    // As long as the process: while nothing may be changed it changes nothing.
+    new CertificateWatch({
+      files: () => this.served.pools.flatMap(tlsFiles),
+      intervalMs: () => this.config.certificateCheckMs,
+      changed: () => host.inTurn(() => this.renewCertificates()),
+    });
   }
 
   /** What a worker that starts now serves by. */
@@ -64,11 +77,48 @@ export class Deployment {
    * Serves by `config`; one at a time. Rejects with a RefusedError or ListenError when it can't be had, and then nothing has
    * changed; with an IncompleteError when a worker does not follow. `onAdopted`: it is in force.
    */
-  async serveBy(config: Config, onAdopted: () => void): Promise<Deployed> {
+  serveBy(config: Config, onAdopted: () => void): Promise<Deployed> {
     this.host.refuseUnlessRunning();
+    return this.bring(config, readForWorkers(config), onAdopted);
+  }
+
+  /** Reads the files again that TLS needs: what is good is in force, of what is not the old goes on. */
+  private async renewCertificates(): Promise<void> {
+    const { log, refuseUnlessRunning } = this.host;
+    refuseUnlessRunning();
+    const names: string[] = [];
+    const pools = this.served.pools.map(pool => {
+      const next = pool.tls === undefined ? null : renewed(pool);
+      if (next === null) return pool;
+      if ('refused' in next) {
+        log.error({ pool: pool.name, reason: next.refused }, 'certificates not renewed: the old ones stay');
+        return pool;
+      }
+      names.push(pool.name);
+      return next.pool;
+    });
+    if (names.length === 0) return;
+    try {
+      const { tookMs } = await this.bring(this.config, { ...this.served, pools }, () => {});
+      log.info({ pools: names, tookMs }, 'certificates renewed: every worker has them');
+    } catch (error) {
+      log.error({ pools: names, reason: (error as Error).message }, 'certificates not renewed: tried again soon');
+      throw error;
+    }
+  }
+
+  private sayExpired(): void {
+    for (const dates of certificateDates(this.served)) {
+      const why = whyNotNow(dates);
+      if (why !== null) this.host.log.warn({ pool: dates.pool, why }, 'a certificate is not valid now');
+    }
+  }
+
+  /** `served`: what workers get of `config`. */
+  private async bring(config: Config, next: Config, onAdopted: () => void): Promise<Deployed> {
     const { slots } = this.host;
     const startedAtMs = performance.now();
-    const { problems, closeObsolete, closeOldAdmin } = await this.prepareAll(config);
+    const { problems, closeObsolete, closeOldAdmin } = await this.prepareAll(config, next);
     onAdopted();
     const id = this.generation;
     const count = slotCount(config);
@@ -87,9 +137,9 @@ export class Deployment {
   }
 
   /** All that can be refused; what follows can't. Makes `config` the current one. */
-  private async prepareAll(config: Config) {
-    const { sockets, slots, monitoring, log, refuseUnlessRunning } = this.host;
-    const generation = { id: this.generation + 1, config: readForWorkers(config) };
+  private async prepareAll(config: Config, next: Config) {
+    const { sockets, slots, monitoring, masterLog: log, refuseUnlessRunning } = this.host;
+    const generation = { id: this.generation + 1, config: next };
     const plan = await sockets.plan(config.pools, slotCount(config));
     let admin: AdminPlan | null = null;
     try {

@@ -112,7 +112,7 @@ class ServerCheck {
     };
     const isSameTarget = isDeepStrictEqual(target, this.target);
     if (isSameTarget && isDeepStrictEqual(rules, this.rules)) return;
-    if (!isSameTarget) this.health = new ServerHealth();
+    if (!isSameServer(target, this.target)) this.health = new ServerHealth();
     this.target = target;
     this.rules = rules;
     this.stop();
@@ -168,4 +168,10 @@ class ServerCheck {
     }
     this.host.onVerdict();
   }
+}
+
+/** With another certificate it is the same server. */
+function isSameServer(a: ProbeTarget, b: ProbeTarget | null): boolean {
+  const [one, other] = [a, b].map(each => each && { ...each, tls: each.tls != null });
+  return isDeepStrictEqual(one, other);
 }

@@ -119,7 +119,7 @@ export class Master implements WorkerSlotHost {
       unwrittenLogLines: () => this.masterLog.unwritten(),
       insights: () => this.answers.traffic(),
       slowlog: (pool, count) => this.slowLogs.newest(pool, count),
-      ...{ config: () => this.config, discovery: this.clusters },
+      ...{ config: () => this.config, served: () => this.deployment.served, discovery: this.clusters },
       control: {
         reload: () => this.reload('admin'),
         restartWorkers: () => this.restartWorkers('admin'),
@@ -149,8 +149,7 @@ export class Master implements WorkerSlotHost {
       sockets: this.sockets,
       slots: this.slots,
       monitoring: this.monitoring,
-      log: this.masterLog,
-      refuseUnlessRunning: () => this.refuseUnlessRunning(),
+      ...{ masterLog: this.masterLog, log: this.log, ...turns },
       onAdopted: adopted => this.adopt(adopted),
       onSwitched: () => {
         this.tellHealth();

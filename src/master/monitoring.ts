@@ -10,6 +10,7 @@ import { StatsPort } from '../admin/stats-port.ts';
 import { Totals } from '../admin/totals.ts';
 import { trafficPages } from '../admin/traffic-pages.ts';
 import type { HostPort } from '../config/address.ts';
+import { certificateDates } from '../config/certificate-dates.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { redactConfig } from '../config/redact.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
@@ -51,6 +52,8 @@ export interface MonitoringSource {
   /** See `SlowLogs.newest`. */
   slowlog(pool: string | null, count: number): readonly SlowLogEntry[] | undefined;
   config(): Config;
+  /** As workers have it. */
+  served(): Config;
   readonly discovery: Discovery;
   readonly control: Control;
   /** Of the API, besides those of figures. */
@@ -103,6 +106,7 @@ export class Monitoring {
       reshard: () => source.reshard(),
       steered: () => source.steered(),
       topologies: () => source.discovery.rows(),
+      certificates: () => certificateDates(source.served()),
       workers: () => {
         const workers = source.workers();
         const count = (state: SlotState['state']) => workers.filter(worker => worker.state === state).length;

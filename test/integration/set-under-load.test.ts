@@ -69,6 +69,7 @@ pools:
     'log.file': path.join(temporaryDirectory('set'), 'log'),
     shutdown_timeout: '5s',
     worker_timeout: '20s',
+    certificate_check: '1s',
     upgrade_on: 'usr2',
     cpu_affinity: '0',
     worker_nice: '1',

@@ -12,6 +12,7 @@ peers: [10.0.0.1:22223, '[::1]:22223']
 log: { level: debug, file: /var/log/ringmaster.log }
 shutdown_timeout: 1m
 worker_timeout: 5s
+certificate_check: 9s
 upgrade_on: usr2
 cpu_affinity: "0,2-4"
 worker_nice: 5
@@ -94,6 +95,7 @@ test('every key of the native form arrives in the configuration', () => {
     log: { level: 'debug', file: '/var/log/ringmaster.log' },
     shutdownTimeoutMs: 60_000,
     workerTimeoutMs: 5000,
+    certificateCheckMs: 9000,
     upgradeOn: 'usr2',
     users: [],
     cpuAffinity: [0, 2, 3, 4],
@@ -212,6 +214,7 @@ test('what is left out has its default', () => {
     log: { level: 'info', file: null },
     shutdownTimeoutMs: 10_000,
     workerTimeoutMs: 10_000,
+    certificateCheckMs: 5000,
     upgradeOn: 'off',
     users: [],
     cpuAffinity: 'off',

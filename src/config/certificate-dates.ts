@@ -1,0 +1,50 @@
+import { X509Certificate } from 'node:crypto';
+import type { Config, PoolConfig } from './config.ts';
+
+/** A certificate that is shown to clients or servers, with those that lead to it. */
+export interface CertificateDates {
+  readonly pool: string;
+  readonly side: 'clients' | 'servers';
+  readonly file: string;
+  /** From when to when all of them are good, in ms since 1970. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+const PEM_CERTIFICATE =
+  /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+
+/** Of pools, by their object: as it was read, none changes. */
+const known = new WeakMap<object, readonly CertificateDates[]>();
+
+/** Of all pools as workers have them. */
+export function certificateDates({ pools }: Config): CertificateDates[] {
+  return pools.flatMap(pool => (pool.tls === undefined ? [] : datesOf(pool)));
+}
+
+export function datesOf(pool: PoolConfig): readonly CertificateDates[] {
+  const { name, tls, listenTls, serverTls } = pool;
+  let dates = tls === undefined ? [] : known.get(tls);
+  if (dates !== undefined || tls === undefined) return dates ?? [];
+  const of = (side: CertificateDates['side'], file: string, pem: string) => ({ pool: name, side, file, ...span(pem) });
+  const shown = (tls.listen?.certificates ?? []).map(({ cert }, i) => of('clients', listenTls?.cert?.[i] ?? '', cert));
+  const own = tls.servers?.cert ?? null;
+  dates = own === null ? shown : [...shown, of('servers', serverTls?.cert ?? '', own)];
+  known.set(tls, dates);
+  return dates;
+}
+
+function span(pem: string): { readonly notBeforeMs: number; readonly notAfterMs: number } {
+  const all = Array.from(pem.matchAll(PEM_CERTIFICATE), ([text]) => new X509Certificate(text));
+  return {
+    notBeforeMs: Math.max(...all.map(({ validFromDate }) => validFromDate.getTime())),
+    notAfterMs: Math.min(...all.map(({ validToDate }) => validToDate.getTime())),
+  };
+}
+
+/** Null: it is good now. */
+export function whyNotNow({ file, notBeforeMs, notAfterMs }: CertificateDates, nowMs = Date.now()): string | null {
+  if (notAfterMs <= nowMs) return `${file} has expired on ${new Date(notAfterMs).toISOString()}`;
+  if (notBeforeMs > nowMs) return `${file} is not valid before ${new Date(notBeforeMs).toISOString()}`;
+  return null;
+}
