@@ -19,8 +19,8 @@ export interface AccountOptions {
 
 /** What a protocol makes of the rules of an account; nobody else looks into it. */
 export interface Permissions {
-  /** The rules it was made of. */
-  readonly rules: string;
+  /** What of topics they allow is allowed by these, too: who has subscribed may go on listening. */
+  keepTopicsOf(before: Permissions): boolean;
 }
 
 /** Somebody who may use a pool: one object for a user, pool and worker, until the configuration says something else of it. */

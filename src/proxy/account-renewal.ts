@@ -1,3 +1,4 @@
+import type { Account } from '../accounts/account.ts';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { Session } from '../protocol/protocol.ts';
 
@@ -31,10 +32,16 @@ export function renewAccounts(
     // Who had given the pool's password before there were users has its account.
     const name = account?.name ?? (before === null && session.isAuthenticated ? user : null);
     const next = name === null ? after.open : after.find(name);
-    if (next !== null) session.signIn(next);
+    if (next !== null && (account === null || mayStay(session, account, next))) session.signIn(next);
     else if (account !== null || before === null) {
       session.signOut();
       client.drain();
     }
   }
+}
+
+/** Who listens to what its user may not hear any more has to go: messages would go on coming. */
+function mayStay({ topics }: Session, before: Account, after: Account): boolean {
+  if (topics.every(count => count === 0) || before.permissions === null) return true;
+  return after.permissions?.keepTopicsOf(before.permissions) ?? true;
 }

@@ -76,7 +76,7 @@ function foundKey(args: RequestArgs, keys: KeyRanges, i: number, flags: string):
 }
 
 /** As setGetKeys and bitfieldGetKeys in Redis's db.c. */
-function flagsByArguments(command: Command, args: RequestArgs): string {
+export function flagsByArguments(command: Command, args: RequestArgs): string {
   if (command.name === 'set') {
     for (let i = 3; i < args.count; i++) if (args.isWord(i, 'get')) return 'RW access update';
     return 'OW update';

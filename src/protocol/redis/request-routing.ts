@@ -1,5 +1,6 @@
 // What becomes of a request whose arguments are known: command table → arity, AUTH, transaction → route and key ranges, or
 // the answer.
+import type { Account } from '../../accounts/account.ts';
 import { SLOTS } from '../../hash/key-slot.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import type { Coalescer, Fragment, Fragmenter, RequestParser } from '../protocol.ts';
@@ -42,14 +43,15 @@ import { buildFragment } from './fragment.ts';
 import { FunctionStatsCoalescer, LibrariesCoalescer } from './function-command.ts';
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
 import { LocalCommands, WRONG_DB } from './local-commands.ts';
+import { permit, refusalBy } from './permissions.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
 import { SelectingRun } from './selecting-run.ts';
 import { REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
 import { isCounting, isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
 import {
+  endsByRefusal,
   endsByReset,
-  endsByWrongArity,
   isImmediate,
   refusalInside,
   refusalOfAll,
@@ -69,6 +71,7 @@ export class RequestRouting extends AllServersRequest {
     this.local = new LocalCommands(options, this.commands);
     this.keysCoalescer = new LimitedKeysCoalescer(options.rules?.keysLimitBytes ?? Number.POSITIVE_INFINITY);
     this.hasPassword = options.password !== null || this.accounts !== null;
+    if (this.accounts !== null) permit(this.accounts, this.commands);
   }
 
   fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Fragment {
@@ -114,6 +117,9 @@ export class RequestRouting extends AllServersRequest {
     if (arity > 0 ? args.count !== arity : args.count < -arity) this.refuseArity(command, session);
     else if (this.hasPassword && !session.isAuthenticated && !command.isAllowedBeforeAuth) {
       this.answer(command.name, errors.NOT_AUTHENTICATED);
+    } else if (session.account !== null && this.isDenied(session.account, command, session)) {
+      if (endsByRefusal(command, session)) this.goPrivate(HOLD_ABORT);
+      else if (session.isInTransaction) this.refuseInside();
     } else if (session.isOnlyListening && !mayListenerUse(command)) {
       this.answer(command.name, refusalToListener(command));
     } else if (session.isInTransaction) this.queue(command, route, session);
@@ -137,6 +143,14 @@ export class RequestRouting extends AllServersRequest {
     else if (route === ROUTE_SLOT) this.goToSlot(command);
     else if (route !== ROUTE_LOCAL) this.findKeys(command, route, session);
     else this.answerItself(command, session);
+  }
+
+  /** The client's account may not do it; then the answer is set. */
+  private isDenied(account: Account, command: Command, session: RedisSession): boolean {
+    const { databaseToBe, database } = session;
+    const refusal = refusalBy(account, command, this.args, databaseToBe >= 0 ? databaseToBe : database);
+    if (refusal !== null) this.answer(command.name, refusal);
+    return refusal !== null;
   }
 
   private subscribe(command: Command): void {
@@ -175,7 +189,7 @@ export class RequestRouting extends AllServersRequest {
 
   private refuseArity(command: Command, session: RedisSession): void {
     this.answer(command.name, command.wrongArity);
-    if (endsByWrongArity(command, session)) this.goPrivate(HOLD_ABORT);
+    if (endsByRefusal(command, session)) this.goPrivate(HOLD_ABORT);
     else if (session.isInTransaction) this.refuseInside();
   }
 

@@ -57,8 +57,8 @@ export function transactionStep(command: Command, session: RedisSession): Hold |
   }
 }
 
-/** Its number of arguments is wrong: EXEC then ends the transaction all the same, and makes the server forget watched keys. */
-export function endsByWrongArity(command: Command, session: RedisSession): boolean {
+/** It is refused: EXEC then ends the transaction all the same, and makes the server forget watched keys. */
+export function endsByRefusal(command: Command, session: RedisSession): boolean {
   if (command.name !== 'exec' || !(session.isInTransaction || session.isWatching)) return false;
   session.endTransaction();
   return true;
