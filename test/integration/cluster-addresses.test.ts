@@ -91,7 +91,7 @@ test('the password is given to nodes that are asked and to those that serve', as
   const other = await wrong.client('orders');
   assert.equal(await other.command('AUTH', 'wrong'), 'OK');
   assert.ok((await other.command('GET', 'k1')) instanceof RespError);
-  assert.match(JSON.stringify(wrong.logged(/^cluster topology: no node answers$/)), /WRONGPASS/);
+  assert.match(JSON.stringify(await wrong.untilLogged(/^cluster topology: no node answers$/)), /WRONGPASS/);
 });
 
 test('nodes are spoken to in TLS, at their ports for that', async t => {

@@ -49,7 +49,7 @@ test('cpu_affinity: off, the default, leaves them to the kernel', async t => {
 
 test('cpu_affinity for a core that is not there is said in the log, and the worker serves', async t => {
   const daemon = await start(t, ['cpu_affinity: "1000"'], 1);
-  assert.equal(daemon.logged(/^cpu_affinity has no effect/).length, 1);
+  assert.equal((await daemon.untilLogged(/^cpu_affinity has no effect/)).length, 1);
   const client = await daemon.client('pool');
   assert.equal(await client.command('PING'), 'PONG');
   client.destroy();

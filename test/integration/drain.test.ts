@@ -80,7 +80,7 @@ test('what is not answered within shutdown_timeout is cut off, and the log says 
   assert.deepEqual(await daemon.ringmaster.exit(), { code: 0, signal: null });
   assert.ok(performance.now() - startedAt >= 190);
   for (const client of clients) await client.closed;
-  assert.equal(daemon.logged(/cut off/)[0]!.clients, 3);
+  assert.equal((await daemon.untilLogged(/cut off/))[0]!.clients, 3);
 });
 
 test('a client that keeps its connection open after we closed ours does not hold up the end', async t => {
@@ -108,7 +108,7 @@ test('a worker that is frozen is killed after shutdown_timeout: the master exits
   daemon.ringmaster.signal('SIGTERM');
   assert.deepEqual(await daemon.ringmaster.exit(), { code: 0, signal: null });
   assert.equal(isAlive(frozen), false);
-  assert.equal(daemon.logged(/killed/).length, 1);
+  assert.equal((await daemon.untilLogged(/killed/)).length, 1);
 });
 
 test('TERM while some workers serve and others start: the clients of those are answered, and it exits with 0', async t => {

@@ -45,7 +45,7 @@ test('servers are taken out of the ring and let back by hand', async t => {
     await untilOnlyB();
     assert.equal(await keysOf(b), KEYS.length);
     assert.deepEqual(
-      daemon.logged(/^server ejected by hand$/).map(({ server }) => server),
+      (await daemon.untilLogged(/^server ejected by hand$/)).map(({ server }) => server),
       ['server-0'],
     );
   });

@@ -89,7 +89,7 @@ test('a server that fails one worker only leaves the ring of both, and comes bac
     'the other worker never saw it fail',
   );
   assert.equal(await daemon.metric('ringmaster_pool_server_ejects_total'), 1);
-  const [logged, ...more] = daemon.logged(/^server ejected/);
+  const [logged, ...more] = await daemon.untilLogged(/^server ejected/);
   assert.deepEqual([logged?.msg, logged?.role, logged?.pool, more], ['server ejected', 'master', 'p', []]);
 
   // A worker that starts later, a reload, and a restart of all know it as well.

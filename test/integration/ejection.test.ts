@@ -59,8 +59,8 @@ for (const wire of WIRES) {
     assert.equal(await daemon.metric('ringmaster_pool_server_ejects_total', { pool: 'pool' }), 1);
     const ejectedAtMs = (await daemon.metric('ringmaster_server_ejected_timestamp_microseconds', labels)) / 1000;
     assert.ok(Math.abs(ejectedAtMs - Date.now()) < 60_000);
-    assert.equal(daemon.logged(/^server ejected$/).length, 1);
-    assert.equal(daemon.logged(/^server ejected$/)[0]!.failures, 3);
+    assert.equal((await daemon.untilLogged(/^server ejected$/)).length, 1);
+    assert.equal((await daemon.untilLogged(/^server ejected$/))[0]!.failures, 3);
     assert.equal(await daemon.metric('ringmaster_server_ejected', { pool: 'pool', server: 'server-1' }), 0);
     for (const key of moving) assert.ok(other.requests().some(request => isOf(request, key)));
 
@@ -85,7 +85,7 @@ for (const wire of WIRES) {
         second.requests().some(request => isOf(request, key)),
         `${key} is back`,
       );
-    assert.equal(daemon.logged(/^server readmitted$/).length, 1);
+    assert.equal((await daemon.untilLogged(/^server readmitted$/)).length, 1);
     client.destroy();
   });
 }

@@ -15,7 +15,7 @@ import { RespError, type RespValue } from '../support/resp-reader.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** A server that is well answers within this also on a busy machine. */
-const CHECK = 'health_check: { interval: 50ms, timeout: 1s, failures: 2, successes: 2 }';
+const CHECK = 'health_check: { interval: 50ms, timeout: 1000ms, failures: 2, successes: 2 }';
 /** The keys here differ too little for the default. */
 const HASH = 'hash: md5';
 const WORKERS = 2;
@@ -90,7 +90,7 @@ describe('a server that is frozen', () => {
     assert.equal(await daemon.metric('ringmaster_server_ejected'), 0, 'that is another reason');
     assert.equal(await daemon.metric('ringmaster_server_downs_total', { server: 'server-1' }), 1);
     assert.ok((await daemon.metric('ringmaster_server_health_check_failures_total', { server: 'server-1' })) >= 2);
-    const [logged, ...more] = daemon.logged(DOWN);
+    const [logged, ...more] = await daemon.untilLogged(DOWN);
     assert.deepEqual([more, logged?.pool, logged?.server], [[], 'p', 'server-1']);
     assert.match(String(logged?.why), /^no answer to PING within 1000 ms$/);
     // No timeout is set: who asked the frozen one would wait until the test is killed.
@@ -114,7 +114,7 @@ describe('a server that is frozen', () => {
     b.thaw();
     await b.command('FLUSHALL');
     await isDown(daemon, 'server-1', 0);
-    assert.equal(daemon.logged(UP).length, 1);
+    assert.equal((await daemon.untilLogged(UP)).length, 1);
     await assertAllServed(later);
     assert.equal(await keysAt(b), share, 'it has its keys again, and only those');
   });
@@ -144,7 +144,7 @@ describe('a server that is frozen', () => {
     assert.equal(await daemon.metric('ringmaster_server_down'), 0);
     await servers[1]?.stop();
     await isDown(daemon, 'server-1', 1);
-    assert.match(String(daemon.logged(DOWN)[0]?.why), /ECONNREFUSED/);
+    assert.match(String((await daemon.untilLogged(DOWN))[0]?.why), /ECONNREFUSED/);
   });
 });
 
@@ -201,10 +201,10 @@ test('a server that toggles stays out longer each time', async t => {
     answered.push(fake.requests().length - before);
   }
   assert.deepEqual(
-    daemon.logged(DOWN).map(({ successesNeeded }) => successesNeeded),
+    (await daemon.untilLogged(DOWN, 3)).map(({ successesNeeded }) => successesNeeded),
     [2, 4, 8],
   );
-  assert.match(String(daemon.logged(DOWN)[0]?.why), /^it answers "-LOADING /);
+  assert.match(String((await daemon.untilLogged(DOWN))[0]?.why), /^it answers "-LOADING /);
   // One more or less may be under way at either end.
   for (const [i, probes] of [2, 4, 8].entries()) {
     assert.ok(Math.abs((answered[i] as number) - probes) <= 2, `${answered[i]} probes until return ${i}`);
@@ -220,7 +220,7 @@ test('a server that refuses the password of the pool is down; it is not in the l
   });
   await isDown(daemon, 'server-1', 1);
   assert.equal(await daemon.metric('ringmaster_server_down', { server: 'server-0' }), 0);
-  assert.match(String(daemon.logged(DOWN)[0]?.why), /WRONGPASS/);
+  assert.match(String((await daemon.untilLogged(DOWN))[0]?.why), /WRONGPASS/);
   const client = await daemon.client('p');
   t.after(() => client.destroy());
   await client.command('AUTH', 'swordfish');
@@ -248,7 +248,7 @@ test('a reload turns checks off and on, changes their rules, and disturbs no ver
 
   assert.deepEqual(await reload(text.replace('timeout: 1s', 'timeout: 2s')), ['timeout']);
   assert.equal(await daemon.metric('ringmaster_server_down_workers', { server: 'server-1' }), WORKERS);
-  assert.equal(daemon.logged(DOWN).length, 1);
+  assert.equal((await daemon.untilLogged(DOWN)).length, 1);
 
   assert.deepEqual(await reload(text.replace(CHECK, '').replace('timeout: 1s', 'timeout: 2s')), ['health_check']);
   await isDown(daemon, 'server-1', 0);
@@ -262,7 +262,7 @@ test('a reload turns checks off and on, changes their rules, and disturbs no ver
   await reload(text.replace(CHECK, CHECK.replace('failures: 2', 'failures: 4')));
   await isDown(daemon, 'server-1', WORKERS);
   assert.deepEqual(
-    daemon.logged(DOWN).map(({ failures }) => failures),
+    (await daemon.untilLogged(DOWN, 3)).map(({ failures }) => failures),
     [2, 2, 4],
   );
 

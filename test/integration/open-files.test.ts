@@ -41,7 +41,11 @@ test('a worker short of open files turns clients away, and serves all others', a
     { openFiles: OPEN_FILES },
   );
   const [pid] = daemon.ringmaster.workerPids() as [number];
-  assert.equal(daemon.logged(/^leaves open files for 133 clients for each worker/).length, 1, 'said at start');
+  assert.equal(
+    (await daemon.untilLogged(/^leaves open files for 133 clients for each worker/)).length,
+    1,
+    'said at start',
+  );
 
   const clients: RawClient[] = [];
   t.after(() => {
@@ -53,7 +57,7 @@ test('a worker short of open files turns clients away, and serves all others', a
   assert.equal(count('-ERR max number of clients reached') + count('closed'), 300 - ROOM);
   assert.ok(count('-ERR max number of clients reached') > 0, 'some are told why');
   await daemon.untilMetric('ringmaster_pool_clients_turned_away_total', { pool: 'pool' }, 300 - ROOM);
-  assert.equal(daemon.logged(/^clients are turned away/).length, 1, 'logged once, not for each of them');
+  assert.equal((await daemon.untilLogged(/^clients are turned away/)).length, 1, 'logged once, not for each of them');
 
   // Servers have their connections, also anew.
   const served = clients.find((_, i) => answers[i] === '+PONG') as RawClient;
@@ -87,7 +91,11 @@ test('a worker that runs out of open files survives, and serves again when there
   const openFiles = 44;
   const daemon = await startDaemon(t, { pool: { protocol: 'redis', servers: [redis.port] } }, { openFiles });
   const [pid] = daemon.ringmaster.workerPids() as [number];
-  assert.equal(daemon.logged(/a worker may have 44: raise its limit/).length, 1, daemon.ringmaster.stderr());
+  assert.equal(
+    (await daemon.untilLogged(/a worker may have 44: raise its limit/)).length,
+    1,
+    daemon.ringmaster.stderr(),
+  );
   const clients: RawClient[] = [];
   const knocking = Array.from({ length: 300 }, () => knock(daemon.port('pool'), clients).catch(() => 'closed'));
   const answers = await Promise.all(knocking);

@@ -69,7 +69,7 @@ test('a password that the server refuses: a clear error to clients, one clear li
   assert.deepEqual(await client.command('GET', 'a'), refused);
   assert.deepEqual(await client.command('GET', 'b'), refused);
   await waitFor(async () => (await daemon.metric('ringmaster_server_connects_total')) >= 3, { what: 'more attempts' });
-  const lines = daemon.logged(/refused the handshake/);
+  const lines = await daemon.untilLogged(/refused the handshake/);
   assert.equal(lines.length, 1);
   assert.match(String(lines[0]!.complaint), /^AUTH: WRONGPASS/);
   assert.ok(!daemon.ringmaster.stderr().includes(PASSWORD));

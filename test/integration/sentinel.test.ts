@@ -60,7 +60,7 @@ test('a fail-over that a Sentinel tells of is followed at once, and moves no key
   await untilAt(daemon, successor, [...atA][0] as string);
   for (const key of keys) assert.equal(await client.command('SET', key, 'again'), 'OK');
   for (const key of keys) assert.equal(await successor.command('EXISTS', key), atA.has(key) ? 1 : 0, key);
-  const [line] = daemon.logged(/fail-over/);
+  const [line] = await daemon.untilLogged(/fail-over/);
   assert.deepEqual([line?.server, line?.event, line?.why], ['shard-a', 'failed_over', '+switch-master of shard-a']);
   assert.deepEqual([line?.from, line?.to], [`127.0.0.1:${a.port}`, `127.0.0.1:${successor.port}`]);
   // The old one is of no use, and has no connection of ours.
@@ -86,7 +86,7 @@ test('READONLY of a server that was a master is a reason to ask', async t => {
   said.masters.set('shard-a', { port: successor.port, epoch: 2 });
   await a.command('REPLICAOF', '127.0.0.1', successor.port);
   await untilAt(daemon, successor, 'k');
-  assert.match(String(daemon.logged(/fail-over/)[0]?.why), /is not well/);
+  assert.match(String((await daemon.untilLogged(/fail-over/))[0]?.why), /is not well/);
 });
 
 test('a server that is no master is not believed to be one, whatever a Sentinel says', async t => {
@@ -97,7 +97,7 @@ test('a server that is no master is not believed to be one, whatever a Sentinel 
   await untilAt(daemon, a, 'k');
   liar.masters.set('shard-a', { port: replica.port, epoch: 2 });
   await waitFor(() => daemon.logged(/nobody can name/)[0], { what: 'the log to say so' });
-  assert.match(JSON.stringify(daemon.logged(/nobody can name/)[0]), /its role is \\"slave\\"/);
+  assert.match(JSON.stringify((await daemon.untilLogged(/nobody can name/))[0]), /its role is \\"slave\\"/);
   await untilAt(daemon, a, 'k');
   // It is one at last.
   await replica.command('REPLICAOF', 'NO', 'ONE');

@@ -62,7 +62,7 @@ for (const wire of WIRES) {
     slow.send(wire.get('big'));
     await daemon.untilMetric('ringmaster_pool_output_limit_closes_total', { pool: 'pool' }, 1);
     await daemon.untilMetric('ringmaster_pool_client_connections', { pool: 'pool' }, 0);
-    assert.equal(daemon.logged(/client_output_limit/).length, 1);
+    assert.equal((await daemon.untilLogged(/client_output_limit/)).length, 1);
     slow.resume();
     await slow.closed;
     const got = slow.unread().toString('latin1');

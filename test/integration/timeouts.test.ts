@@ -40,7 +40,7 @@ for (const wire of WIRES) {
       failed.length,
     );
     assert.equal(await daemon.metric('ringmaster_server_timeouts_total', { pool: 'pool', server: 'server-1' }), 0);
-    assert.equal(daemon.logged(/server timed out/).length, 1);
+    assert.equal((await daemon.untilLogged(/server timed out/)).length, 1);
     client.destroy();
   });
 }

@@ -90,7 +90,7 @@ test('a plain client on a TLS port is closed, and the log says why', async t => 
   const client = await daemon.client('p');
   client.send('*1\r\n$4\r\nPING\r\n');
   await client.closed;
-  const [line] = daemon.logged(/^no TLS with a client$/);
+  const [line] = await daemon.untilLogged(/^no TLS with a client$/);
   assert.match(String(line?.why), /does not speak TLS/);
   assert.match(String(line?.client), /^127\.0\.0\.1:\d+$/);
 });

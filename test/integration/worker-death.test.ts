@@ -96,8 +96,8 @@ test('one of two workers: its clients lose their connections, the others nothing
   );
   assert.ok(isReadySeen > 0, 'a pool with a worker and a server is ready');
   assert.equal(await daemon.metric('ringmaster_worker_restarts_total'), 1);
-  assert.equal(daemon.logged(/worker died/).length, 1);
-  assert.equal(daemon.logged(/worker died/)[0]!.signal, 'SIGKILL');
+  assert.equal((await daemon.untilLogged(/worker died/)).length, 1);
+  assert.equal((await daemon.untilLogged(/worker died/))[0]!.signal, 'SIGKILL');
 
   const cut = clients.filter(({ isCut }) => isCut);
   const others = clients.filter(({ isCut }) => !isCut);

@@ -65,7 +65,7 @@ for (const wire of WIRES) {
     await daemon.untilMetric('ringmaster_pool_output_limit_closes_total', { pool: 'pool' }, 1);
     const grown = daemon.residentBytes() - before;
     assert.ok(grown < 100 * MIB, `${Math.round(grown / MIB)} MiB for a client that reads nothing`);
-    const [line, ...more] = daemon.logged(/client_output_limit/);
+    const [line, ...more] = await daemon.untilLogged(/client_output_limit/);
     assert.equal(more.length, 0);
     assert.match(String(line?.msg), /goes on asking and reads nothing/);
     client.resume();

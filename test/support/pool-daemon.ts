@@ -79,7 +79,16 @@ export class Daemon {
     }, 0);
   }
 
-  /** Lines of its log with this message. */
+  /** Lines of its log with this message, once there are so many: nothing that a daemon does waits for its log to be read. */
+  async untilLogged(message: RegExp, count = 1): Promise<Record<string, unknown>[]> {
+    const lines = () => {
+      const found = this.logged(message);
+      return found.length >= count && found;
+    };
+    return waitFor(lines, { what: `${count} × ${message} in the log`, everyMs: 20 });
+  }
+
+  /** Lines of its log with this message that have come so far. */
   logged(message: RegExp): Record<string, unknown>[] {
     return this.ringmaster
       .stderr()
