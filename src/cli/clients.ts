@@ -70,7 +70,7 @@ export function clientsText({ total, offset, isWhole, clients }: ClientList): st
     ...[String(client.id), client.pool, printable(client.address), printable(client.name), client.user],
     ...[String(client.database), span(client.ageMs), span(client.idleMs), grouped(client.requests)],
     ...[grouped(client.pendingRequests), grouped(client.pendingBytes), String(client.worker)],
-    client.isBlocked ? `${client.command} (waits)` : client.command,
+    `${client.command}${client.isBlocked ? ' (waits)' : ''}${client.isLimited ? ' (limited)' : ''}`,
   ]);
   const head = [
     ...['number', 'pool', 'address', 'name', 'user', 'db', 'age', 'idle', 'requests', 'pending', 'bytes'],

@@ -4,6 +4,7 @@ import type { ServerTls } from '../system/server-tls.ts';
 import type { FixedAddress, ServerAddress } from './address.ts';
 import type { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import type { DAEMON_SETTINGS } from './daemon-settings.ts';
+import type { LIMIT_SETTINGS } from './limit-settings.ts';
 import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './pool-settings.ts';
 import type { ExposedSecret } from './secrets.ts';
 import type { SENTINEL_SETTINGS } from './sentinel-settings.ts';
@@ -60,6 +61,9 @@ export interface PoolTls {
 export type ClusterConfig = SettingsOf<typeof CLUSTER_SETTINGS>;
 
 export type SentinelConfig = SettingsOf<typeof SENTINEL_SETTINGS>;
+
+/** What a tenant may ask. */
+export type LimitConfig = SettingsOf<typeof LIMIT_SETTINGS>;
 
 export type HealthCheckConfig = SettingsOf<typeof HEALTH_CHECK_SETTINGS>;
 

@@ -20,6 +20,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
     checkSentinel(pool, problems);
     checkCredentials(pool, problems);
     checkTls(pool, problems);
+    checkLimits(pool, problems);
   }
   checkListenAddresses(draft, problems);
   checkUsers(draft, problems);
@@ -73,6 +74,24 @@ function checkCluster(pool: PoolDraft, problems: Problems): void {
   }
   if (cluster.seeds !== undefined && cluster.refreshMinMs > cluster.refreshIntervalMs) {
     problems.add(offset, path, 'refresh_min is longer than refresh_interval');
+  }
+}
+
+/** A category that nobody knows would limit nothing. */
+function checkLimits({ fields, offsets, path, keyOffset }: PoolDraft, problems: Problems): void {
+  const { protocol } = fields;
+  if (protocol === undefined) return;
+  const { commandCategories, title } = PROTOCOL_TRAITS[protocol];
+  const ofPool = [
+    ['limits', fields.limits],
+    ['address_limits', fields.addressLimits],
+  ] as const;
+  for (const [key, limits] of ofPool) {
+    for (const { name } of limits?.commands ?? []) {
+      if (!name.startsWith('@') || (commandCategories as readonly string[]).includes(name.slice(1))) continue;
+      const message = `${title} has no category ${name}; one of: ${commandCategories.map(each => `@${each}`).join(', ')}`;
+      problems.add(offsets.get(key) ?? keyOffset, joinPath(path, `${key}.commands`), message);
+    }
   }
 }
 

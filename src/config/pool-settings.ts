@@ -8,6 +8,7 @@ import { type ListenAddress, listenText } from './address.ts';
 import { type BareIpv6, parseListenAddress } from './addresses.ts';
 import { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import { CREDENTIAL_SETTINGS } from './credential-settings.ts';
+import { POOL_LIMIT_SETTINGS } from './limit-settings.ts';
 import { RESHARD_SETTINGS } from './reshard-settings.ts';
 import { SENTINEL_SETTINGS } from './sentinel-settings.ts';
 import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tls-settings.ts';
@@ -355,6 +356,7 @@ export const POOL_SETTINGS = {
     about: 'Bytes of unsent requests on one server connection; above it requests fail at once.',
     applies: 'live',
   },
+  ...POOL_LIMIT_SETTINGS,
   ...TRAFFIC_SETTINGS,
   ...RESHARD_SETTINGS,
   ...PROTOCOL_SETTINGS,

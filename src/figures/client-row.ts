@@ -27,6 +27,8 @@ export interface ClientRow {
   readonly command: string;
   /** Waits at a server, as by BLPOP. */
   readonly isBlocked: boolean;
+  /** Its next request waits because of a limit. */
+  readonly isLimited: boolean;
 }
 
 export const CLIENT_SORTS = ['requests', 'pending', 'idle', 'age'] as const;

@@ -93,6 +93,27 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     help: 'requests refused because an operator has blocked their key, command or client',
   },
   {
+    field: 'limitWaits',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_limit_waits_total',
+    help: 'times a client had to wait because of a limit (limits, address_limits)',
+  },
+  {
+    field: 'limitWaiting',
+    kind: 'gauge',
+    statsName: null,
+    metric: 'ringmaster_pool_limit_waiting_clients',
+    help: 'clients whose next request waits because of a limit',
+  },
+  {
+    field: 'limitRefusals',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_limit_refusals_total',
+    help: 'requests refused because of a limit',
+  },
+  {
     field: 'outputLimitCloses',
     kind: 'counter',
     statsName: null,

@@ -41,6 +41,9 @@ export class PoolStats {
   responseBytes = 0;
   localReplies = 0;
   blockedRequests = 0;
+  limitWaits = 0;
+  limitWaiting = 0;
+  limitRefusals = 0;
   outputLimitCloses = 0;
   turnedAway = 0;
   deniedClients = 0;

@@ -16,7 +16,7 @@ import { isReshardState, type ReshardState } from './reshard-state.ts';
  * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
  * workers that it starts from then on are of another version, and must not guess.
  */
-export const IPC_VERSION = 11;
+export const IPC_VERSION = 12;
 
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {
@@ -67,6 +67,10 @@ export type ToWorker =
   | { readonly type: 'grant'; readonly pool: string; readonly count: number; readonly isForced: boolean }
   /** Give back the places that no client has. */
   | { readonly type: 'recall'; readonly pool: string }
+  /** So many units of a rate, and the tokens in them: the answer to `askShare`. */
+  | { readonly type: 'share'; readonly key: string; readonly units: number; readonly tokens: number }
+  /** Give back what is not needed of a rate, and all units above `keep`. */
+  | { readonly type: 'recallShare'; readonly key: string; readonly keep: number }
   /** The servers that are out of the ring; all others are in it. */
   | { readonly type: 'health'; readonly out: readonly OutServer[] }
   /** What is blocked; all else is not. Say `blocking` once it is so. */
@@ -140,6 +144,31 @@ export type ToMaster =
   | { readonly type: 'ask'; readonly pool: string; readonly count: number; readonly isForced: boolean }
   /** Needs so many places no more; `isAnswer`: to `recall`. */
   | { readonly type: 'giveBack'; readonly pool: string; readonly count: number; readonly isAnswer: boolean }
+  /** Wants so many more of the units that a rate has, which holds over all workers; see proxy/limits/rate-share.ts. */
+  | {
+      readonly type: 'askShare';
+      readonly key: string;
+      readonly perMs: number;
+      readonly capacity: number;
+      readonly ofUnits: number;
+      readonly wants: number;
+    }
+  /** Needs so many units no more, with the tokens in them (below 0: what was used before it was there); `isAnswer`: to `recallShare`. */
+  | {
+      readonly type: 'giveShare';
+      readonly key: string;
+      readonly units: number;
+      readonly tokens: number;
+      readonly isAnswer: boolean;
+    }
+  /** A tenant is over this limit; null: it has not been for a while. */
+  | {
+      readonly type: 'limiting';
+      readonly pool: string;
+      readonly scope: string;
+      readonly name: string;
+      readonly over: string | null;
+    }
   /** `failures` requests in a row to a server have failed: it should leave the ring of all workers; see `health`. */
   | {
       readonly type: 'trouble';
@@ -196,6 +225,7 @@ type Shapes<Message extends { readonly type: string }> = {
 };
 
 const isCount: Check = value => Number.isSafeInteger(value) && (value as number) >= 0;
+const isNumber: Check = value => Number.isFinite(value);
 const isText: Check = value => typeof value === 'string';
 const isFlag: Check = value => typeof value === 'boolean';
 /** Plain data that was checked before it was sent. */
@@ -225,6 +255,8 @@ const TO_WORKER: Shapes<ToWorker> = {
   report: { id: isCount },
   grant: { pool: isText, count: isCount, isForced: isFlag },
   recall: { pool: isText },
+  share: { key: isText, units: isCount, tokens: isNumber },
+  recallShare: { key: isText, keep: isCount },
   health: { out: isOutServers },
   block: { id: isCount, blocked: isBlockedList },
   topology: { pool: isText, topology: isTopology },
@@ -248,6 +280,9 @@ const TO_MASTER: Shapes<ToMaster> = {
   failed: { message: isText },
   ask: { pool: isText, count: isCount, isForced: isFlag },
   giveBack: { pool: isText, count: isCount, isAnswer: isFlag },
+  askShare: { key: isText, perMs: isNumber, capacity: isNumber, ofUnits: isCount, wants: isCount },
+  giveShare: { key: isText, units: isCount, tokens: isNumber, isAnswer: isFlag },
+  limiting: { pool: isText, scope: isText, name: isText, over: orNull(isText) },
   trouble: { pool: isText, server: isText, reason: isText, failures: isCount },
   blocking: { id: isCount },
   resharding: { id: isCount },

@@ -1,19 +1,39 @@
+import type { ApiRoute } from '../admin/api.ts';
 import type { Log } from '../system/log.ts';
 import { ClientInquiries } from './client-inquiries.ts';
+import { clientRoutes } from './clients-api.ts';
 import { Crowds } from './crowds.ts';
+import { Limiting } from './limiting.ts';
 import { Pauses } from './pauses.ts';
+import { RateLeases } from './rate-leases.ts';
 import type { ClientMessage, WorkerProcess } from './worker-process.ts';
 
 /** What the workers have to know of each other's clients. */
 export class ClientMatters {
-  readonly inquiries: ClientInquiries;
+  private readonly inquiries: ClientInquiries;
   private readonly crowds: Crowds;
   private readonly pauses: Pauses;
+  private readonly leases = new RateLeases();
+  private readonly limiting: Limiting;
+  private readonly log: Log;
 
   constructor(workers: () => Iterable<WorkerProcess>, log: Log) {
     this.inquiries = new ClientInquiries(workers);
     this.crowds = new Crowds(workers);
     this.pauses = new Pauses(workers, log);
+    this.limiting = new Limiting(log);
+    this.log = log;
+  }
+
+  routes(isPool: (name: string) => boolean): ApiRoute[] {
+    return [
+      ...clientRoutes(this.log, this.inquiries, isPool),
+      {
+        method: 'GET',
+        path: '/api/v1/limits',
+        handle: async () => ({ status: 200, body: { over: this.limiting.list() } }),
+      },
+    ];
   }
 
   receive(worker: WorkerProcess, message: ClientMessage): void {
@@ -36,6 +56,13 @@ export class ClientMatters {
       case 'paused':
         this.pauses.arrived(worker, message.id);
         return;
+      case 'askShare':
+      case 'giveShare':
+        this.leases.receive(worker, message);
+        return;
+      case 'limiting':
+        this.limiting.receive(worker, message);
+        return;
     }
   }
 
@@ -49,5 +76,7 @@ export class ClientMatters {
     this.inquiries.gone(worker);
     this.crowds.gone(worker);
     this.pauses.gone(worker);
+    this.leases.retire(worker);
+    this.limiting.gone(worker);
   }
 }

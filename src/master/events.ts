@@ -20,6 +20,8 @@ export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['blocked', 'blocked'],
   ['unblocked', 'unblocked'],
   ['client cut off by hand', 'client_cut'],
+  ['over a limit', 'limited'],
+  ['within its limits again', 'limit_over'],
   ['server ejected', 'server_ejected'],
   ['server readmitted', 'server_readmitted'],
   ['server ejected by hand', 'server_ejected_by_hand'],

@@ -5,7 +5,6 @@ import type { Blocked, OutServer } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import { Blocks } from './blocks.ts';
 import { ClientMatters } from './client-matters.ts';
-import { clientRoutes } from './clients-api.ts';
 import { Clusters } from './clusters.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
 import { Deployment, slotCount } from './deployment.ts';
@@ -132,9 +131,7 @@ export class Master implements WorkerSlotHost {
       routes: [
         ...settingsRoutes(() => this.liveConfig, this.log),
         upgradeRoute((by, asked) => this.succession.run(by, asked), this.log),
-        ...clientRoutes(this.log, this.clientMatters.inquiries, pool =>
-          this.config.pools.some(({ name }) => name === pool),
-        ),
+        ...this.clientMatters.routes(pool => this.config.pools.some(({ name }) => name === pool)),
         ...reshardRoutes(() => this.resharding, this.log),
         ...steeringRoutes({
           log: this.log,

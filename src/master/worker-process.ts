@@ -6,6 +6,7 @@ import type { Log, LogLevel } from '../system/log.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
 import type { Trouble } from './ejections.ts';
 import type { BoundHandle } from './listen-sockets.ts';
+import type { ShareMessage } from './rate-leases.ts';
 import type { Watched } from './watchdog.ts';
 
 /** A worker that says nothing for so long when it is asked something hangs. */
@@ -30,10 +31,12 @@ export type Report = Extract<ToMaster, { readonly type: 'report' }>;
 export type SeenMessage = Extract<ToMaster, { readonly type: 'slow' | 'clearSlowlog' | 'insight' }>;
 
 /** About the clients of a pool, over all workers. */
-export type ClientMessage = Extract<
-  ToMaster,
-  { readonly type: 'askClients' | 'clients' | 'crowds' | 'crowdsKnown' | 'pause' | 'paused' }
->;
+export type ClientMessage =
+  | Extract<
+      ToMaster,
+      { readonly type: 'askClients' | 'clients' | 'crowds' | 'crowdsKnown' | 'pause' | 'paused' | 'limiting' }
+    >
+  | ShareMessage;
 
 type ReshardMessage = Extract<ToMaster, { readonly type: 'resharding' | 'notResharding' }>;
 
@@ -277,6 +280,9 @@ export class WorkerProcess implements Watched {
       case 'crowdsKnown':
       case 'pause':
       case 'paused':
+      case 'askShare':
+      case 'giveShare':
+      case 'limiting':
         this.events.onClients(this, message);
         return;
       case 'slow':

@@ -15,6 +15,7 @@ import type { ReplyTransform } from './reply-transform.ts';
 import type { Hold, Route } from './routes.ts';
 import type { Listeners, PushReading, TopicCounts, TopicKind, TopicMatcher } from './topics.ts';
 import type { ServerCredentials } from './traits.ts';
+import type { TransactionWords } from './transaction-words.ts';
 
 /**
  * The one interface the proxy knows of a protocol. A protocol brings a parser with a command table, a framer for
@@ -59,6 +60,11 @@ export interface Protocol {
   readonly waits: WaitWords | null;
   /** For requests of ROUTE_SUBSCRIPTION; null: there are none. */
   readonly subscriptions: SubscriptionWords | null;
+  /**
+   * The commands, as `RequestReading.command` has them, that `@category` or the name of a command stands for; a command that has
+   * subcommands stands for these, too. None: nobody knows it.
+   */
+  commandsOf(word: string): readonly string[];
   /** How keys move from server to server; null: they can't. */
   readonly bringing: BringWords | null;
   /** For requests of ROUTE_CLIENTS; null: there are none. */
@@ -96,28 +102,6 @@ export interface WaitWords {
   isUnblocked(reply: Buffer): boolean;
   /** The request, an array, with so many milliseconds to wait, of which one at least is left. */
   waitingFor(request: Buffer, ms: number): Buffer;
-}
-
-/** What is said of a transaction that no server knows of yet, or that none may run. Replies are never written to again. */
-export interface TransactionWords {
-  /** The request that opens one, and what a server answers to it. */
-  readonly open: Buffer;
-  readonly opened: Buffer;
-  /** The request that gives one up, and what a server answers to it. */
-  readonly discard: Buffer;
-  readonly discarded: Buffer;
-  /** The reply to a request that became part of it. */
-  readonly queued: Buffer;
-  /** The reply to one that was run and that nothing is part of. */
-  readonly ranNothing: Buffer;
-  /** The reply to one that is not run because something of it was refused. */
-  readonly aborted: Buffer;
-  /** A server answers to one that it does not run because it has refused something of it. */
-  isAborted(reply: Buffer): boolean;
-  /** As `aborted`, for what the server has refused with `error`. */
-  abortedFor(error: Buffer): Buffer;
-  /** To a client of this variant: it was not run, because keys that were watched have changed. */
-  notRun(variant: number): Buffer;
 }
 
 /** How clients and servers talk about topics. Subscribed servers are asked by a connection of variant 0. */
@@ -231,8 +215,10 @@ export interface Session {
   readonly keptBytes: number;
   /** What it has subscribed to; whoever keeps that sets it, and the session takes it back to NO_TOPICS when it begins anew. */
   topics: TopicCounts;
-  /** Takes back what the request parsed next changes here, should that be one of FLAG_PAUSED_AS_WRITE. */
-  checkpoint?(): () => void;
+  /** Remembers what requests that may have to wait change here, … */
+  mark?(): void;
+  /** … and takes back what was changed of it since. */
+  rewind?(): void;
 }
 
 /** More bytes are needed. */

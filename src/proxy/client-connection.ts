@@ -6,6 +6,7 @@ import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
 import { ClientIntake, type IntakeOwner } from './client-intake.ts';
 import type { ClientFigures, ListedClient } from './client-roll.ts';
+import type { PoolLimits } from './limits/pool-limits.ts';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.ts';
 import type { PrivateLane } from './request-origin.ts';
 
@@ -121,6 +122,7 @@ export class ClientConnection
       pendingRequests: replies.length,
       pendingBytes: replies.pendingBytes + replies.unsentBytes,
       requests: replies.askedRequests,
+      isLimited: intake.isLimited,
     };
   }
 
@@ -135,6 +137,13 @@ export class ClientConnection
     const { privateLane } = this.replies;
     if (privateLane === null) then(false);
     else privateLane.unblock(isError, then);
+  }
+
+  /** From its next request on it is held to the limits of the pool; null: to none. */
+  setMeter(limits: PoolLimits | null): void {
+    const meter = limits?.meter(this.socket.peer, () => this.intake.wake()) ?? null;
+    this.replies.setMeter(meter);
+    this.intake.setMeter(meter);
   }
 
   /** Requests that waited may go on. */

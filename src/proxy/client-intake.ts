@@ -12,6 +12,7 @@ import {
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
+import type { ClientMeter } from './limits/client-meter.ts';
 import type { PausedClient } from './paused-clients.ts';
 import type { ReplyQueue } from './reply-queue.ts';
 import { RequestBacklog } from './request-backlog.ts';
@@ -36,6 +37,7 @@ const SEGMENT_MAX_BYTES = 64 * 1024;
  *     │    partial request
  *     └── paused while the client has too much pending, or reads too little; at the end of a turn it is read on
  *           │
+ *           ├─ it is over a limit: what it has sent waits, and it is not read (see limits/limiter.ts)
  *           ├─ the clients of the pool are paused (CLIENT PAUSE): read on into the backlog, up to client_buffer, to see it leave
  *           └─ it reads nothing at all: what it writes goes to the backlog, up to client_output_limit
  *
@@ -62,6 +64,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   /** The next request may write, and writes are paused. It is in the backlog, or, when it came in pieces, on its way there. */
   private hasHeldUp = false;
   private heldUp: Buffer | null = null;
+  /** What it is held to; null: nothing is limited. */
+  private meter: ClientMeter | null = null;
   /** What comes from now on is not read: it said QUIT, or sent garbage, or we drain. */
   isStopped = false;
   private isDiscarded = false;
@@ -170,7 +174,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   }
 
   get isFull(): boolean {
-    return this.isStopped || this.isOverBounds();
+    return this.isStopped || this.heldUp !== null || this.isOverBounds();
   }
 
   onRequest(buf: Buffer, start: number, end: number, block: Block | null): void {
@@ -205,7 +209,9 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     } else replies.dispatchKeyBytes = 0;
     host.watch.onRequest(replies, parser, requestBytes, end - start, keyCount);
     requestBytes.cut(parser.cutStart, parser.cutEnd);
-    host.router.dispatch(replies, parser, requestBytes);
+    if (this.meter === null || this.isAllowed(this.meter, parser, end - start)) {
+      host.router.dispatch(replies, parser, requestBytes);
+    }
     requestBytes.clear();
     if (replies.subscriptions !== null) replies.subscriptions.afterRequest();
   }
@@ -213,7 +219,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   onTransaction(buf: Buffer, start: number, end: number): boolean {
     const { host, session, replies } = this;
     // What of it writes may have to wait.
-    if (replies.privateLane !== null || host.pause.isOfWrites) return false;
+    if (replies.privateLane !== null || this.mayHoldUp) return false;
     const requests = host.parser.wholeTransaction(session, buf, start, end);
     if (requests > 0) {
       host.requestBytes.set(buf, start, end, null);
@@ -223,11 +229,28 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     return true;
   }
 
-  isHeldUp({ route, hold, flags }: RequestParser): boolean {
-    if ((flags & FLAG_PAUSED_AS_WRITE) === 0 || this.replies.privateLane?.isGoingThrough) return false;
-    this.hasHeldUp =
-      route !== ROUTE_LOCAL && !(route === ROUTE_PRIVATE && (hold === HOLD_REFUSE || hold === HOLD_ABORT));
-    return this.hasHeldUp;
+  get mayHoldUp(): boolean {
+    return this.meter !== null || this.host.pause.isOfWrites;
+  }
+
+  isHeldUp({ route, hold, flags, command }: RequestParser): boolean {
+    if (route === ROUTE_LOCAL || route === ROUTE_UNKNOWN || this.replies.privateLane?.isGoingThrough) return false;
+    if (route === ROUTE_PRIVATE && (hold === HOLD_REFUSE || hold === HOLD_ABORT)) return false;
+    this.hasHeldUp = this.host.pause.isOfWrites && (flags & FLAG_PAUSED_AS_WRITE) !== 0;
+    if (this.hasHeldUp) return true;
+    // One in pieces comes when it is whole, whether there is room for it or not.
+    return this.meter !== null && (this.meter.holdsUp(command) || this.meter.mustWait());
+  }
+
+  /** From now on the client is held to this; null: to nothing. */
+  setMeter(meter: ClientMeter | null): void {
+    this.meter = meter;
+    this.wake();
+  }
+
+  /** It waits because of a limit. */
+  get isLimited(): boolean {
+    return this.meter?.isWaiting === true;
   }
 
   onHeldUp(buf: Buffer, end: number): void {
@@ -246,6 +269,22 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   onDisagreement(): void {
     this.host.log.error({ pool: this.host.poolName }, 'framer and parser disagree about a request');
     this.owner.destroy();
+  }
+
+  /** Charges the request just parsed, or refuses it. */
+  private isAllowed(meter: ClientMeter, parser: RequestParser, bytes: number): boolean {
+    const { command, keyCount } = parser;
+    const { router } = this.host;
+    if (router.mayRefuse(this.replies, parser)) {
+      const reason = meter.refusal(command, bytes, keyCount);
+      if (reason !== null) {
+        this.host.stats.limitRefusals++;
+        router.refuse(this.replies, parser, reason);
+        return false;
+      }
+    }
+    meter.charge(command, bytes);
+    return true;
   }
 
   /** The position that it has to pause at, or `length`. */
@@ -270,6 +309,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       if (privateLane.isBusy) return true;
     }
     if (this.isHeld) return true;
+    if (this.meter?.mustWait()) return true;
     if (replies.subscriptions?.isBusy) return true;
     const { limits } = this.host;
     if (replies.line?.isFull(limits, replies.length, replies.unsentBytes + replies.pendingBytes)) return true;

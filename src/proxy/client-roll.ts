@@ -2,7 +2,10 @@ import type { ClientRow } from '../figures/client-row.ts';
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
 import type { ClientState, ClientWords, Session } from '../protocol/protocol.ts';
 
-export type ClientFigures = Pick<ClientRow, 'ageMs' | 'idleMs' | 'pendingRequests' | 'pendingBytes' | 'requests'>;
+export type ClientFigures = Pick<
+  ClientRow,
+  'ageMs' | 'idleMs' | 'pendingRequests' | 'pendingBytes' | 'requests' | 'isLimited'
+>;
 
 /** A client as it stands in the roll. */
 export interface ListedClient {

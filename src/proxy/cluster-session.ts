@@ -1,13 +1,7 @@
 import { NO_OWNER } from '../placement/slot-map.ts';
-import {
-  type NodeWord,
-  type Protocol,
-  type RequestReading,
-  type TransactionWords,
-  WORD_MOVED,
-  WORD_NONE,
-} from '../protocol/protocol.ts';
+import { type NodeWord, type Protocol, type RequestReading, WORD_MOVED, WORD_NONE } from '../protocol/protocol.ts';
 import { HOLD_QUEUE, HOLD_RUN, HOLD_WATCH } from '../protocol/routes.ts';
+import type { TransactionWords } from '../protocol/transaction-words.ts';
 import type { ReplySink, Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';

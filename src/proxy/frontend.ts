@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { PoolCommands } from '../figures/command-times.ts';
 import type { SlowLog } from '../figures/slow-request.ts';
 import type { PoolStats } from '../figures/statistics.ts';
@@ -24,7 +25,9 @@ import { answerForClients, type ListedClient } from './client-roll.ts';
 import type { ClientRoom } from './client-room.ts';
 import { Farewell } from './farewell.ts';
 import { Gate, type GateOptions } from './gate.ts';
+import { IdleClients } from './idle-clients.ts';
 import type { KeyTrail } from './key-trail.ts';
+import { type PoolLimitOptions, PoolLimits, type PoolLimitsHost } from './limits/pool-limits.ts';
 import type { AskClients } from './operations/inquire.ts';
 import { PausedClients } from './paused-clients.ts';
 import { PoolPause } from './pool-pause.ts';
@@ -41,6 +44,7 @@ export interface FrontendOptions {
   readonly limits: ClientLimits;
   /** Clients at once, over all workers; 0: unlimited. */
   readonly maxClients: number;
+  readonly tenantLimits: PoolLimitOptions;
   /** A client that is silent this long is closed; 0: none is. */
   readonly idleTimeoutMs: number;
   /** See `Router`. */
@@ -75,6 +79,7 @@ export interface FrontendHost {
   /** See `LeaseOffice`. */
   askForPlaces(pool: string, count: number, isForced: boolean): void;
   giveBackPlaces(pool: string, count: number, isAnswer: boolean): void;
+  readonly limiting: Pick<PoolLimitsHost, 'office' | 'tellLimiting'>;
 }
 
 /** A client that drains is let go when it has had all its answers and has been silent for this long, … */
@@ -82,7 +87,6 @@ const QUIET_MS = 100;
 /** … or, between two requests, when it talks on for this long. */
 const DRAIN_GRACE_MS = 1000;
 const DRAIN_LOOK_MS = 25;
-const IDLE_LOOK_MIN_MS = 10;
 /** The log says again that clients are turned away for want of files. */
 const FULL_LOG_MS = 10_000;
 
@@ -123,9 +127,12 @@ export class Frontend implements ClientOwner {
   private listener: Listener | null = null;
   private gate: Gate | null = null;
   private tls: TlsIntake | null = null;
+  /** Null: nothing is limited. */
+  private tenantLimits: PoolLimits | null = null;
+  private readonly limitsHost: PoolLimitsHost;
   private isDraining = false;
   private drainTimer: NodeJS.Timeout | null = null;
-  private idleTimer: NodeJS.Timeout | null = null;
+  private readonly idleClients: IdleClients;
   private onDrained: () => void = () => {};
   private saidFullAtMs = Number.NEGATIVE_INFINITY;
 
@@ -162,6 +169,8 @@ export class Frontend implements ClientOwner {
     this.lookAtTraffic(options);
     this.turn = pool.turn;
     this.log = pool.log;
+    this.limitsHost = { ...{ clock: this.clock, turn: this.turn, stats: this.stats }, ...worker.limiting };
+    this.tenantLimits = PoolLimits.of(pool.name, options.tenantLimits, this.limitsHost);
     this.nextClientId = worker.nextClientId;
     const office: LeaseOffice = {
       ask: (count, isForced) => worker.askForPlaces(this.poolName, count, isForced),
@@ -173,7 +182,8 @@ export class Frontend implements ClientOwner {
       socket => this.turnAway(socket),
     );
     this.admission.setLimit(options.maxClients);
-    this.watchIdle(options.idleTimeoutMs);
+    this.idleClients = new IdleClients(this.clients, this.clock, this.stats);
+    this.idleClients.watch(options.idleTimeoutMs);
     this.setGate(options.gate);
     this.speakTls(options.tls);
   }
@@ -191,6 +201,7 @@ export class Frontend implements ClientOwner {
    */
   reconfigure(options: FrontendOptions): void {
     const { accounts } = this.parser;
+    this.setTenantLimits(this.options.tenantLimits, options.tenantLimits);
     this.options = options;
     this.parserOptions = this.optionsOfParser();
     this.parser = options.protocol.createParser(this.parserOptions, this.parser);
@@ -202,9 +213,18 @@ export class Frontend implements ClientOwner {
     this.limits = options.limits;
     this.lookAtTraffic(options);
     this.admission.setLimit(options.maxClients);
-    this.watchIdle(options.idleTimeoutMs);
+    this.idleClients.watch(options.idleTimeoutMs);
     this.setGate(options.gate);
     this.speakTls(options.tls);
+  }
+
+  /** Who waits goes on by the new limits. Under another name the pool has others with the master. */
+  private setTenantLimits(before: PoolLimitOptions, options: PoolLimitOptions): void {
+    if (isDeepStrictEqual(before, options) && this.tenantLimits?.name === this.poolName) return;
+    const limits = this.tenantLimits;
+    this.tenantLimits = PoolLimits.of(this.poolName, options, this.limitsHost);
+    for (const client of this.clients) client.setMeter(this.tenantLimits);
+    limits?.close();
   }
 
   /** The pool holds since it was reconfigured; see `Resharding.held`. */
@@ -288,8 +308,9 @@ export class Frontend implements ClientOwner {
       await nextTurn();
     }
     this.isDraining = true;
+    this.tenantLimits?.lift();
     this.tls?.close();
-    this.watchIdle(0);
+    this.idleClients.watch(0);
     this.listener?.close();
     // Of a pool that is gone, the master grants no places.
     if (!acceptsQueued) this.admission.close();
@@ -300,24 +321,6 @@ export class Frontend implements ClientOwner {
     const letGo = (nowMs: number) => this.letGoOfQuiet(startedAtMs, nowMs);
     this.drainTimer = setInterval(look, DRAIN_LOOK_MS);
     await gone;
-  }
-
-  /** Looks through all clients a few times per timeout, so a client is closed at most a quarter of it too late. */
-  private watchIdle(timeoutMs: number): void {
-    if (this.idleTimer !== null) clearInterval(this.idleTimer);
-    this.idleTimer = null;
-    if (timeoutMs <= 0) return;
-    const closeIdle = (sinceMs: number) => {
-      for (const client of this.clients) {
-        if (!client.isIdle(sinceMs)) continue;
-        this.stats.idleCloses++;
-        client.drain();
-      }
-    };
-    // As the clock's own ticks: by the time of the timer, after all that had come by then was read.
-    const look = () => void setImmediate(closeIdle, this.clock.refresh() - timeoutMs);
-    this.idleTimer = setInterval(look, Math.max(IDLE_LOOK_MIN_MS, timeoutMs / 4));
-    this.idleTimer.unref();
   }
 
   private letGoOfQuiet(startedAtMs: number, nowMs: number): void {
@@ -334,6 +337,7 @@ export class Frontend implements ClientOwner {
 
   /** Cuts off the clients that are left; returns their number. */
   destroyClients(): number {
+    this.tenantLimits?.close();
     for (const client of this.clients) client.destroy();
     return this.clients.length;
   }
@@ -382,6 +386,7 @@ export class Frontend implements ClientOwner {
     const client = new ClientConnection(this.nextClientId(), socket, this);
     client.place = this.clients.length;
     this.clients.push(client);
+    if (this.tenantLimits !== null) client.setMeter(this.tenantLimits);
   }
 
   private turnAway(socket: StreamSocket): void {

@@ -1,6 +1,7 @@
 import type { Block } from '../memory/block.ts';
 import { NO_OWNER } from '../placement/slot-map.ts';
-import { type NodeWord, type WaitWords, WORD_ASK, WORD_MOVED, WORD_NONE } from '../protocol/protocol.ts';
+import type { WaitWords } from '../protocol/protocol.ts';
+import { type NodeWord, WORD_ASK, WORD_MOVED, WORD_NONE } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ReplySink, Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';

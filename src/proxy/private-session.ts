@@ -1,4 +1,4 @@
-import type { Protocol, RequestReading, TransactionWords } from '../protocol/protocol.ts';
+import type { Protocol, RequestReading } from '../protocol/protocol.ts';
 import {
   HOLD_ABORT,
   HOLD_BLOCK,
@@ -13,6 +13,7 @@ import {
   isByKeys,
   ROUTE_PRIVATE,
 } from '../protocol/routes.ts';
+import type { TransactionWords } from '../protocol/transaction-words.ts';
 import { type ReplySink, Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';

@@ -7,7 +7,9 @@ import { Request, type RequestCommand } from '../request/request.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
+import { ExpectedReplies } from './expected-replies.ts';
 import { noteLargeReply } from './large-replies.ts';
+import type { ClientMeter } from './limits/client-meter.ts';
 import type { PrivateLane, RequestOrigin, Subscriptions, WaitingLine } from './request-origin.ts';
 import type { SlowClient } from './slow-requests.ts';
 import type { WatchedClient } from './traffic-watch.ts';
@@ -30,13 +32,6 @@ const STREAM_THRESHOLD_BYTES = 64 * 1024;
 const PENDING_BYTES = 256;
 /** What each part of one that was split costs here; the fragment itself counts at the server it went to. */
 const PART_BYTES = 32;
-/** So many replies a client may await whatever their size, … */
-const AWAITED_MIN = 4;
-/** … and so many while nobody knows how large they are; twice as many as came since, after that. */
-const AWAITED_UNKNOWN = 64;
-/** From this size on a reply says that those before it say little about the next ones. */
-const LARGE_REPLY_BYTES = 64 * 1024;
-const EXPECTED_MAX_BYTES = 1 << 30;
 
 /*
  * The requests of one client that are not answered, in its order, and the replies that came too early for it:
@@ -70,18 +65,17 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   pendingBytes = 0;
   /** Of all pending requests that were split, the fragments. */
   private pendingParts = 0;
-  /** What the next reply is likely to have: as much as the last one, or less, step by step. */
-  private expectedBytes = 0;
+  private readonly expected = new ExpectedReplies();
   /** Of the reply that is passed on before it is complete. */
   private streamedBytes = 0;
-  /** Requests answered since the last large reply. */
-  private answered = 0;
   /** Bytes of replies that are not in the outbox yet because it is not their turn. */
   heldBytes = 0;
   askedRequests = 0;
   trafficBytes = 0;
   seenRequests = 0;
   seenBytes = 0;
+  /** What the client is held to; null: nothing is limited. */
+  private meter: ClientMeter | null = null;
   /** Messages that came while a reply was passed on before it was complete. */
   private heldPushes: Request | null = null;
 
@@ -139,10 +133,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
    * their queues stands before what they ask.
    */
   get isAwaitingEnough(): boolean {
-    const { length } = this.pending;
-    if (length < AWAITED_MIN) return false;
-    if (length * this.expectedBytes >= this.host.limits.bufferBytes) return true;
-    return length >= AWAITED_UNKNOWN && length >= 2 * this.answered;
+    return this.expected.areEnough(this.pending.length, this.host.limits.bufferBytes);
   }
 
   /** What is kept here and in the outbox. */
@@ -182,6 +173,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
     this.pendingBytes += this.dispatchBytes;
     this.pendingParts += request.part;
     this.pending.push(request);
+    if (this.meter !== null) this.meter.enqueued();
   }
 
   answer(bytes: Buffer, closesClient: boolean): void {
@@ -252,6 +244,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
       this.heldPushes.holdOwned(bytes);
       this.heldBytes += bytes.length;
     } else this.outbox.appendOwned(bytes);
+    if (this.meter !== null) this.meter.pushed(bytes.length);
     stats.messagesOut++;
     stats.responseBytes += bytes.length;
     this.checkOutputLimit(bytes.length);
@@ -285,8 +278,16 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
     this.settle(request, request === this.pending.peek());
   }
 
+  /** From now on the client is held to this. */
+  setMeter(meter: ClientMeter | null): void {
+    this.meter?.leave();
+    this.meter = meter;
+    meter?.takeOver(this.pending.length);
+  }
+
   /** The client is gone: what is still to come is read and dropped. */
   abandon(): void {
+    this.setMeter(null);
     for (let i = 0; i < this.pending.length; i++) {
       const request = this.pending.at(i);
       request.sink = null;
@@ -314,6 +315,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   /** The request that is being dispatched was answered here. */
   private localReply(bytes: number): void {
     this.trafficBytes += bytes;
+    if (this.meter !== null) this.meter.replied(bytes);
     const { host, dispatchCommand: command, dispatchReadAtUs: readAtUs } = this;
     if (command === null) return;
     host.replyTimer.settled(command, readAtUs);
@@ -326,7 +328,8 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
 
   private shift(head: Request): void {
     this.pending.shift();
-    this.answered++;
+    this.expected.count();
+    if (this.meter !== null) this.meter.answered();
     this.pendingBytes -= head.originBytes;
     this.pendingParts -= head.part;
     this.heldBytes -= head.heldBytes;
@@ -336,6 +339,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   private done(request: Request, replyBytes: number): void {
     const { command, readAtUs } = request;
     this.trafficBytes += replyBytes;
+    if (this.meter !== null) this.meter.replied(replyBytes);
     if (command === null) return;
     const { host } = this;
     host.replyTimer.settled(command, readAtUs);
@@ -369,19 +373,9 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
     const { stats } = this.host;
     stats.responses++;
     stats.responseBytes += bytes;
-    this.learnSize(bytes + this.streamedBytes);
-    this.checkOutputLimit(bytes);
-  }
-
-  private learnSize(bytes: number): void {
-    const { expectedBytes } = this;
+    this.expected.learn(bytes + this.streamedBytes);
     this.streamedBytes = 0;
-    if (bytes < expectedBytes) {
-      this.expectedBytes = expectedBytes - ((expectedBytes - bytes) >> 3);
-      return;
-    }
-    this.expectedBytes = bytes < EXPECTED_MAX_BYTES ? bytes : EXPECTED_MAX_BYTES;
-    if (bytes >= LARGE_REPLY_BYTES) this.answered = 0;
+    this.checkOutputLimit(bytes);
   }
 
   /** `bytes` of a reply came. */

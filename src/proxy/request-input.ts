@@ -7,8 +7,6 @@ import { PartialRequest } from './partial-request.ts';
 export interface InputHost {
   readonly parser: RequestParser;
   readonly limits: { readonly maxRequestBytes: number };
-  /** Requests that may write are held up. */
-  readonly pause: { readonly isOfWrites: boolean };
   createFramer(session: Session): Framer;
 }
 
@@ -16,6 +14,8 @@ export interface InputHost {
 export interface RequestConsumer {
   /** It takes no more, for now or for ever. */
   readonly isFull: boolean;
+  /** Requests may have to wait once it is known what they are. */
+  readonly mayHoldUp: boolean;
   /** The parser has just parsed `buf[start, end)`, which is valid during the call, or as long as `block` is retained. */
   onRequest(buf: Buffer, start: number, end: number, block: Block | null): void;
   /**
@@ -23,7 +23,7 @@ export interface RequestConsumer {
    * parser was used, and the request has to be parsed again.
    */
   onTransaction(buf: Buffer, start: number, end: number): boolean;
-  /** The request just parsed, in a pause of writes, has to wait, and so has all behind it. */
+  /** The request just parsed has to wait, and so has all behind it: `mayHoldUp`. */
   isHeldUp(parser: RequestParser): boolean;
   /** It is `buf[0, end)`, which is valid during the call; one that is not in pieces stays in its chunk, which is not read on. */
   onHeldUp(buf: Buffer, end: number): void;
@@ -122,14 +122,15 @@ export class RequestInput {
     let position = start;
     while (position < end) {
       if (consumer.isFull) return position;
-      const undo = this.checkpoint();
+      const { mayHoldUp } = consumer;
+      if (mayHoldUp) session.mark?.();
       const stop = parser.parse(session, chunk, position, end);
       if (stop === INCOMPLETE) {
         this.beginPartial(chunk, position, end);
         return end;
       }
-      if (undo !== null && consumer.isHeldUp(parser)) {
-        undo();
+      if (mayHoldUp && consumer.isHeldUp(parser)) {
+        session.rewind?.();
         return position;
       }
       if (stop > end) this.skipBytes = stop - end;
@@ -140,11 +141,6 @@ export class RequestInput {
       position = stop;
     }
     return end;
-  }
-
-  /** Takes back what the next request changes of the session, if that may have to wait; null: it need not. */
-  private checkpoint(): (() => void) | null {
-    return this.host.pause.isOfWrites ? (this.session.checkpoint?.() ?? null) : null;
   }
 
   /** `buf[start, end)` is the beginning of a request. False when nothing can be made of it. */
@@ -210,7 +206,8 @@ export class RequestInput {
     this.partial = null;
     this.vacancy = null;
     const { bytes, length, block } = partial;
-    const undo = this.checkpoint();
+    const { mayHoldUp } = this.consumer;
+    if (mayHoldUp) this.session.mark?.();
     const parsed = this.host.parser.parse(this.session, bytes, 0, length);
     if (parsed === INCOMPLETE) {
       // The framer is older than a change of the limits.
@@ -223,8 +220,8 @@ export class RequestInput {
       this.consumer.onDisagreement();
       return -1;
     }
-    if (undo !== null && this.consumer.isHeldUp(this.host.parser)) {
-      undo();
+    if (mayHoldUp && this.consumer.isHeldUp(this.host.parser)) {
+      this.session.rewind?.();
       this.consumer.onHeldUp(bytes, length);
     } else this.consumer.onRequest(bytes, 0, length, block);
     block?.release();

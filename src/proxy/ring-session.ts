@@ -1,4 +1,5 @@
-import type { Protocol, RequestReading, TransactionWords } from '../protocol/protocol.ts';
+import type { Protocol, RequestReading } from '../protocol/protocol.ts';
+import type { TransactionWords } from '../protocol/transaction-words.ts';
 import type { ReplySink, Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Pool } from '../upstream/pool.ts';

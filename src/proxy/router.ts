@@ -3,6 +3,7 @@ import {
   HOLD_ABORT,
   HOLD_DISCARD,
   HOLD_OPEN,
+  HOLD_RUN,
   HOLD_UNWATCH,
   type Hold,
   ROUTE_ALL,
@@ -21,6 +22,7 @@ import {
   ROUTE_SUBSCRIPTION,
 } from '../protocol/routes.ts';
 import { TOPIC_SHARD } from '../protocol/topics.ts';
+import type { FailureReason } from '../request/failure.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
@@ -184,19 +186,26 @@ export class Router {
       refuse(origin, parser, 'moving');
   }
 
-  /** What we answer ourselves goes on, and so does what begins a transaction or gives one up: the client's state is by it. */
+  /** The request just parsed may be answered with `refuse`. */
+  mayRefuse({ line }: RequestOrigin, parser: RequestReading): boolean {
+    // What stands in line is answered after what was asked before it. All that a transaction is made of was let through already.
+    return line === null && !isUnrefusable(parser) && !(parser.route === ROUTE_PRIVATE && parser.hold === HOLD_RUN);
+  }
+
+  /** The request is not to be done. */
+  refuse(origin: RequestOrigin, parser: RequestReading, reason: FailureReason): void {
+    if (!origin.privateLane?.refuseNext(parser, this.protocol.failureReply(reason))) refuse(origin, parser, reason);
+  }
+
   private refusedBlocked(
     blocks: RequestBlocks,
     origin: RequestOrigin,
     parser: RequestReading,
     bytes: RequestBytes,
   ): boolean {
-    const { route, hold } = parser;
-    if (route === ROUTE_LOCAL || (route === ROUTE_PRIVATE && isOfState(hold))) return false;
-    if (!blocks.covers(parser, bytes, blocks.needsPeer ? origin.peer : '')) return false;
+    if (isUnrefusable(parser) || !blocks.covers(parser, bytes, blocks.needsPeer ? origin.peer : '')) return false;
     this.pool.stats.blockedRequests++;
-    if (origin.privateLane?.refuseNext(parser, this.protocol.failureReply('blocked'))) return true;
-    refuse(origin, parser, 'blocked');
+    this.refuse(origin, parser, 'blocked');
     return true;
   }
 
@@ -276,6 +285,11 @@ export class Router {
     origin.privateLane = lane;
     lane.take(parser, bytes);
   }
+}
+
+/** What we answer ourselves goes on, and so does what begins a transaction or gives one up: the client's state is by it. */
+function isUnrefusable({ route, hold }: RequestReading): boolean {
+  return route === ROUTE_LOCAL || (route === ROUTE_PRIVATE && isOfState(hold));
 }
 
 function isOfState(hold: Hold): boolean {

@@ -17,6 +17,9 @@ export type FailureReason =
   | 'blocked'
   | 'ejected_by_hand'
   | 'moving'
+  | 'limited'
+  | 'limited_size'
+  | 'limited_keys'
   | 'server_auth'
   | 'server_noauth'
   | 'server_wrongpass'
@@ -40,6 +43,9 @@ export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
   blocked: 'blocked by an operator of the proxy',
   ejected_by_hand: 'server ejected by an operator of the proxy',
   moving: 'its key is on the move to another server, and could not be brought there in time',
+  limited: 'over a limit for this client, its user or its pool: try again later',
+  limited_size: 'the request is larger than the limits for this client, its user or its pool allow',
+  limited_keys: 'the request names more keys than the limits for this client, its user or its pool allow',
   server_auth: 'server refused the proxy: authentication or SELECT failed',
   server_noauth: 'server refused the proxy: authentication required',
   server_wrongpass: 'server refused the proxy: wrong password or user',

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
@@ -14,6 +15,7 @@ import { MemoryCeiling } from '../memory/memory-ceiling.ts';
 import { ClientRoom } from '../proxy/client-room.ts';
 import { Frontend, type FrontendHost } from '../proxy/frontend.ts';
 import { KeyTrail } from '../proxy/key-trail.ts';
+import { type ShareLink, ShareOffice } from '../proxy/limits/share-office.ts';
 import { ReplyTimer } from '../proxy/reply-timer.ts';
 import { RequestBlocks } from '../proxy/request-blocks.ts';
 import type { ListenHandle } from '../socket/sockets.ts';
@@ -49,14 +51,11 @@ interface Lane {
   readonly frontend: Frontend;
 }
 
-/** How a worker reaches the master's count of clients; see proxy/admission.ts. */
-export type PlaceOffice = Pick<
-  FrontendHost,
-  'askForPlaces' | 'giveBackPlaces' | 'onSlowRequest' | 'clearSlowlog' | 'askClients'
->;
-
 /** The master, as far as the data path knows it. */
-export interface MasterLink extends PlaceOffice {
+export interface MasterLink
+  extends Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces' | 'onSlowRequest' | 'clearSlowlog' | 'askClients'> {
+  readonly shares: ShareLink;
+  readonly tellLimiting: FrontendHost['limiting']['tellLimiting'];
   /** A server should leave the ring of all workers; false when there is no master to decide. */
   tellTrouble(trouble: PoolTrouble): boolean;
   /** Something hints at a change of the servers that are found for a pool. */
@@ -82,6 +81,8 @@ export class DataPath {
   private readonly room = new ClientRoom();
   private readonly openFilesLimit = openFilesLimit();
   private readonly frontendHost: FrontendHost;
+  /** Of the rates that are limited. */
+  readonly shares: ShareOffice;
   /** The master's verdicts, by pool and server. */
   private out: ReadonlyMap<string, readonly OutServer[]> = new Map();
   /** Of pools whose servers are found, also of pools to come. */
@@ -94,7 +95,6 @@ export class DataPath {
   private readonly crowds = new Map<string, OtherCrowds>();
   private readonly pauses = new Map<string, { readonly untilMs: number; readonly isOfWrites: boolean }>();
   private blocked: ReadonlyMap<string, readonly Blocked[]> = new Map();
-  /** What it counts. */
   private readonly figures = new PoolFigures(() => [...this.lanes.values()].map(({ pool }) => pool));
   private clients = 0;
   private tickPeriodMs = 0;
@@ -108,6 +108,7 @@ export class DataPath {
       }
     });
     setInterval(trimFreeBlocks, TRIM_PERIOD_MS).unref();
+    this.shares = new ShareOffice(master.shares, this.clock);
     const { memory, room } = this;
     const keyTrail = new KeyTrail();
     const replyTimer = new ReplyTimer(this.clock, this.turn);
@@ -119,6 +120,7 @@ export class DataPath {
       replyTimer,
       slowLog: pool => this.slowLog(pool),
       nextClientId: () => clientId(++this.clients),
+      limiting: { office: this.shares, tellLimiting: master.tellLimiting },
       ...master,
     };
     this.master = master;
@@ -220,6 +222,7 @@ export class DataPath {
     this.shutdownTimeoutMs = config.shutdownTimeoutMs;
     this.room.limit = Math.max(CLIENTS_MIN, this.openFilesLimit - filesBesideClients(config));
     this.setSlowLogs(config);
+    this.shares.workers = config.workers === 'auto' ? availableParallelism() : config.workers;
     const slices = new Slices();
     for (const next of config.pools) {
       const old = pairs.get(next.name)?.name;

@@ -6,6 +6,7 @@ import type { ReshardState } from '../ipc/reshard-state.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import type { FrontendOptions } from '../proxy/frontend.ts';
 import { VERSION } from '../system/version.ts';
+import { limitOptions } from './limit-options.ts';
 import { accountsOf } from './pool-accounts.ts';
 import { servedShape, serversMovedTo } from './served-shape.ts';
 
@@ -53,6 +54,11 @@ export function frontendOptions(
         knownBytes: config.reshardKnownBytes,
       },
       subscriptions: { ofClient: config.clientSubscriptions, ofWorker: config.workerSubscriptions },
+    },
+    tenantLimits: {
+      pool: limitOptions(config.limits, config.protocol),
+      address: limitOptions(config.addressLimits, config.protocol),
+      addresses: config.limitAddresses,
     },
     maxClients: config.clientConnections,
     idleTimeoutMs: config.clientIdleTimeoutMs,

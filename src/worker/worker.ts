@@ -105,6 +105,12 @@ class WorkerRole {
       case 'recall':
         this.dataPath?.recall(message.pool);
         return;
+      case 'share':
+        this.dataPath?.shares.granted(message.key, message);
+        return;
+      case 'recallShare':
+        this.dataPath?.shares.recalled(message.key, message.keep);
+        return;
       case 'health':
         this.dataPath?.setOut(message.out);
         return;
@@ -216,6 +222,12 @@ class WorkerRole {
       askClients: (pool, question, then) => this.inquiries.ask(pool, question, then),
       tellCrowds: (pool, crowds, then) => this.crowdNews.tell(pool, crowds, then),
       clearSlowlog: pool => send({ type: 'clearSlowlog', pool }),
+      shares: {
+        ask: ({ key, limit: { perMs, capacity, units: ofUnits } }, wants) =>
+          send({ type: 'askShare', key, perMs, capacity, ofUnits, wants }),
+        give: (key, { units, tokens }, isAnswer) => send({ type: 'giveShare', key, units, tokens, isAnswer }),
+      },
+      tellLimiting: ({ pool, scope, name }, over) => send({ type: 'limiting', pool, scope, name, over }),
       giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),
     });
     this.setPriority(slot, config);

@@ -71,6 +71,8 @@ export class WorkerUnderTest {
       askClients: (_pool, _question, then) => then([], false),
       tellTrouble: () => false,
       hint: () => {},
+      shares: { ask: () => {}, give: () => {} },
+      tellLimiting: () => {},
       tellCrowds: (_pool, _crowds, then) => then(),
     });
     const config = configOf({ servers: ['127.0.0.1:1'] }, from.protocol);

@@ -1,6 +1,7 @@
 import type { ParserOptions } from '../parser-options.ts';
 import type { Framer, Protocol, ReplyScanner, RequestParser, Session } from '../protocol.ts';
 import { BRING_WORDS } from './bringing.ts';
+import { commandsOf } from './command-names.ts';
 import { CROSS_SERVER, failureReply, REQUEST_TOO_LARGE } from './replies.ts';
 import { MemcachedReplyScanner, REPLY_VERSION } from './reply-scanner.ts';
 import { MemcachedFramer } from './request-framer.ts';
@@ -28,6 +29,7 @@ export const memcachedProtocol: Protocol = {
   transactions: null,
   waits: null,
   subscriptions: null,
+  commandsOf,
   bringing: BRING_WORDS,
   clients: null,
 };

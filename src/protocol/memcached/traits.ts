@@ -27,6 +27,7 @@ const ABOUT: AboutTraits = {
 export const memcachedTraits = {
   title: 'memcached',
   settings: MEMCACHED_SETTINGS,
+  commandCategories: ['all', 'read', 'write'],
   variants: 1,
   variantsNote: '',
   twemproxyRedis: false,

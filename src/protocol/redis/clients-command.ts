@@ -1,4 +1,5 @@
 // The subcommands of CLIENT that concern other clients: LIST, KILL, UNBLOCK, PAUSE and UNPAUSE, in the words of Redis's networking.c.
+
 import type { ClientAnswer, ClientInquiry, ClientQuestion } from '../client-inquiry.ts';
 import type { ClientWords } from '../protocol.ts';
 import { clientKind, clientLine } from './client-line.ts';

@@ -22,5 +22,17 @@ export function joinContainers(commands: readonly Command[]): void {
   }
 }
 
+/** See `Protocol.commandsOf`. A command that no table knows, as a pool declares or learns it, has its own name. */
+export function commandsOf(word: string): readonly string[] {
+  if (!word.startsWith('@')) {
+    const found = COMMANDS.filter(({ name }) => name === word || name.startsWith(`${word}|`));
+    return found.length === 0 ? [word] : found.map(({ name }) => name);
+  }
+  const category = word.slice(1);
+  return COMMANDS.filter(({ categories }) => category === 'all' || categories.split(' ').includes(category)).map(
+    ({ name }) => name,
+  );
+}
+
 /** Stands where no command was found. */
 export const UNKNOWN_COMMAND_NAME = 'unknown';

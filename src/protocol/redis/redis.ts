@@ -2,6 +2,7 @@ import type { Protocol, Session } from '../protocol.ts';
 import { BRING_WORDS } from './bring-words.ts';
 import { CLIENT_WORDS } from './clients-command.ts';
 import { CLUSTER_WORDS } from './cluster-words.ts';
+import { commandsOf } from './command-table.ts';
 import { RedisFramer } from './framer.ts';
 import { RedisReplyScanner } from './reply-scanner.ts';
 import { CROSS_SERVER, failureReply, TOO_LARGE } from './request-errors.ts';
@@ -31,6 +32,7 @@ export const redisProtocol: Protocol = {
   transactions: TRANSACTION_WORDS,
   waits: WAIT_WORDS,
   subscriptions: SUBSCRIPTION_WORDS,
+  commandsOf,
   bringing: BRING_WORDS,
   clients: CLIENT_WORDS,
 };

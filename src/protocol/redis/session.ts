@@ -25,6 +25,16 @@ export const REPLIES_OFF = 1;
 /** The next one is left out. */
 export const REPLIES_SKIP = 2;
 
+/** What `mark` remembers, of one session at a time. */
+const marked = {
+  variant: RESP2_VARIANT,
+  isInTransaction: false,
+  isWatching: false,
+  hasQueuedWrite: false,
+  databaseToBe: -1,
+  replyMode: REPLIES_ON as number,
+};
+
 /** What Ringmaster remembers of one Redis client. */
 export class RedisSession implements Session {
   readonly id: number;
@@ -132,9 +142,22 @@ export class RedisSession implements Session {
   }
 
   /** A request that changes other things is not held up. */
-  checkpoint(): () => void {
-    const { isInTransaction, isWatching, hasQueuedWrite, databaseToBe, replyMode } = this;
-    return () => Object.assign(this, { isInTransaction, isWatching, hasQueuedWrite, databaseToBe, replyMode });
+  mark(): void {
+    marked.variant = this.variant;
+    marked.isInTransaction = this.isInTransaction;
+    marked.isWatching = this.isWatching;
+    marked.hasQueuedWrite = this.hasQueuedWrite;
+    marked.databaseToBe = this.databaseToBe;
+    marked.replyMode = this.replyMode;
+  }
+
+  rewind(): void {
+    this.variant = marked.variant;
+    this.isInTransaction = marked.isInTransaction;
+    this.isWatching = marked.isWatching;
+    this.hasQueuedWrite = marked.hasQueuedWrite;
+    this.databaseToBe = marked.databaseToBe;
+    this.replyMode = marked.replyMode;
   }
 
   endTransaction(): void {

@@ -1,6 +1,7 @@
 // What MULTI, EXEC, DISCARD, WATCH and UNWATCH mean for the requests of a client, and what of a transaction can't be had.
-import type { TransactionWords } from '../protocol.ts';
+
 import { HOLD_DISCARD, HOLD_OPEN, HOLD_RUN, HOLD_UNWATCH, HOLD_WATCH, type Hold } from '../routes.ts';
+import type { TransactionWords } from '../transaction-words.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
 import { EMPTY_ARRAY, encodeReply, encodeRequest, errorReply, OK, simpleReply } from './resp.ts';

@@ -1,7 +1,8 @@
 import { keySlot, SLOTS } from '../../hash/key-slot.ts';
-import type { ClusterWords, RequestReading, TransactionWords } from '../../protocol/protocol.ts';
+import type { ClusterWords, RequestReading } from '../../protocol/protocol.ts';
 import type { ReplyTransform } from '../../protocol/reply-transform.ts';
 import { FLAG_VALUES } from '../../protocol/routes.ts';
+import type { TransactionWords } from '../../protocol/transaction-words.ts';
 import { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
 import type { Pool } from '../../upstream/pool.ts';

@@ -1,5 +1,6 @@
 import type { Block } from '../../memory/block.ts';
-import { type NodeWord, type TransactionWords, WORD_NONE } from '../../protocol/protocol.ts';
+import { type NodeWord, WORD_NONE } from '../../protocol/protocol.ts';
+import type { TransactionWords } from '../../protocol/transaction-words.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';

@@ -1,6 +1,7 @@
-import type { RequestReading, TransactionWords } from '../../protocol/protocol.ts';
+import type { RequestReading } from '../../protocol/protocol.ts';
 import type { Gift } from '../../protocol/remedy.ts';
 import { HOLD_RUN } from '../../protocol/routes.ts';
+import type { TransactionWords } from '../../protocol/transaction-words.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { RequestOrigin } from '../request-origin.ts';

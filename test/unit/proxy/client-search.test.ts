@@ -23,7 +23,7 @@ function fakeClient(id: number, requests: number, killed: number[] = []): Listed
     session: redisProtocol.createSession(id),
     address: `10.0.0.${id}:1`,
     state: () => ({ idleMs: 0, isBlocked: false, command: '', unsentBytes: 0, memoryBytes: 0 }),
-    figures: () => ({ ageMs: 0, idleMs: 0, pendingRequests: 0, pendingBytes: 0, requests }),
+    figures: () => ({ ageMs: 0, idleMs: 0, pendingRequests: 0, pendingBytes: 0, requests, isLimited: false }),
     kill: () => void killed.push(id),
     unblock: () => {},
   };

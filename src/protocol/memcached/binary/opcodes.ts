@@ -100,6 +100,9 @@ define('sasl_list_mechs', OP_SASL_LIST, [0x20], KEYLESS);
 define('sasl_auth', OP_SASL_AUTH, [0x21], { hasValue: true, effects: FLAG_READS });
 define('sasl_step', OP_SASL_STEP, [0x22], { hasValue: true, effects: FLAG_READS });
 
+/** All that there are. */
+export const OPCODES: readonly Opcode[] = TABLE.filter(opcode => opcode !== null);
+
 /** What the opcode is, or null when it is none that we know. */
 export function findOpcode(code: number): Opcode | null {
   return TABLE[code]!;

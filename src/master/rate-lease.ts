@@ -1,0 +1,157 @@
+import { performance } from 'node:perf_hooks';
+
+/** How the master reaches a worker about one rate. */
+export interface RateMessenger {
+  grant(worker: number, units: number, tokens: number): void;
+  /** Has it give back what it does not need, and all above `keep`; false when the worker is not there to answer. */
+  recall(worker: number, keep: number): boolean;
+}
+
+/** A rate over all workers; see `RateLimit` in proxy/limits/rate-share.ts. */
+export interface SharedRate {
+  readonly perMs: number;
+  readonly capacity: number;
+  readonly units: number;
+}
+
+/** A worker that has asked for more so lately takes part when units are divided. */
+const WANTED_LATELY_MS = 1000;
+/** What workers have is looked through so often for those who ask in vain. */
+export const RECALL_EVERY_MS = 100;
+
+interface Holder {
+  units: number;
+  /** It asks for so many more, and stands in line; 0: it does not. */
+  wants: number;
+  wantedAtMs: number;
+  /** It was asked to give back, and has not answered: it is not asked again before. */
+  isRecalled: boolean;
+  /** How much it was left then at most. */
+  keep: number;
+}
+
+/**
+ * One rate that is leased to the workers in units, and the units that none has: they fill as those that are leased do. Tokens go
+ * with the units they are in, so that none is made by moving them. Who asks for more stands in line until there is some; nobody
+ * waits for an answer.
+ */
+export class RateLease {
+  private readonly rate: SharedRate;
+  private readonly messenger: RateMessenger;
+  private readonly clock: () => number;
+  private readonly holders = new Map<number, Holder>();
+  /** Workers, first come first served. */
+  private readonly line: number[] = [];
+  private free: number;
+  private tokens: number;
+  private filledAtMs: number;
+  private recalledAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(rate: SharedRate, messenger: RateMessenger, clock = () => performance.now()) {
+    this.rate = rate;
+    this.messenger = messenger;
+    this.clock = clock;
+    this.free = rate.units;
+    this.tokens = rate.capacity;
+    this.filledAtMs = clock();
+  }
+
+  /** Nobody has anything of it, and it is as if nobody had ever. */
+  get isUnused(): boolean {
+    this.fill();
+    return this.free === this.rate.units && this.line.length === 0 && this.tokens >= this.rate.capacity;
+  }
+
+  ask(worker: number, units: number): void {
+    const holder = this.holders.get(worker) ?? { units: 0, wants: 0, wantedAtMs: 0, isRecalled: false, keep: 0 };
+    this.holders.set(worker, holder);
+    if (holder.wants === 0) this.line.push(worker);
+    holder.wants = Math.max(1, units);
+    holder.wantedAtMs = this.clock();
+    this.serve();
+  }
+
+  give(worker: number, units: number, tokens: number, isAnswer: boolean): void {
+    const holder = this.holders.get(worker);
+    if (holder === undefined) return;
+    this.fill();
+    holder.units -= units;
+    if (isAnswer) {
+      holder.isRecalled = false;
+      // It had asked when it needed more.
+      if (units > 0 && holder.units < holder.keep) this.leaveLine(worker, holder);
+    }
+    this.free += units;
+    this.tokens = Math.min(this.tokens + tokens, this.capacityOf(this.free));
+    this.serve();
+  }
+
+  /** The worker is gone, and what it had not used with it. */
+  retire(worker: number): void {
+    const holder = this.holders.get(worker);
+    if (holder === undefined) return;
+    this.fill();
+    this.holders.delete(worker);
+    this.free += holder.units;
+    this.leaveLine(worker, holder);
+    this.serve();
+  }
+
+  /** To be called every `RECALL_EVERY_MS`. */
+  look(): void {
+    this.serve();
+  }
+
+  private leaveLine(worker: number, holder: Holder): void {
+    holder.wants = 0;
+    const place = this.line.indexOf(worker);
+    if (place >= 0) this.line.splice(place, 1);
+  }
+
+  private serve(): void {
+    for (let worker = this.line[0]; worker !== undefined; worker = this.line[0]) {
+      if (this.free === 0) {
+        this.recall();
+        return;
+      }
+      this.line.shift();
+      const holder = this.holders.get(worker) as Holder;
+      const units = Math.min(holder.wants, this.free);
+      holder.wants = 0;
+      this.fill();
+      const tokens = (this.tokens * units) / this.free;
+      this.tokens -= tokens;
+      this.free -= units;
+      holder.units += units;
+      this.messenger.grant(worker, units, tokens);
+    }
+  }
+
+  /** From each what it does not need, and all above what is its due. */
+  private recall(): void {
+    const nowMs = this.clock();
+    if (nowMs - this.recalledAtMs < RECALL_EVERY_MS) return;
+    this.recalledAtMs = nowMs;
+    let wanting = 0;
+    for (const { wants, wantedAtMs } of this.holders.values()) {
+      if (wants > 0 || nowMs - wantedAtMs < WANTED_LATELY_MS) wanting++;
+    }
+    const keep = Math.floor(this.rate.units / wanting);
+    for (const [worker, holder] of this.holders) {
+      if (holder.units === 0 || holder.isRecalled) continue;
+      holder.keep = keep;
+      holder.isRecalled = this.messenger.recall(worker, keep);
+    }
+  }
+
+  private capacityOf(units: number): number {
+    return (this.rate.capacity * units) / this.rate.units;
+  }
+
+  private fill(): void {
+    const nowMs = this.clock();
+    const filled = this.tokens + ((nowMs - this.filledAtMs) * this.rate.perMs * this.free) / this.rate.units;
+    this.filledAtMs = nowMs;
+    this.tokens = Math.min(filled, this.capacityOf(this.free));
+  }
+}
