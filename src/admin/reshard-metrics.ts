@@ -24,7 +24,7 @@ export const RESHARD_METRICS: readonly {
   {
     name: 'ringmaster_reshard_phase',
     kind: 'gauge',
-    help: '1 for the pool that is being resharded and the phase it is in: old, hold, both or new; nothing when none is',
+    help: '1 for the pool that is being resharded and the phase it is in: old, hold, both, drop or new; nothing when none is',
     labels: ['pool', 'phase'],
     samples: ({ active }) => (active === null ? [] : [{ labels: { ...active }, value: 1 }]),
   },

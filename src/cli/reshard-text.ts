@@ -85,6 +85,7 @@ const PHASES = {
   old: 'the proxies join',
   hold: 'moving keys wait for a moment',
   both: 'keys move',
+  drop: 'the time to live is over; the proxies follow',
   new: 'every key has moved; the proxies follow',
   over: 'over',
 };
@@ -112,6 +113,10 @@ export function statusText({ reshard }: ReshardStatus): string {
         (secondsLeft === null ? '' : `; ${timeText(secondsLeft)} left`),
       `  pace ${pace}${isPaused ? ', paused' : ''}`,
     );
+    if (plan.expiresInSeconds !== null) {
+      const left = plan.expiresInSeconds === 0 ? 'that is over' : `${timeText(plan.expiresInSeconds)} left`;
+      lines.push(`  keys of ${plan.unlisted.join(', ')} move when they are asked for, for the time to live; ${left}`);
+    }
     if (big.length > 0)
       lines.push(
         `  too big for a step: ${big

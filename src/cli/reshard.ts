@@ -19,6 +19,7 @@ interface StartFlags extends DaemonFlags {
   readonly bigKeys?: string;
   readonly orphans?: string;
   readonly sample?: string;
+  readonly ttl?: string;
   readonly wait?: boolean;
 }
 
@@ -71,7 +72,11 @@ function addStart(reshard: Command, usage: string, description: string): Command
     .option('--pool <name>', 'take nothing but the ring of this pool from the file')
     .option('--pace <rate>', 'move so many bytes in a second (default: 50mb/s)')
     .option('--max-step <duration>', 'the longest that moving a key may keep its server (default: 100ms)')
-    .option('--big-keys <rule>', 'keys that take longer: wait (move them last, the default), or leave');
+    .option('--big-keys <rule>', 'keys that take longer: wait (move them last, the default), or leave')
+    .option(
+      '--ttl <duration>',
+      'memcached that lists no keys: when all its keys have expired, and the new ring may take over',
+    );
   const admin = command.options.find(({ long }) => long === '--admin');
   if (admin !== undefined) {
     admin.description =
@@ -81,11 +86,11 @@ function addStart(reshard: Command, usage: string, description: string): Command
 }
 
 function startBody(command: Command, file: string): object {
-  const { pool, pace, maxStep, bigKeys, orphans, sample, admin } = command.opts<StartFlags>();
+  const { pool, pace, maxStep, bigKeys, orphans, sample, ttl, admin } = command.opts<StartFlags>();
   const peers = admin?.split(',').slice(1);
   return {
     file: textOf(file),
-    ...{ pool, pace, maxStep, bigKeys, orphans, sample },
+    ...{ pool, pace, maxStep, bigKeys, orphans, sample, ttl },
     ...(peers !== undefined && peers.length > 0 && { peers }),
   };
 }

@@ -17,14 +17,19 @@ export interface ReshardState {
   /** Of one change of a ring; on its way back it is the same. */
   readonly id: string;
   readonly phase: ReshardPhase;
+  /** It was taken back: keys move from the new ring to the old one. */
+  readonly isBack: boolean;
+  /** In `both`: keys that are still at their old server are dropped there when they are asked for, instead of brought. */
+  readonly isDropping: boolean;
   /** The whole pool in both shapes: they differ in servers and ring only. */
   readonly from: PoolConfig;
   readonly to: PoolConfig;
 }
 
 export function isReshardState(value: unknown): boolean {
-  const { id, phase, from, to } = (value ?? {}) as Partial<ReshardState>;
-  return typeof id === 'string' && RESHARD_PHASES.includes(phase as ReshardPhase) && isPool(from) && isPool(to);
+  const { id, phase, isBack, isDropping, from, to } = (value ?? {}) as Partial<ReshardState>;
+  const isPlain = typeof id === 'string' && typeof isBack === 'boolean' && typeof isDropping === 'boolean';
+  return isPlain && RESHARD_PHASES.includes(phase as ReshardPhase) && isPool(from) && isPool(to);
 }
 
 function isPool(value: unknown): boolean {

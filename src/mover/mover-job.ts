@@ -15,12 +15,16 @@ export interface SurveyJob extends Placements {
   readonly sampleKeys: number;
   readonly paceBytes: number;
   readonly maxStepMs: number;
+  /** How long servers may need that can't list their keys; null: such are in the way. */
+  readonly ttlMs: number | null;
 }
 
 /** Counts the keys that lie on servers that do not have them in `from`, all of them, and removes them if wanted. */
 export interface OrphanJob extends Placements {
   readonly type: 'orphans';
   readonly isRemoving: boolean;
+  /** Addresses of servers whose keys nobody can list: what is theirs there is taken as it is. */
+  readonly unlisted: readonly string[];
 }
 
 export interface MoveJob extends Placements {
@@ -29,6 +33,10 @@ export interface MoveJob extends Placements {
   readonly paceBytes: number;
   readonly maxStepMs: number;
   readonly bigKeys: BigKeyRule;
+  /** Addresses of servers whose keys nobody can list; they are left out. */
+  readonly unlisted: readonly string[];
+  /** Keys go back to where they came from. */
+  readonly isBack: boolean;
 }
 
 export type MoverJob = SurveyJob | OrphanJob | MoveJob;
@@ -91,6 +99,8 @@ export interface SurveyReport {
   readonly bigKeys: number;
   readonly orphans: readonly { readonly server: string; readonly keys: number }[];
   readonly seconds: number;
+  /** Addresses of servers that can't list their keys: these move when they are asked for. */
+  readonly unlisted: readonly string[];
   /** A proxy that nobody named would be among them. */
   readonly connected: readonly ConnectedHost[];
   /** What has to be put right first. */

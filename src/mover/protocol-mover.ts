@@ -8,6 +8,9 @@ export interface MoveContext {
   readonly maxStepMs: number;
   /** Keys that take longer than `maxStepMs` are moved too. */
   readonly movesBig: boolean;
+  /** See `MoveJob`. */
+  readonly unlisted: readonly string[];
+  readonly isBack: boolean;
   onSeen(keys: number): void;
   onMoved(keys: number, bytes: number): void;
   /** A key that takes longer than `maxStepMs`, and is not moved in this walk. */
@@ -25,6 +28,8 @@ export class MoveTrouble extends Error {}
 
 /** What a protocol brings to move keys between servers. Its methods reject with a MoveTrouble, and can be called again then. */
 export interface ProtocolMover {
+  /** What anybody has begun to do for a key is done, or never will be, after so long. */
+  readonly settleMs: number;
   /** Keys can be moved to a server that is reached so. */
   canTake(address: ServerAddress): boolean;
   survey(job: SurveyJob): Promise<SurveyReport>;

@@ -37,7 +37,7 @@ export async function runMove(
     const found = new Map<string, BigKey>();
     try {
       const result = await mover.pass(job, {
-        ...{ pace, maxStepMs: job.maxStepMs, movesBig },
+        ...{ pace, maxStepMs: job.maxStepMs, movesBig, unlisted: job.unlisted, isBack: job.isBack },
         onSeen: keys => {
           counts.keysSeen += keys;
         },

@@ -25,6 +25,16 @@ export interface BringTask {
     | { readonly master: string };
   /** By which the other server lets in who brings the keys. */
   readonly credentials: ServerCredentials | null;
+  /** It has ended, or nobody wants to know any more: nothing new is to be begun. */
+  readonly isOver: boolean;
+  /** All who want them now overwrite them: what they are now makes no difference. */
+  readonly isOverwritten: boolean;
+  /** Somebody who wants them changes what they are, and it has to last. */
+  readonly isChanged: boolean;
+  /** What is not at the other server by now is to be nowhere; see `ReshardState.isDropping`. */
+  readonly isDropping: boolean;
+  /** The keys come back: what was begun in the other direction may be half done. */
+  readonly isBack: boolean;
   /** The first database of the pool. */
   readonly db: number;
   /** How long a server may take for its part of a step that it does with the other. */
@@ -41,7 +51,7 @@ export interface BringTask {
    * that is so.
    */
   fence(then: (isQuiet: boolean) => void): void;
-  /** They are at the other server, or nowhere. */
+  /** They are at the other server, or nowhere; what is still asked then concerns the task alone. */
   done(): void;
   /** Each is to be brought on its own. */
   apart(): void;
@@ -63,6 +73,8 @@ export interface BringWords {
   readonly maxKeys: number;
   /** Keys that were brought, or are nowhere, stay so until the change of the ring is over: they need not be brought again. */
   readonly isFinal: boolean;
+  /** A task that was begun asks on to its end when nobody waits for it any more: what it leaves half done is in the way of others. */
+  readonly isFinished: boolean;
   readonly replyKind: number;
   bring(task: BringTask): void;
   /** Asked on a connection of its own, to see what a server has on its others; see `isQuiet`. */

@@ -76,3 +76,7 @@ export const FLAG_RESENDABLE = 16;
 export const FLAG_VALUES = 32;
 /** A pause of what may write holds it up. */
 export const FLAG_PAUSED_AS_WRITE = 64;
+/** What its keys were before makes no difference to what it does and answers. */
+export const FLAG_OVERWRITES = 128;
+/** Nothing is left of its keys. */
+export const FLAG_REMOVES = 256;

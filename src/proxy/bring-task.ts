@@ -1,4 +1,5 @@
 import { type BringTask, type Heard, SIDE_FROM, type Side, type SourceMemory } from '../protocol/bringing.ts';
+import { FLAG_OVERWRITES, FLAG_REMOVES, FLAG_WRITES } from '../protocol/routes.ts';
 import type { FailureReason } from '../request/failure.ts';
 import { type ReplySink, Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
@@ -6,10 +7,13 @@ import type { Backend } from '../upstream/backend.ts';
 import type { BackendConnection } from '../upstream/backend-connection.ts';
 import type { DeferredRequest } from './deferred-request.ts';
 import type { RequestLine } from './request-line.ts';
+import type { ReshardLimits } from './reshard-limits.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 export interface BringOwner {
   readonly replyKind: number;
+  readonly limits: ReshardLimits;
+  readonly finishesTasks: boolean;
   memoryOf(from: Backend, connection: BackendConnection): SourceMemory;
   /** See `BringTask.fence`. */
   fence(then: (isQuiet: boolean) => void): void;
@@ -34,7 +38,8 @@ export class KeysUnderWay implements BringTask {
   readonly variant: number;
   readonly stepTimeoutMs: number;
   private readonly owner: BringOwner;
-  private isOver = false;
+  isOver = false;
+  private isStopped = false;
 
   constructor(owner: BringOwner, from: Backend, to: Backend, variant: number, stepTimeoutMs: number) {
     this.owner = owner;
@@ -50,6 +55,24 @@ export class KeysUnderWay implements BringTask {
 
   get credentials(): BringTask['credentials'] {
     return this.to.options.credentials;
+  }
+
+  get isOverwritten(): boolean {
+    const { waiters } = this;
+    return waiters.length > 0 && waiters.every(({ request }) => (request.flags & FLAG_OVERWRITES) !== 0);
+  }
+
+  get isChanged(): boolean {
+    const last = FLAG_OVERWRITES | FLAG_REMOVES;
+    return this.waiters.some(({ request: { flags } }) => (flags & FLAG_WRITES) !== 0 && (flags & last) === 0);
+  }
+
+  get isBack(): boolean {
+    return this.owner.limits.isBack;
+  }
+
+  get isDropping(): boolean {
+    return this.owner.limits.isDropping;
   }
 
   get db(): number {
@@ -68,9 +91,10 @@ export class KeysUnderWay implements BringTask {
     for (const { line, request } of this.waiters) line.came(request, isBrought);
   }
 
-  /** Whatever comes of it concerns nobody any more, and no server is asked for more. */
+  /** Whatever comes of it concerns nobody any more, and no server is asked for more than it takes to leave nothing half done. */
   cancel(): void {
     this.isOver = true;
+    this.isStopped = !this.owner.finishesTasks;
     this.waiters.length = 0;
   }
 
@@ -79,7 +103,7 @@ export class KeysUnderWay implements BringTask {
   }
 
   ask(side: Side, bytes: Buffer, isLong: boolean, heard: Heard, replyKind = this.owner.replyKind): void {
-    if (this.isOver) return;
+    if (this.isStopped) return;
     const request = new Request(new WholeReply(heard), replyKind);
     if (isLong) request.extraMs = this.stepTimeoutMs;
     const connection = this.connectionTo(side === SIDE_FROM ? this.from : this.to);
@@ -110,6 +134,7 @@ export class KeysUnderWay implements BringTask {
   private end(): boolean {
     const wasOver = this.isOver;
     this.isOver = true;
+    this.isStopped ||= !this.owner.finishesTasks;
     return !wasOver;
   }
 }

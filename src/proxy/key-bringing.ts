@@ -55,6 +55,10 @@ export class KeyBringing implements BringOwner, TurnTask {
     return this.words.replyKind;
   }
 
+  get finishesTasks(): boolean {
+    return this.words.isFinished;
+  }
+
   get memoryBytes(): number {
     return this.known.memoryBytes;
   }

@@ -8,4 +8,7 @@ export interface ReshardLimits {
   readonly stepTimeoutMs: number;
   /** What the keys may take that are known to have been brought. */
   readonly knownBytes: number;
+  /** See `ReshardState`. */
+  readonly isBack: boolean;
+  readonly isDropping: boolean;
 }

@@ -52,6 +52,8 @@ export function frontendOptions(
         stepTimeoutMs: config.reshardStepTimeoutMs,
         waitingBytes: config.reshardWaitingBytes,
         knownBytes: config.reshardKnownBytes,
+        isBack: reshard?.isBack ?? false,
+        isDropping: reshard?.isDropping ?? false,
       },
       subscriptions: { ofClient: config.clientSubscriptions, ofWorker: config.workerSubscriptions },
     },

@@ -20,7 +20,7 @@ function contextOf(): MoveContext & { moved: number } {
     moved: 0,
     pace: new Pace(1 << 30),
     maxStepMs: 100,
-    movesBig: false,
+    ...{ movesBig: false, unlisted: [], isBack: false },
     onSeen() {},
     onMoved(keys) {
       this.moved += keys;
@@ -30,7 +30,7 @@ function contextOf(): MoveContext & { moved: number } {
 }
 
 const KEYS = Array.from({ length: 300 }, (_, i) => `key:${i}`);
-const SURVEY = { type: 'survey', sampleKeys: 10_000, paceBytes: 1 << 20, maxStepMs: 100 } as const;
+const SURVEY = { type: 'survey', sampleKeys: 10_000, paceBytes: 1 << 20, maxStepMs: 100, ttlMs: null } as const;
 
 async function get(server: MemcachedServer, key: string): Promise<string> {
   return (await server.ask(`get ${key}\r\n`, 'END\r\n')).toString('latin1');
@@ -47,7 +47,7 @@ test('a walk moves what moves, with flags and lifetime, and the next finds nothi
   const { servers, from, to, moves } = await between(t);
   await fill(servers.slice(0, 2));
   // Each is where it does not belong as well: those are no business of a walk.
-  await MEMCACHED_MOVER.orphans({ type: 'orphans', from, to: from, isRemoving: true });
+  await MEMCACHED_MOVER.orphans({ type: 'orphans', from, to: from, isRemoving: true, unlisted: [] });
   const context = contextOf();
   const moving = KEYS.filter(moves);
   assert.ok(moving.length > 50, `${moving.length} keys move`);
@@ -67,7 +67,7 @@ test('orphans are counted by server, and removed', async t => {
   await fill(servers.slice(0, 2));
   await fill(servers.slice(2));
   const count = async (isRemoving: boolean) =>
-    (await MEMCACHED_MOVER.orphans({ type: 'orphans', from, to, isRemoving })).map(({ keys }) => keys);
+    (await MEMCACHED_MOVER.orphans({ type: 'orphans', from, to, isRemoving, unlisted: [] })).map(({ keys }) => keys);
   const [first, second, third] = (await count(false)) as [number, number, number];
   assert.equal(first + second, KEYS.length);
   assert.equal(third, KEYS.length);
@@ -78,7 +78,7 @@ test('orphans are counted by server, and removed', async t => {
 test('a survey counts what moves and says what is in the way', async t => {
   const { servers, from, to, moves } = await between(t);
   await fill(servers.slice(0, 2));
-  await MEMCACHED_MOVER.orphans({ type: 'orphans', from, to: from, isRemoving: true });
+  await MEMCACHED_MOVER.orphans({ type: 'orphans', from, to: from, isRemoving: true, unlisted: [] });
   const report = await MEMCACHED_MOVER.survey({ ...SURVEY, from, to });
   assert.deepEqual([report.keys, report.movingKeys], [KEYS.length, KEYS.filter(moves).length]);
   assert.equal(report.isWhole, true);

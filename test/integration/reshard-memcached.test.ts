@@ -29,8 +29,14 @@ async function itemOn(server: MemcachedServer, key: string): Promise<string | nu
   return reply === 'EN\r\nMN\r\n' ? null : reply.slice(0, -'\r\nMN\r\n'.length);
 }
 
+/** Once nobody is about to take a claim off. */
 async function placesOf(servers: readonly MemcachedServer[], key: string): Promise<number[]> {
-  const items = await Promise.all(servers.map(server => itemOn(server, key)));
+  let items: (string | null)[] = [];
+  const look = async () => {
+    items = await Promise.all(servers.map(server => itemOn(server, key)));
+    return !items.some(item => item?.endsWith('\r\nringmaster:moving'));
+  };
+  await waitFor(look, { what: `no claim for ${key}`, timeoutMs: 30_000 });
   return items.flatMap((item, place) => (item === null ? [] : [place]));
 }
 
@@ -144,6 +150,24 @@ test('who finds that another moves a key waits until that is over, or its claim 
 
   assert.equal((await client.readUntil(reply.length)).toString('latin1'), reply);
   assert.deepEqual(await placesOf(servers, key), [2]);
+});
+
+test('a claim that was left where a key comes back to is never a value', async t => {
+  const { servers, worker, moves } = await between(t);
+  const client = await worker.client();
+  const [lost, there] = KEYS.filter(moves) as [string, string];
+  await ask(client, `set ${lost} 0 0 6\r\nbefore\r\n`);
+  const source = (await placesOf(servers, lost))[0]!;
+  await worker.go('hold');
+  await worker.go('both');
+  await ask(client, `set ${there} 0 0 5\r\nthere\r\n`);
+  // Another has claimed it to move it away, and dies.
+  await servers[source]!.ask(`ms ${lost} 17 F1380535879 T2\r\nringmaster:moving\r\n`);
+  await worker.go('hold');
+  await worker.go('both', true);
+  assert.equal(await ask(client, `get ${there}\r\n`, 'END\r\n'), `VALUE ${there} 0 5\r\nthere\r\nEND\r\n`);
+  assert.equal(await ask(client, `get ${lost}\r\n`, 'END\r\n'), 'END\r\n');
+  for (const key of [lost, there]) assert.ok(!(await placesOf(servers, key)).includes(2), key);
 });
 
 test('a new server that is not there costs an error, not the value', async t => {

@@ -21,12 +21,16 @@ export type MemcachedMistake =
   | 'writes go to the new server first'
   | 'copies that are late do not expire'
   | 'a claim is taken over before its copy has expired'
-  | 'the copy is kept without its CAS';
+  | 'the copy is kept without its CAS'
+  | 'the new ring is in force while keys may be copied'
+  | 'the new ring is in force while copies may be on their way';
 
 export interface MemcachedReshardOptions {
   readonly programs: readonly [readonly Operation['kind'][], readonly Operation['kind'][]];
   readonly faults: number;
   readonly hasMover?: boolean;
+  /** Keys that nobody asks for stay on F until the operator's time is over: they can't be found. Without a mover. */
+  readonly hasEnd?: boolean;
   readonly mistake?: MemcachedMistake;
 }
 
@@ -59,7 +63,12 @@ interface Message {
   claim: number;
 }
 
+/** `drop`: what is still on F is dropped there instead of moved. `new`: F is not asked any more. */
+type Mode = 'both' | 'drop' | 'new';
+
 interface State {
+  /** Of the two workers. */
+  modes: [Mode, Mode];
   f: Item | null;
   t: Item | null;
   /** Claims whose time is over. */
@@ -92,6 +101,7 @@ export class MemcachedReshardModel implements Model<State> {
     this.options = options;
     const actor = (): Actor => ({ operation: null, what: null, value: 0, cas: 0, claim: 0, isSent: false, next: 0 });
     this.initial = {
+      modes: ['both', 'both'],
       f: { value: 1, cas: 1, claim: 0 },
       t: null,
       over: [],
@@ -117,10 +127,11 @@ export class MemcachedReshardModel implements Model<State> {
       } else if (actor.next < program.length) {
         const kind = program[actor.next]!;
         const operation = { id: i * 10 + actor.next, kind, value: kind === 'write' ? 10 * (i + 1) + actor.next : 0 };
+        const isNew = i !== MOVER && state.modes[i as 0 | 1] === 'new';
         step(`client ${i} asks for ${kind}`, next => {
           const mine = next.actors[i]!;
           const isBackwards = this.has('writes go to the new server first') && kind !== 'read';
-          Object.assign(mine, { operation, what: isBackwards ? 'send' : 'ask', next: mine.next + 1 });
+          Object.assign(mine, { operation, what: isBackwards || isNew ? 'send' : 'ask', next: mine.next + 1 });
           invoked(next.monitor, operation);
         });
       }
@@ -140,6 +151,7 @@ export class MemcachedReshardModel implements Model<State> {
     for (const claim of claimsOf(state)) {
       if (!state.over.includes(claim)) step(`the time of claim ${claim} is over`, next => this.endTime(next, claim));
     }
+    if (this.options.hasEnd) this.endSteps(state, step);
     if (state.faults > 0) this.faultSteps(state, step);
   }
 
@@ -164,7 +176,7 @@ export class MemcachedReshardModel implements Model<State> {
     const actor = state.actors[i]!;
     const { what } = actor;
     if (what === 'ask') {
-      this.asked(state, actor);
+      this.asked(state, actor, i !== MOVER && state.modes[i as 0 | 1] !== 'both');
       return;
     }
     const message = this.message(actor);
@@ -173,19 +185,20 @@ export class MemcachedReshardModel implements Model<State> {
       if (isDone) Object.assign(actor, { what: 'add', cas: state.f!.cas });
       else actor.what = 'ask';
     } else if (what === 'add') {
-      // Where something is already, the claim goes as it does after the copy.
-      Object.assign(actor, { what: isDone ? 'keep' : 'release' });
-    } else if (what === 'keep') actor.what = 'release';
-    else if (what === 'send' && actor.operation !== null) this.sent(state, actor, isDone);
+      // Both go out, and what comes of them is not waited for.
+      if (isDone) state.late.push({ ...message, what: 'keep' });
+      state.late.push({ ...message, what: 'release', cas: actor.cas });
+      this.goOn(state, actor, false);
+    } else if (what === 'send' && actor.operation !== null) this.sent(state, actor, isDone);
     else this.goOn(state, actor, what === 'clear' && !isDone);
   }
 
   /** The key on F: gone, a value to be moved or deleted, or a claim that is over. */
-  private asked(state: State, actor: Actor): void {
+  private asked(state: State, actor: Actor, isDropped: boolean): void {
     const { f, over } = state;
-    const isOverwritten = actor.operation !== null && actor.operation.kind !== 'read';
+    const isOverwritten = actor.operation?.kind === 'write' || this.passesBy(actor);
     if (f === null) this.goOn(state, actor, false);
-    else if (f.claim !== 0 || isOverwritten) {
+    else if (f.claim !== 0 || isOverwritten || isDropped) {
       const isFree =
         f.claim === 0 || over.includes(f.claim) || this.has('a claim is taken over before its copy has expired');
       Object.assign(actor, { what: isFree ? 'clear' : 'send', cas: f.cas });
@@ -245,6 +258,27 @@ export class MemcachedReshardModel implements Model<State> {
       return kind === 'write' || t !== null;
     }
     return true;
+  }
+
+  /** The operator's time is over: all drop, then wait for as long as a claim and its copy have, and then have the new ring. */
+  private endSteps(state: State, step: Step<State>): void {
+    const areCopying = state.modes.includes('both') && !this.has('the new ring is in force while keys may be copied');
+    const claims = this.has('the new ring is in force while copies may be on their way')
+      ? new Set<number>()
+      : claimsOf(state);
+    const isTime = [...claims].every(claim => state.over.includes(claim));
+    for (const [i, mode] of state.modes.entries()) {
+      if (mode === 'both') {
+        step(`worker ${i} drops what is still on F`, next => {
+          next.modes[i as 0 | 1] = 'drop';
+        });
+      }
+      if (mode !== 'new' && !areCopying && isTime) {
+        step(`worker ${i} has the new ring`, next => {
+          next.modes[i as 0 | 1] = 'new';
+        });
+      }
+    }
   }
 
   /** A copy that was not kept by then expires. */

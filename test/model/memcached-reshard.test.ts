@@ -9,11 +9,23 @@ import {
   type MemcachedReshardOptions,
 } from './memcached-reshard-model.ts';
 
+/** The old server can't list its keys. */
+const END = { hasMover: false, hasEnd: true };
+
 const RIGHT: Record<string, MemcachedReshardOptions> = {
   'a delete and readers': { programs: [['delete', 'read'], ['read']], faults: 0 },
   'a write and a delete, with a fault': { programs: [['write', 'read'], ['delete']], faults: 1 },
   'two writes, with a fault': { programs: [['write'], ['write', 'read']], faults: 1 },
   'a delete and a reader, with two faults': { programs: [['delete', 'read'], []], faults: 2 },
+  'a delete and readers, until a time is over': { programs: [['delete', 'read'], ['read']], faults: 1, ...END },
+  'two writes and a delete, until a time is over': {
+    programs: [
+      ['write', 'delete'],
+      ['write', 'read'],
+    ],
+    faults: 0,
+    ...END,
+  },
 };
 
 const MISTAKES: readonly MemcachedMistake[] = [
@@ -35,7 +47,20 @@ describe('resharding memcached does not lie', () => {
   }
 });
 
+const END_MISTAKES: readonly MemcachedMistake[] = [
+  'the new ring is in force while keys may be copied',
+  'the new ring is in force while copies may be on their way',
+];
+
 describe('the model of resharding memcached finds', () => {
+  for (const mistake of END_MISTAKES) {
+    test(mistake, t => {
+      const programs = [['delete', 'read'], ['read']] as const;
+      const { found } = explore(new MemcachedReshardModel({ programs, faults: 1, mistake, ...END }));
+      assert.ok(found !== null);
+      t.diagnostic(`${found.problem}, after ${found.steps.join('; ')}`);
+    });
+  }
   for (const mistake of MISTAKES) {
     test(mistake, t => {
       const programs = [['delete', 'read'], ['read']] as const;

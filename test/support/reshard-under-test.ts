@@ -19,6 +19,8 @@ export interface Shape {
   readonly settings?: readonly string[];
 }
 
+const RESHARD = { id: 'test', isBack: false, isDropping: false } as const;
+
 export function poolOf(shape: Shape, protocol: 'redis' | 'memcached' = 'redis'): PoolConfig {
   return configOf(shape, protocol).pools[0] as PoolConfig;
 }
@@ -39,7 +41,7 @@ function configOf({ servers, settings = [] }: Shape, protocol: 'redis' | 'memcac
 
 /** Whether a key's server differs in the two shapes. */
 export function movesBetween(from: PoolConfig, to: PoolConfig): (key: string) => boolean {
-  const options = poolOptions(from, NO_TOPOLOGY, { id: 'test', phase: 'both', from, to });
+  const options = poolOptions(from, NO_TOPOLOGY, { ...RESHARD, phase: 'both', from, to });
   const placement = planPool(options).placement as TwoPlacements;
   return key => placement.moves(Buffer.from(key), 0, Buffer.byteLength(key), ACCESS_WRITE);
 }
@@ -85,7 +87,7 @@ export class WorkerUnderTest {
   /** Tells it how far the pool is; resolves when that is in force. `isBack`: the two rings change places. */
   async go(phase: ReshardPhase | null, isBack = false): Promise<void> {
     const [from, to] = isBack ? [this.to, this.from] : [this.from, this.to];
-    const state: ReshardState | null = phase === null ? null : { id: 'test', phase, from, to };
+    const state: ReshardState | null = phase === null ? null : { ...RESHARD, phase, isBack, from, to };
     await this.dataPath.setReshard(this.from.name, state);
   }
 

@@ -36,6 +36,7 @@ const WITHIN_MS: Readonly<Record<DecidedPhase, number>> = {
   old: 10_000,
   hold: 5000,
   both: Number.POSITIVE_INFINITY,
+  drop: Number.POSITIVE_INFINITY,
   new: Number.POSITIVE_INFINITY,
   over: Number.POSITIVE_INFINITY,
 };
@@ -46,6 +47,8 @@ const ASK_AGAIN_MAX_MS = 2000;
 /** Of a participant: nobody knows yet. */
 export const NOT_ASKED = 'not asked yet';
 const MOVER_AGAIN_MS = 1000;
+/** Timers can't be as long as times to live. */
+const LONGEST_PAUSE_MS = 60_000;
 
 /**
  * Decides, and has everybody do it: writes each decision down here first, then tells all participants again and again until
@@ -172,6 +175,10 @@ export class Coordinator {
       case 'both':
         await this.move();
         return false;
+      case 'drop':
+        await this.sleep(MOVERS[this.placements().from.protocol]?.settleMs ?? 0);
+        if (!this.isStopping) this.decide('acknowledged', this.plan.why);
+        return false;
       case 'new':
         this.decide('acknowledged', this.plan.why);
         return false;
@@ -232,7 +239,9 @@ export class Coordinator {
     if (next === null) return;
     const { pool, id } = next;
     const from = this.decision.phase;
-    this.host.own.plan({ ...this.plan, decided: next, why: why ?? this.plan.why });
+    const isBringing = next.phase === 'both' && from !== 'both';
+    const bringingSinceMs = isBringing ? Date.now() : this.plan.bringingSinceMs;
+    this.host.own.plan({ ...this.plan, decided: next, why: why ?? this.plan.why, bringingSinceMs });
     this.decision = next;
     if (event === 'abort') this.wantsAbort = false;
     const { phase, isBack, outcome } = next;
@@ -250,8 +259,9 @@ export class Coordinator {
         await this.pause(Number.POSITIVE_INFINITY);
         continue;
       }
-      const { paceBytes, maxStepMs, bigKeys } = this.plan;
-      const job = { type: 'move', ...this.placements(), paceBytes, maxStepMs, bigKeys } as const;
+      const { paceBytes, maxStepMs, bigKeys, unlisted } = this.plan;
+      const { isBack } = this.decision;
+      const job = { type: 'move', ...this.placements(), paceBytes, maxStepMs, bigKeys, unlisted, isBack } as const;
       this.moverSinceMs = performance.now();
       this.mover = new MoverProcess(job, message => this.onProgress(message));
       const last = await this.mover.ended;
@@ -260,8 +270,10 @@ export class Coordinator {
       this.onProgress(last);
       this.keepProgress();
       if (last.type === 'moved' && last.left === 0) {
+        while (this.expiresInMs > 0 && !this.wantsElse) await this.pause(Math.min(this.expiresInMs, LONGEST_PAUSE_MS));
+        if (this.wantsElse) continue;
         await this.fence();
-        if (!this.wantsAbort) this.decide('moved', this.plan.why);
+        if (!this.wantsElse) this.decide(this.areListed ? 'moved' : 'expired', this.plan.why);
       } else if (last.type === 'moved') {
         this.isLeft = last.left;
         this.host.log.warn(
@@ -274,6 +286,23 @@ export class Coordinator {
         await this.pause(MOVER_AGAIN_MS);
       }
     }
+  }
+
+  /** All keys that move can be found. */
+  private get areListed(): boolean {
+    const { unlisted } = this.plan;
+    return !this.placements().from.servers.some(({ address }) => unlisted.includes(addressText(address)));
+  }
+
+  /** For how long keys that can't be listed still move when they are asked for. */
+  get expiresInMs(): number {
+    if (this.areListed) return 0;
+    const { bringingSinceMs, ttlMs } = this.plan;
+    return Math.max(0, bringingSinceMs + ttlMs - Date.now());
+  }
+
+  private get wantsElse(): boolean {
+    return this.isStopping || this.wantsAbort || this.plan.isPaused;
   }
 
   /** Nothing of what was asked for until now is done later. */
@@ -355,6 +384,12 @@ export class Coordinator {
     this.isStopping = true;
     void this.mover?.kill();
     this.wake();
+  }
+
+  /** The whole time, whatever is asked for meanwhile, unless the daemon ends. */
+  private async sleep(ms: number): Promise<void> {
+    const untilMs = performance.now() + ms;
+    for (let left = ms; left > 0 && !this.isStopping; left = untilMs - performance.now()) await this.pause(left);
   }
 
   private pause(ms: number): Promise<void> {

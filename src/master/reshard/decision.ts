@@ -1,8 +1,11 @@
 import type { RingSettings } from '../../config/ring-settings.ts';
 import { RefusedError } from '../errors.ts';
 
-/** `over`: the ring of the file is in force, and nothing of this is left. Else as in ipc/reshard-state.ts. */
-export type DecidedPhase = 'old' | 'hold' | 'both' | 'new' | 'over';
+/**
+ * `drop`: `both`, but keys that are still where they were are dropped there when they are asked for. `over`: the ring of the file is
+ * in force, and nothing of this is left. Else as in ipc/reshard-state.ts.
+ */
+export type DecidedPhase = 'old' | 'hold' | 'both' | 'drop' | 'new' | 'over';
 
 /** `done`: by the new ring. `undone`: taken back by `abort`. `stopped`: it never came to move anything. */
 export type Outcome = 'done' | 'undone' | 'stopped';
@@ -29,6 +32,8 @@ export type DecisionEvent =
   | 'refused'
   /** Nothing that moves is left where it was. */
   | 'moved'
+  /** What can be found has moved, and the time is over that was given for the rest. */
+  | 'expired'
   /** The operator wants to have it back as it was. */
   | 'abort';
 
@@ -40,6 +45,9 @@ export type DecisionEvent =
  *    │      │ abort ▼ │ refused
  *    │      │     hold ─▶ both ── moved ─▶ new ─▶ over (undone)        back
  *    └──────┴─ refused, abort ─▶ over (stopped)
+ *
+ * Where keys can't be listed, `both` ends with `expired ─▶ drop ─ acknowledged ─▶ new`: when `new` begins, nobody copies a key any
+ * more that another may have deleted by then.
  *
  * Nobody enters `both` before all have acknowledged `hold`; once `both` is decided, it does not end but by moving. Throws a
  * RefusedError for an abort that comes too late.
@@ -56,12 +64,15 @@ export function nextDecision(decision: Decision, event: DecisionEvent): Decision
     case 'acknowledged':
       if (phase === 'old') return to('hold');
       if (phase === 'hold') return to('both');
+      if (phase === 'drop') return to('new');
       return phase === 'new' ? to('over', { outcome: isBack ? 'undone' : 'done' }) : null;
     case 'refused':
       if (phase === 'hold' && isBack) return to('both', { isBack: false });
       return phase === 'old' || phase === 'hold' ? to('over', { outcome: 'stopped' }) : null;
     case 'moved':
       return phase === 'both' ? to('new') : null;
+    case 'expired':
+      return phase === 'both' ? to('drop') : null;
     case 'abort':
       if (isBack) throw new RefusedError('it goes back already');
       if (phase === 'old' || phase === 'hold') return to('over', { outcome: 'stopped' });

@@ -188,7 +188,9 @@ export class Participant {
     if (pool === undefined || phase === 'old' || phase === 'over') return null;
     const [before, after] = [withRing(pool, from), withRing(pool, to)];
     const isSwapped = isBack && phase !== 'hold';
-    return { id, phase, from: isSwapped ? after : before, to: isSwapped ? before : after };
+    const isDropping = phase === 'drop';
+    const step = { id, phase: isDropping ? 'both' : phase, isBack: isSwapped, isDropping } as const;
+    return { ...step, from: isSwapped ? after : before, to: isSwapped ? before : after };
   }
 
   private refuseOtherRing(config: Config): void {

@@ -98,16 +98,20 @@ function sharedServers(config: Config, pool: PoolConfig, { to }: RingChange): st
 
 /** Rejects with a RefusedError. */
 export async function survey({ from, to }: Prepared, request: StartRequest): Promise<SurveyReport> {
-  const { sampleKeys, paceBytes, maxStepMs } = request;
-  const last = await done({ type: 'survey', from, to, sampleKeys, paceBytes, maxStepMs });
+  const { sampleKeys, paceBytes, maxStepMs, ttlMs } = request;
+  const last = await done({ type: 'survey', from, to, sampleKeys, paceBytes, maxStepMs, ttlMs });
   if (last.type === 'surveyed') return last.report;
   throw new RefusedError(`the servers could not be looked at: ${whyOf(last)}`);
 }
 
 /** Counts the orphans, or removes them. Rejects with a RefusedError when there are some that are not to be removed. */
-export async function clearOrphans({ from, to }: Prepared, request: StartRequest): Promise<number> {
+export async function clearOrphans(
+  { from, to }: Prepared,
+  request: StartRequest,
+  unlisted: readonly string[],
+): Promise<number> {
   const isRemoving = request.orphans === 'remove';
-  const last = await done({ type: 'orphans', from, to, isRemoving });
+  const last = await done({ type: 'orphans', from, to, isRemoving, unlisted });
   if (last.type !== 'orphans') throw new RefusedError(`the servers could not be looked through: ${whyOf(last)}`);
   const found = last.found.filter(({ keys }) => keys > 0);
   const count = found.reduce((sum, { keys }) => sum + keys, 0);

@@ -12,6 +12,12 @@ export interface ReshardPlan {
   readonly maxStepMs: number;
   readonly bigKeys: BigKeyRule;
   readonly isPaused: boolean;
+  /** After so long, the operator says, keys of these servers have expired. */
+  readonly ttlMs: number;
+  /** Addresses of servers that can't list their keys. */
+  readonly unlisted: readonly string[];
+  /** Since when keys are brought, in milliseconds since 1970; 0: not yet. */
+  readonly bringingSinceMs: number;
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
   /** What the survey expects. */
@@ -50,9 +56,12 @@ export function readRecord(text: string): ReshardRecord {
     typeof id === 'string' &&
     Number.isSafeInteger(seq) &&
     typeof pool === 'string' &&
-    ['old', 'hold', 'both', 'new', 'over'].includes(phase as string) &&
+    ['old', 'hold', 'both', 'drop', 'new', 'over'].includes(phase as string) &&
     Array.isArray(from?.servers) &&
     Array.isArray(to?.servers);
   if (!isWhole) throw new Error('it is no record of a reshard');
-  return record as ReshardRecord;
+  // What an earlier Ringmaster has begun knows nothing of servers that list no keys.
+  const plan: object | null | undefined = record.plan;
+  const whole = plan == null ? null : { ttlMs: 0, unlisted: [], bringingSinceMs: 0, ...plan };
+  return { ...record, plan: whole } as ReshardRecord;
 }

@@ -34,6 +34,9 @@ export interface ReshardStatus extends PeerState {
       readonly bytesMoved: number;
       /** null: nothing is being moved. */
       readonly secondsLeft: number | null;
+      /** Servers that can't list their keys: these move when they are asked for, until so many seconds have passed. */
+      readonly unlisted: readonly string[];
+      readonly expiresInSeconds: number | null;
       readonly moverPid: number | null;
       readonly trouble: string | null;
       /** Too big for a step: they wait, or are left; the first 100. */
@@ -67,8 +70,9 @@ export function reshardStatus(
 type PlanStatus = NonNullable<NonNullable<ReshardStatus['reshard']>['plan']>;
 
 function planOf(coordinator: Coordinator): PlanStatus {
-  const { plan, current, participants, moved, moverPid, left, movingForMs, trouble } = coordinator;
-  const { by, startedAtMs, paceBytes, isPaused, bigKeys, why, movingKeys, movingBytes } = plan;
+  const { plan, current, participants, moved, moverPid, left, movingForMs, trouble, expiresInMs } = coordinator;
+  const { by, startedAtMs, paceBytes, isPaused, bigKeys, why, movingKeys, movingBytes, unlisted } = plan;
+  const isBringing = current.phase === 'both' && unlisted.length > 0;
   const { keysMoved = 0, bytesMoved = 0, big = [] } = moved ?? {};
   const isMoving = moverPid !== null && movingForMs >= RATE_AFTER_MS && bytesMoved > 0;
   const bytesLeft = Math.max(0, movingBytes - bytesMoved);
@@ -76,6 +80,7 @@ function planOf(coordinator: Coordinator): PlanStatus {
     phase: current.phase,
     ...{ by, startedAt: new Date(startedAtMs).toISOString(), pace: paceText(paceBytes), isPaused, bigKeys, why },
     ...{ participants, movingKeys, movingBytes, keysMoved, bytesMoved, trouble, big, left, moverPid },
+    ...{ unlisted, expiresInSeconds: isBringing ? Math.ceil(expiresInMs / 1000) : null },
     secondsLeft: isMoving ? Math.ceil((bytesLeft * movingForMs) / bytesMoved / 1000) : null,
   };
 }

@@ -138,7 +138,7 @@ export class Resharding {
       pool: preparation.change.pool,
       peers: preparation.peers.map(({ address }) => address),
       obstacles: [...this.ownObstacles(preparation), ...preparation.obstacles, ...report.obstacles],
-      warnings: warningsOf(preparation, report),
+      warnings: warningsOf(preparation, report, request),
       report,
     };
   }
@@ -167,23 +167,24 @@ export class Resharding {
     const report = await survey(preparation, request);
     const obstacles = [...this.ownObstacles(preparation), ...preparation.obstacles, ...report.obstacles];
     if (obstacles.length > 0) throw new RefusedError(`not started: ${obstacles.join('; ')}`);
-    const orphansRemoved = await clearOrphans(preparation, request);
+    const orphansRemoved = await clearOrphans(preparation, request, report.unlisted);
     const { pool, from, to } = preparation.change;
     const decision: Decision = {
       ...{ id: randomUUID(), seq: 1, pool, phase: 'old', isBack: false, from, to, outcome: null },
     };
-    const { movingKeys, movingBytes, seconds } = report;
+    const { movingKeys, movingBytes, seconds, unlisted } = report;
     const { paceBytes, maxStepMs, bigKeys } = request;
     const plan: ReshardPlan = {
       ...{ decided: decision, peers: preparation.peers.map(({ address }) => address), paceBytes, maxStepMs, bigKeys },
       ...{ isPaused: false, startedAtMs: Date.now(), movingKeys, movingBytes, by, why: null },
+      ...{ ttlMs: request.ttlMs ?? 0, unlisted, bringingSinceMs: 0 },
     };
     const own = await this.own.take(decision, preparation.file, this.name(), plan);
     if (own.result !== 'in') throw new RefusedError(`not started: ${own.error}`);
     const proxies = preparation.peers.length + 1;
     this.host.log.warn({ by, pool, reshard: decision.id, proxies, movingKeys, movingBytes }, 'reshard started');
     await this.coordinate().begin();
-    const warnings = warningsOf(preparation, report);
+    const warnings = warningsOf(preparation, report, request);
     return { id: decision.id, pool, proxies, orphansRemoved, movingKeys, movingBytes, seconds, warnings };
   }
 
@@ -234,13 +235,20 @@ export class Resharding {
   }
 }
 
-function warningsOf({ change, hosts }: Prepared, { warnings, connected }: SurveyReport): string[] {
+function warningsOf(
+  { change, hosts }: Prepared,
+  { warnings, connected, unlisted }: SurveyReport,
+  { ttlMs }: StartRequest,
+): string[] {
   const strangers = connected.filter(({ host, isHere }) => !isHere && !hosts.has(host));
   const who = strangers.map(({ host }) => host).join(', ');
   return [
     ...(change.isAll
       ? []
       : [`only the ring of ${change.pool} is taken from the new file; what else it changes is left for a reload`]),
+    ...(ttlMs !== null && unlisted.length === 0
+      ? ['every server lists its keys: the time to live is not waited for']
+      : []),
     ...(strangers.length === 0
       ? []
       : [

@@ -14,6 +14,8 @@ export interface StartRequest {
   readonly bigKeys: BigKeyRule;
   readonly orphans: 'refuse' | 'remove';
   readonly sampleKeys: number;
+  /** For how long keys move only when they are asked for, where servers can't list them; null: such are in the way. */
+  readonly ttlMs: number | null;
 }
 
 const DEFAULT_PACE_BYTES = 50 * 2 ** 20;
@@ -21,12 +23,13 @@ const MIN_PACE_BYTES = 1024;
 const DEFAULT_MAX_STEP_MS = 100;
 const DEFAULT_SAMPLE = 10_000;
 const MAX_SAMPLE = 100_000_000;
-const KEYS = ['file', 'pool', 'peers', 'pace', 'maxStep', 'bigKeys', 'orphans', 'sample'];
+const MIN_TTL_MS = 1000;
+const KEYS = ['file', 'pool', 'peers', 'pace', 'maxStep', 'bigKeys', 'orphans', 'sample', 'ttl'];
 
 /** Throws a SettingError. */
 export function readStartRequest(body: unknown): StartRequest {
   const fields = fieldsOf(body, KEYS);
-  const { file, pool = null, peers = null, pace, maxStep, bigKeys, orphans = 'refuse', sample } = fields;
+  const { file, pool = null, peers = null, pace, maxStep, bigKeys, orphans = 'refuse', sample, ttl } = fields;
   if (typeof file !== 'string') throw new SettingError('file must be the text of the new configuration file');
   if (pool !== null && typeof pool !== 'string') throw new SettingError('pool must be the name of a pool');
   if (peers !== null && !(Array.isArray(peers) && peers.every(each => typeof each === 'string'))) {
@@ -41,6 +44,7 @@ export function readStartRequest(body: unknown): StartRequest {
     ...{ file, pool, peers, orphans, sampleKeys },
     paceBytes: pace === undefined ? DEFAULT_PACE_BYTES : readPace(pace),
     maxStepMs: maxStep === undefined ? DEFAULT_MAX_STEP_MS : parseDurationMs(String(maxStep), 1),
+    ttlMs: ttl === undefined ? null : parseDurationMs(String(ttl), MIN_TTL_MS),
     bigKeys: bigKeys === undefined ? 'wait' : readBigKeys(bigKeys),
   };
 }

@@ -21,10 +21,17 @@ export interface ItemRoute {
   readonly target: MemcachedConnection;
   /** Seconds since 1970 by the target. */
   clock(): number;
+  /** There may be claims at the target, of those who moved keys in the other direction. */
+  readonly isBack: boolean;
 }
 
 /** Moves a key as move-traits.ts says; returns the bytes of its value, or -1 where there was none. Others may do the same. */
-export async function moveItem({ source, target, clock }: ItemRoute, key: Buffer): Promise<number> {
+export async function moveItem({ source, target, clock, isBack }: ItemRoute, key: Buffer): Promise<number> {
+  while (isBack) {
+    const there = await target.meta(lookUpWords(key));
+    if (!target.understood(() => foundItem(there))?.isClaim) break;
+    await delay(LOOK_AGAIN_MS);
+  }
   for (;;) {
     const found = await source.meta(lookUpWords(key));
     const item = source.understood(() => foundItem(found));

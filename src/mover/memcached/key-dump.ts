@@ -9,6 +9,13 @@ export interface DumpedKey {
   readonly bytes: number;
 }
 
+/** What keeps a server from listing its keys, by its `stats settings`, and what would help; null: nothing. */
+export function whyUnlisted(settings: ReadonlyMap<string, string>): string | null {
+  if (settings.get('dump_enabled') === 'no') return 'lists no keys (-X)';
+  if (settings.get('lru_crawler') !== 'no') return null;
+  return 'has no crawler (no_lru_crawler), which finds the keys; `lru_crawler enable` starts it';
+}
+
 const LINE = /^key=(\S+) .*?\bsize=(\d+)/;
 const BUSY = 'BUSY';
 const END = 'END';

@@ -1,27 +1,40 @@
-import { KeyOwners } from '../key-owners.ts';
+import { CLAIM_SECONDS } from '../../protocol/memcached/move-traits.ts';
+import { KeyOwners, type Reached } from '../key-owners.ts';
 import type { OrphanJob, Placements } from '../mover-job.ts';
-import type { MoveContext, PassResult, ProtocolMover } from '../protocol-mover.ts';
+import { type MoveContext, MoveTrouble, type PassResult, type ProtocolMover } from '../protocol-mover.ts';
 import { moveItem } from './item-move.ts';
-import { type DumpedKey, dumpedKeys } from './key-dump.ts';
+import { type DumpedKey, dumpedKeys, whyUnlisted } from './key-dump.ts';
 import { MemcachedConnection } from './memcached-connection.ts';
 import { surveyMemcached } from './memcached-survey.ts';
 
 const ANSWER_WITHIN_MS = 10_000;
 /** Keys of a server that are kept for one walk: the next finds the rest. */
 const KEYS_A_WALK = 200_000;
+/** Servers count whole seconds. */
+const CLOCK_SLOP_SECONDS = 2;
 /** Under way at once between two servers. */
 const AT_ONCE = 16;
 
 /** Moves the keys of a pool of memcached servers that their crawlers find, server by server beside each other. */
 export const MEMCACHED_MOVER: ProtocolMover = {
+  settleMs: (CLAIM_SECONDS + CLOCK_SLOP_SECONDS) * 1000,
+
   canTake: () => true,
 
   survey: surveyMemcached,
 
-  async orphans({ from, to, isRemoving }: OrphanJob) {
+  async orphans({ from, to, isRemoving, unlisted }: OrphanJob) {
     const owners = new KeyOwners(from, to);
     return Promise.all(
       owners.servers.map(async (reached, server) => {
+        const { text, isFrom } = reached;
+        if (isFrom && unlisted.includes(text)) return { server: text, keys: 0 };
+        const kept = isFrom ? null : await keysKept(from, reached);
+        // All that is there, in one go.
+        if (kept !== null) {
+          if (kept > 0 && isRemoving) await flush(from, reached);
+          return { server: text, keys: kept };
+        }
         const orphans: Buffer[] = [];
         let keys = 0;
         for await (const { key } of dumpedKeys(from, reached)) {
@@ -30,7 +43,7 @@ export const MEMCACHED_MOVER: ProtocolMover = {
           if (isRemoving) orphans.push(key);
         }
         await removeAll(from, owners, server, orphans);
-        return { server: reached.text, keys };
+        return { server: text, keys };
       }),
     );
   },
@@ -52,7 +65,9 @@ export const MEMCACHED_MOVER: ProtocolMover = {
 };
 
 async function walkAll(placements: Placements, owners: KeyOwners, context: MoveContext): Promise<number> {
-  const walks = owners.servers.map(({ isFrom }, server) => (isFrom ? walk(placements, owners, server, context) : 0));
+  const walks = owners.servers.map(({ isFrom, text }, server) =>
+    isFrom && !context.unlisted.includes(text) ? walk(placements, owners, server, context) : 0,
+  );
   let found = 0;
   // One that fails must not leave others walking behind it.
   for (const settled of await Promise.allSettled(walks)) {
@@ -94,7 +109,7 @@ async function moveAll(
       const seconds = Number((await destination.statistics()).get('time'));
       const readAtMs = performance.now();
       const clock = () => seconds + Math.floor((performance.now() - readAtMs) / 1000);
-      const route = { source, target: destination, clock };
+      const route = { source, target: destination, clock, isBack: context.isBack };
       for (let at = 0; at < keys.length; at += AT_ONCE) {
         const batch = keys.slice(at, at + AT_ONCE);
         await context.pace.take(batch.reduce((sum, { bytes }) => sum + bytes, 0));
@@ -110,6 +125,27 @@ async function moveAll(
     }
   } finally {
     source.close();
+  }
+}
+
+/** How many keys a server has that can't list them; null: it can. */
+async function keysKept(pool: Placements['from'], server: Reached): Promise<number | null> {
+  const connection = await MemcachedConnection.open(pool, server, ANSWER_WITHIN_MS);
+  try {
+    if (whyUnlisted(await connection.statistics('settings')) === null) return null;
+    return Number((await connection.statistics()).get('curr_items') ?? 0);
+  } finally {
+    connection.close();
+  }
+}
+
+async function flush(pool: Placements['from'], server: Reached): Promise<void> {
+  const connection = await MemcachedConnection.open(pool, server, ANSWER_WITHIN_MS);
+  try {
+    const answer = await connection.line('flush_all\r\n');
+    if (answer !== 'OK') throw new MoveTrouble(`${connection.server} answers ${answer}`);
+  } finally {
+    connection.close();
   }
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { connectedHosts } from '../connected-hosts.ts';
 import { KeyOwners } from '../key-owners.ts';
 import type { BigKey, ConnectedHost, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
-import { dumpedKeys } from './key-dump.ts';
+import { dumpedKeys, whyUnlisted } from './key-dump.ts';
 import { MemcachedConnection } from './memcached-connection.ts';
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -12,10 +12,14 @@ const KEYS_PER_SECOND = 10_000;
 /** memcached's meta commands in their final form. */
 const FIRST_VERSION = [1, 6, 12] as const;
 const PROBE_PREFIX = 'ringmaster:reshard-probe:';
+/** Of the whole ring. */
+const GUESSED_KEYS = 20_000;
 const PROBE_SECONDS = 60;
 
 interface Facts {
   readonly version: string;
+  /** null: it lists its keys. */
+  readonly whyUnlisted: string | null;
   readonly keys: number;
   readonly usedBytes: number;
   readonly maxBytes: number;
@@ -41,8 +45,15 @@ export async function surveyMemcached(job: SurveyJob): Promise<SurveyReport> {
   const warnings: string[] = [];
   const facts = await Promise.all(owners.servers.map((_, server) => factsOf(job, owners, server, obstacles)));
   const samples = await Promise.all(
-    facts.map((each, server) => (each === null ? null : sampled(job, owners, server, each, obstacles))),
+    facts.map((each, server) => {
+      if (each === null) return null;
+      return each.whyUnlisted === null ? sampled(job, owners, server, each, obstacles) : guessed(owners, server, each);
+    }),
   );
+  const unlisted = owners.servers.flatMap(({ text }, server) => (facts[server]?.whyUnlisted ? [text] : []));
+  for (const [server, each] of facts.entries()) {
+    if (each?.whyUnlisted) judgeUnlisted(job, owners.servers[server]!, each.whyUnlisted, obstacles, warnings);
+  }
   obstacles.push(...(await twins(job, owners, facts)));
   const flows: KeyFlow[] = [];
   const coming = new Map<number, number>();
@@ -81,7 +92,7 @@ export async function surveyMemcached(job: SurveyJob): Promise<SurveyReport> {
     sampledKeys: known.reduce((sum, { looked }) => sum + looked, 0),
     isWhole: known.length === samples.length && known.every(({ factor }) => factor === 1),
     keys: Math.round(known.reduce((sum, { looked, factor }) => sum + looked * factor, 0)),
-    ...{ movingKeys, movingBytes, flows, obstacles, warnings },
+    ...{ movingKeys, movingBytes, flows, obstacles, warnings, unlisted },
     biggest: known
       .flatMap(({ biggest }) => biggest)
       .sort((a, b) => b.bytes - a.bytes)
@@ -94,7 +105,11 @@ export async function surveyMemcached(job: SurveyJob): Promise<SurveyReport> {
         ? []
         : [{ server: owners.servers[server]!.text, keys: Math.round(each.orphans * each.factor) }],
     ),
-    seconds: Math.max(movingBytes / job.paceBytes, movingKeys / KEYS_PER_SECOND),
+    seconds: Math.max(
+      movingBytes / job.paceBytes,
+      movingKeys / KEYS_PER_SECOND,
+      unlisted.length === 0 ? 0 : (job.ttlMs ?? 0) / 1000,
+    ),
   };
 }
 
@@ -109,10 +124,9 @@ async function factsOf(job: SurveyJob, owners: KeyOwners, server: number, obstac
       if (!isYoungEnough(version))
         obstacles.push(`${text} is memcached ${version}; it must be ${FIRST_VERSION.join('.')} or newer`);
       if (settings.get('cas_enabled') === 'no') obstacles.push(`${text} has no CAS (-C)`);
-      if (settings.get('lru_crawler') === 'no')
-        obstacles.push(`${text} has no crawler (no_lru_crawler), which finds the keys`);
       return {
         version,
+        whyUnlisted: whyUnlisted(settings),
         keys: Number(statistics.get('curr_items') ?? 0),
         usedBytes: Number(statistics.get('bytes') ?? 0),
         maxBytes: Number(statistics.get('limit_maxbytes') ?? 0),
@@ -189,6 +203,47 @@ async function sampled(
     return null;
   }
   return { looked, factor: isCut ? Math.max(1, all / looked) : 1, orphans, moving, biggest };
+}
+
+/** Of a server that lists no keys: what moves by its share of the ring. */
+function guessed(owners: KeyOwners, server: number, { keys, usedBytes }: Facts): Sample {
+  const moving = new Map<number, { keys: number; bytes: number }>();
+  const bytes = keys === 0 ? 0 : Math.round(usedBytes / keys);
+  let looked = 0;
+  for (let i = 0; i < GUESSED_KEYS; i++) {
+    const key = Buffer.from(`${PROBE_PREFIX}${i}`);
+    if (owners.from(key) !== server) continue;
+    looked++;
+    const target = owners.to(key);
+    if (target === server) continue;
+    const flow = moving.get(target) ?? { keys: 0, bytes: 0 };
+    moving.set(target, { keys: flow.keys + 1, bytes: flow.bytes + bytes });
+  }
+  return { looked, factor: looked === 0 ? 0 : keys / looked, orphans: 0, moving, biggest: [] };
+}
+
+/** They move when they are asked for, until the operator's time is over. */
+function judgeUnlisted(
+  { ttlMs, from }: SurveyJob,
+  { text, isFrom, isTo }: KeyOwners['servers'][number],
+  why: string,
+  obstacles: string[],
+  warnings: string[],
+): void {
+  if (ttlMs === null) {
+    obstacles.push(`${text} ${why}. Or give --ttl, after which all its keys have expired`);
+    return;
+  }
+  warnings.push(
+    `${text} lists no keys: those that move do so when they are asked for; what nobody has asked for when the time to live is over ` +
+      'is a miss from then on, and one without expiry stays there and may be read in a later change of the ring',
+  );
+  if (isFrom && isTo && from.autoEjectHosts) {
+    obstacles.push(
+      `${text} lists no keys, and servers of the pool are ejected by themselves: keys of others that were left there so can't be ` +
+        'found. Set auto_eject_hosts to false, and wait for the time to live',
+    );
+  }
 }
 
 /** Two addresses of one server: what is set at one is there at the other. */

@@ -14,6 +14,9 @@ const ANSWER_WITHIN_MS = 60_000;
 
 /** Moves the keys of a pool of Redis servers with MIGRATE, server by server beside each other. */
 export const REDIS_MOVER: ProtocolMover = {
+  /** A server moves a key in one step; see `fence`. */
+  settleMs: 0,
+
   /** MIGRATE knows no unix sockets. */
   canTake: address => !('path' in address),
 

@@ -52,7 +52,7 @@ export async function surveyRedis(job: SurveyJob): Promise<SurveyReport> {
       ),
       ...total,
       connected: connectedTo(owners, opened),
-      ...{ seconds, obstacles, warnings },
+      ...{ seconds, obstacles, warnings, unlisted: [] },
     };
   } finally {
     for (const each of opened) each?.connection.close();

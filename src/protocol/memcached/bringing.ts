@@ -27,8 +27,9 @@ export const BRING_WORDS: BringWords = {
   variantOf: () => 0,
   maxKeys: 1,
   isFinal: true,
+  isFinished: true,
   replyKind: REPLY_STATS,
-  bring: task => new ItemMove(task).lookUp(),
+  bring: task => new ItemMove(task).begin(),
   listClients: Buffer.from('stats conns\r\n'),
   isQuiet: (reply, ends) => {
     const text = reply.toString('latin1');
@@ -55,18 +56,35 @@ class ItemMove {
     this.key = task.keys[0] as Buffer;
   }
 
-  lookUp(): void {
+  begin(): void {
+    if (this.task.isBack) this.untilFree();
+    else this.lookUp();
+  }
+
+  /** On the way back there may be a claim at the target, of one who moved the key away or died over it. */
+  private untilFree(): void {
+    this.ask(SIDE_TO, lookUpWords(this.key), REPLY_META, reply => {
+      if (this.task.isOver) return;
+      if (foundItem(reply)?.isClaim) setTimeout(() => this.untilFree(), LOOK_AGAIN_MS);
+      else this.lookUp();
+    });
+  }
+
+  private lookUp(): void {
     this.ask(SIDE_FROM, lookUpWords(this.key), REPLY_META, reply => {
       const item = foundItem(reply);
+      const { isOver, isOverwritten, isDropping } = this.task;
+      if (isOver) return;
       if (item === null) this.task.done();
       else if (item.isClaim) setTimeout(() => this.lookUp(), LOOK_AGAIN_MS);
-      else if (item.isLease || item.leftSeconds === 0) this.drop(item.cas);
+      else if (item.isLease || item.leftSeconds === 0 || isOverwritten || isDropping) this.drop(item.cas);
       else this.withClock(nowSeconds => this.claim(item, nowSeconds));
     });
   }
 
   /** `nowSeconds`: by the target's clock, before the claim. */
   private claim(item: MovingItem, nowSeconds: number): void {
+    if (this.task.isOver) return;
     this.ask(SIDE_FROM, claimWords(this.key, item), REPLY_META_STORED, reply => {
       const cas = storedCas(reply);
       if (cas === null) this.lookUp();
@@ -80,35 +98,38 @@ class ItemMove {
       const cas = storedCas(reply);
       if (cas === null) this.release(claim, null);
       else this.keep(item, claim, cas, nowSeconds);
+      // What is asked of the target now comes behind that. A change of the value waits: on another connection it might be first.
+      if (cas === null || !this.task.isChanged) this.task.done();
     };
     this.ask(SIDE_TO, words, REPLY_META_STORED, heard, (words, reason) => {
       // It can't have gone there: the value is put back, for later. What a server refuses to store is lost.
       if (reason === 'connection_refused') this.putBack(item, claim, nowSeconds, words);
-      else if (reason === null) this.release(claim, null);
-      else this.task.failed(words);
+      else if (reason === null) {
+        this.release(claim, null);
+        this.task.done();
+      } else this.task.failed(words);
     });
   }
 
   private keep(item: MovingItem, claim: string, copy: string, nowSeconds: number): void {
     this.ask(SIDE_TO, keepWords(this.key, item, copy, nowSeconds), REPLY_META_STORED, reply => {
       this.release(claim, storedCas(reply));
+      this.task.done();
     });
   }
 
-  /** `kept`: the CAS of what is on the target now; null: nothing that this one has put there. */
+  /**
+   * Who waits for the key here need not wait for it; others do. `kept`: the CAS of what is on the target now; null: nothing that
+   * this one has put there.
+   */
   private release(claim: string, kept: string | null): void {
     this.ask(SIDE_FROM, deleteWords(this.key, claim), REPLY_META, reply => {
       // The claim has gone before its time: all was deleted meanwhile (flush_all).
-      if (!isDeleted(reply) && kept !== null) this.takeBack(kept);
-      else this.task.done();
+      if (!isDeleted(reply) && kept !== null) this.ask(SIDE_TO, deleteWords(this.key, kept), REPLY_META, () => {});
     });
   }
 
-  private takeBack(kept: string): void {
-    this.ask(SIDE_TO, deleteWords(this.key, kept), REPLY_META, () => this.task.done());
-  }
-
-  /** A value that is none for everybody: it is not moved. */
+  /** A value that is none for everybody, or that nobody needs: it is not moved. */
   private drop(cas: string): void {
     this.ask(SIDE_FROM, deleteWords(this.key, cas), REPLY_META, reply => {
       if (isDeleted(reply)) this.task.done();

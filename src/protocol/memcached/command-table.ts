@@ -2,7 +2,7 @@
 // command's name. A command it answers and we do not (bget, watch, lru_crawler, …) is missing here and gets `ERROR`, as an
 // unknown one does.
 
-import { FLAG_READS, FLAG_RESENDABLE, FLAG_VALUES, FLAG_WRITES } from '../routes.ts';
+import { FLAG_OVERWRITES, FLAG_READS, FLAG_REMOVES, FLAG_RESENDABLE, FLAG_VALUES, FLAG_WRITES } from '../routes.ts';
 
 export const KIND_GET = 0;
 /** The first argument is an expiry time, the others are keys. */
@@ -40,10 +40,11 @@ export interface MemcachedCommand {
 const UNBOUNDED = 0x7fffffff;
 
 function define(name: string, kind: number, minArgs: number, maxArgs: number): MemcachedCommand {
-  return { name, nameBytes: Buffer.from(name, 'latin1'), kind, minArgs, maxArgs, effects: effectsOf(kind) };
+  return { name, nameBytes: Buffer.from(name, 'latin1'), kind, minArgs, maxArgs, effects: effectsOf(name, kind) };
 }
 
-function effectsOf(kind: number): number {
+function effectsOf(name: string, kind: number): number {
+  if (name === 'set') return FLAG_WRITES | FLAG_OVERWRITES;
   switch (kind) {
     case KIND_GET:
       return FLAG_READS | FLAG_RESENDABLE | FLAG_VALUES;
@@ -60,6 +61,8 @@ function effectsOf(kind: number): number {
     case KIND_META_ARITHMETIC:
     case KIND_NUMBER:
       return FLAG_READS | FLAG_WRITES;
+    case KIND_DELETE:
+      return FLAG_WRITES | FLAG_REMOVES;
     default:
       return FLAG_WRITES;
   }

@@ -16,6 +16,7 @@ export const BRING_WORDS: BringWords = {
   variantOf: variant => (databaseOf(variant) << 1) | RESP2_VARIANT,
   maxKeys: 16,
   isFinal: true,
+  isFinished: false,
   replyKind: 0,
   bring: task => migrate(task),
   listClients: encodeRequest('CLIENT', 'LIST'),

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { IPC_VERSION, readToMaster, readToWorker } from '../../../src/ipc/messages.ts';
 
 const pool = { name: 'p', servers: [] };
+const reshard = { id: 'a', isBack: false, isDropping: false };
 
 describe('an IPC message', () => {
   for (const message of [
@@ -10,7 +11,7 @@ describe('an IPC message', () => {
     { type: 'switch', id: 3 },
     { type: 'drain' },
     { type: 'reshard', id: 1, pool: 'p', state: null },
-    { type: 'reshard', id: 1, pool: 'p', state: { id: 'a', phase: 'hold', from: pool, to: pool } },
+    { type: 'reshard', id: 1, pool: 'p', state: { ...reshard, phase: 'hold', from: pool, to: pool } },
     { type: 'log', level: 'info', file: null, reopen: false },
   ]) {
     test(`${message.type} to a worker is taken as it is`, () => assert.equal(readToWorker(message), message));
@@ -40,12 +41,12 @@ describe('an IPC message', () => {
     ['a field of another kind', { type: 'switch', id: '1' }, 'IPC message switch: id is not what it should be'],
     [
       'a phase that there is not',
-      { type: 'reshard', id: 1, pool: 'p', state: { id: 'a', phase: 'late', from: pool, to: pool } },
+      { type: 'reshard', id: 1, pool: 'p', state: { ...reshard, phase: 'late', from: pool, to: pool } },
       'IPC message reshard: state is not what it should be',
     ],
     [
       'a pool between a ring and none',
-      { type: 'reshard', id: 1, pool: 'p', state: { id: 'a', phase: 'both', from: pool } },
+      { type: 'reshard', id: 1, pool: 'p', state: { ...reshard, phase: 'both', from: pool } },
       'IPC message reshard: state is not what it should be',
     ],
     ['a number that is no id', { type: 'switch', id: -1 }, 'IPC message switch: id is not what it should be'],

@@ -7,7 +7,14 @@ import { poolOf } from '../../support/reshard-under-test.ts';
 const FROM = poolOf({ servers: ['127.0.0.1:1:1 a'] });
 const TO = poolOf({ servers: ['127.0.0.1:1:1 a', '127.0.0.1:2:1 b'] });
 const NAME = FROM.name;
-const at = (phase: ReshardPhase): ReshardState => ({ id: 'one', phase, from: FROM, to: TO });
+const at = (phase: ReshardPhase): ReshardState => ({
+  id: 'one',
+  phase,
+  isBack: false,
+  isDropping: false,
+  from: FROM,
+  to: TO,
+});
 
 function after(...phases: ReshardPhase[]): Reshards {
   const reshards = new Reshards();

@@ -28,7 +28,7 @@ test('servers of both shapes are told apart by their address, not by their name'
 
 test('a pool is served by its own settings, and by servers and ring of the phase', () => {
   const served = (phase: ReshardPhase | null) => {
-    const state = phase === null ? null : { id: 'r', phase, from, to };
+    const state = phase === null ? null : { id: 'r', phase, isBack: false, isDropping: false, from, to };
     const { hash, timeoutMs, servers } = servedShape(from, state);
     return { hash, timeoutMs, servers: servers.length, movedTo: serversMovedTo(from, state) };
   };

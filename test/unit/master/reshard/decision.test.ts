@@ -7,7 +7,7 @@ const RING = { servers: [], hash: 'murmur', hashTag: null, distribution: 'ketama
 const FIRST: Decision = {
   ...{ id: 'x', seq: 1, pool: 'red', phase: 'old', isBack: false, from: RING, to: RING, outcome: null },
 };
-const EVENTS: readonly DecisionEvent[] = ['acknowledged', 'refused', 'moved', 'abort'];
+const EVENTS: readonly DecisionEvent[] = ['acknowledged', 'refused', 'moved', 'expired', 'abort'];
 
 const nameOf = ({ phase, isBack, outcome }: Decision) =>
   `${phase}${isBack ? ' back' : ''}${outcome ? ` ${outcome}` : ''}`;
@@ -48,6 +48,13 @@ describe('the decisions of a reshard', () => {
     assert.equal(after('acknowledged', 'acknowledged', 'moved', 'acknowledged'), 'over done');
   });
 
+  test('drop what could not be found before the new ring is in force', () => {
+    const both = ['acknowledged', 'acknowledged'] as const;
+    assert.equal(after(...both, 'expired'), 'drop');
+    assert.equal(after(...both, 'expired', 'acknowledged'), 'new');
+    assert.throws(() => after(...both, 'expired', 'abort'), RefusedError);
+  });
+
   test('stop where nothing has moved', () => {
     assert.equal(after('refused'), 'over stopped');
     assert.equal(after('abort'), 'over stopped');
@@ -73,7 +80,9 @@ describe('the decisions of a reshard', () => {
         if (nameOf(following) === 'both back') assert.equal(`${name} ${event}`, 'hold back acknowledged', step);
         if (nameOf(following) === 'both')
           assert.match(`${name} ${event}`, /^hold (?:acknowledged|back refused)$/, step);
-        if (following.phase === 'new') assert.match(`${name} ${event}`, /^both(?: back)? moved$/, step);
+        if (following.phase === 'new')
+          assert.match(`${name} ${event}`, /^(?:both(?: back)? moved|drop(?: back)? acknowledged)$/, step);
+        if (following.phase === 'drop') assert.match(`${name} ${event}`, /^both(?: back)? expired$/, step);
         if (following.outcome === 'stopped') assert.match(name, /^(?:old|hold)$/, step);
       }
     }

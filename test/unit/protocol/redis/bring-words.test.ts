@@ -13,6 +13,11 @@ class Task implements BringTask {
   readonly credentials = null;
   readonly db = 3;
   readonly stepTimeoutMs = 700;
+  readonly isOver = false;
+  readonly isOverwritten = false;
+  readonly isChanged = false;
+  readonly isDropping = false;
+  readonly isBack = false;
   readonly source = { fencedFailures: 0 };
   /** What was asked, as words. */
   readonly asked: string[] = [];
