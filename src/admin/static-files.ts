@@ -33,6 +33,7 @@ const OWN = [
   'format.js',
   'page.js',
   'plots.js',
+  'reshard.js',
   'ring.js',
   'steering.js',
   'table.js',

@@ -25,19 +25,35 @@ function completionOf(program: Command, shell: Shell): string {
 const flagsOf = (command: Command): string[] =>
   command.options.flatMap(({ long, short }) => [short, long].filter(flag => flag !== undefined && flag !== null));
 
+/** What is completed after so many words: `''`, `reshard`, `reshard start`. */
+interface Place {
+  readonly words: string;
+  readonly command: Command;
+}
+
+/** A command and those below it. */
+function placesIn(command: Command, words = ''): Place[] {
+  const below = command.commands.flatMap(each => placesIn(each, `${words} ${each.name()}`.trim()));
+  return [{ words, command }, ...below];
+}
+
+const namesIn = (command: Command): string[] => command.commands.map(each => each.name());
+
 function bash(program: Command): string {
-  const names = program.commands.map(command => command.name());
-  const cases = program.commands.map(
-    command => `    ${command.name()}) words="${[...flagsOf(command), ...choicesOf(command)].join(' ')}" ;;`,
-  );
+  const places = placesIn(program);
+  const known = places.flatMap(({ words }) => (words === '' ? [] : [`"${words}"`])).join('|');
+  const cases = places.map(({ words, command }) => {
+    const all = [...namesIn(command), ...flagsOf(command), ...choicesOf(command)];
+    return `    "${words}") words="${all.join(' ')}" ;;`;
+  });
   return `# ringmaster completion bash > /etc/bash_completion.d/ringmaster
 _ringmaster() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" command="" words i
+  local word="\${COMP_WORDS[COMP_CWORD]}" command="" words next i
   for ((i = 1; i < COMP_CWORD; i++)); do
-    case "\${COMP_WORDS[i]}" in ${names.join('|')}) command="\${COMP_WORDS[i]}"; break ;; esac
+    next="\${command:+$command }\${COMP_WORDS[i]}"
+    case "$next" in ${known}) command="$next" ;; esac
   done
   case "$command" in
-    "") words="${[...names, ...flagsOf(program)].join(' ')}" ;;
 ${cases.join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))
@@ -54,14 +70,21 @@ function fish(program: Command): string {
       const names = [long && `-l ${long.slice(2)}`, short && `-s ${short.slice(1)}`].filter(Boolean).join(' ');
       return `complete -c ringmaster -n ${quoted(when)} ${names} -d ${quoted(description)}`;
     });
-  const lines = program.commands.flatMap(command => [
-    `complete -c ringmaster -n __fish_use_subcommand -a ${command.name()} -d ${quoted(command.description())}`,
-    ...flags(command, `__fish_seen_subcommand_from ${command.name()}`),
-  ]);
-  return `# ringmaster completion fish > ~/.config/fish/completions/ringmaster.fish\n${[
-    ...flags(program, '__fish_use_subcommand'),
-    ...lines,
-  ].join('\n')}\n`;
+  const lines = placesIn(program).flatMap(({ words, command }) => {
+    const seen = words.split(' ').filter(Boolean);
+    const within = seen.map(name => `__fish_seen_subcommand_from ${name}`).join('; and ');
+    const names = namesIn(command);
+    // Not after one of them: their flags are their own.
+    const isOpen =
+      seen.length === 0 ? '__fish_use_subcommand' : `${within}; and not __fish_seen_subcommand_from ${names.join(' ')}`;
+    return [
+      ...flags(command, names.length === 0 ? within : isOpen),
+      ...command.commands.map(
+        each => `complete -c ringmaster -n ${quoted(isOpen)} -a ${each.name()} -d ${quoted(each.description())}`,
+      ),
+    ];
+  });
+  return `# ringmaster completion fish > ~/.config/fish/completions/ringmaster.fish\n${lines.join('\n')}\n`;
 }
 
 const choicesOf = (command: Command): readonly string[] =>

@@ -71,8 +71,14 @@ test('bash completes commands and their flags', async () => {
   assert.deepEqual(await complete('rest'), ['restart-workers']);
   assert.deepEqual(await complete('block', '--p'), ['--prefix']);
   assert.deepEqual(await complete('-c', 'x', 'block', '--key'), ['--key']);
+  assert.deepEqual(await complete('reshard', 'pa'), ['pause', 'pace']);
+  assert.deepEqual(await complete('-c', 'x', 'reshard', 'start', 'new.yml', '--orp'), ['--orphans']);
+  assert.deepEqual(await complete('reshard', 'resume', '--b'), ['--big-keys']);
   assert.deepEqual(await complete('completion', 'f'), ['fish']);
   assert.match((await runRingmaster(['completion', 'zsh'])).stdout, /^#compdef ringmaster\n/);
-  assert.match((await runRingmaster(['completion', 'fish'])).stdout, /^complete -c ringmaster .* -a unblock /m);
+  const fish = (await runRingmaster(['completion', 'fish'])).stdout;
+  assert.match(fish, /^complete -c ringmaster .* -a unblock /m);
+  assert.match(fish, /^complete -c ringmaster -n '__fish_seen_subcommand_from reshard; and not .*' -a abort /m);
+  assert.match(fish, / -n '__fish_seen_subcommand_from reshard; and __fish_seen_subcommand_from start' -l orphans /);
   assert.equal((await runRingmaster(['completion', 'csh'])).code, 1);
 });

@@ -2,9 +2,9 @@
 // gone and comes back.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { violations } from '../support/accessibility.ts';
 import { openPage, startBrowser } from '../support/browser.ts';
 import { answering, late, startFakeBackend } from '../support/fake-backend.ts';
 import { freePorts } from '../support/free-port.ts';
@@ -15,7 +15,6 @@ import { startRingmaster } from '../support/ringmaster.ts';
 
 const TOKEN = 'a-token-of-the-test';
 const LATE_MS = 20;
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** Where to put a picture of it, for the README. */
 const { SCREENSHOT } = process.env;
 
@@ -23,17 +22,6 @@ const { SCREENSHOT } = process.env;
 async function until(page: Page, selector: string, text: RegExp): Promise<void> {
   const locator = page.locator(selector).filter({ hasText: text });
   await locator.first().waitFor({ state: 'attached', timeout: 20_000 });
-}
-
-/** What axe finds wrong. It is run past the page's own policy, which lets no script of others in. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-  });
 }
 
 test('the page shows traffic, trouble, changes and a daemon that is gone', async t => {

@@ -4,6 +4,7 @@ import { clientsOf } from './clients.js';
 import { ask, listen } from './feed.js';
 import { bytes, count, duration, hitRatio, percent, time } from './format.js';
 import { Plots } from './plots.js';
+import { reshardOf } from './reshard.js';
 import { drawRing, sharesOf } from './ring.js';
 import { steer } from './steering.js';
 import { setText, tableOf } from './table.js';
@@ -123,10 +124,6 @@ const fill = {
     ],
     row => (row.level === 'error' ? 'bad' : row.level === 'warn' ? 'warn' : undefined),
   ),
-  reshard: tableOf('reshard-table', 'The proxies that take part', [
-    word('Proxy', row => row.proxy),
-    long('What is missing', row => row.why ?? ''),
-  ]),
   settings: tableOf('settings-table', 'Set since the file was read', [
     word('Setting', row => row.path),
     word('Runs as', row => row.value),
@@ -258,27 +255,6 @@ function showServers() {
   fill.servers(worst.slice(0, SERVERS_MAX));
 }
 
-/** What goes on, or how the last one ended; nothing where there has been none. */
-function showReshard(reshard) {
-  element('reshard').hidden = reshard === null;
-  if (reshard === null) return;
-  const { pool, phase, isBack, outcome, coordinator, plan } = reshard;
-  const way = isBack ? ', back to the old ring' : '';
-  const facts = [`Pool ${pool}: ${phase === 'over' ? outcome : phase}${way}`];
-  if (plan === null) facts.push(`coordinated by ${coordinator}`);
-  else {
-    facts.push(`${count(plan.keysMoved)} of about ${count(plan.movingKeys)} keys, ${bytes(plan.bytesMoved)} moved`);
-    facts.push(`pace ${plan.pace}${plan.isPaused ? ', paused' : ''}`);
-    if (plan.secondsLeft !== null) facts.push(`${count(plan.secondsLeft)} s left`);
-    if (plan.trouble !== null) facts.push(plan.trouble);
-    if (plan.left > 0) facts.push(`${count(plan.left)} big keys left`);
-    element('reshard-progress').value = plan.movingKeys === 0 ? 0 : Math.min(1, plan.keysMoved / plan.movingKeys);
-  }
-  if (phase === 'over') element('reshard-progress').value = outcome === 'done' ? 1 : 0;
-  setText(element('reshard-note'), facts.join('; '));
-  fill.reshard(plan?.participants ?? []);
-}
-
 async function askSlow() {
   const pool = chosen.value;
   const query = { pool, count: LIST_MAX };
@@ -347,6 +323,7 @@ const steering = steer(element('change'), element('answer'), {
   pool: () => chosen.value,
   onDone: () => Promise.all([askQuick(), askSlow()]),
 });
+const showReshard = reshardOf(element, steering.reshard);
 const askClients = clientsOf(element, { pool: () => chosen.value, cut: id => steering.cut(id) });
 listen({
   overview: showOverview,

@@ -48,14 +48,20 @@ export function steer(form, answer, { pool, onDone }) {
   return {
     unblock: id => send('DELETE', `blocks/${part(id)}`, null),
     cut: id => send('DELETE', `clients/${part(id)}`, null),
+    reshard: {
+      pause: () => send('POST', 'reshard/pause', null),
+      resume: () => send('POST', 'reshard/resume', null),
+      pace: rate => send('POST', 'reshard/pace', { pace: rate }),
+      abort: () => send('POST', 'reshard/abort', null),
+    },
     server: (name, verb) => send('POST', `servers/${part(pool())}/${part(name)}/${verb}`, null),
   };
 }
 
-function words({ result, error, changes = [], saved = [], block, client, server }) {
+function words({ result, error, changes = [], saved = [], block, client, server, pace }) {
   if (error !== undefined) return error;
   const changed = changes.map(({ path, old, new: now }) => `${path}: ${old} → ${now}`);
-  const what = [...changed, ...saved, block && `${block.kind} ${block.value}`, client?.address, server];
+  const what = [...changed, ...saved, block && `${block.kind} ${block.value}`, client?.address, server, pace];
   const named = what.filter(Boolean).join(', ');
   return `${result}${named && `: ${named}`}`;
 }
