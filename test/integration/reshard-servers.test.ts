@@ -184,3 +184,15 @@ test('servers that have no memory left give keys away', async t => {
   await pool.assertPlaced(KEYS, [0, 1, 2]);
   client.destroy();
 });
+
+test('a user of the servers’ own with just the rights that moving takes', async t => {
+  const settings = ['server_user: ringmaster', `server_password: ${PASSWORD}`];
+  const servers = [0, 1, 2].map(() => ({
+    args: ['--user', 'ringmaster', 'on', `>${PASSWORD}`, '~*', '&*', '+@all', '-@dangerous'],
+  }));
+  const pool = await ReshardPool.start(t, { servers, first: 2, settings });
+  assert.match(await pool.reshardRefused('start', { file: pool.config([0, 1, 2]) }), /NOPERM/);
+  const rights = ['+info', '+client', '+migrate', '+restore'];
+  for (const server of pool.servers) await server.command('ACL', 'SETUSER', 'ringmaster', ...rights);
+  await thereAndBack(pool);
+});

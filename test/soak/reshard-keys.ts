@@ -20,9 +20,10 @@ async function redisKeys(client: RawClient): Promise<Map<string, FinalValue>> {
   const values = new Map<string, FinalValue>();
   const text = (value: RespValue) => (value as Buffer).toString('latin1');
   for (const key of ((await client.command('KEYS', '*')) as RespValue[]).map(text)) {
-    const isSet = (await client.command('TYPE', key)) === 'set';
-    if (isSet) values.set(key, ((await client.command('SMEMBERS', key)) as RespValue[]).map(text));
-    else values.set(key, text(await client.command('GET', key)));
+    const type = await client.command('TYPE', key);
+    const members = { set: ['SMEMBERS', key], list: ['LRANGE', key, '0', '-1'] }[String(type)];
+    if (members === undefined) values.set(key, text(await client.command('GET', key)));
+    else values.set(key, ((await client.command(...members)) as RespValue[]).map(text));
   }
   return values;
 }

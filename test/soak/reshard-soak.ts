@@ -2,10 +2,13 @@
 // Then every server is read directly. What all clients saw and what is left has to be what one register a key gives:
 // linearizable for Redis; for memcached, which may miss, never an old value. Each key is on one server, the one that is asked.
 import { setTimeout as delay } from 'node:timers/promises';
+import { drawBinaryRequest } from '../support/history/binary-requests.ts';
 import { HistoryClient } from '../support/history/history-client.ts';
 import { drawMemcachedRequest } from '../support/history/memcached-requests.ts';
 import { HistoryRecorder } from '../support/history/recorder.ts';
 import { drawRedisRequest } from '../support/history/redis-requests.ts';
+import { ScanClient } from '../support/history/scan-client.ts';
+import { TopicClient } from '../support/history/topic-client.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -44,6 +47,13 @@ export interface ReshardSoakReport {
 const OPERATIONS_TIMEOUT_MS = 120_000;
 const LONGEST_PAUSE_MS = 2000;
 const DEEP = 8;
+
+/** Whoever works on the keys until it is stopped. */
+interface Hammer {
+  readonly problems: string[];
+  run(): Promise<void>;
+  stop(): void;
+}
 
 export async function runReshardSoak(options: ReshardSoakOptions): Promise<ReshardSoakReport> {
   const { protocol, rings, settings } = options;
@@ -94,26 +104,38 @@ function clientsOf(
   { protocol, clients, registers }: ReshardSoakOptions,
   random: SeededRandom,
   recorder: HistoryRecorder,
-): HistoryClient[] {
+): Hammer[] {
   const names = (kind: string, count: number) => Array.from({ length: count }, (_, i) => `${kind}:${i}`);
   const keys = {
     registers: names('register', registers),
     counters: names('counter', Math.ceil(registers / 4)),
     sets: names('set', Math.ceil(registers / 4)),
+    queues: names('queue', Math.ceil(registers / 8)),
   };
-  const draw = protocol === 'redis' ? drawRedisRequest(keys) : drawMemcachedRequest(keys.registers);
-  return Array.from(
+  const drawText = protocol === 'redis' ? drawRedisRequest(keys) : drawMemcachedRequest(keys);
+  const drawBinary = protocol === 'redis' ? drawText : drawBinaryRequest(keys);
+  const ports = fleet.proxies.map(({ port }) => port);
+  const own = () => new SeededRandom(random.between(0, 2 ** 31));
+  const others: Hammer[] =
+    protocol === 'redis'
+      ? [
+          new ScanClient({ name: 'scanner', ports, random: own(), recorder }),
+          new TopicClient({ name: 'topics', ports, random: own(), recorder }),
+        ]
+      : [];
+  const hammers = Array.from(
     { length: clients },
     (_, i) =>
       new HistoryClient({
         name: `client ${i}`,
-        ports: fleet.proxies.map(({ port }) => port),
-        draw,
-        random: new SeededRandom(random.between(0, 2 ** 31)),
+        ports,
+        draw: i % 3 === 1 ? drawBinary : drawText,
+        random: own(),
         recorder,
         depth: i % 3 === 2 ? DEEP : 1,
       }),
   );
+  return [...hammers, ...others];
 }
 
 /** Until the change is done, something goes wrong now and then. Rejects when either does. */

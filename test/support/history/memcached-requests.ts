@@ -1,4 +1,5 @@
-// What clients of a history do to memcached: registers, in text and meta commands.
+// What clients of a history do to memcached: registers and counters, in text and meta commands.
+import type { SeededRandom } from '../seeded-random.ts';
 import type { DrawRequest, HistoryRequest } from './history-client.ts';
 import type { Seen } from './key-history.ts';
 import type { HistoryRecorder } from './recorder.ts';
@@ -6,10 +7,18 @@ import type { HistoryRecorder } from './recorder.ts';
 const NEVER = Number.POSITIVE_INFINITY;
 const LIFETIME_SECONDS = 100_000;
 /** Each key has its own, so that a value that comes under wrong flags shows. */
-const flagsOf = (key: string) => (key.length * 7919 + key.charCodeAt(key.length - 1)) % 65_536;
+export const flagsOf = (key: string) => (key.length * 7919 + key.charCodeAt(key.length - 1)) % 65_536;
 
-export function drawMemcachedRequest(keys: readonly string[]): DrawRequest {
+export interface MemcachedKeys {
+  readonly registers: readonly string[];
+  readonly counters: readonly string[];
+}
+
+export function drawMemcachedRequest({ registers: keys, counters }: MemcachedKeys): DrawRequest {
+  /** By counter: what the last `gets` of anybody gave. */
+  const tokens = new Map<string, Token>();
   return (random, recorder, by) => {
+    if (random.chance(0.25)) return counterRequest(random, recorder, random.pick(counters), tokens);
     const key = random.pick(keys);
     switch (random.between(0, 8)) {
       case 0:
@@ -141,4 +150,107 @@ function remove(
     },
     lost: invokedAt => record(undefined, invokedAt, NEVER),
   };
+}
+
+interface Token {
+  readonly value: number;
+  readonly cas: string;
+}
+
+function counterRequest(
+  random: SeededRandom,
+  recorder: HistoryRecorder,
+  key: string,
+  tokens: Map<string, Token>,
+): HistoryRequest {
+  const token = tokens.get(key);
+  switch (random.between(0, 5)) {
+    case 0:
+      return beginning(recorder, key);
+    case 1:
+    case 2:
+      return step(recorder, key, `incr ${key} 1\r\n`, /^(\d+)$/, /^NOT_FOUND$/);
+    case 3:
+      return token === undefined ? getToken(recorder, key, tokens) : swap(recorder, key, token);
+    case 4:
+      return getToken(recorder, key, tokens);
+    default:
+      return step(recorder, key, `ma ${key} v\r\n`, /^VA \d+\r\n(\d+)$/, /^NF$/);
+  }
+}
+
+function beginning(recorder: HistoryRecorder, key: string): HistoryRequest {
+  const value = recorder.newGeneration();
+  const text = String(value);
+  return {
+    bytes: Buffer.from(`add ${key} ${flagsOf(key)} 0 ${text.length}\r\n${text}\r\n`),
+    end: lineEnd,
+    answered(reply, invokedAt, returnedAt) {
+      const line = reply.toString('latin1').trim();
+      if (isError(line)) return line;
+      if (line !== 'STORED' && line !== 'NOT_STORED') throw new Error(`${line} is no answer`);
+      if (line === 'STORED') recorder.counted(key, { kind: 'begin', value, invokedAt, returnedAt });
+      return null;
+    },
+    lost: invokedAt => recorder.counted(key, { kind: 'begin', value, invokedAt, returnedAt: NEVER }),
+  };
+}
+
+/** `known`: what it is then; else the first group of `done`. */
+function step(
+  recorder: HistoryRecorder,
+  key: string,
+  words: string,
+  done: RegExp,
+  missed: RegExp,
+  known?: number,
+): HistoryRequest {
+  return {
+    bytes: Buffer.from(words),
+    end(arrived) {
+      const end = lineEnd(arrived);
+      if (end < 0 || arrived.toString('latin1', 0, 3) !== 'VA ') return end;
+      const whole = end + Number.parseInt(arrived.toString('latin1', 3, end), 10) + 2;
+      return arrived.length >= whole ? whole : -1;
+    },
+    answered(reply, invokedAt, returnedAt) {
+      const text = reply.toString('latin1').trim();
+      if (isError(text)) return text;
+      if (missed.test(text)) return null;
+      const match = done.exec(text);
+      if (match === null) throw new Error(`${text} is no answer`);
+      recorder.counted(key, { kind: 'step', value: known ?? Number(match[1]), invokedAt, returnedAt });
+      return null;
+    },
+    // What is not known of a step says nothing.
+    lost() {},
+  };
+}
+
+function getToken(recorder: HistoryRecorder, key: string, tokens: Map<string, Token>): HistoryRequest {
+  const { end } = get(recorder, '', [key]);
+  return {
+    bytes: Buffer.from(`gets ${key}\r\n`),
+    end,
+    answered(reply, invokedAt, returnedAt) {
+      const text = reply.toString('latin1');
+      if (isError(text)) return text.trim();
+      if (text === 'END\r\n') return null;
+      const match = /^VALUE \S+ (\d+) \d+ (\d+)\r\n(\d+)\r\nEND\r\n$/.exec(text);
+      if (match === null || Number(match[1]) !== flagsOf(key)) throw new Error(`${text} is no answer`);
+      const value = Number(match[3]);
+      recorder.counted(key, { kind: 'read', value, invokedAt, returnedAt });
+      tokens.set(key, { value, cas: match[2]! });
+      return null;
+    },
+    lost() {},
+  };
+}
+
+/** Adds one by what was read before, if nothing has changed since. */
+function swap(recorder: HistoryRecorder, key: string, { value: before, cas }: Token): HistoryRequest {
+  const value = before + 1;
+  const text = String(value);
+  const words = `cas ${key} ${flagsOf(key)} 0 ${text.length} ${cas}\r\n${text}\r\n`;
+  return step(recorder, key, words, /^STORED$/, /^(?:EXISTS|NOT_FOUND)$/, value);
 }

@@ -1,6 +1,8 @@
 // Everything that the clients of one run did and saw, by key, and the verdict over it.
 import { counterProblem, type Increment } from './counter-checker.ts';
+import { type CounterEvent, GENERATION, generationProblem } from './generation-checker.ts';
 import type { RegisterOperation, Seen } from './key-history.ts';
+import { emptyQueue, type QueueHistory, queueProblem } from './queue-checker.ts';
 import { registerProblem } from './register-checker.ts';
 
 /** A set that members are only added to, each once. */
@@ -27,11 +29,19 @@ export class HistoryRecorder {
   private readonly registers = new Map<string, RegisterOperation[]>();
   private readonly counters = new Map<string, Increment[]>();
   private readonly sets = new Map<string, Addition[]>();
+  private readonly queues = new Map<string, QueueHistory>();
+  private readonly cachedCounters = new Map<string, CounterEvent[]>();
   private values = 0;
+  private generations = 0;
 
   /** A value that nobody else writes. */
   newValue(): string {
     return `v${++this.values}`;
+  }
+
+  /** A beginning of a cache's counter that nobody else makes; see generation-checker.ts. */
+  newGeneration(): number {
+    return ++this.generations * GENERATION;
   }
 
   register(key: string, operation: RegisterOperation): void {
@@ -46,6 +56,33 @@ export class HistoryRecorder {
     listOf(this.sets, key).push({ member, isKnown });
   }
 
+  counted(key: string, event: CounterEvent): void {
+    listOf(this.cachedCounters, key).push(event);
+  }
+
+  push(key: string, value: string, isKnown: boolean): void {
+    this.queueOf(key).pushes.push({ value, isKnown });
+  }
+
+  /** undefined: nobody knows what it gave. */
+  pop(key: string, value: string | undefined): void {
+    if (value === undefined) this.queueOf(key).lostPops++;
+    else this.queueOf(key).pops.push(value);
+  }
+
+  /** Keys that are there by now, and are never deleted. */
+  lastingKeys(): string[] {
+    const counters = [...this.counters].filter(([, all]) => all.some(({ result }) => result !== undefined));
+    const sets = [...this.sets].filter(([, all]) => all.some(({ isKnown }) => isKnown));
+    return [...counters, ...sets].map(([key]) => key);
+  }
+
+  private queueOf(key: string): QueueHistory {
+    const queue = this.queues.get(key) ?? emptyQueue();
+    this.queues.set(key, queue);
+    return queue;
+  }
+
   error(text: string): void {
     this.errors.set(text, (this.errors.get(text) ?? 0) + 1);
   }
@@ -56,7 +93,10 @@ export class HistoryRecorder {
     const finalOf = (key: string) => found.get(key)?.[0]?.value;
     for (const [key, copies] of found) {
       if (copies.length > 1) problems.push(`${key} is on ${copies.map(({ server }) => server).join(' and ')}`);
-      if (!this.registers.has(key) && !this.counters.has(key) && !this.sets.has(key)) {
+      const all: readonly ReadonlyMap<string, unknown>[] = [
+        ...[this.registers, this.counters, this.sets, this.queues, this.cachedCounters],
+      ];
+      if (!all.some(keys => keys.has(key))) {
         problems.push(`${key} was never written, and is on ${copies[0]!.server}`);
       }
     }
@@ -67,6 +107,16 @@ export class HistoryRecorder {
     }
     for (const [key, increments] of this.counters) {
       const problem = counterProblem(increments, Number(finalOf(key) ?? 0));
+      if (problem !== null) problems.push(`${key}: ${problem}`);
+    }
+    for (const [key, queue] of this.queues) {
+      const final = finalOf(key) ?? [];
+      const problem = queueProblem(queue, typeof final === 'string' ? [final] : final);
+      if (problem !== null) problems.push(`${key}: ${problem}`);
+    }
+    for (const [key, events] of this.cachedCounters) {
+      const final = finalOf(key);
+      const problem = generationProblem(events, final === undefined ? null : Number(final));
       if (problem !== null) problems.push(`${key}: ${problem}`);
     }
     for (const [key, additions] of this.sets) problems.push(...setProblems(key, additions, finalOf(key) ?? []));

@@ -1,4 +1,4 @@
-// What clients of a history do to Redis: registers by many commands, counters, and sets.
+// What clients of a history do to Redis: registers by many commands, counters, sets, and queues.
 
 import { encodeCommand, parseReply, RespError, type RespValue, replyEnd } from '../resp-reader.ts';
 import type { SeededRandom } from '../seeded-random.ts';
@@ -10,16 +10,20 @@ export interface RedisKeys {
   readonly registers: readonly string[];
   readonly counters: readonly string[];
   readonly sets: readonly string[];
+  readonly queues: readonly string[];
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
 const LIFETIME_SECONDS = '100000';
+const WAITS_SECONDS = ['0.05', '0.2', '1'];
 const SET_SCRIPT = "return redis.call('SET', KEYS[1], ARGV[1])";
 
 export function drawRedisRequest(keys: RedisKeys): DrawRequest {
   return (random, recorder, by) => {
     if (random.chance(0.1)) return increment(recorder, random.pick(keys.counters));
     if (random.chance(0.1)) return addition(recorder, random.pick(keys.sets));
+    if (random.chance(0.06)) return push(recorder, random.pick(keys.queues));
+    if (random.chance(0.06)) return pop(recorder, random.pick(keys.queues), random);
     const key = random.pick(keys.registers);
     switch (random.between(0, 9)) {
       case 0:
@@ -170,4 +174,27 @@ function addition(recorder: HistoryRecorder, key: string): HistoryRequest {
     recorder.addition(key, member, true);
   };
   return request(encodeCommand('SADD', key, member), 1, take, () => recorder.addition(key, member, false));
+}
+
+function push(recorder: HistoryRecorder, key: string): HistoryRequest {
+  const value = recorder.newValue();
+  const take = ([length]: RespValue[]) => {
+    // 0 where it went to a client that waited for one.
+    if (typeof length !== 'number') throw new Error(`${JSON.stringify(length)} is no length`);
+    recorder.push(key, value, true);
+  };
+  return request(encodeCommand('RPUSH', key, value), 1, take, () => recorder.push(key, value, false));
+}
+
+/** Waits for one, or takes one at once. */
+function pop(recorder: HistoryRecorder, key: string, random: SeededRandom): HistoryRequest {
+  const waits = random.chance(0.7);
+  const take = ([reply]: RespValue[]) => {
+    const value = Array.isArray(reply) ? reply[1] : reply;
+    if (Array.isArray(reply) && seenOf(reply[0]) !== key) throw new Error(`${seenOf(reply[0])} is not the key`);
+    const seen = seenOf(value);
+    if (seen !== null) recorder.pop(key, seen);
+  };
+  const words = waits ? ['BLPOP', key, random.pick(WAITS_SECONDS)] : ['LPOP', key];
+  return request(encodeCommand(...words), 1, take, () => recorder.pop(key, undefined));
 }
