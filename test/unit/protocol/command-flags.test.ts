@@ -4,8 +4,10 @@ import { memcachedProtocol } from '../../../src/protocol/memcached/memcached.ts'
 import type { Protocol, RequestParser } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
 import {
+  FLAG_OVERWRITES,
   FLAG_PAUSED_AS_WRITE,
   FLAG_READS,
+  FLAG_REMOVES,
   FLAG_RESENDABLE,
   FLAG_VALUES,
   FLAG_WRITES,
@@ -53,5 +55,6 @@ test('memcached: a get looks, a gat may be sent again though it changes the expi
     memcachedProtocol,
     requests.map(text => Buffer.from(text)),
   );
-  assert.deepEqual(flags, [LOOK, CHANGE | FLAG_RESENDABLE | FLAG_VALUES, CHANGE, FLAG_WRITES, FLAG_WRITES, LOOK]);
+  const [set, remove] = [FLAG_WRITES | FLAG_OVERWRITES, FLAG_WRITES | FLAG_REMOVES];
+  assert.deepEqual(flags, [LOOK, CHANGE | FLAG_RESENDABLE | FLAG_VALUES, CHANGE, set, remove, LOOK]);
 });
