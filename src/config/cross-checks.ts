@@ -3,6 +3,7 @@ import { MAX_RING_SERVERS, MAX_TOTAL_WEIGHT } from '../placement/ring-server.ts'
 import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protocol/protocol-traits.ts';
 import type { ScalarSetting } from '../settings/setting.ts';
 import { addressText, type ListenAddress } from './address.ts';
+import { checkKeyPrefixes } from './key-prefix-checks.ts';
 import type { ConfigDraft, PoolDraft } from './pool-draft.ts';
 import type { Problems } from './problems.ts';
 import { checkUsers } from './user-checks.ts';
@@ -22,6 +23,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
     checkTls(pool, problems);
     checkLimits(pool, problems);
   }
+  checkKeyPrefixes(draft, problems);
   checkListenAddresses(draft, problems);
   checkUsers(draft, problems);
 }

@@ -10,6 +10,8 @@ export interface ParserOptions {
   readonly password: string | null;
   /** Who may use the pool, in place of the password; null: it has no users. Left out: likewise. */
   readonly accounts?: Accounts | null;
+  /** What the names of all its clients' keys begin with on the servers, and only there; null: nothing. Left out: nothing. */
+  readonly keyPrefix?: string | null;
   /** What of the protocol's commands a pool allows and knows; a protocol takes what concerns it. Left out: the defaults. */
   readonly rules?: Partial<CommandRules>;
   /** The pool's slow requests. Left out: it never has any. */
@@ -65,6 +67,8 @@ export interface CommandRules {
   readonly keylessScripts: 'error' | 'any' | 'all';
   /** The pool says of itself that it is a cluster. Default: it is a single server to its clients. */
   readonly presentedCluster: PresentedClusterOptions | null;
+  /** Clients whose keys have a prefix may run scripts, which can use other keys. Default: not. */
+  readonly hasPrefixedScripts: boolean;
 }
 
 /** What a pool says of itself that clients are to take for a cluster. */

@@ -34,6 +34,14 @@ export interface Listeners {
   beyondOne(kind: TopicKind, name: string, isOfMessage: boolean): number;
 }
 
+/** How some clients see topics that have other names on the servers. */
+export interface TopicScope {
+  /** What they call the topic whose name this is. */
+  shownName(name: Buffer): Buffer;
+  /** What they read of a message, never written to again; null: it is not for them. */
+  shownMessage(message: Buffer): Buffer | null;
+}
+
 export interface TopicMatcher {
   matches(channel: string): boolean;
 }

@@ -12,7 +12,7 @@ import { NotedReply } from './operations/noted-reply.ts';
 import { commonSlot, NO_SLOT, SEVERAL_SLOTS, type SlotForward } from './operations/slot-forward.ts';
 import type { SlotOrder } from './operations/slot-order.ts';
 import { SlotTransaction, TransactionStep } from './operations/slot-transaction.ts';
-import { TransformedReply } from './operations/transformed-reply.ts';
+import { replySink } from './operations/transformed-reply.ts';
 import type { PrivateLimits } from './private-limits.ts';
 import { PrivateSession } from './private-session.ts';
 import type { RequestOrigin } from './request-origin.ts';
@@ -155,8 +155,9 @@ export class ClusterSession extends PrivateSession {
     if (target === null) return;
     const request = super.ask(parser);
     this.isBlocking = true;
-    this.wait.request = request;
-    this.move(target, request, commonSlot(parser, bytes), bytes, this.origin, parser.waitMs);
+    const sink = replySink(this.origin, parser.transform);
+    this.wait.begin(request, sink);
+    this.move(target, request, commonSlot(parser, bytes), bytes, sink, parser.waitMs);
   }
 
   /** After WATCH was answered, whatever is read is read after it, by whichever connection. */
@@ -164,7 +165,7 @@ export class ClusterSession extends PrivateSession {
     return false;
   }
 
-  protected override ask(parser: RequestReading, sink: ReplySink = this.origin): Request {
+  protected override ask(parser: RequestReading, sink = replySink(this.origin, parser.transform)): Request {
     const request = super.ask(parser, sink);
     const { hold } = parser;
     if (hold === HOLD_QUEUE || hold === HOLD_RUN || hold === HOLD_WATCH) {
@@ -221,9 +222,8 @@ export class ClusterSession extends PrivateSession {
   /** All that was kept, over the connection that all share. */
   private runWhole(parser: RequestReading, bytes: RequestBytes): void {
     const { origin, own, words, order, slot } = this;
-    const { transform } = parser;
     const { open } = words;
-    const request = super.ask(parser, transform === null ? origin : new TransformedReply(origin, transform));
+    const request = super.ask(parser);
     const steps = [
       new TransactionStep(null, new RequestBytes().set(open, 0, open.length, null)),
       ...own.takeKept().map(kept => new TransactionStep(null, kept)),

@@ -35,6 +35,7 @@ export class DeferredRequest implements RequestReading {
   readonly isSoiling;
   readonly topicKind;
   readonly isLeavingTopics;
+  readonly topicScope;
   readonly isCountingListeners;
   readonly inquiry;
   readonly variants;
@@ -75,6 +76,7 @@ export class DeferredRequest implements RequestReading {
     this.isSoiling = reading.isSoiling;
     this.topicKind = reading.topicKind;
     this.isLeavingTopics = reading.isLeavingTopics;
+    this.topicScope = reading.topicScope;
     this.isCountingListeners = reading.isCountingListeners;
     this.inquiry = reading.inquiry;
     this.variants = reading.variants;

@@ -22,7 +22,7 @@ import { AwaitedGifts } from './awaited-gifts.ts';
 import { AbortedRun } from './operations/aborted-run.ts';
 import { commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { NotedReply } from './operations/noted-reply.ts';
-import { TransformedReply } from './operations/transformed-reply.ts';
+import { replySink } from './operations/transformed-reply.ts';
 import { OwnConnection } from './own-connection.ts';
 import type { PrivateLimits } from './private-limits.ts';
 import type { PrivateLane, RequestOrigin } from './request-origin.ts';
@@ -238,9 +238,7 @@ export class PrivateSession implements PrivateLane {
     } else {
       this.tellOfTransaction();
       const target = own.backend ?? this.pool.pickAny();
-      const { transform } = parser;
-      const reply = transform === null ? this.origin : new TransformedReply(this.origin, transform);
-      const request = this.ask(parser, this.gifts.takerOfRun(reply));
+      const request = this.ask(parser, this.gifts.takerOfRun(replySink(this.origin, parser.transform)));
       if (target === null) this.origin.onFailure(request, 'no_backend');
       else own.send(target, request, bytes);
       this.isOpenAtServer = false;
@@ -323,10 +321,11 @@ export class PrivateSession implements PrivateLane {
     const target = this.targetOf(parser, bytes);
     if (!this.isWatching) this.isEnding = true;
     if (target === null) return;
-    const request = this.ask(parser);
+    const sink = replySink(this.origin, parser.transform);
+    const request = this.ask(parser, sink);
     request.extraMs = parser.waitMs;
     this.isBlocking = true;
-    this.wait.request = request;
+    this.wait.begin(request, sink);
     this.own.give(parser.remedy);
     this.own.send(target, request, bytes);
   }
@@ -368,7 +367,7 @@ export class PrivateSession implements PrivateLane {
     return true;
   }
 
-  protected ask(parser: RequestReading, sink: ReplySink = this.origin): Request {
+  protected ask(parser: RequestReading, sink: ReplySink = replySink(this.origin, parser.transform)): Request {
     const request = new Request(sink, parser.replyKind);
     request.isSilent = parser.isNoreply;
     this.origin.enqueue(request);

@@ -54,7 +54,7 @@ export class RingSession extends PrivateSession {
    * server gives it before is the client's.
    */
   moveOn(): void {
-    const { kept, own, origin } = this;
+    const { kept, own } = this;
     const { request } = this.wait;
     const { waits } = this.protocol;
     // Keys that the server watches can't be taken along.
@@ -75,7 +75,7 @@ export class RingSession extends PrivateSession {
       again();
       return;
     }
-    request.sink = new MovedWait(origin, waits, again);
+    request.sink = new MovedWait(this.wait.sink, waits, again);
     const end = () => {
       if (this.kept !== kept || request.isSettled) return;
       this.wait.unblock(true, wasWaiting => {
@@ -121,7 +121,7 @@ export class RingSession extends PrivateSession {
     super.block(parser, bytes);
   }
 
-  protected override ask(parser: RequestReading, sink: ReplySink = this.origin): Request {
+  protected override ask(parser: RequestReading, sink?: ReplySink): Request {
     return resumedBy(parser) ?? super.ask(parser, sink);
   }
 

@@ -1,4 +1,5 @@
-import type { Protocol, RequestReading, SubscriptionWords } from '../protocol/protocol.ts';
+import { chained } from '../protocol/chained-transform.ts';
+import type { Protocol, RequestReading } from '../protocol/protocol.ts';
 import {
   HOLD_ABORT,
   HOLD_DISCARD,
@@ -21,6 +22,7 @@ import {
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
 } from '../protocol/routes.ts';
+import type { SubscriptionWords } from '../protocol/subscription-words.ts';
 import { TOPIC_SHARD } from '../protocol/topics.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
@@ -236,14 +238,16 @@ export class Router {
     const hub = this.hub();
     const { keyStarts, keyEnds, keyBuf, topicKind } = parser;
     const name = hub.isIdle ? '' : (keyBuf ?? bytes.buf).toString('latin1', keyStarts[0], keyEnds[0]);
-    const transform = hub.isIdle ? parser.transform : this.words.publicationReply(hub, topicKind, name);
+    const counted = hub.isIdle ? null : this.words.publicationReply(hub, topicKind, name);
+    const transform = chained(counted, parser.transform);
     if (this.cluster !== null && topicKind === TOPIC_SHARD) this.cluster.forward(origin, parser, bytes, transform);
     else forward(origin, parser, this.backendOf(parser, bytes, 0), bytes, transform);
   }
 
   private askAudience(origin: RequestOrigin, parser: RequestReading, bytes: RequestBytes): void {
     const isCounting = parser.isCountingListeners;
-    const transform = isCounting ? this.words.audienceReply(this.hub(), parser.topicKind) : parser.transform;
+    const counted = isCounting ? this.words.audienceReply(this.hub(), parser.topicKind) : null;
+    const transform = chained(counted, parser.transform);
     broadcast(this.pool, origin, parser, bytes, false, transform);
   }
 

@@ -1,5 +1,5 @@
 import type { Protocol } from '../protocol/protocol.ts';
-import { Request } from '../request/request.ts';
+import { type ReplySink, Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
 import { InterruptedReply } from './operations/interrupted-reply.ts';
 import { UnblockReply } from './operations/unblock-reply.ts';
@@ -10,14 +10,22 @@ import type { RequestOrigin } from './request-origin.ts';
 export class ServerWait {
   /** The request that waits, or did last. */
   request: Request | null = null;
+  /** Takes its reply. */
+  sink: ReplySink;
   private readonly origin: RequestOrigin;
   private readonly protocol: Protocol;
   private readonly own: OwnConnection;
 
   constructor(origin: RequestOrigin, protocol: Protocol, own: OwnConnection) {
     this.origin = origin;
+    this.sink = origin;
     this.protocol = protocol;
     this.own = own;
+  }
+
+  begin(request: Request, sink: ReplySink): void {
+    this.request = request;
+    this.sink = sink;
   }
 
   /** The client has to go. False: it does not wait. */
@@ -26,7 +34,7 @@ export class ServerWait {
     const { waits } = this.protocol;
     if (request === null || waits === null || !this.end(new Request(null, 0), true)) return false;
     this.request = null;
-    request.sink = new InterruptedReply(origin, waits);
+    request.sink = new InterruptedReply(origin, this.sink, waits);
     return true;
   }
 

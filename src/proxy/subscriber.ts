@@ -1,5 +1,6 @@
-import type { RequestReading, SubscriptionWords } from '../protocol/protocol.ts';
-import { NO_TOPICS, type TopicCounts, type TopicKind } from '../protocol/topics.ts';
+import type { RequestReading } from '../protocol/protocol.ts';
+import type { SubscriptionWords } from '../protocol/subscription-words.ts';
+import { NO_TOPICS, type TopicCounts, type TopicKind, type TopicScope } from '../protocol/topics.ts';
 import { Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { SubscriptionHub } from '../upstream/subscription-hub.ts';
@@ -59,6 +60,8 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
   private order: Order | null = null;
   /** The version of the protocol that the client reads now: replies may be due that are of another. */
   private variant: number;
+  /** How it sees topics; null: as the servers do. */
+  private scope: TopicScope | null = null;
   private isGone = false;
   /** Messages that follow the confirmation. */
   private early: TopicMessage[] = [];
@@ -87,6 +90,7 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
   take(parser: RequestReading, bytes: RequestBytes, limits: SubscriptionLimits): void {
     const { origin, hub } = this;
     const { topicKind: kind, isLeavingTopics: isLeaving } = parser;
+    this.scope = parser.topicScope;
     const names = namesOf(parser, bytes);
     const request = new Request(null, 0);
     // Confirmations come like messages, also to a client that wants no replies. What is refused is a reply.
@@ -125,14 +129,20 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
     this.confirm();
   }
 
-  onMessage(message: TopicMessage): void {
-    const { order } = this;
+  onMessage(told: TopicMessage): void {
+    const { order, scope } = this;
+    const message = scope === null ? told : told.seenIn(scope);
+    if (message === null) return;
     if (order !== null && order.confirmation !== null && !order.isLeaving) {
       this.early.push(message);
       this.earlyBytes += message.sizeBytes;
       if (this.earlyBytes > EARLY_MAX_BYTES) this.answer(order);
       return;
     }
+    this.push(message);
+  }
+
+  private push(message: TopicMessage): void {
     this.origin.push(message.beginningWith(this.words.firstByte(this.variant)));
   }
 
@@ -243,7 +253,8 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
   }
 
   private confirmation(kind: TopicKind, isLeaving: boolean, name: Buffer | null): Buffer {
-    return this.words.confirmation(kind, isLeaving, name, this.counts, this.origin.variant);
+    const shown = name === null || this.scope === null ? name : this.scope.shownName(name);
+    return this.words.confirmation(kind, isLeaving, shown, this.counts, this.origin.variant);
   }
 
   private answer(order: Order): void {
@@ -256,7 +267,7 @@ export class Subscriber implements Subscriptions, TopicSubscriber, TopicWaiter {
     this.early = [];
     this.earlyBytes = 0;
     origin.onReply(order.request, bytes, 0, bytes.length, true, null);
-    for (const message of early) this.onMessage(message);
+    for (const message of early) this.push(message);
   }
 
   private forget({ topics, left }: Order): void {

@@ -3,7 +3,7 @@ import type { Clock } from '../loop/clock.ts';
 import { Fifo } from '../memory/fifo.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
 import { ACCESS_WRITE, type Access } from '../placement/placement.ts';
-import type { SubscriptionWords } from '../protocol/protocol.ts';
+import type { SubscriptionWords } from '../protocol/subscription-words.ts';
 import { type Listeners, TOPIC_CHANNEL, TOPIC_PATTERN, TOPIC_SHARD, type TopicKind } from '../protocol/topics.ts';
 import type { Backend } from './backend.ts';
 import type { TellCrowds } from './crowd.ts';

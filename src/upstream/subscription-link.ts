@@ -1,7 +1,7 @@
 import type { Block } from '../memory/block.ts';
 import { Fifo } from '../memory/fifo.ts';
 import type { HolderWalk } from '../memory/memory-ceiling.ts';
-import type { SubscriptionWords } from '../protocol/protocol.ts';
+import type { SubscriptionWords } from '../protocol/subscription-words.ts';
 import {
   PUSH_ERROR,
   PUSH_MESSAGE,

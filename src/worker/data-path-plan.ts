@@ -144,3 +144,10 @@ function readOptions(config: PoolConfig): ReadOptions | null {
     ownWritesMs: config.readYourWritesMs,
   };
 }
+
+/** A pool can go on by the other configuration with the clients that it has. */
+export function isOneLane(now: PoolConfig, next: PoolConfig): boolean {
+  const isCluster = next.cluster !== null;
+  // With another prefix all that clients have subscribed to, watch or wait for would be others'.
+  return now.protocol === next.protocol && now.keyPrefix === next.keyPrefix && (now.cluster !== null) === isCluster;
+}

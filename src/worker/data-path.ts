@@ -28,7 +28,7 @@ import { OtherCrowds } from '../upstream/other-crowds.ts';
 import { Pool, type PoolTrouble } from '../upstream/pool.ts';
 import { type PoolPlan, planPool } from '../upstream/pool-plan.ts';
 import { clientId } from './client-id.ts';
-import { type DataPathPlan, NO_TOPOLOGY, poolOptions } from './data-path-plan.ts';
+import { type DataPathPlan, isOneLane, NO_TOPOLOGY, poolOptions } from './data-path-plan.ts';
 import { frontendOptions } from './frontend-options.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 import { PoolFigures } from './pool-figures.ts';
@@ -227,8 +227,7 @@ export class DataPath {
     for (const next of config.pools) {
       const old = pairs.get(next.name)?.name;
       const lane = old === undefined ? undefined : before.get(old);
-      const isCluster = next.cluster !== null;
-      const staysLane = lane?.config.protocol === next.protocol && (lane.config.cluster !== null) === isCluster;
+      const staysLane = lane !== undefined && isOneLane(lane.config, next);
       if (staysLane) before.delete((lane as Lane).config.name);
       const poolPlan = plan.pools.get(next.name);
       if (poolPlan !== undefined) {

@@ -23,6 +23,7 @@ export function frontendOptions(
       version: VERSION,
       password: poolPassword(config),
       accounts: accountsOf(configured),
+      keyPrefix: config.keyPrefix,
       rules: {
         hasOneServer: config.cluster === null && config.servers.length === 1,
         serverNames: poolServers(config, topology).flatMap(({ name, isReplica }) => (isReplica ? [] : [name])),
@@ -34,6 +35,7 @@ export function frontendOptions(
         learnsCommands: config.learnsCommands,
         hasResp3: config.resp3 === 'auto',
         keylessScripts: config.keylessScripts,
+        hasPrefixedScripts: config.scriptsUnderPrefix === 'allow',
         deniedCommands: config.deniedCommands ?? [],
         declaredCommands: config.declaredCommands ?? [],
         presentedCluster:

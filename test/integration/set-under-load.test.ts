@@ -77,6 +77,7 @@ pools:
     'red.listen': `127.0.0.1:${nextPort}`,
     // Its clients are let go, which is what the table says of it.
     'red.protocol': null,
+    'red.key_prefix': null,
     'red.hash': 'md5',
     'red.hash_tag': '[]',
     'red.distribution': 'modula',
@@ -147,6 +148,7 @@ pools:
     'red.learn_commands': 'false',
     'red.cross_server': 'first_key',
     'red.keyless_scripts': 'any',
+    'red.scripts_under_prefix': 'allow',
     'red.read_from': 'any',
     'red.replica_unavailable': 'error',
     'red.replica_check': '500ms',

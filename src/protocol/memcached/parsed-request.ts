@@ -35,6 +35,7 @@ export class ParsedRequest {
   readonly isSoiling = false;
   readonly topicKind = TOPIC_CHANNEL;
   readonly isLeavingTopics = false;
+  readonly topicScope = null;
   readonly isCountingListeners = false;
   readonly inquiry = null;
   isNoreply = false;

@@ -25,6 +25,8 @@ export class AllServersRequest extends RoutedRequest {
   protected readonly commands: PoolCommands;
   private readonly scanCursors: ScanCursors;
   protected readonly options: ParserOptions;
+  /** The client is not to be told of all keys. */
+  protected hidesAllKeys = false;
   /** All servers of the pool have answered in RESP3. */
   private isResp3Proven = false;
 
@@ -63,14 +65,15 @@ export class AllServersRequest extends RoutedRequest {
   /** INFO [server] [section …]. */
   private askForInfo(command: Command, respVersion: RespVersion): void {
     const { args, options } = this;
-    const place = args.count === 1 ? -1 : this.commands.serverNames.indexOf(args.text(1));
+    const isOfAll = args.count === 1 || this.hidesAllKeys;
+    const place = isOfAll ? -1 : this.commands.serverNames.indexOf(args.text(1));
     const { isOurs, isOnlyOurs } = infoAsked(args);
     if (place >= 0) {
       this.route = ROUTE_SERVER;
       this.serverPlace = place;
       this.rewriteArguments('INFO', 2);
     } else if (isOnlyOurs) this.answer(command.name, ownInfoReply(options, respVersion));
-    else this.coalescer = new InfoCoalescer(options, respVersion, isOurs);
+    else this.coalescer = new InfoCoalescer(options, respVersion, isOurs, this.hidesAllKeys);
   }
 
   /** SCAN cursor [option …]: the cursor says which server is next. */

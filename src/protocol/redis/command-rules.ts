@@ -31,6 +31,7 @@ const DEFAULTS: CommandRules = {
   learnsCommands: false,
   keylessScripts: 'error',
   presentedCluster: null,
+  hasPrefixedScripts: false,
 };
 const KEYLESS_ROUTES = { error: ROUTE_LOCAL, any: ROUTE_ANY, all: ROUTE_ALL } as const;
 const OTHER_DATABASE = 'the pool is one database of its servers (redis_db)';
@@ -145,6 +146,10 @@ export class PoolCommands {
   /** Of the servers: what the client's number 0 is. */
   get firstDatabase(): number {
     return this.rules.db;
+  }
+
+  get hasPrefixedScripts(): boolean {
+    return this.rules.hasPrefixedScripts;
   }
 
   get serversMovedTo(): readonly string[] {

@@ -40,6 +40,7 @@ import {
   TO_ANY,
   TO_EVERY,
 } from './command-policy.ts';
+import { type PrefixRule, prefixRuleOf } from './key-prefix/prefix-policy.ts';
 import { KeySpec } from './key-spec.ts';
 import { errorReply } from './resp.ts';
 
@@ -93,6 +94,7 @@ export class Command {
   readonly isByDigest: boolean;
   /** It has an option that names another database. */
   readonly isChoosingDatabase: boolean;
+  readonly prefixRule: PrefixRule;
   readonly wrongArity: Buffer;
   readonly isAllowedBeforeAuth: boolean;
   /** Answered by Ringmaster, and by any server with the same bytes. */
@@ -119,6 +121,7 @@ export class Command {
     this.isScript = SCRIPTS.includes(name);
     this.scriptAt = SCRIPT_PLACES[name] ?? 0;
     this.isByDigest = name.startsWith('evalsha');
+    this.prefixRule = prefixRuleOf(name);
     this.isChoosingDatabase = name === 'copy' || name === 'move';
     const wrongArity = `wrong number of arguments for '${name}' command`;
     // EXEC has words of its own: whatever is wrong with it ends the transaction.

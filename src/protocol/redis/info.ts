@@ -57,10 +57,13 @@ export class InfoCoalescer implements Coalescer {
   private readonly options: ParserOptions;
   private readonly version: RespVersion;
   private readonly isOurs: boolean;
+  private readonly hidesAllKeys: boolean;
   private readonly isCluster: boolean;
 
-  constructor(options: ParserOptions, version: RespVersion, isOurs: boolean) {
+  /** `hidesAllKeys`: the sections that count keys and commands are left out. */
+  constructor(options: ParserOptions, version: RespVersion, isOurs: boolean, hidesAllKeys: boolean) {
     this.options = options;
+    this.hidesAllKeys = hidesAllKeys;
     this.version = version;
     this.isOurs = isOurs;
     // What the pool is to its clients, whatever the servers are.
@@ -77,7 +80,7 @@ export class InfoCoalescer implements Coalescer {
       out.appendOwned(parts[0]!);
       return;
     }
-    const texts = answers.map(textOf);
+    const texts = answers.map(answer => (this.hidesAllKeys ? withoutAllKeys(textOf(answer)) : textOf(answer)));
     const merged = texts.length === 1 ? texts[0]! : mergeInfo(texts);
     const theirs = merged.replace(/^cluster_enabled:[01](?=\r$)/m, `cluster_enabled:${this.isCluster ? 1 : 0}`);
     const pieces = this.isOurs ? [theirs, section(this.options, answers.length)] : [theirs];
@@ -89,6 +92,20 @@ export class InfoCoalescer implements Coalescer {
 function textOf(part: Buffer): string {
   const start = part.indexOf(LF) + 1;
   return part.toString('utf8', part[0] === EQUALS ? start + FORMAT_BYTES : start, part.length - 2);
+}
+
+const OF_ALL_KEYS: ReadonlySet<string> = new Set([
+  'Keyspace',
+  'Keysizes',
+  'Commandstats',
+  'Latencystats',
+  'Errorstats',
+  'Stats',
+]);
+
+function withoutAllKeys(text: string): string {
+  const sections = text.split(/(?<=\r\n)\r\n(?=# )/);
+  return sections.filter(each => !OF_ALL_KEYS.has(/^# (\w+)/.exec(each)?.[1] ?? '')).join('\r\n');
 }
 
 /** `txt:`. */

@@ -27,6 +27,14 @@ export class RequestArgs {
     }
   }
 
+  /** One more argument, `buf[start, end)`. */
+  append(start: number, end: number): void {
+    if (this.count === this.starts.length) this.grow();
+    this.starts[this.count] = start;
+    this.ends[this.count] = end;
+    this.count++;
+  }
+
   /** Doubles the room for offsets. */
   grow(): void {
     this.starts = doubled(this.starts);

@@ -42,7 +42,7 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
   }
 
   parse(session: Session, buf: Buffer, start: number, end: number): number {
-    this.rewritten = null;
+    if (this.rewritten !== null) this.forgetRewritten();
     this.transform = null;
     this.remedy = null;
     this.variants = null;

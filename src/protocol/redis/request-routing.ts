@@ -30,7 +30,6 @@ import {
   ROUTE_UNKNOWN,
   type Route,
 } from '../routes.ts';
-import { AllServersRequest } from './all-servers-request.ts';
 import { AUDIENCE_COALESCERS } from './audience.ts';
 import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER, WRITES_SEEN } from './blocking-timeout.ts';
 import { inquiryOf } from './clients-command.ts';
@@ -44,6 +43,7 @@ import { FunctionStatsCoalescer, LibrariesCoalescer } from './function-command.t
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
 import { LocalCommands, WRONG_DB } from './local-commands.ts';
 import { permit, refusalBy } from './permissions.ts';
+import { PrefixedRequest } from './prefixed-request.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
 import { SelectingRun } from './selecting-run.ts';
@@ -59,7 +59,7 @@ import {
 } from './transactions.ts';
 
 /** The half of the parser that knows commands. */
-export class RequestRouting extends AllServersRequest {
+export class RequestRouting extends PrefixedRequest {
   private found: Command = COMMANDS[0]!;
   private readonly local: LocalCommands;
   private readonly keysCoalescer: Coalescer;
@@ -90,7 +90,8 @@ export class RequestRouting extends AllServersRequest {
     const { replyMode } = session;
     this.isNoreply = replyMode !== REPLIES_ON;
     if (replyMode === REPLIES_SKIP) session.replyMode = REPLIES_ON;
-    this.choose(session, buf);
+    if (this.keyPrefix === null) this.choose(session, buf);
+    else this.chooseUnderPrefix(session, buf);
     // It is parsed again.
     if (this.route === ROUTE_UNKNOWN) session.replyMode = replyMode;
     if (this.isNoreply || session.replyMode !== REPLIES_ON) this.mute(session);
@@ -102,7 +103,7 @@ export class RequestRouting extends AllServersRequest {
     if (this.isNoreply) this.reply = EMPTY;
   }
 
-  private choose(session: RedisSession, buf: Buffer): void {
+  protected override choose(session: RedisSession, buf: Buffer): void {
     const { args } = this;
     const command = this.lookUp(buf);
     if (command === null) {
@@ -122,6 +123,8 @@ export class RequestRouting extends AllServersRequest {
       else if (session.isInTransaction) this.refuseInside();
     } else if (session.isOnlyListening && !mayListenerUse(command)) {
       this.answer(command.name, refusalToListener(command));
+    } else if (this.keyPrefix !== null && !this.putPrefix(command, session)) {
+      if (session.isInTransaction) this.refuseInside();
     } else if (session.isInTransaction) this.queue(command, route, session);
     else if (route === ROUTE_KEY) {
       this.route = ROUTE_KEY;

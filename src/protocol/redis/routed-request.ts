@@ -4,7 +4,7 @@ import type { Coalescer } from '../protocol.ts';
 import type { Remedy } from '../remedy.ts';
 import type { ReplyTransform } from '../reply-transform.ts';
 import { HOLD_NONE, type Hold, ROUTE_LOCAL, ROUTE_PRIVATE, type Route } from '../routes.ts';
-import { TOPIC_CHANNEL, type TopicKind } from '../topics.ts';
+import { TOPIC_CHANNEL, type TopicKind, type TopicScope } from '../topics.ts';
 import { coalescerFor } from './coalescers.ts';
 import { UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
@@ -29,6 +29,7 @@ export class RoutedRequest {
   variants: readonly number[] | null = null;
   topicKind: TopicKind = TOPIC_CHANNEL;
   isLeavingTopics = false;
+  topicScope: TopicScope | null = null;
   isCountingListeners = false;
   inquiry: ClientInquiry | null = null;
   reply: Buffer = EMPTY;
@@ -37,7 +38,7 @@ export class RoutedRequest {
   readonly keyBuf: Buffer | null = null;
   rewritten: Buffer | null = null;
   rewrittenEnd = 0;
-  readonly rewrittenBlock: Block | null = null;
+  rewrittenBlock: Block | null = null;
   protected readonly args = new RequestArgs();
   protected readonly keys = new KeyRanges();
 
@@ -64,8 +65,16 @@ export class RoutedRequest {
   protected rewriteArguments(name: string, from: number, ...words: readonly string[]): void {
     const { args } = this;
     const rest = Array.from({ length: args.count - from }, (_, i) => args.bytes(from + i));
+    this.forgetRewritten();
     this.rewritten = encodeRequest(name, ...words, ...rest);
     this.rewrittenEnd = this.rewritten.length;
+  }
+
+  /** It is sent as it came. */
+  protected forgetRewritten(): void {
+    this.rewritten = null;
+    this.rewrittenBlock?.release();
+    this.rewrittenBlock = null;
   }
 
   protected answer(command: string, reply: Buffer): void {

@@ -3,6 +3,7 @@ import { DEFAULT_ACCOUNT } from '../../accounts/accounts.ts';
 import type { ConnectionEnds } from '../connection-ends.ts';
 import type { Session } from '../protocol.ts';
 import { NO_TOPICS, type TopicCounts } from '../topics.ts';
+import type { ReplyShape } from './key-prefix/reply-shape.ts';
 import type { RespVersion } from './resp.ts';
 
 /** The lowest bit of a variant says which protocol, the others which database. */
@@ -33,6 +34,8 @@ const marked = {
   hasQueuedWrite: false,
   databaseToBe: -1,
   replyMode: REPLIES_ON as number,
+  queuedShapes: [] as ReplyShape[],
+  queued: 0,
 };
 
 /** What Ringmaster remembers of one Redis client. */
@@ -61,6 +64,8 @@ export class RedisSession implements Session {
   topics: TopicCounts = NO_TOPICS;
   /** What a transaction selects once it is run; -1: nothing. */
   databaseToBe = -1;
+  /** Where in the reply of each request of the transaction names stand, under a key prefix. */
+  queuedShapes: ReplyShape[] = [];
   /** CLIENT REPLY. */
   replyMode: number = REPLIES_ON;
   readonly connectedAtMs = Date.now();
@@ -94,7 +99,7 @@ export class RedisSession implements Session {
   }
 
   get keptBytes(): number {
-    return this.name.length + this.libName.length + this.libVersion.length;
+    return this.name.length + this.libName.length + this.libVersion.length + SHAPE_BYTES * this.queuedShapes.length;
   }
 
   get respVersion(): RespVersion {
@@ -149,6 +154,8 @@ export class RedisSession implements Session {
     marked.hasQueuedWrite = this.hasQueuedWrite;
     marked.databaseToBe = this.databaseToBe;
     marked.replyMode = this.replyMode;
+    marked.queuedShapes = this.queuedShapes;
+    marked.queued = this.queuedShapes.length;
   }
 
   rewind(): void {
@@ -158,6 +165,8 @@ export class RedisSession implements Session {
     this.hasQueuedWrite = marked.hasQueuedWrite;
     this.databaseToBe = marked.databaseToBe;
     this.replyMode = marked.replyMode;
+    this.queuedShapes = marked.queuedShapes;
+    this.queuedShapes.length = marked.queued;
   }
 
   endTransaction(): void {
@@ -165,5 +174,8 @@ export class RedisSession implements Session {
     this.isInTransaction = false;
     this.isWatching = false;
     this.databaseToBe = -1;
+    this.queuedShapes = [];
   }
 }
+
+const SHAPE_BYTES = 8;

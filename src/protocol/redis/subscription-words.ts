@@ -2,7 +2,7 @@
 // and alike in all that follows:
 //
 //   *3 $7 message $2 ab $5 hello        *4 $8 pmessage $2 a* $2 ab $5 hello        *3 $9 subscribe $2 ab :1
-import type { SubscriptionWords } from '../protocol.ts';
+import type { SubscriptionWords } from '../subscription-words.ts';
 import {
   PUSH_ERROR,
   PUSH_MESSAGE,

@@ -10,11 +10,14 @@ import type { RequestOrigin } from '../request-origin.ts';
  */
 export class InterruptedReply implements ReplySink {
   private readonly origin: RequestOrigin;
+  private readonly sink: ReplySink;
   private readonly words: WaitWords;
   private isBegun = false;
 
-  constructor(origin: RequestOrigin, words: WaitWords) {
+  /** `sink` takes what is the client's. */
+  constructor(origin: RequestOrigin, sink: ReplySink, words: WaitWords) {
     this.origin = origin;
+    this.sink = sink;
     this.words = words;
   }
 
@@ -22,10 +25,10 @@ export class InterruptedReply implements ReplySink {
     const isInterrupted = !this.isBegun && this.words.isInterrupted(buf, start, end);
     this.isBegun = true;
     if (isInterrupted) this.origin.destroy();
-    else this.origin.onReply(request, buf, start, end, isLast, block);
+    else this.sink.onReply(request, buf, start, end, isLast, block);
   }
 
   onFailure(request: Request, reason: FailureReason): void {
-    this.origin.onFailure(request, reason);
+    this.sink.onFailure(request, reason);
   }
 }

@@ -6,6 +6,11 @@ import type { RequestOrigin } from '../request-origin.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
+/** Where the reply to a request goes of which the client reads what `transform` makes; null: the reply itself. */
+export function replySink(origin: RequestOrigin, transform: ReplyTransform | null): ReplySink {
+  return transform === null ? origin : new TransformedReply(origin, transform);
+}
+
 /**
  * Stands between the server connection and the client's queue where the client reads something else than the server says:
  *

@@ -56,6 +56,8 @@ pools:
     health_check: { interval: 2s, timeout: 500ms, failures: 4, successes: 5 }
     cross_server: first_key
     keyless_scripts: all
+    scripts_under_prefix: allow
+    key_prefix: 'shop:'
     keys_limit: 1mb
     deny_commands: [FLUSHDB, config|set, script load]
     commands:
@@ -145,6 +147,8 @@ test('every key of the native form arrives in the configuration', () => {
         healthCheck: { intervalMs: 2000, timeoutMs: 500, failures: 4, successes: 5 },
         crossServer: 'first_key',
         keylessScripts: 'all',
+        scriptsUnderPrefix: 'allow',
+        keyPrefix: 'shop:',
         keysLimitBytes: 1_048_576,
         scriptMemoryBytes: 4_194_304,
         learnsCommands: true,
@@ -257,6 +261,8 @@ test('what is left out has its default', () => {
         healthCheck: null,
         crossServer: 'error',
         keylessScripts: 'error',
+        scriptsUnderPrefix: 'refuse',
+        keyPrefix: null,
         keysLimitBytes: 67_108_864,
         scriptMemoryBytes: 4_194_304,
         learnsCommands: true,

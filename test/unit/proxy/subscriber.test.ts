@@ -1,8 +1,9 @@
 // When a client that subscribes, or leaves, is told so, and what it reads before and after.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RequestParser, SubscriptionWords } from '../../../src/protocol/protocol.ts';
+import type { RequestParser } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
+import type { SubscriptionWords } from '../../../src/protocol/subscription-words.ts';
 import { NO_TOPICS, TOPIC_CHANNEL, type TopicKind } from '../../../src/protocol/topics.ts';
 import type { RequestOrigin } from '../../../src/proxy/request-origin.ts';
 import { Subscriber } from '../../../src/proxy/subscriber.ts';
@@ -129,7 +130,7 @@ function client(limit = 10) {
     const buf = Buffer.from(names.join(''));
     const ends = names.map((_, i) => names.slice(0, i + 1).join('').length);
     const parser = {
-      ...{ topicKind: TOPIC_CHANNEL, isLeavingTopics: isLeaving, isNoreply: false, keyBuf: null },
+      ...{ topicKind: TOPIC_CHANNEL, isLeavingTopics: isLeaving, topicScope: null, isNoreply: false, keyBuf: null },
       ...{ keyCount: names.length, keyStarts: Int32Array.from([0, ...ends]), keyEnds: Int32Array.from(ends) },
     } as unknown as RequestParser;
     const limits = { ofClient: limit, ofWorker: 100 };

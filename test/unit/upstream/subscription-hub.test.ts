@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { PoolStats } from '../../../src/figures/statistics.ts';
-import type { SubscriptionWords } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
+import type { SubscriptionWords } from '../../../src/protocol/subscription-words.ts';
 import { TOPIC_CHANNEL } from '../../../src/protocol/topics.ts';
 import { OtherCrowds } from '../../../src/upstream/other-crowds.ts';
 import { SubscriptionHub } from '../../../src/upstream/subscription-hub.ts';
