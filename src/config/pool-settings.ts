@@ -11,6 +11,7 @@ import { CREDENTIAL_SETTINGS } from './credential-settings.ts';
 import { POOL_LIMIT_SETTINGS } from './limit-settings.ts';
 import { RESHARD_SETTINGS } from './reshard-settings.ts';
 import { SENTINEL_SETTINGS } from './sentinel-settings.ts';
+import { TENANT_SETTINGS } from './tenant-settings.ts';
 import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tls-settings.ts';
 import { TRAFFIC_SETTINGS } from './traffic-settings.ts';
 
@@ -359,6 +360,7 @@ export const POOL_SETTINGS = {
   ...POOL_LIMIT_SETTINGS,
   ...TRAFFIC_SETTINGS,
   ...RESHARD_SETTINGS,
+  ...TENANT_SETTINGS,
   ...PROTOCOL_SETTINGS,
 } as const satisfies SettingTable;
 

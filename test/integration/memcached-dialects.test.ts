@@ -151,9 +151,18 @@ function randomRequest(random: SeededRandom): { dialect: Dialect; request: Buffe
   return { dialect, request: Buffer.from(request, 'latin1') };
 }
 
-for (const servers of [1, 3]) {
-  test(`dialects mixed at random over ${servers === 1 ? 'one server' : `${servers} servers`} read what memcached would give them`, async (t: TestContext) => {
-    const [pool, direct] = await Promise.all([startMemcachedPool(t, { servers }), startMemcached()]);
+const WAYS = [
+  { servers: 1, prefix: '' },
+  { servers: 3, prefix: '' },
+  { servers: 1, prefix: 'app:' },
+  { servers: 3, prefix: 'app:' },
+];
+
+for (const { servers, prefix } of WAYS) {
+  const way = `${servers === 1 ? 'one server' : `${servers} servers`}${prefix === '' ? '' : ', under a key prefix,'}`;
+  test(`dialects mixed at random over ${way} read what memcached would give them`, async (t: TestContext) => {
+    const settings = prefix === '' ? [] : [`key_prefix: '${prefix}'`];
+    const [pool, direct] = await Promise.all([startMemcachedPool(t, { servers, settings }), startMemcached()]);
     t.after(() => direct.kill());
     const seed = seedFrom('MEMCACHED_SEED');
     t.diagnostic(`MEMCACHED_SEED=${seed} repeats this run`);

@@ -38,6 +38,8 @@ export class ParsedRequest {
   readonly topicScope = null;
   readonly isCountingListeners = false;
   readonly inquiry = null;
+  /** What the client's keys begin with on the servers; empty: nothing. */
+  prefix: Buffer = NO_REPLY;
   isNoreply = false;
   reply: Buffer = NO_REPLY;
   closesClient = false;

@@ -20,6 +20,7 @@ import {
 import { Credentials } from './credentials.ts';
 import { firstLineCoalescer } from './first-line-coalescer.ts';
 import { buildFragment } from './fragment.ts';
+import { prefixText } from './key-prefix/prefixed-text.ts';
 import { MetaRequests } from './meta/meta-requests.ts';
 import { ParsedRequest } from './parsed-request.ts';
 import {
@@ -71,6 +72,7 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     this.credentials = Credentials.of(options);
     this.meta = new MetaRequests(options.maxRequestBytes);
     this.binary = new BinaryRequests(options.maxRequestBytes, this.credentials);
+    this.prefix = Buffer.from(options.keyPrefix ?? '', 'latin1');
     this.maxRequestBytes = options.maxRequestBytes;
     this.maxGetLineBytes = getLineLimit(options.maxRequestBytes);
   }
@@ -81,7 +83,15 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     const client = session as MemcachedSession;
     if (client.wire === WIRE_UNDECIDED) client.wire = buf[start] === BINARY_MAGIC ? WIRE_BINARY : WIRE_TEXT;
     if (client.wire === WIRE_BINARY) return this.binary.parse(this, client, buf, start, end);
+    const { prefix } = this;
+    if (prefix.length === 0) return this.parseText(client, buf, start, end);
+    const next = this.parseText(client, buf, start, end);
+    const isRead = next !== INCOMPLETE && this.line.command !== null;
+    if (isRead) prefixText(this, prefix, buf, start, next, this.maxGetLineBytes, this.meta.flags);
+    return next;
+  }
 
+  private parseText(client: MemcachedSession, buf: Buffer, start: number, end: number): number {
     const line = this.line;
     const next = line.read(buf, start, end, this.maxGetLineBytes);
     if (next === INCOMPLETE) return INCOMPLETE;

@@ -1,5 +1,4 @@
 import { isIPv6 } from 'node:net';
-import { keyPrefix } from '../../settings/key-prefix.ts';
 import {
   count,
   duration,
@@ -125,17 +124,6 @@ export const REDIS_SETTINGS = {
     applies: 'live',
   },
   /** Where EVAL and its like run that name no key, in pools of several servers. */
-  /** Null: keys are on the servers as clients name them. */
-  keyPrefix: {
-    key: 'key_prefix',
-    kind: keyPrefix(),
-    default: null,
-    unset: 'none',
-    about:
-      "What the names of the pool's keys and channels begin with on the servers, and only there: clients that share servers with " +
-      'those of other pools neither see nor reach what is theirs; see [Tenants](tenants.md).',
-    applies: 'new-pool',
-  },
   /** Scripts of clients whose keys have a prefix. */
   scriptsUnderPrefix: {
     key: 'scripts_under_prefix',

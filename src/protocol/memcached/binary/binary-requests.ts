@@ -1,11 +1,11 @@
 import { INCOMPLETE } from '../../protocol.ts';
 import { ROUTE_KEY, ROUTE_SPLIT } from '../../routes.ts';
 import { base64Length } from '../base64.ts';
-import { findCommand, type MemcachedCommand } from '../command-table.ts';
 import type { Credentials } from '../credentials.ts';
 import type { ParsedRequest } from '../parsed-request.ts';
 import { NO_REPLY } from '../replies.ts';
 import { REPLY_LINE, REPLY_META, REPLY_META_STORED, REPLY_STATS, REPLY_VALUES } from '../reply-scanner.ts';
+import { MAX_KEY_BYTES } from '../request-line.ts';
 import type { MemcachedSession } from '../session.ts';
 import { statsCoalescerNamed } from '../stats-command.ts';
 import { AskedGets } from './asked-gets.ts';
@@ -16,7 +16,6 @@ import {
   bodyBytesOf,
   errorResponse,
   extrasBytesOf,
-  hasCas,
   keyBytesOf,
   opaqueOf,
   opcodeOf,
@@ -28,13 +27,12 @@ import {
   STATUS_TOO_LARGE,
   STATUS_UNKNOWN_COMMAND,
 } from './binary-header.ts';
+import { writeCas, writeCount, writeExptime, writeStore } from './flag-words.ts';
 import { LineReply } from './line-reply.ts';
 import { metaNameOf } from './meta-names.ts';
 import { MetaReply } from './meta-reply.ts';
 import {
   findOpcode,
-  OP_ADD,
-  OP_APPEND,
   OP_DECREMENT,
   OP_DELETE,
   OP_FLUSH,
@@ -42,9 +40,7 @@ import {
   OP_GET,
   OP_INCREMENT,
   OP_NOOP,
-  OP_PREPEND,
   OP_QUIT,
-  OP_REPLACE,
   OP_SASL_AUTH,
   OP_SASL_LIST,
   OP_SASL_STEP,
@@ -55,6 +51,21 @@ import {
   type Opcode,
 } from './opcodes.ts';
 import { fitsBase64, isTextKey, RequestText } from './request-text.ts';
+import {
+  BASE64,
+  EXPTIME,
+  FLUSH_ALL,
+  GATS,
+  GATS_COMMAND,
+  GETS,
+  GETS_COMMAND,
+  SPACE,
+  STATS,
+  VERBOSITY,
+  VERSION,
+  WITH_FLAGS,
+  WITH_ITEM,
+} from './request-words.ts';
 import { answerSasl, isBeforePassword } from './sasl.ts';
 import { StatReply } from './stat-reply.ts';
 import { ValuesReply } from './values-reply.ts';
@@ -64,42 +75,6 @@ const MAX_RUN = 128;
 /** memcached's limit for a line that is not `get` or `gets`. */
 const MAX_LINE_BYTES = 2048;
 const SMALLEST_GET_BYTES = BINARY_HEADER_BYTES + 1;
-/** Longer times mean some day in a far future: text has 31 bits for them, and the others mean the past. */
-const MAX_EXPTIME = 0x7fffffff;
-/** INCREMENT and DECREMENT with this expiry time create nothing. */
-const CREATE_NOTHING = 0xffffffff;
-
-const ascii = (text: string): Buffer => Buffer.from(text, 'latin1');
-const GETS = ascii('gets');
-const GATS = ascii('gats ');
-const BASE64 = ascii(' b');
-const WITH_CAS = ascii(' c');
-const WITH_ITEM = ascii(' f c v');
-const WITH_FLAGS = ascii(' f c');
-const CLIENT_FLAGS = ascii(' F');
-const EXPTIME = ascii(' T');
-const COMPARE_CAS = ascii(' C');
-const NUMBER = ascii(' v c D');
-const DECREMENTS = ascii(' MD');
-const CREATE_EXPTIME = ascii(' N');
-const INITIAL = ascii(' J');
-const FLUSH_ALL = ascii('flush_all');
-const VERBOSITY = ascii('verbosity ');
-const VERSION = ascii('version');
-const STATS = ascii('stats');
-const SPACE = 32;
-
-const GETS_COMMAND = findCommand(GETS, 0, GETS.length) as MemcachedCommand;
-const GATS_COMMAND = findCommand(GATS, 0, GATS.length - 1) as MemcachedCommand;
-
-/** ` M` and the mode, of what stores. */
-const MODES: ReadonlyMap<number, Buffer> = new Map([
-  [OP_ADD, ascii(' ME')],
-  [OP_REPLACE, ascii(' MR')],
-  [OP_APPEND, ascii(' MA')],
-  [OP_PREPEND, ascii(' MP')],
-]);
-
 /**
  * Reads binary requests and makes of each a request of text or a meta command, which is all that servers get to see:
  *
@@ -116,6 +91,8 @@ export class BinaryRequests {
   private readonly maxRequestBytes: number;
   private readonly credentials: Credentials | null;
   private readonly text = new RequestText();
+  /** The key as servers have it. */
+  private readonly key = Buffer.allocUnsafe(MAX_KEY_BYTES);
 
   constructor(maxRequestBytes: number, credentials: Credentials | null) {
     this.maxRequestBytes = maxRequestBytes;
@@ -166,6 +143,9 @@ export class BinaryRequests {
         return out.answer(answerSasl(this.credentials, session, opcode.kind, buf, start, next), next);
       case OP_FLUSH:
       case OP_VERBOSITY:
+        // As a memcached with -F.
+        if (out.prefix.length > 0) return out.answer(errorResponse(code, opaque, STATUS_AUTH_ERROR), next);
+        return this.takeLine(out, opcode, buf, start, next);
       case OP_VERSION:
         return this.takeLine(out, opcode, buf, start, next);
       case OP_STAT:
@@ -192,7 +172,7 @@ export class BinaryRequests {
       text.word(FLUSH_ALL);
       if (extrasBytesOf(buf, start) > 0) {
         text.byte(SPACE);
-        this.exptime(buf, start + BINARY_HEADER_BYTES);
+        writeExptime(text, buf, start + BINARY_HEADER_BYTES);
       }
     }
     text.lineEnd();
@@ -206,7 +186,8 @@ export class BinaryRequests {
     const code = opcodeOf(buf, start);
     const opaque = opaqueOf(buf, start);
     const name = buf.toString('latin1', start + BINARY_HEADER_BYTES, next);
-    const merged = statsCoalescerNamed(name);
+    const isOfAll = out.prefix.length > 0 && name !== '' && name !== 'settings';
+    const merged = isOfAll ? null : statsCoalescerNamed(name);
     if (merged === null) return out.answer(errorResponse(code, opaque, STATUS_NOT_FOUND), next);
     const reply = new StatReply(code, opaque, merged);
     out.transform = reply;
@@ -224,23 +205,32 @@ export class BinaryRequests {
   /** A get, and those that follow it in what has come: they go to each server as one. */
   private takeGets(out: ParsedRequest, opcode: Opcode, buf: Buffer, start: number, next: number, end: number): number {
     const keyStart = start + BINARY_HEADER_BYTES + extrasBytesOf(buf, start);
-    if (!isTextKey(buf, keyStart, next)) return this.takeKeyed(out, opcode, buf, start, next);
+    if (!isTextKey(buf, keyStart, next) || next - keyStart + out.prefix.length > MAX_KEY_BYTES)
+      return this.takeKeyed(out, opcode, buf, start, next);
     let count = 1;
     let stop = next;
-    const limit = opcode.kind === OP_GET ? end - start : MAX_LINE_BYTES;
+    const { prefix } = out;
+    const limit = opcode.kind === OP_GET ? Number.POSITIVE_INFINITY : MAX_LINE_BYTES;
     while (count < MAX_RUN && end - stop >= SMALLEST_GET_BYTES) {
-      const after = this.afterLikeGet(opcode.kind, buf, start, stop, end);
-      if (after < 0 || after - start > limit) break;
+      const after = this.afterLikeGet(opcode.kind, buf, start, stop, end, prefix.length);
+      if (after < 0 || after - start + (count + 1) * prefix.length > limit) break;
       stop = after;
       count++;
     }
-    this.writeGets(out, opcode, buf, start, stop);
+    this.writeGets(out, opcode, buf, start, stop, count);
     out.keyCount = count;
     return out.forward(count === 1 ? ROUTE_KEY : ROUTE_SPLIT, REPLY_VALUES, stop);
   }
 
   /** Position after the get at `buf[start]`, if it is whole and can be sent along with the one at `first`; else -1. */
-  private afterLikeGet(kind: number, buf: Buffer, first: number, start: number, end: number): number {
+  private afterLikeGet(
+    kind: number,
+    buf: Buffer,
+    first: number,
+    start: number,
+    end: number,
+    prefixBytes: number,
+  ): number {
     if (buf[start] !== BINARY_MAGIC) return -1;
     const opcode = findOpcode(opcodeOf(buf, start));
     if (opcode === null || opcode.kind !== kind || frameKind(buf, start, this.maxRequestBytes) !== FRAME_GOOD)
@@ -249,14 +239,15 @@ export class BinaryRequests {
     if (next > end) return -1;
     const extrasAt = start + BINARY_HEADER_BYTES;
     if (kind === OP_GAT && buf.readUInt32BE(extrasAt) !== buf.readUInt32BE(first + BINARY_HEADER_BYTES)) return -1;
-    return isTextKey(buf, extrasAt + extrasBytesOf(buf, start), next) ? next : -1;
+    const keyAt = extrasAt + extrasBytesOf(buf, start);
+    return next - keyAt + prefixBytes <= MAX_KEY_BYTES && isTextKey(buf, keyAt, next) ? next : -1;
   }
 
-  /** `gets` or `gats` of the gets `buf[start, end)`. */
-  private writeGets(out: ParsedRequest, { kind }: Opcode, buf: Buffer, start: number, end: number): void {
+  /** `gets` or `gats` of the gets `buf[start, end)`, which are `gets`. */
+  private writeGets(out: ParsedRequest, { kind }: Opcode, buf: Buffer, start: number, end: number, gets: number): void {
     const { text } = this;
-    const { line } = out;
-    text.begin(end - start);
+    const { line, prefix } = out;
+    text.begin(end - start + gets * prefix.length);
     line.exptimeStart = line.exptimeEnd = 0;
     if (kind === OP_GET) {
       text.word(GETS);
@@ -264,7 +255,7 @@ export class BinaryRequests {
     } else {
       text.word(GATS);
       line.exptimeStart = text.length;
-      this.exptime(buf, start + BINARY_HEADER_BYTES);
+      writeExptime(text, buf, start + BINARY_HEADER_BYTES);
       line.exptimeEnd = text.length;
       line.command = GATS_COMMAND;
     }
@@ -276,13 +267,14 @@ export class BinaryRequests {
       const keyStart = keyEnd - keyBytesOf(buf, at);
       asked.add(opcodeOf(buf, at), opcode.isQuiet, opcode.returnsKey, opaqueOf(buf, at), buf, keyStart, keyEnd);
       text.byte(SPACE);
-      line.setArg(count++, text.length, text.length + keyEnd - keyStart);
+      line.setArg(count++, text.length, text.length + prefix.length + keyEnd - keyStart);
+      text.word(prefix);
       text.copy(buf, keyStart, keyEnd);
       at = keyEnd;
     }
     text.lineEnd();
     this.send(out);
-    const reply = new ValuesReply(asked);
+    const reply = new ValuesReply(asked, prefix);
     out.transform = reply;
     out.coalescer = reply;
   }
@@ -296,13 +288,17 @@ export class BinaryRequests {
     const keyStart = extrasAt + extrasBytesOf(buf, start);
     const keyEnd = keyStart + keyBytesOf(buf, start);
     const isText = isTextKey(buf, keyStart, keyEnd);
-    if (!isText && !fitsBase64(keyEnd - keyStart)) {
+    const { prefix } = out;
+    const keyBytes = prefix.length + keyEnd - keyStart;
+    if (isText ? keyBytes > MAX_KEY_BYTES : !fitsBase64(keyBytes)) {
       return out.answer(errorResponse(code, opaqueOf(buf, start), STATUS_INVALID), next);
     }
-    text.begin(base64Length(keyEnd - keyStart) + next - keyEnd);
+    text.begin(base64Length(keyBytes) + next - keyEnd);
     text.word(metaNameOf(kind));
-    if (isText) text.copy(buf, keyStart, keyEnd);
-    else text.base64(buf, keyStart, keyEnd);
+    const key = this.key;
+    const keyLength = prefix.copy(key, 0) + buf.copy(key, prefix.length, keyStart, keyEnd);
+    if (isText) text.copy(key, 0, keyLength);
+    else text.base64(key, 0, keyLength);
     const isStored = opcode.hasValue;
     if (isStored) {
       text.byte(SPACE);
@@ -317,17 +313,17 @@ export class BinaryRequests {
       case OP_TOUCH:
         text.word(kind === OP_GAT ? WITH_ITEM : WITH_FLAGS);
         text.word(EXPTIME);
-        this.exptime(buf, extrasAt);
+        writeExptime(text, buf, extrasAt);
         break;
       case OP_DELETE:
-        this.compareCas(buf, start);
+        writeCas(text, buf, start);
         break;
       case OP_INCREMENT:
       case OP_DECREMENT:
-        this.count(kind, buf, start);
+        writeCount(text, kind, buf, start);
         break;
       default:
-        this.store(kind, buf, start);
+        writeStore(text, kind, buf, start);
     }
     text.lineEnd();
     if (isStored) {
@@ -335,58 +331,10 @@ export class BinaryRequests {
       text.lineEnd();
     }
     this.send(out);
-    out.setKey(buf, keyStart, keyEnd);
-    const key = opcode.returnsKey ? Buffer.from(buf.subarray(keyStart, keyEnd)) : null;
-    out.transform = new MetaReply(code, opcode, opaqueOf(buf, start), key);
+    out.setKey(key, 0, keyLength);
+    const returned = opcode.returnsKey ? Buffer.from(buf.subarray(keyStart, keyEnd)) : null;
+    out.transform = new MetaReply(code, opcode, opaqueOf(buf, start), returned);
     return out.forward(ROUTE_KEY, isStored ? REPLY_META_STORED : REPLY_META, next);
-  }
-
-  private store(kind: number, buf: Buffer, start: number): void {
-    const { text } = this;
-    const extrasAt = start + BINARY_HEADER_BYTES;
-    text.word(WITH_CAS);
-    if (extrasBytesOf(buf, start) > 0) {
-      const flags = buf.readUInt32BE(extrasAt);
-      if (flags !== 0) {
-        text.word(CLIENT_FLAGS);
-        text.number(flags);
-      }
-      if (buf.readUInt32BE(extrasAt + 4) !== 0) {
-        text.word(EXPTIME);
-        this.exptime(buf, extrasAt + 4);
-      }
-    }
-    const isCompared = this.compareCas(buf, start);
-    // With a cas, memcached takes SET, ADD and REPLACE for the same.
-    const mode = isCompared && (kind === OP_ADD || kind === OP_REPLACE) ? undefined : MODES.get(kind);
-    if (mode !== undefined) text.word(mode);
-  }
-
-  private count(kind: number, buf: Buffer, start: number): void {
-    const { text } = this;
-    const extrasAt = start + BINARY_HEADER_BYTES;
-    text.word(NUMBER);
-    text.number64(buf, extrasAt);
-    if (kind === OP_DECREMENT) text.word(DECREMENTS);
-    const exptimeAt = extrasAt + 16;
-    if (buf.readUInt32BE(exptimeAt) !== CREATE_NOTHING) {
-      text.word(INITIAL);
-      text.number64(buf, extrasAt + 8);
-      text.word(CREATE_EXPTIME);
-      this.exptime(buf, exptimeAt);
-    }
-    this.compareCas(buf, start);
-  }
-
-  private compareCas(buf: Buffer, start: number): boolean {
-    if (!hasCas(buf, start)) return false;
-    this.text.word(COMPARE_CAS);
-    this.text.number64(buf, start + 16);
-    return true;
-  }
-
-  private exptime(buf: Buffer, at: number): void {
-    this.text.number(Math.min(buf.readUInt32BE(at), MAX_EXPTIME));
   }
 
   private send(out: ParsedRequest): void {

@@ -42,14 +42,17 @@ const IN_GARBAGE = 3;
  */
 export class ValuesReply implements ReplyTransform, Coalescer {
   private readonly asked: AskedGets;
+  private readonly prefix: Buffer;
   /** What is answered next. */
   private entry = 0;
   private state = IN_LINE;
   private dataLeft = 0;
   private readonly line = new LineGatherer();
 
-  constructor(asked: AskedGets) {
+  /** `prefix`: what servers say before each key. */
+  constructor(asked: AskedGets, prefix: Buffer) {
     this.asked = asked;
+    this.prefix = prefix;
   }
 
   piece(buf: Buffer, start: number, end: number, _isLast: boolean, out: TransformOut): void {
@@ -115,7 +118,7 @@ export class ValuesReply implements ReplyTransform, Coalescer {
       const at = cursors[p]!;
       if (part[at] === V) {
         const keyEnd = part.indexOf(SPACE, at + KEY_AT);
-        if (asked.hasKey(entry, part, at + KEY_AT, keyEnd)) {
+        if (this.isKey(entry, part, at + KEY_AT, keyEnd)) {
           blocks[i] = at;
           cursors[p] = valueBlockEnd(part, keyEnd, part.length);
         }
@@ -178,9 +181,17 @@ export class ValuesReply implements ReplyTransform, Coalescer {
   private find(buf: Buffer, start: number, end: number): number {
     const { asked } = this;
     for (let entry = this.entry; entry < asked.end; entry = asked.next(entry)) {
-      if (asked.hasKey(entry, buf, start, end)) return entry;
+      if (this.isKey(entry, buf, start, end)) return entry;
     }
     return -1;
+  }
+
+  /** The entry asks for the key that servers call `buf[start, end)`. */
+  private isKey(entry: number, buf: Buffer, start: number, end: number): boolean {
+    const { asked, prefix } = this;
+    const own = start + prefix.length;
+    if (prefix.length > 0 && (own > end || buf.compare(prefix, 0, prefix.length, start, own) !== 0)) return false;
+    return asked.hasKey(entry, buf, own, end);
   }
 
   /** Writes all but the value for the line `VALUE <key> <flags> <bytes> <cas>`; returns the length of the value. */

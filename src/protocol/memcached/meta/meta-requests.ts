@@ -38,7 +38,7 @@ const MAX_FLAGS = 17;
  */
 export class MetaRequests {
   private readonly maxRequestBytes: number;
-  private readonly flags = new MetaFlags();
+  readonly flags = new MetaFlags();
   /** Where a key that came as base64 lies decoded, for the hash. */
   private readonly key = Buffer.allocUnsafe(MAX_KEY_BYTES);
 
@@ -105,6 +105,8 @@ export class MetaRequests {
       const { argStarts, argEnds } = out.line;
       const decodedEnd = decodeBase64(buf, argStarts[0]!, argEnds[0]!, this.key, 0);
       if (decodedEnd > 0) out.setKey(this.key, 0, decodedEnd);
+      // With a prefix in front it might be base64 of something else.
+      else if (out.prefix.length > 0) out.setKey(this.key, 0, 0);
     }
     return out.forward(ROUTE_KEY, replyKind, next);
   }

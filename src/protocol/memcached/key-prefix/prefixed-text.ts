@@ -1,0 +1,61 @@
+import { chained } from '../../chained-transform.ts';
+import { ROUTE_ALL, ROUTE_LOCAL, ROUTE_SPLIT } from '../../routes.ts';
+import { KIND_FLUSH, KIND_GAT, KIND_GET, KIND_META_DEBUG, KIND_META_GET, KIND_VERBOSITY } from '../command-table.ts';
+import type { MetaFlags } from '../meta/meta-flags.ts';
+import type { ParsedRequest } from '../parsed-request.ts';
+import { BAD_FORMAT, LINE_TOO_LONG_REPLY, REQUEST_TOO_LARGE } from '../replies.ts';
+import { MAX_LINE_BYTES } from '../request-line.ts';
+import { ValuesCoalescer } from '../values-coalescer.ts';
+import { MetaKey } from './meta-key.ts';
+import { KEY_TOO_LONG, LINE_TOO_LONG, writePrefixed } from './prefixed-line.ts';
+import { ValueKeys } from './value-keys.ts';
+
+const NOT_ALLOWED = ' not allowed\r\n';
+/** memcached's words where an operator has switched it off (-F, -X). */
+const FLUSH_NOT_ALLOWED = Buffer.from(`CLIENT_ERROR flush_all${NOT_ALLOWED}`);
+const VERBOSITY_NOT_ALLOWED = Buffer.from(`CLIENT_ERROR verbosity${NOT_ALLOWED}`);
+const STATS_NOT_ALLOWED = Buffer.from(`CLIENT_ERROR stats of keys and items${NOT_ALLOWED}`);
+const SETTINGS = 'settings';
+
+/** A line of text or a meta command that was read: its keys get the prefix, and the reply loses it; or it is answered. */
+export function prefixText(
+  out: ParsedRequest,
+  prefix: Buffer,
+  buf: Buffer,
+  start: number,
+  next: number,
+  maxGetLineBytes: number,
+  flags: MetaFlags,
+): void {
+  const { line, route, keyCount } = out;
+  const { kind } = line.command!;
+  if (route === ROUTE_LOCAL) return;
+  if (route === ROUTE_ALL) {
+    refuseOfAll(out, buf, kind);
+    return;
+  }
+  if (keyCount === 0) return;
+  const isGet = kind === KIND_GET || kind === KIND_GAT;
+  const maxLineBytes = kind === KIND_GET ? maxGetLineBytes : MAX_LINE_BYTES - 1;
+  const written = writePrefixed(out, prefix, buf, start, next, maxLineBytes);
+  if (written === KEY_TOO_LONG) out.answerUnlessNoreply(BAD_FORMAT, next);
+  else if (written === LINE_TOO_LONG) out.answerUnlessNoreply(isGet ? REQUEST_TOO_LARGE : LINE_TOO_LONG_REPLY, next);
+  else if (isGet) {
+    out.transform = new ValueKeys(prefix);
+    if (route === ROUTE_SPLIT) {
+      out.coalescer = new ValuesCoalescer(out.rewritten!, line.argStarts[0]!, line.argEnds[keyCount - 1]!);
+    }
+  } else if (kind === KIND_META_DEBUG || (kind >= KIND_META_GET && flags.returnsKey)) {
+    out.transform = chained(out.transform, new MetaKey(prefix));
+  }
+}
+
+/** What all servers are asked, or told, but for figures that name no key. */
+function refuseOfAll(out: ParsedRequest, buf: Buffer, kind: number): void {
+  const { line } = out;
+  if (kind === KIND_FLUSH) out.answerUnlessNoreply(FLUSH_NOT_ALLOWED, 0);
+  else if (kind === KIND_VERBOSITY) out.answerUnlessNoreply(VERBOSITY_NOT_ALLOWED, 0);
+  else if (line.argCount > 0 && buf.toString('latin1', line.argStarts[0], line.argEnds[0]) !== SETTINGS) {
+    out.answer(STATS_NOT_ALLOWED, 0);
+  }
+}
