@@ -4,6 +4,7 @@ import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protoc
 import type { ScalarSetting } from '../settings/setting.ts';
 import { addressText, type ListenAddress } from './address.ts';
 import { checkKeyPrefixes } from './key-prefix-checks.ts';
+import { checkLimits } from './limit-checks.ts';
 import type { ConfigDraft, PoolDraft } from './pool-draft.ts';
 import type { Problems } from './problems.ts';
 import { checkUsers } from './user-checks.ts';
@@ -21,10 +22,10 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
     checkSentinel(pool, problems);
     checkCredentials(pool, problems);
     checkTls(pool, problems);
-    checkLimits(pool, problems);
   }
   checkKeyPrefixes(draft, problems);
   checkListenAddresses(draft, problems);
+  checkLimits(draft, problems);
   checkUsers(draft, problems);
 }
 
@@ -76,24 +77,6 @@ function checkCluster(pool: PoolDraft, problems: Problems): void {
   }
   if (cluster.seeds !== undefined && cluster.refreshMinMs > cluster.refreshIntervalMs) {
     problems.add(offset, path, 'refresh_min is longer than refresh_interval');
-  }
-}
-
-/** A category that nobody knows would limit nothing. */
-function checkLimits({ fields, offsets, path, keyOffset }: PoolDraft, problems: Problems): void {
-  const { protocol } = fields;
-  if (protocol === undefined) return;
-  const { commandCategories, title } = PROTOCOL_TRAITS[protocol];
-  const ofPool = [
-    ['limits', fields.limits],
-    ['address_limits', fields.addressLimits],
-  ] as const;
-  for (const [key, limits] of ofPool) {
-    for (const { name } of limits?.commands ?? []) {
-      if (!name.startsWith('@') || (commandCategories as readonly string[]).includes(name.slice(1))) continue;
-      const message = `${title} has no category ${name}; one of: ${commandCategories.map(each => `@${each}`).join(', ')}`;
-      problems.add(offsets.get(key) ?? keyOffset, joinPath(path, `${key}.commands`), message);
-    }
   }
 }
 

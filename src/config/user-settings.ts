@@ -3,6 +3,7 @@ import { ALL_ALLOWED, parseAccessRules } from '../settings/access-rules.ts';
 import { ANY_TEXT_JSON, count, flag, type Kind, listOf, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
+import { LIMIT_SETTINGS } from './limit-settings.ts';
 
 /* What a user may say, under `users`. How a table of settings works, and what a new one needs: settings/setting.ts. */
 
@@ -70,6 +71,15 @@ export const USER_SETTINGS = {
     default: ALL_ALLOWED,
     about: "What the user may do, in the words of Redis's ACL, left to right, beginning with nothing.",
     applies: 'live',
+  },
+  limits: {
+    key: 'limits',
+    settings: LIMIT_SETTINGS,
+    default: null,
+    takes: 'a map of limits',
+    example: '{ requests: 1000/s }',
+    unset: 'off',
+    about: 'What the clients of the user together may ask, in each of its pools; see [Tenants](tenants.md#limits).',
   },
   databases: {
     key: 'databases',

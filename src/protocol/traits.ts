@@ -9,8 +9,6 @@ export interface ProtocolTraits {
   readonly title: string;
   /** Of the pools that speak it, beside those that all pools have. */
   readonly settings: SettingTable;
-  /** What `@category` may name; see `Protocol.commandsOf`. */
-  readonly commandCategories: readonly string[];
   /** How many kinds of server connections there are; see `Session.variant`. */
   readonly variants: number;
   /** Why there is more than one, as an addition to `server_connections`; empty when there is one. */

@@ -12,6 +12,8 @@ import type { PrivateLane } from './request-origin.ts';
 
 /** Keeps the clients of a pool. */
 export interface ClientOwner extends ClientHost {
+  /** Null: nothing is limited. */
+  readonly tenantLimits: PoolLimits | null;
   removeClient(client: ClientConnection): void;
 }
 
@@ -139,9 +141,10 @@ export class ClientConnection
     else privateLane.unblock(isError, then);
   }
 
-  /** From its next request on it is held to the limits of the pool; null: to none. */
-  setMeter(limits: PoolLimits | null): void {
-    const meter = limits?.meter(this.socket.peer, () => this.intake.wake()) ?? null;
+  /** From its next request on it is held to the limits that the pool has by now, as whom it is by now. */
+  limit(): void {
+    const user = this.session.account?.name ?? null;
+    const meter = this.host.tenantLimits?.meter(this.socket.peer, user, () => this.intake.wake()) ?? null;
     this.replies.setMeter(meter);
     this.intake.setMeter(meter);
   }
@@ -183,6 +186,10 @@ export class ClientConnection
     this.replies.subscriptions?.onAnswered();
     this.intake.wake();
     if (this.replies.length === 0 && (this.hasEnded || this.intake.isStopped)) this.closeWhenDone();
+  }
+
+  onSignedIn(): void {
+    if (this.host.tenantLimits !== null) this.limit();
   }
 
   onResumed(): void {

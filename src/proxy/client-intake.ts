@@ -1,3 +1,4 @@
+import type { Account } from '../accounts/account.ts';
 import type { TurnTask } from '../loop/turn.ts';
 import type { Block } from '../memory/block.ts';
 import type { RequestParser, Session } from '../protocol/protocol.ts';
@@ -12,6 +13,7 @@ import {
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
+import { charge } from './limits/charge.ts';
 import type { ClientMeter } from './limits/client-meter.ts';
 import type { PausedClient } from './paused-clients.ts';
 import type { ReplyQueue } from './reply-queue.ts';
@@ -22,6 +24,8 @@ import { type RequestConsumer, RequestInput } from './request-input.ts';
 export interface IntakeOwner {
   /** It takes requests again after a pause. */
   onResumed(): void;
+  /** It has another account from its next request on, or none. */
+  onSignedIn(): void;
   /** Cuts the connection. */
   destroy(): void;
 }
@@ -66,6 +70,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   private heldUp: Buffer | null = null;
   /** What it is held to; null: nothing is limited. */
   private meter: ClientMeter | null = null;
+  private account: Account | null;
   /** What comes from now on is not read: it said QUIT, or sent garbage, or we drain. */
   isStopped = false;
   private isDiscarded = false;
@@ -94,6 +99,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     this.replies = replies;
     this.owner = owner;
     this.lastVariant = session.variant;
+    this.account = session.account;
     this.input = new RequestInput(session, host, this);
     this.activeAtMs = host.clock.turnMs();
   }
@@ -209,10 +215,11 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     } else replies.dispatchKeyBytes = 0;
     host.watch.onRequest(replies, parser, requestBytes, end - start, keyCount);
     requestBytes.cut(parser.cutStart, parser.cutEnd);
-    if (this.meter === null || this.isAllowed(this.meter, parser, end - start)) {
+    if (this.meter === null || charge(this.meter, host, replies, end - start)) {
       host.router.dispatch(replies, parser, requestBytes);
     }
     requestBytes.clear();
+    if (parser.route === ROUTE_LOCAL && session.account !== this.account) this.signedIn();
     if (replies.subscriptions !== null) replies.subscriptions.afterRequest();
   }
 
@@ -271,20 +278,9 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     this.owner.destroy();
   }
 
-  /** Charges the request just parsed, or refuses it. */
-  private isAllowed(meter: ClientMeter, parser: RequestParser, bytes: number): boolean {
-    const { command, keyCount } = parser;
-    const { router } = this.host;
-    if (router.mayRefuse(this.replies, parser)) {
-      const reason = meter.refusal(command, bytes, keyCount);
-      if (reason !== null) {
-        this.host.stats.limitRefusals++;
-        router.refuse(this.replies, parser, reason);
-        return false;
-      }
-    }
-    meter.charge(command, bytes);
-    return true;
+  private signedIn(): void {
+    this.account = this.session.account;
+    this.owner.onSignedIn();
   }
 
   /** The position that it has to pause at, or `length`. */

@@ -128,7 +128,7 @@ export class Frontend implements ClientOwner {
   private gate: Gate | null = null;
   private tls: TlsIntake | null = null;
   /** Null: nothing is limited. */
-  private tenantLimits: PoolLimits | null = null;
+  tenantLimits: PoolLimits | null = null;
   private readonly limitsHost: PoolLimitsHost;
   private isDraining = false;
   private drainTimer: NodeJS.Timeout | null = null;
@@ -201,11 +201,12 @@ export class Frontend implements ClientOwner {
    */
   reconfigure(options: FrontendOptions): void {
     const { accounts } = this.parser;
-    this.setTenantLimits(this.options.tenantLimits, options.tenantLimits);
+    const { tenantLimits } = this.options;
     this.options = options;
     this.parserOptions = this.optionsOfParser();
     this.parser = options.protocol.createParser(this.parserOptions, this.parser);
     renewAccounts(this.clients, accounts, this.parser.accounts, options.parser.password !== null);
+    this.setTenantLimits(tenantLimits, options.tenantLimits);
     this.router.sendsToFirstKey = options.sendsToFirstKey;
     this.router.limits = options.limits;
     this.router.resharding?.configure(options.limits.reshard);
@@ -223,7 +224,7 @@ export class Frontend implements ClientOwner {
     if (isDeepStrictEqual(before, options) && this.tenantLimits?.name === this.poolName) return;
     const limits = this.tenantLimits;
     this.tenantLimits = PoolLimits.of(this.poolName, options, this.limitsHost);
-    for (const client of this.clients) client.setMeter(this.tenantLimits);
+    for (const client of this.clients) client.limit();
     limits?.close();
   }
 
@@ -386,7 +387,7 @@ export class Frontend implements ClientOwner {
     const client = new ClientConnection(this.nextClientId(), socket, this);
     client.place = this.clients.length;
     this.clients.push(client);
-    if (this.tenantLimits !== null) client.setMeter(this.tenantLimits);
+    if (this.tenantLimits !== null) client.limit();
   }
 
   private turnAway(socket: StreamSocket): void {

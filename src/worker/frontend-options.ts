@@ -6,7 +6,7 @@ import type { ReshardState } from '../ipc/reshard-state.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import type { FrontendOptions } from '../proxy/frontend.ts';
 import { VERSION } from '../system/version.ts';
-import { limitOptions } from './limit-options.ts';
+import { limitOptions, userLimits } from './limit-options.ts';
 import { accountsOf } from './pool-accounts.ts';
 import { servedShape, serversMovedTo } from './served-shape.ts';
 
@@ -63,6 +63,7 @@ export function frontendOptions(
       pool: limitOptions(config.limits, config.protocol),
       address: limitOptions(config.addressLimits, config.protocol),
       addresses: config.limitAddresses,
+      users: userLimits(config.users ?? [], config.protocol),
     },
     maxClients: config.clientConnections,
     idleTimeoutMs: config.clientIdleTimeoutMs,

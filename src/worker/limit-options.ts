@@ -1,4 +1,4 @@
-import type { LimitConfig } from '../config/config.ts';
+import type { LimitConfig, PoolUser } from '../config/config.ts';
 import type { ProtocolName } from '../protocol/protocol-traits.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import type { LimitOptions } from '../proxy/limits/limit-options.ts';
@@ -15,4 +15,14 @@ export function limitOptions(config: LimitConfig | null, protocol: ProtocolName)
       commands: new Set(PROTOCOLS[protocol].commandsOf(name)),
     })),
   };
+}
+
+/** Of the users that have some, by name. */
+export function userLimits(users: readonly PoolUser[], protocol: ProtocolName): ReadonlyMap<string, LimitOptions> {
+  return new Map(
+    users.flatMap(({ name, limits }) => {
+      const options = limitOptions(limits, protocol);
+      return options === null ? [] : [[name, options] as const];
+    }),
+  );
 }

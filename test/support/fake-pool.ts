@@ -172,6 +172,7 @@ export class FakeFrontend implements ClientOwner {
   readonly requestBytes = new RequestBytes();
   readonly pausedClients = new PausedClients();
   readonly pause = new PoolPause(() => {});
+  readonly tenantLimits = null;
   limits: ClientLimits;
   readonly turn = new Turn();
   readonly clock = new Clock(this.turn);

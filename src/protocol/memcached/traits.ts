@@ -27,7 +27,6 @@ const ABOUT: AboutTraits = {
 export const memcachedTraits = {
   title: 'memcached',
   settings: MEMCACHED_SETTINGS,
-  commandCategories: ['all', 'read', 'write'],
   variants: 1,
   variantsNote: '',
   twemproxyRedis: false,

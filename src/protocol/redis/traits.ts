@@ -7,13 +7,6 @@ import { REPLICATION_TRAITS } from './replication-traits.ts';
 import { SENTINEL_TRAITS } from './sentinel-traits.ts';
 import { REDIS_SETTINGS } from './settings.ts';
 
-/** Those of Redis, and those that its modules bring; `all` is every command. */
-const COMMAND_CATEGORIES = [
-  ...['all', 'keyspace', 'read', 'write', 'set', 'sortedset', 'list', 'hash', 'string', 'bitmap', 'hyperloglog', 'geo'],
-  ...['stream', 'pubsub', 'admin', 'fast', 'slow', 'blocking', 'dangerous', 'connection', 'transaction', 'scripting'],
-  ...['bloom', 'cms', 'cuckoo', 'json', 'search', 'tdigest', 'timeseries', 'topk'],
-];
-
 /** RESP2 and RESP3 have connections of their own. */
 export const REDIS_VARIANTS = 2;
 
@@ -27,7 +20,6 @@ const PING: Question = { bytes: '*1\r\n$4\r\nPING\r\n', name: 'PING', answer: /^
 export const redisTraits = {
   title: 'Redis',
   settings: REDIS_SETTINGS,
-  commandCategories: COMMAND_CATEGORIES,
   variants: REDIS_VARIANTS,
   variantsNote: ' × 2 for RESP3',
   twemproxyRedis: true,

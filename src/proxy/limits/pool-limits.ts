@@ -11,6 +11,8 @@ export interface PoolLimitOptions {
   readonly pool: LimitOptions | null;
   readonly address: LimitOptions | null;
   readonly addresses: number;
+  /** By name. */
+  readonly users: ReadonlyMap<string, LimitOptions>;
 }
 
 /** What the limits of a pool need of their worker. */
@@ -29,7 +31,7 @@ export const WITHIN_AFTER_MS = 5000;
 /** Tenants that are told to be over a limit in one pool and worker at once; of more it is only counted. */
 const TOLD_MAX = 256;
 
-/** The limits of one pool in one worker: its own and those of the addresses of its clients. */
+/** The limits of one pool in one worker: its own, and those of the addresses and users of its clients. */
 export class PoolLimits implements LimiterHost {
   readonly clock: Clock;
   readonly turn: Turn;
@@ -41,10 +43,12 @@ export class PoolLimits implements LimiterHost {
   private readonly host: PoolLimitsHost;
   private readonly pool: Limiter | null;
   private readonly addresses: AddressLimiters | null;
+  private readonly userOptions: ReadonlyMap<string, LimitOptions>;
+  private readonly users = new Map<string, Limiter>();
   private readonly told = new Set<Limiter>();
   private readonly timer: NodeJS.Timeout;
 
-  constructor(name: string, { pool, address, addresses }: PoolLimitOptions, host: PoolLimitsHost) {
+  constructor(name: string, { pool, address, addresses, users }: PoolLimitOptions, host: PoolLimitsHost) {
     this.name = name;
     this.host = host;
     this.clock = host.clock;
@@ -53,20 +57,24 @@ export class PoolLimits implements LimiterHost {
     this.stats = host.stats;
     this.pool = pool === null ? null : new Limiter({ pool: name, scope: 'pool', name }, pool, this);
     this.addresses = address === null ? null : new AddressLimiters(name, address, addresses, this);
+    this.userOptions = users;
     this.timer = setInterval(() => this.sweep(this.clock.refresh()), SWEEP_MS).unref();
   }
 
   /** Null where nothing is limited. */
   static of(name: string, options: PoolLimitOptions, host: PoolLimitsHost): PoolLimits | null {
-    return options.pool === null && options.address === null ? null : new PoolLimits(name, options, host);
+    const isLimited = options.pool !== null || options.address !== null || options.users.size > 0;
+    return isLimited ? new PoolLimits(name, options, host) : null;
   }
 
-  /** What a client at `peer` is held to; null: nothing. */
-  meter(peer: string, wake: () => void): ClientMeter | null {
+  /** What a client at `peer` is held to that has signed in as `user` (null: as nobody); null: nothing. */
+  meter(peer: string, user: string | null, wake: () => void): ClientMeter | null {
     const limiters: Limiter[] = [];
     if (this.pool !== null) limiters.push(this.pool);
     const address = this.addresses === null ? null : tenantAddress(peer);
     if (address !== null) limiters.push((this.addresses as AddressLimiters).of(address));
+    const ofUser = user === null ? null : this.ofUser(user);
+    if (ofUser !== null) limiters.push(ofUser);
     return limiters.length === 0 ? null : new ClientMeter(limiters, this.clock, wake);
   }
 
@@ -84,6 +92,7 @@ export class PoolLimits implements LimiterHost {
     this.isLifted = true;
     this.pool?.lift();
     for (const limiter of this.addresses?.all() ?? []) limiter.lift();
+    for (const limiter of this.users.values()) limiter.lift();
   }
 
   /** Nobody is held to it any more. */
@@ -91,8 +100,20 @@ export class PoolLimits implements LimiterHost {
     clearInterval(this.timer);
     this.pool?.close();
     this.addresses?.close();
+    for (const limiter of this.users.values()) limiter.close();
     for (const limiter of this.told) this.host.tellLimiting(limiter.tenant, null);
     this.told.clear();
+  }
+
+  private ofUser(name: string): Limiter | null {
+    const options = this.userOptions.get(name);
+    if (options === undefined) return null;
+    let limiter = this.users.get(name);
+    if (limiter === undefined) {
+      limiter = new Limiter({ pool: this.name, scope: 'user', name }, options, this);
+      this.users.set(name, limiter);
+    }
+    return limiter;
   }
 
   private sweep(nowMs: number): void {
