@@ -15,10 +15,9 @@ const MAX_ADDRESSES = 1_000_000;
 const COMMAND_LIMIT = /^(@?[a-z0-9_.-]{1,32}(?:\|[a-z0-9_.-]{1,32})?)\s+(\S+)$/i;
 
 /** How often a command, or the commands of a category, may be asked for. */
-export interface CommandLimit {
+export interface CommandLimit extends Rate {
   /** `@write`, or `keys`, `config|get`; in lower case. */
   readonly name: string;
-  readonly rate: Rate;
 }
 
 function commandLimit() {
@@ -27,9 +26,9 @@ function commandLimit() {
     if (name === undefined || rate === undefined) {
       throw new SettingError(`must be such as "@write 1000/s" or "keys 1/10s", not ${JSON.stringify(written)}`);
     }
-    return { name: name.toLowerCase(), rate: readRate(rate, amount => readCount(amount, 'requests')) };
+    return { name: name.toLowerCase(), ...readRate(rate, amount => readCount(amount, 'requests')) };
   };
-  const write = ({ name, rate }: CommandLimit) => `${name} ${writeRate(rate, String)}`;
+  const write = (limit: CommandLimit) => `${limit.name} ${writeRate(limit, String)}`;
   return text<CommandLimit>('@category or command, and how often', read, write);
 }
 

@@ -9,9 +9,9 @@ export function limitOptions(config: LimitConfig | null, protocol: ProtocolName)
   const { requests, bytesIn, bytesOut, pending, requestBytes, requestKeys, burstMs, over } = config;
   return {
     ...{ requests, bytesIn, bytesOut, pending, requestBytes, requestKeys, burstMs, isRefusing: over === 'error' },
-    commands: (config.commands ?? []).map(({ name, rate }) => ({
+    commands: (config.commands ?? []).map(({ name, amount, periodMs }) => ({
       name,
-      rate,
+      rate: { amount, periodMs },
       commands: new Set(PROTOCOLS[protocol].commandsOf(name)),
     })),
   };

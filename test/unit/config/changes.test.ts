@@ -97,6 +97,8 @@ test('every setting is compared, called what the file calls it, and no secret is
   const settings = {
     redis_auth: 'geheim',
     health_check: {},
+    limits: {},
+    address_limits: {},
     listen_tls: { cert: '/c.pem', key: '/c.key' },
     server_tls: {},
   };

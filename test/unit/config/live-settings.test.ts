@@ -139,6 +139,8 @@ test('each setting of the tables can be set to what it is, by its name', () => {
   const checked = withSettings(CONFIG, [
     { path: 'red.health_check', text: '{}' },
     { path: 'red.server_tls', text: '{}' },
+    { path: 'red.limits', text: '{}' },
+    { path: 'red.address_limits', text: '{}' },
     { path: 'red.listen_tls.cert', text: '/c.pem' },
     { path: 'red.listen_tls.key', text: '/c.key' },
   ]);

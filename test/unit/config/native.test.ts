@@ -53,6 +53,9 @@ pools:
     server_connections: 2
     server_retry_timeout: 5s
     server_failure_limit: 3
+    limits: { requests: 1000, bytes_in: 1mb/s, commands: ['@WRITE 5/m', keys 1/10s], burst: 2s, over: error }
+    address_limits: { bytes_out: 1000, pending: 7, request_bytes: 1kb, request_keys: 3 }
+    limit_addresses: 99
     health_check: { interval: 2s, timeout: 500ms, failures: 4, successes: 5 }
     cross_server: first_key
     keyless_scripts: all
@@ -144,6 +147,32 @@ test('every key of the native form arrives in the configuration', () => {
         privateConnections: 256,
         serverRetryTimeoutMs: 5000,
         serverFailureLimit: 3,
+        limits: {
+          requests: { amount: 1000, periodMs: 1000 },
+          bytesIn: { amount: 2 ** 20, periodMs: 1000 },
+          bytesOut: null,
+          commands: [
+            { name: '@write', amount: 5, periodMs: 60_000 },
+            { name: 'keys', amount: 1, periodMs: 10_000 },
+          ],
+          pending: null,
+          requestBytes: null,
+          requestKeys: null,
+          burstMs: 2000,
+          over: 'error',
+        },
+        addressLimits: {
+          requests: null,
+          bytesIn: null,
+          bytesOut: { amount: 1000, periodMs: 1000 },
+          commands: null,
+          pending: 7,
+          requestBytes: 1024,
+          requestKeys: 3,
+          burstMs: 1000,
+          over: 'wait',
+        },
+        limitAddresses: 99,
         healthCheck: { intervalMs: 2000, timeoutMs: 500, failures: 4, successes: 5 },
         crossServer: 'first_key',
         keylessScripts: 'all',
@@ -258,6 +287,9 @@ test('what is left out has its default', () => {
         privateConnections: 256,
         serverRetryTimeoutMs: 30_000,
         serverFailureLimit: 2,
+        limits: null,
+        addressLimits: null,
+        limitAddresses: 10_000,
         healthCheck: null,
         crossServer: 'error',
         keylessScripts: 'error',
