@@ -1,9 +1,11 @@
 // The command that changes the ring of a fleet, as an operator gives it, and what goes wrong meanwhile.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ReshardStatus } from '../../src/master/reshard/reshard-status.ts';
 import { childPids } from '../support/child.ts';
 import { runRingmaster } from '../support/ringmaster.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
+import { waitFor } from '../support/wait-for.ts';
 import type { ReshardFleet } from './reshard-fleet.ts';
 
 const COMMAND_TIMEOUT_MS = 180_000;
@@ -26,6 +28,47 @@ export async function reshardTo(fleet: ReshardFleet, ring: number): Promise<void
     await delay(AGAIN_MS);
   }
   throw new Error(`no reshard to ${ring} servers: ${said}\n${fleet.proxies[0]!.ringmaster.stderr().slice(-4000)}`);
+}
+
+/**
+ * The same, but taken back once it moves keys; where it is done before that it stays done. What a fault is in the way of is tried
+ * again.
+ */
+export async function reshardAndBack(fleet: ReshardFleet, ring: number): Promise<void> {
+  const file = fleet.writeConfig(fleet.proxies[0]!, ring);
+  const admins = fleet.proxies.map(({ adminPort }) => `127.0.0.1:${adminPort}`).join(',');
+  const [first] = admins.split(',') as [string];
+  const told = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runRingmaster(['reshard', ...args], { timeoutMs: COMMAND_TIMEOUT_MS });
+    return { isDone: code === 0, said: `${stdout}\n${stderr}` };
+  };
+  let said = '';
+  for (let i = 0; i < MOST_TRIES; i++) {
+    const started = await told('start', file, '--admin', admins, '--pace', '1kb/s');
+    said = started.said;
+    if (started.isDone || /one at a time|same ring/.test(said)) break;
+    await delay(AGAIN_MS);
+  }
+  await untilMoving(fleet);
+  for (let i = 0; i < MOST_TRIES; i++) {
+    const back = await told('abort', '--admin', first, '--wait');
+    said += back.said;
+    // Or it has ended, one way or the other.
+    if (back.isDone || /nothing is being resharded/.test(back.said)) return;
+    await delay(AGAIN_MS);
+  }
+  throw new Error(`${ring} servers were not taken back: ${said}`);
+}
+
+/** Or it is over. */
+async function untilMoving({ proxies }: ReshardFleet): Promise<void> {
+  const look = async () => {
+    const answer = await fetch(`http://127.0.0.1:${proxies[0]!.adminPort}/api/v1/reshard`).catch(() => null);
+    const { reshard } = ((await answer?.json()) ?? { reshard: undefined }) as Partial<ReshardStatus>;
+    if (reshard === undefined) return false;
+    return reshard === null || reshard.phase === 'over' || (reshard.plan?.keysMoved ?? 0) > 0;
+  };
+  await waitFor(look, { what: 'keys that move', timeoutMs: COMMAND_TIMEOUT_MS });
 }
 
 export type ReshardFault = 'worker' | 'mover' | 'frozen server' | 'frozen worker' | 'server' | 'proxy';
