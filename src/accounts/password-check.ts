@@ -21,6 +21,12 @@ export class PasswordCheck {
     return this.digests.length;
   }
 
+  /** They are the same ones. */
+  isAlike({ digests }: PasswordCheck): boolean {
+    const own = this.digests;
+    return own.length === digests.length && own.every((digest, i) => digest.equals(digests[i] as Buffer));
+  }
+
   /** Which of the passwords has this digest, or -1. Looks at all of them, whichever it is. */
   find(digest: Buffer): number {
     let found = -1;

@@ -18,11 +18,11 @@ export function checkWarnings(config: Config, machine: Machine): ConfigWarning[]
     const path = poolPath(config, pool);
     if (pool.servers.length === 1) {
       warnings.push({ path: `${path}.servers`, message: 'one server: it gets every key, and nothing takes its place' });
-    } else {
+    } else if (pool.poolBy === null) {
       warnings.push(...shareWarnings(pool, path), ...hashWarnings(pool, path));
     }
     warnings.push(...tlsFileWarnings(pool, path));
-    warnings.push(...portWarnings(`${path}.listen`, pool.listen, machine));
+    if (pool.listen !== null) warnings.push(...portWarnings(`${path}.listen`, pool.listen, machine));
   }
   warnings.push(...passwordFileWarnings(config));
   if (config.admin !== null) warnings.push(...portWarnings('admin', config.admin, machine));
@@ -92,7 +92,11 @@ function hashWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   ];
 }
 
-function portWarnings(path: string, address: PoolConfig['listen'], { firstFreePort }: Machine): ConfigWarning[] {
+function portWarnings(
+  path: string,
+  address: NonNullable<PoolConfig['listen']>,
+  { firstFreePort }: Machine,
+): ConfigWarning[] {
   if ('path' in address || address.port === 0 || address.port >= firstFreePort) return [];
   const message = `port ${address.port} is privileged: the daemon needs to be root or to have CAP_NET_BIND_SERVICE`;
   return [{ path, message }];

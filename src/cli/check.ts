@@ -1,4 +1,4 @@
-import { addressText } from '../config/address.ts';
+import { addressText, entranceText } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError, type ConfigProblem, formatProblem } from '../config/errors.ts';
 import { type ConfigFile, loadConfigFile } from '../config/load.ts';
@@ -60,7 +60,7 @@ function toJson(
     const shares = serverShares(pool);
     return {
       name: pool.name,
-      listen: addressText(pool.listen),
+      listen: entranceText(pool.listen),
       protocol: pool.protocol,
       hash: pool.hash,
       distribution: pool.distribution,
@@ -99,7 +99,7 @@ function toText(
   if (text !== '') text += '\n';
   for (const pool of config.pools) {
     const shares = serverShares(pool);
-    text += `${pool.name}: ${pool.protocol} on ${addressText(pool.listen)}, ${pool.distribution}, ${pool.hash}\n`;
+    text += `${pool.name}: ${pool.protocol} on ${entranceText(pool.listen)}, ${pool.distribution}, ${pool.hash}\n`;
     const rows = pool.servers.map(({ name, address, weight }, i) => {
       return [name, addressText(address), grouped(weight), percent(shares[i]!)];
     });

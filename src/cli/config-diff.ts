@@ -48,7 +48,7 @@ export function diffConfigs(from: Config, to: Config): ConfigDiff {
     from.pools,
     to.pools,
     (a, b) => a.name === b.name,
-    (a, b) => addressText(a.listen) === addressText(b.listen),
+    (a, b) => a.listen !== null && b.listen !== null && addressText(a.listen) === addressText(b.listen),
   );
   return {
     settings: topSettingChanges(from, to),

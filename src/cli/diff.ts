@@ -1,4 +1,4 @@
-import { addressText } from '../config/address.ts';
+import { addressText, entranceText } from '../config/address.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import type { SettingChange } from '../config/setting-changes.ts';
@@ -29,7 +29,7 @@ function isChanged(diff: ConfigDiff): boolean {
 function toJson(oldFile: string, newFile: string, from: Config, to: Config, diff: ConfigDiff): object {
   const pool = ({ name, listen, servers }: PoolConfig) => ({
     name,
-    listen: addressText(listen),
+    listen: entranceText(listen),
     servers: servers.length,
   });
   return {
@@ -85,7 +85,7 @@ function toText(oldFile: string, newFile: string, from: Config, to: Config, diff
     ['removed', diff.poolsRemoved],
   ] as const) {
     for (const pool of pools) {
-      text += `\nPool ${pool.name}: ${what}, ${addressText(pool.listen)}, ${counted(pool.servers.length, 'server')}\n`;
+      text += `\nPool ${pool.name}: ${what}, ${entranceText(pool.listen)}, ${counted(pool.servers.length, 'server')}\n`;
     }
   }
   for (const pool of diff.pools) text += poolText(pool, poolOf(from, pool.oldName), poolOf(to, pool.name));

@@ -25,8 +25,14 @@ export function addressText(address: ServerAddress): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
-/** The same of a listen address, with the mode of its unix socket: `/path 0660`. */
-export function listenText(listen: ListenAddress): string {
+/** The same of where a pool's clients connect; `none` without such a place. */
+export function entranceText(listen: ListenAddress | null): string {
+  return listen === null ? 'none' : addressText(listen);
+}
+
+/** And with the mode of its unix socket: `/path 0660`. */
+export function listenText(listen: ListenAddress | null): string {
+  if (listen === null) return 'none';
   const mode = 'mode' in listen && listen.mode !== null ? ` 0${listen.mode.toString(8)}` : '';
   return addressText(listen) + mode;
 }

@@ -28,23 +28,24 @@ export function withTlsFiles(pool: PoolConfig): PoolConfig {
 function readListenTls({ name, listenTls }: PoolConfig): ListenTls | null {
   if (listenTls === null) return null;
   const where = `pool ${name}: listen_tls`;
-  const { cert: certs, key: keys, ca, ...others } = listenTls;
+  const { cert: certs, key: keys, ca, crl, ...others } = listenTls;
   // The checks of the file have found both.
   const [cert, key] = [certs ?? [], keys ?? []];
   const tls: ListenTls = {
     ...others,
     certificates: cert.map((path, i) => ({ cert: readPem(path, where), key: readPem(key[i] as string, where) })),
     ca: ca === null ? null : readPem(ca, where),
+    crl: crl === null ? null : readPem(crl, where),
     ticketKeys: randomBytes(TICKET_KEYS_BYTES).toString('base64'),
   };
-  const files = [...cert, ...key, ...(ca === null ? [] : [ca])];
+  const files = [...cert, ...key, ...[ca, crl].filter(path => path !== null)];
   tried(where, files, () => createTlsServer(tls));
   return tls;
 }
 
 /** Files that are read for the TLS of a pool. */
 export function tlsFiles({ listenTls, serverTls }: PoolConfig): string[] {
-  const shown = [...(listenTls?.cert ?? []), ...(listenTls?.key ?? []), listenTls?.ca];
+  const shown = [...(listenTls?.cert ?? []), ...(listenTls?.key ?? []), listenTls?.ca, listenTls?.crl];
   return [...shown, serverTls?.ca, serverTls?.cert, serverTls?.key].filter(file => file != null);
 }
 

@@ -59,7 +59,8 @@ export function pairPools(before: readonly PoolConfig[], after: readonly PoolCon
 }
 
 /** Port 0 is another port each time. */
-function isSamePlace(a: ListenAddress, b: ListenAddress): boolean {
+function isSamePlace(a: ListenAddress | null, b: ListenAddress | null): boolean {
+  if (a === null || b === null) return false;
   if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
   return a.port !== 0 && a.port === b.port && a.host === b.host;
 }

@@ -40,6 +40,16 @@ export interface PoolConfig extends PoolSettings {
   readonly tls?: PoolTls;
   /** Only as workers get it: who may use the pool. Left out: everybody, or who has its password. */
   readonly users?: readonly PoolUser[];
+  /** Only as workers get it, of a port that several pools share. */
+  readonly leads?: PortLeads;
+}
+
+/** Where such a port leads. */
+export interface PortLeads {
+  /** Pools by name: of a user, of a server, or the number of a database. */
+  readonly pools: readonly (readonly [string, string])[];
+  /** Users by the names of their client certificates. */
+  readonly certificates: readonly (readonly [string, string])[];
 }
 
 export interface UserConfig extends SettingsOf<typeof USER_SETTINGS> {

@@ -6,6 +6,7 @@ import { addressText, type ListenAddress } from './address.ts';
 import { checkKeyPrefixes } from './key-prefix-checks.ts';
 import { checkLimits } from './limit-checks.ts';
 import type { ConfigDraft, PoolDraft } from './pool-draft.ts';
+import { checkPorts } from './port-checks.ts';
 import type { Problems } from './problems.ts';
 import { checkUsers } from './user-checks.ts';
 import { joinPath } from './yaml-tree.ts';
@@ -24,6 +25,7 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
     checkTls(pool, problems);
   }
   checkKeyPrefixes(draft, problems);
+  checkPorts(draft, problems);
   checkListenAddresses(draft, problems);
   checkLimits(draft, problems);
   checkUsers(draft, problems);
@@ -87,7 +89,7 @@ function checkPresentation({ fields, offsets, path, servers, keyOffset }: PoolDr
     problems.add(offsets.get('present_as') ?? keyOffset, joinPath(path, 'present_as'), message);
   if (presentAs !== 'cluster') return;
   if (databases > 1) report('a cluster has only database 0; leave databases out');
-  if (listen !== undefined && 'path' in listen && !advertise) {
+  if (listen && 'path' in listen && !advertise) {
     report('clients of a cluster connect over TCP: say where, with advertise');
   }
   if (!cluster && servers.length > 1 && hashTag !== '{}') {
@@ -217,7 +219,7 @@ function checkListenAddresses(draft: ConfigDraft, problems: Problems): void {
   for (const pool of draft.pools) {
     const address = pool.fields.listen;
     const offset = pool.offsets.get('listen') ?? pool.keyOffset;
-    if (address !== undefined) listeners.push({ path: joinPath(pool.path, 'listen'), offset, address });
+    if (address) listeners.push({ path: joinPath(pool.path, 'listen'), offset, address });
   }
   const admin = draft.top.admin;
   if (admin) listeners.push({ path: 'admin', offset: draft.adminOffset, address: admin });

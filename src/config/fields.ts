@@ -95,9 +95,9 @@ function readScalar(
   if (kind.isSecret && value.kind === 'map' && secrets !== null) {
     return readBy(() => kind.read(secrets.read(value, path)), value, path, problems);
   }
-  const list = kind.isList ? listText(value) : null;
+  const list = kind.isList ? listText(value) : kind.isMap ? mapText(value) : null;
   if (value.kind !== 'scalar' && list === null) {
-    const what = kind.isList ? 'a list of single values' : 'a single value';
+    const what = kind.isMap ? 'a map of single values' : kind.isList ? 'a list of single values' : 'a single value';
     problems.add(value.offset, path, `must be ${what}, not a ${value.kind}: ${kind.takes}`);
     return undefined;
   }
@@ -128,10 +128,18 @@ function listText(value: YamlNode): string | null {
 
 const itemTexts = ({ items }: YamlList) => items.map(item => (item as YamlScalar).text);
 
+/** Each name and its value; null: it is no map of single values. */
+function mapText(value: YamlNode): string | null {
+  if (value.kind !== 'map') return null;
+  const entries = [...value.entries];
+  if (!entries.every(([, entry]) => entry.value.kind === 'scalar')) return null;
+  return entries.map(([name, entry]) => `${name}=${(entry.value as YamlScalar).text}`).join(', ');
+}
+
 /** It need not be there, or another key says it; twemproxy's form knows no other way to say it. */
 function isLeftOut(setting: Setting, map: YamlMap, { form }: FieldRules): boolean {
   if ('isOptional' in setting && setting.isOptional) return true;
-  return 'unless' in setting && form === 'native' && map.entries.has(setting.unless as string);
+  return 'unless' in setting && form === 'native' && setting.unless!.some(key => map.entries.has(key));
 }
 
 function isNull({ value }: YamlEntry): boolean {

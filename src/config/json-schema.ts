@@ -57,7 +57,7 @@ function tableSchema(table: SettingTable): object {
 function requiredKeys(settings: readonly Setting[]): string[][] {
   const keys = settings.filter(isRequired).map(({ key }) => key);
   const others = settings.flatMap(setting =>
-    'unless' in setting ? [keys.map(key => (key === setting.key ? (setting.unless as string) : key))] : [],
+    'unless' in setting ? setting.unless!.map(other => keys.map(key => (key === setting.key ? other : key))) : [],
   );
   return [keys, ...others];
 }

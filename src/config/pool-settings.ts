@@ -1,7 +1,18 @@
 import { HASH_NAMES, type HashName } from '../hash/hash.ts';
 import { DISTRIBUTIONS, type Distribution } from '../placement/ring.ts';
 import { PROTOCOL_NAMES, PROTOCOL_SETTINGS, type ProtocolName } from '../protocol/protocol-traits.ts';
-import { count, duration, durationOrNone, flag, hashTag, milliseconds, oneOf, size, text } from '../settings/kinds.ts';
+import {
+  count,
+  duration,
+  durationOrNone,
+  flag,
+  hashTag,
+  type Kind,
+  milliseconds,
+  oneOf,
+  size,
+  text,
+} from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 import { ACCESS_SETTINGS } from './access-settings.ts';
 import { type ListenAddress, listenText } from './address.ts';
@@ -9,6 +20,7 @@ import { type BareIpv6, parseListenAddress } from './addresses.ts';
 import { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import { CREDENTIAL_SETTINGS } from './credential-settings.ts';
 import { POOL_LIMIT_SETTINGS } from './limit-settings.ts';
+import { PORT_SETTINGS } from './port-settings.ts';
 import { RESHARD_SETTINGS } from './reshard-settings.ts';
 import { SENTINEL_SETTINGS } from './sentinel-settings.ts';
 import { TENANT_SETTINGS } from './tenant-settings.ts';
@@ -81,9 +93,11 @@ export const HEALTH_CHECK_SETTINGS = {
 export const POOL_SETTINGS = {
   listen: {
     key: 'listen',
-    kind: listenAddress('host:port, [v6]:port, or /path [octal mode]', 0, 'bracketed-ipv6'),
+    kind: addressOrNone(listenAddress('host:port, [v6]:port, or /path [octal mode]', 0, 'bracketed-ipv6')),
     twemproxy: listenAddress('host:port, or /path [octal mode]', 1, 'bare-ipv6'),
-    about: 'Where clients connect. Port 0 lets the system choose one. A mode such as `0660` is set on the unix socket.',
+    about:
+      'Where clients connect. Port 0 lets the system choose one. A mode such as `0660` is set on the unix socket. `none`: its clients ' +
+      'come by a port that several pools share (`pool_by`).',
     applies: 'new-connections',
   },
   /** How clients are spoken to in TLS; null: they are not. */
@@ -97,6 +111,7 @@ export const POOL_SETTINGS = {
     about: 'Speak TLS with clients, and with them only so; see [TLS](tls.md).',
   },
   ...ACCESS_SETTINGS,
+  ...PORT_SETTINGS,
   protocol: {
     key: 'protocol',
     kind: oneOf<ProtocolName>('protocol', PROTOCOL_NAMES, PROTOCOL_NAMES.join(' or ')),
@@ -106,9 +121,9 @@ export const POOL_SETTINGS = {
   servers: {
     key: 'servers',
     structure: 'servers',
-    unless: 'cluster',
+    unless: ['cluster', PORT_SETTINGS.poolBy.key],
     takes: 'a list of servers',
-    about: 'The servers, in any order; see [Servers](#servers). Not in a pool with `cluster`.',
+    about: 'The servers, in any order; see [Servers](#servers). Not in a pool with `cluster` or `pool_by`.',
   },
   /** The servers are the nodes of a cluster, which place the keys and change by themselves; null: they are not. */
   cluster: {
@@ -366,4 +381,14 @@ export const POOL_SETTINGS = {
 
 function listenAddress(takes: string, minPort: 0 | 1, ipv6: BareIpv6) {
   return text<ListenAddress>(takes, written => parseListenAddress(written, minPort, ipv6), listenText);
+}
+
+function addressOrNone(kind: Kind<ListenAddress>): Kind<ListenAddress | null> {
+  const { takes, read, write, json } = kind;
+  return text<ListenAddress | null>(
+    takes,
+    written => (written === 'none' ? null : read(written)),
+    value => (value === null ? 'none' : write(value)),
+    json,
+  );
 }

@@ -33,6 +33,16 @@ export const LISTEN_TLS_SETTINGS = {
     about: 'Who may sign the certificates of clients. Needed when `client_cert` asks for them.',
     applies: 'new-connections',
   },
+  crl: {
+    key: 'crl',
+    kind: filePath(),
+    default: null,
+    unset: 'unset',
+    about:
+      'Which certificates were revoked, as the authorities say: the lists of all that sign those of clients, one after the other. A list ' +
+      'that has run out lets nobody in who shows a certificate.',
+    applies: 'new-connections',
+  },
   clientCert: {
     key: 'client_cert',
     kind: oneOf('client_cert', ['none', 'optional', 'required'] as const),

@@ -1,9 +1,10 @@
 import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protocol/protocol-traits.ts';
 import { ALL_ALLOWED } from '../settings/access-rules.ts';
 import { defaultOf, isScalar, type SettingTable } from '../settings/setting.ts';
-import { addressText } from './address.ts';
+import { addressText, entranceText } from './address.ts';
 import type { Config, PoolConfig, UserConfig } from './config.ts';
 import { FORMER_DEFAULT_HASH, POOL_SETTINGS } from './pool-settings.ts';
+import { portPools } from './port-pools.ts';
 
 /** Something that works but is probably not meant. */
 export interface ConfigWarning {
@@ -20,11 +21,34 @@ export function configWarnings(config: Config): ConfigWarning[] {
     warnings.push({ path, message: `anybody on this machine can read ${file}: chmod o-r` });
   }
   warnings.push(...defaultHashWarnings(config));
+  const protocols = new Map(config.pools.map(({ name, protocol }) => [name, protocol]));
+  const reached = new Set(
+    config.pools.flatMap(port => [...portPools(port, config.users, pool => protocols.get(pool)).values()]),
+  );
   for (const pool of config.pools) {
-    warnings.push(...poolWarnings(pool, poolPath(config, pool)));
+    const path = poolPath(config, pool);
+    if (pool.listen === null && !reached.has(pool.name)) {
+      warnings.push({ path: `${path}.listen`, message: 'nobody can connect: no port with pool_by leads to this pool' });
+    }
+    if (pool.poolBy === null) warnings.push(...poolWarnings(pool, path));
   }
-  warnings.push(...config.users.flatMap(userWarnings));
+  warnings.push(...config.users.flatMap(userWarnings), ...certificateWarnings(config, protocols));
   return warnings;
+}
+
+/** Nobody would ask for what a user is to sign in with. */
+function certificateWarnings(
+  { users, pools }: Config,
+  protocols: ReadonlyMap<string, PoolConfig['protocol']>,
+): ConfigWarning[] {
+  const asking = pools.filter(({ listenTls }) => listenTls !== null && listenTls.clientCert !== 'none');
+  const led = asking.flatMap(port => [...portPools(port, users, pool => protocols.get(pool)).values()]);
+  const reached = new Set([...asking.map(({ name }) => name), ...led]);
+  return users.flatMap(({ name, certificates, pools: own }) => {
+    if (certificates === null || own.some(pool => reached.has(pool))) return [];
+    const message = 'no effect: none of its pools asks clients for certificates (listen_tls, client_cert)';
+    return [{ path: `users.${name}.certificates`, message }];
+  });
 }
 
 function userWarnings({ name, passwords, nopass, rules }: UserConfig): ConfigWarning[] {
@@ -134,7 +158,7 @@ function foreignKeys(pool: PoolConfig): string[] {
 function addressWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   const warnings: ConfigWarning[] = [];
   const warn = (i: number, message: string) => warnings.push({ path: `${path}.servers[${i}]`, message });
-  const listen = addressText(pool.listen);
+  const listen = entranceText(pool.listen);
   const seen = new Map<string, string>();
   for (const [i, { address, name }] of pool.servers.entries()) {
     const place = addressText(address);

@@ -3,6 +3,7 @@ import { certificateDates, whyNotNow } from '../config/certificate-dates.ts';
 import { renewed, tlsFiles, withTlsFiles } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
 import { withUsers } from '../config/pool-users.ts';
+import { withPortLeads } from '../config/port-pools.ts';
 import type { Log } from '../system/log.ts';
 import type { AdminPlan } from './admin-listeners.ts';
 import { CertificateWatch } from './certificate-watch.ts';
@@ -198,7 +199,7 @@ export function slotCount({ workers }: Config): number {
 
 /** Workers have no business with the admin server's secret. Throws a CertificateError or PasswordFileError. */
 function forWorkers(config: Config): Config {
-  return { ...config, adminToken: null, users: [], pools: withUsers(config).map(withTlsFiles) };
+  return { ...config, adminToken: null, users: [], pools: withPortLeads(config, withUsers(config)).map(withTlsFiles) };
 }
 
 function readForWorkers(config: Config): Config {

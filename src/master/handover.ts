@@ -31,7 +31,11 @@ export const HANDOVER_FORMAT = 1;
 /** The sockets of one pool. */
 export interface HandedSockets {
   /** What they were bound for, as far as it matters to find them again. */
-  readonly pool: Pick<PoolConfig, 'name' | 'listen' | 'protocol' | 'backlog' | 'tcpKeepalive' | 'keepaliveIdleMs'>;
+  readonly pool: Pick<PoolConfig, 'name' | 'protocol' | 'backlog' | 'tcpKeepalive' | 'keepaliveIdleMs'> & {
+    readonly listen: ListenAddress;
+    /** Left out by programs that know of no ports that several pools share. */
+    readonly poolBy?: PoolConfig['poolBy'];
+  };
   readonly address: ListenAddress;
   readonly place: ListenPlace;
   readonly file: FileId | null;

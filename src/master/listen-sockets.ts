@@ -3,7 +3,6 @@ import { chmodSync } from 'node:fs';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { ListenAddress } from '../config/address.ts';
-import type { PoolConfig } from '../config/config.ts';
 import { type FileId, fileIdOf, isOurs, isServed, removeIfLeft, removeIfSocket } from '../system/unix-socket.ts';
 import { ListenError } from './errors.ts';
 
@@ -52,8 +51,14 @@ export type ListenPlace =
   | { readonly ip: string; readonly family: number; readonly port: number }
   | { readonly path: string };
 
+/** The pool it is of, and where it is to be. */
+interface NamedListener {
+  readonly name: string;
+  readonly listen: ListenAddress;
+}
+
 /** Looks up the host name of a listen address. Throws a ListenError. */
-export async function placeOf({ name, listen }: Pick<PoolConfig, 'name' | 'listen'>): Promise<ListenPlace> {
+export async function placeOf({ name, listen }: NamedListener): Promise<ListenPlace> {
   if ('path' in listen) return { path: listen.path };
   try {
     const { address, family } = await lookup(listen.host);
@@ -70,7 +75,7 @@ export async function placeOf({ name, listen }: Pick<PoolConfig, 'name' | 'liste
  * be tried whether it is free. Throws a ListenError.
  */
 export async function bindPool(
-  { name, listen }: Pick<PoolConfig, 'name' | 'listen'>,
+  { name, listen }: NamedListener,
   place: ListenPlace,
   slots: number,
   sharesPort: boolean,

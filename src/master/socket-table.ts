@@ -13,6 +13,9 @@ import {
   resizePool,
 } from './listen-sockets.ts';
 
+/** A pool that has a socket of its own. */
+type BoundPool = PoolConfig & { readonly listen: ListenAddress };
+
 interface Entry {
   /** What it was made for: in `listen`, port 0 stays 0. */
   readonly pool: HandedSockets['pool'];
@@ -36,7 +39,9 @@ export class SocketTable {
     const handed = new Set<string>();
     const plan = { entries, handed };
     try {
-      for (const pool of pools) {
+      for (const { listen, ...others } of pools) {
+        if (listen === null) continue;
+        const pool = { ...others, listen };
         const same = await this.find(pool);
         if (same === undefined) {
           const place = await placeOf(pool);
@@ -95,8 +100,8 @@ export class SocketTable {
   /** What another master needs to listen on them. `number`: of a handle, among those that are sent. */
   offered(number: (handle: BoundHandle) => number): HandedSockets[] {
     return [...this.entries.values()].map(({ pool, sockets: { handles, address, place, file } }) => {
-      const { name, listen, protocol, backlog, tcpKeepalive, keepaliveIdleMs } = pool;
-      const kept = { name, listen, protocol, backlog, tcpKeepalive, keepaliveIdleMs };
+      const { name, listen, protocol, poolBy, backlog, tcpKeepalive, keepaliveIdleMs } = pool;
+      const kept = { name, listen, protocol, poolBy: poolBy ?? null, backlog, tcpKeepalive, keepaliveIdleMs };
       return { pool: kept, address, place, file, handles: handles.map(number) };
     });
   }
@@ -123,7 +128,7 @@ export class SocketTable {
   }
 
   /** The sockets that listen where `pool` wants to; its own first. */
-  private async find(pool: PoolConfig): Promise<Entry | undefined> {
+  private async find(pool: BoundPool): Promise<Entry | undefined> {
     const { listen } = pool;
     const own = this.entries.get(pool.name);
     if (own !== undefined && isSameAddress(own.pool.listen, listen)) return own;
@@ -141,10 +146,11 @@ export class SocketTable {
 }
 
 /** Whether a worker that listens for `before` has to do so anew for `after`, on the same socket. */
-function listensAnew(before: HandedSockets['pool'], after: PoolConfig): boolean {
+function listensAnew(before: HandedSockets['pool'], after: BoundPool): boolean {
   return (
     before.name !== after.name ||
     before.protocol !== after.protocol ||
+    (before.poolBy ?? null) !== after.poolBy ||
     before.backlog !== after.backlog ||
     before.tcpKeepalive !== after.tcpKeepalive ||
     before.keepaliveIdleMs !== after.keepaliveIdleMs

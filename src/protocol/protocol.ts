@@ -7,15 +7,16 @@ import type { ReplyOut } from '../request/request.ts';
 import type { BringWords } from './bringing.ts';
 import type { ClientInquiry, ClientQuestion } from './client-inquiry.ts';
 import type { ConnectionEnds } from './connection-ends.ts';
+import type { ControlRequest, HandshakeOptions } from './control-request.ts';
 import type { Lesson } from './lesson.ts';
 import type { ParserOptions } from './parser-options.ts';
+import type { PortGuest } from './port-guest.ts';
 import type { ProtocolName } from './protocol-traits.ts';
 import type { Remedy } from './remedy.ts';
 import type { ReplyTransform } from './reply-transform.ts';
 import type { Hold, Route } from './routes.ts';
 import type { SubscriptionWords } from './subscription-words.ts';
 import type { TopicCounts, TopicKind, TopicScope } from './topics.ts';
-import type { ServerCredentials } from './traits.ts';
 import type { TransactionWords } from './transaction-words.ts';
 
 /**
@@ -144,28 +145,6 @@ export interface ClusterWords {
   readonly tooManyRedirectsReply: Buffer;
 }
 
-export interface HandshakeOptions {
-  /** Null: the server lets anybody in. */
-  readonly credentials: ServerCredentials | null;
-  readonly db: number;
-  /** Of which the connection is to be; see `Session.variant`. */
-  readonly variant: number;
-  /** Replies of a higher kind than `Protocol.plainReplyKind` will be asked for on it. */
-  readonly isDemanding: boolean;
-  /** The server has copies of another's keys, and is to be told that they may be read. Left out: it need not be. */
-  readonly isReadAsReplica?: boolean;
-}
-
-/** A request the proxy makes itself. */
-export interface ControlRequest {
-  readonly bytes: Buffer;
-  readonly replyKind: number;
-  /** What is wrong with the reply, in a few words for the log, or null when it is as it should be. */
-  check(reply: Buffer): string | null;
-  /** Why requests fail when `check` finds something wrong with the reply. */
-  failure(reply: Buffer): FailureReason;
-}
-
 /** Per-client state of a protocol. `id` is unique in the worker. */
 export interface Session {
   readonly id: number;
@@ -183,7 +162,7 @@ export interface Session {
   /** From its next request on it is who has this account. */
   signIn(account: Account): void;
   /** It is nobody, as if it had just connected. */
-  signOut(): void;
+  signOut(): () => void;
   /** It has signed in, or given the pool's password. */
   readonly isAuthenticated: boolean;
   /** As the client numbers them. */
@@ -192,6 +171,8 @@ export interface Session {
   readonly keptBytes: number;
   /** What it has subscribed to; whoever keeps that sets it, and the session takes it back to NO_TOPICS when it begins anew. */
   topics: TopicCounts;
+  /** Where it has come by a port that several pools share; null: by the pool's own. Whoever keeps the client sets it. */
+  port: PortGuest | null;
   /** Remembers what requests that may have to wait change here, … */
   mark?(): void;
   /** … and takes back what was changed of it since. */
@@ -304,6 +285,11 @@ export interface RequestParser extends RequestReading {
    * them; nothing else of the parser is valid, and the session is as before the first.
    */
   wholeTransaction(session: Session, buf: Buffer, start: number, end: number): number;
+
+  /** Nothing of its pool is kept from the client for want of a sign-in. */
+  isOpenTo(session: Session): boolean;
+  /** Whoever has given the password of the pool of `other` has given that of this one. */
+  hasPasswordOf(other: RequestParser): boolean;
 }
 
 /** See `RequestReading.fragment`. */

@@ -29,11 +29,18 @@ export const ROUTE_CLIENTS = 12;
 export const ROUTE_SLOT = 13;
 /** Nothing is known of it, and the servers may tell: `lesson`. Once they have, it is parsed again. */
 export const ROUTE_UNKNOWN = 14;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14;
+/** For another pool of the port that the client has come by: see `PortGuest.goTo`. That pool parses it again. */
+export const ROUTE_ELSEWHERE = 15;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15;
 
 /** To the servers of its keys, as any other request. */
 export function isByKeys(route: Route): boolean {
   return route === ROUTE_KEY || route === ROUTE_SAME_SERVER || route === ROUTE_SPLIT;
+}
+
+/** To all servers, now or one after the other. Where a pool has one, hardly any request is. */
+export function isOfAllServers(route: Route): boolean {
+  return route === ROUTE_ALL || route === ROUTE_AUDIENCE || route === ROUTE_EVERY || route === ROUTE_SERVER;
 }
 
 // What a request does with the client's own connection, in `RequestParser.hold`. The words are those of Redis; the keys of

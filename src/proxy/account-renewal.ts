@@ -23,6 +23,8 @@ export function renewAccounts(
   // Some leave the list while they are let go.
   for (const client of [...clients]) {
     const { session } = client;
+    // Its port looks after it; see `PoolPassage.lookAgain`.
+    if (session.port?.poolBy === 'user') continue;
     const { account, user } = session;
     if (after === null) {
       session.signOut();

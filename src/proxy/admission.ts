@@ -1,11 +1,19 @@
-import type { StreamSocket } from '../socket/stream-socket.ts';
-
 /** The master's side of the limit, as a worker reaches it. */
 export interface LeaseOffice {
   /** Asks for `count` more places; `Admission.granted` hears of it. `isForced`: the clients are here already. */
   ask(count: number, isForced: boolean): void;
   /** `isAnswer`: to a recall, also when there is nothing to give. */
   giveBack(count: number, isAnswer: boolean): void;
+}
+
+/** Who wants to be among a pool's clients. */
+export interface Newcomer {
+  /** It does not want to any more. */
+  readonly isGone: boolean;
+  /** There is a place for it. */
+  admit(): void;
+  /** There is none. */
+  turnAway(): void;
 }
 
 /** Places asked for at once, so that not every connection costs a message. */
@@ -19,20 +27,16 @@ export const ANSWER_WITHIN_MS = 1000;
  */
 export class Admission {
   private readonly office: LeaseOffice;
-  private readonly admit: (socket: StreamSocket) => void;
-  private readonly turnAway: (socket: StreamSocket) => void;
   /** Over all workers; 0: unlimited, and nothing is leased. */
   private limit = 0;
   private leased = 0;
   private used = 0;
-  private waiting: StreamSocket[] = [];
+  private waiting: Newcomer[] = [];
   private isAsking = false;
   private askTimer: NodeJS.Timeout | null = null;
 
-  constructor(office: LeaseOffice, admit: (socket: StreamSocket) => void, turnAway: (socket: StreamSocket) => void) {
+  constructor(office: LeaseOffice) {
     this.office = office;
-    this.admit = admit;
-    this.turnAway = turnAway;
   }
 
   /** Takes another limit; clients that are in stay. */
@@ -57,13 +61,13 @@ export class Admission {
   }
 
   /** A client knocks: lets it in now, or later, or not at all. */
-  enter(socket: StreamSocket): void {
+  enter(newcomer: Newcomer): void {
     if (this.limit === 0 || this.used < this.leased) {
       this.used++;
-      this.admit(socket);
+      newcomer.admit();
       return;
     }
-    this.waiting.push(socket);
+    this.waiting.push(newcomer);
     this.askForMore();
   }
 
@@ -105,10 +109,10 @@ export class Admission {
 
   private admitWaiting(): void {
     while (this.waiting.length > 0 && (this.limit === 0 || this.used < this.leased)) {
-      const socket = this.waiting.shift() as StreamSocket;
-      if (socket.isDestroyed) continue;
+      const newcomer = this.waiting.shift() as Newcomer;
+      if (newcomer.isGone) continue;
       this.used++;
-      this.admit(socket);
+      newcomer.admit();
     }
   }
 
@@ -137,7 +141,7 @@ export class Admission {
   private turnAllAway(): void {
     const { waiting } = this;
     this.waiting = [];
-    for (const socket of waiting) this.turnAway(socket);
+    for (const newcomer of waiting) if (!newcomer.isGone) newcomer.turnAway();
   }
 
   private giveBack(count: number, isAnswer: boolean): void {

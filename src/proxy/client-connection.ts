@@ -3,19 +3,15 @@ import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { ClientState, Session } from '../protocol/protocol.ts';
 import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
-import type { ClientHost } from './client-host.ts';
-import { ClientIntake, type IntakeOwner } from './client-intake.ts';
+import type { Arrival } from './arrival.ts';
+import { ClientIntake } from './client-intake.ts';
+import type { ClientOwner } from './client-owner.ts';
 import type { ClientFigures, ListedClient } from './client-roll.ts';
-import type { PoolLimits } from './limits/pool-limits.ts';
-import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.ts';
+import type { IntakeOwner } from './intake-owner.ts';
+import { type MovingClient, PoolPassage } from './pool-passage.ts';
+import { ReplyQueue } from './reply-queue.ts';
+import type { ReplyQueueOwner } from './reply-queue-owner.ts';
 import type { PrivateLane } from './request-origin.ts';
-
-/** Keeps the clients of a pool. */
-export interface ClientOwner extends ClientHost {
-  /** Null: nothing is limited. */
-  readonly tenantLimits: PoolLimits | null;
-  removeClient(client: ClientConnection): void;
-}
 
 /** How long a client whose connection we end may take to end its side. */
 const LINGER_MS = 2000;
@@ -27,14 +23,18 @@ const LINGER_MS = 2000;
  *
  *   open ─▶ the client ended its side, or nothing more is read from it ─▶ all is answered and sent ─▶ our FIN ─▶ its FIN ─▶ closed
  *     └──────────────────────────────── cut off ────────────────────────────────────────────────────────────────▶ closed
+ *
+ * One that has come by a port of several pools changes its host at moments when nothing is pending.
  */
 export class ClientConnection
-  implements SocketReader, OutboxOwner, IntakeOwner, ReplyQueueOwner, MemoryHolder, ListedClient
+  implements SocketReader, OutboxOwner, IntakeOwner, ReplyQueueOwner, MemoryHolder, ListedClient, MovingClient
 {
   /** Among the owner's clients; the owner's. */
   place = 0;
   readonly session: Session;
-  private readonly host: ClientOwner;
+  host: ClientOwner;
+  /** Null: it has come by the pool's own port. */
+  readonly passage: PoolPassage | null;
   private readonly socket: StreamSocket;
   private readonly outbox: Outbox;
   private readonly replies: ReplyQueue;
@@ -47,21 +47,74 @@ export class ClientConnection
   private isClosed = false;
   private readonly connectedAtMs: number;
 
-  constructor(id: number, socket: StreamSocket, host: ClientOwner) {
+  constructor(id: number, { socket, port, name, certificateNames }: Arrival, host: ClientOwner) {
     this.socket = socket;
     this.host = host;
+    this.passage = port === null ? null : new PoolPassage(port, name, this);
     const session = host.protocol.createSession(id, socket);
-    const open = host.parser.accounts?.open ?? null;
-    if (open !== null) session.signIn(open);
+    const { accounts } = host.parser;
+    const account = accounts === null ? null : (accounts.ofCertificate(certificateNames) ?? accounts.open);
+    if (account !== null) session.signIn(account);
     this.session = session;
+    session.port = this.passage;
     this.outbox = new Outbox(socket, host.turn, this);
     this.replies = new ReplyQueue(session, host, socket, this.outbox, this);
     this.intake = new ClientIntake(session, host, socket, this.outbox, this.replies, this);
+    this.intake.passage = this.passage;
     this.connectedAtMs = host.clock.turnMs();
-    const { stats } = host;
+    this.isIn();
+    socket.start(this);
+  }
+
+  private isIn(): void {
+    const { stats } = this.host;
     stats.clientConnections++;
     stats.clientConnectionsTotal++;
-    socket.start(this);
+    this.host.addClient(this);
+  }
+
+  private isOut(): void {
+    this.host.stats.clientConnections--;
+    this.host.removeClient(this);
+  }
+
+  moveTo(host: ClientOwner): void {
+    this.isOut();
+    this.host = host;
+    this.replies.moveTo(host);
+    this.intake.moveTo(host);
+    this.isIn();
+  }
+
+  get isGone(): boolean {
+    return this.socket.isDestroyed || this.isEnding;
+  }
+
+  get isFree(): boolean {
+    const { privateLane, subscriptions, length, line } = this.replies;
+    return length === 0 && line === null && !privateLane?.isBusy && !subscriptions?.isBusy;
+  }
+
+  get isHeld(): boolean {
+    return this.intake.isHeld;
+  }
+
+  ask(request: Buffer): void {
+    this.intake.ask(request);
+  }
+
+  get isBound(): boolean {
+    const { privateLane, subscriptions } = this.replies;
+    return privateLane !== null || subscriptions?.isListening === true;
+  }
+
+  beginPassage(): void {
+    this.intake.beginPassage();
+  }
+
+  turnAway(words: Buffer): void {
+    this.replies.dispatchCommand = null;
+    this.replies.answer(words, true);
   }
 
   /** It has its answers, and has sent nothing since `sinceMs` on the worker's clock. */
@@ -245,8 +298,7 @@ export class ClientConnection
     this.intake.discard();
     this.outbox.discard();
     this.replies.abandon();
-    this.host.stats.clientConnections--;
-    this.host.removeClient(this);
+    this.isOut();
   }
 
   private get isAnswered(): boolean {

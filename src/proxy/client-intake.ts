@@ -6,6 +6,7 @@ import {
   FLAG_PAUSED_AS_WRITE,
   HOLD_ABORT,
   HOLD_REFUSE,
+  ROUTE_ELSEWHERE,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
   ROUTE_UNKNOWN,
@@ -13,22 +14,14 @@ import {
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
+import type { IntakeOwner } from './intake-owner.ts';
 import { charge } from './limits/charge.ts';
 import type { ClientMeter } from './limits/client-meter.ts';
 import type { PausedClient } from './paused-clients.ts';
+import type { PoolPassage } from './pool-passage.ts';
 import type { ReplyQueue } from './reply-queue.ts';
 import { RequestBacklog } from './request-backlog.ts';
 import { type RequestConsumer, RequestInput } from './request-input.ts';
-
-/** The client that is read from. */
-export interface IntakeOwner {
-  /** It takes requests again after a pause. */
-  onResumed(): void;
-  /** It has another account from its next request on, or none. */
-  onSignedIn(): void;
-  /** Cuts the connection. */
-  destroy(): void;
-}
 
 /** A client that lacks no more than this may hold it back until its last bytes are acknowledged (Nagle's algorithm). */
 const SEGMENT_MAX_BYTES = 64 * 1024;
@@ -50,7 +43,7 @@ const SEGMENT_MAX_BYTES = 64 * 1024;
  */
 export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   private readonly session: Session;
-  private readonly host: ClientHost;
+  private host: ClientHost;
   private readonly socket: StreamSocket;
   private readonly outbox: Outbox;
   private readonly replies: ReplyQueue;
@@ -77,6 +70,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   /** It changed its variant: what is pending has to be answered before more of it is read. */
   private isChangingVariant = false;
   private lastVariant: number;
+  /** Between the pools of the port that it has come by; null: it stays where it is. */
+  passage: PoolPassage | null = null;
   /** The servers are asked about the request that comes next; it is parsed again then. */
   private isAskingServers = false;
   /** When it connected, or something of it was last read, on the worker's clock. */
@@ -106,7 +101,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
 
   /** All that was read is with the router; perhaps but for the beginning of a request. */
   get isParsed(): boolean {
-    return this.backlog.bytes === 0;
+    return this.backlog.bytes === 0 && !this.passage?.isUnderway;
   }
 
   get isInsideRequest(): boolean {
@@ -115,7 +110,24 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
 
   /** What is kept here: by the session, a request in pieces, and what was read too early. */
   get memoryBytes(): number {
-    return this.session.keptBytes + this.input.heldBytes + this.backlog.heldBytes;
+    return this.session.keptBytes + this.input.heldBytes + this.backlog.heldBytes + (this.passage?.heldBytes ?? 0);
+  }
+
+  /** Nothing is pending, and no request is in pieces. */
+  moveTo(host: ClientHost): void {
+    this.host = host;
+    this.input.moveTo(host);
+  }
+
+  /** It is on its way to another pool: nothing more is taken from it before it is there. */
+  beginPassage(): void {
+    this.isChangingVariant = true;
+    this.pause();
+  }
+
+  ask(request: Buffer): void {
+    if (this.host.parser.parse(this.session, request, 0, request.length) < 0) this.onDisagreement();
+    else this.onRequest(request, 0, request.length, null);
   }
 
   /** Takes what was read; where the next bytes are to go. See `SocketReader.onRead`. */
@@ -144,6 +156,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   /** From now on what comes is thrown away. */
   stop(): void {
     this.isStopped = true;
+    this.passage?.forget();
     this.backlog.clear();
     this.input.forget();
   }
@@ -158,6 +171,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   endTurn(): void {
     this.isResuming = false;
     if (this.isDiscarded || !this.isPaused) return;
+    if (this.passage?.isUnderway) this.passage.proceed();
     if (this.isOverBounds()) {
       // What the outbox is about to write may be all that is over; then nobody else wakes us.
       if (this.outbox.isDue) this.resumeLater();
@@ -169,11 +183,11 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       const position = this.read(chunk, chunk.length);
       const heldUp = this.takeHeldUp();
       if (position === chunk.length && heldUp === null) continue;
-      const rest = chunk.subarray(position);
-      backlog.putBack(heldUp === null ? rest : Buffer.concat([heldUp, rest]));
+      backlog.putBack(heldUp === null ? chunk.subarray(position) : Buffer.concat([heldUp, chunk.subarray(position)]));
       this.pause();
       return;
     }
+    if (this.isPaused) return;
     // Also when nothing more is taken from it: else we would not see the client end its side.
     this.socket.resume();
     this.owner.onResumed();
@@ -186,11 +200,10 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   onRequest(buf: Buffer, start: number, end: number, block: Block | null): void {
     const { host, session } = this;
     const { parser, requestBytes } = host;
-    if (parser.route === ROUTE_UNKNOWN) {
-      // It goes before all else that was read.
-      this.heldUp = Buffer.from(buf.subarray(start, end));
-      host.askServers(() => this.askedServers());
-      this.isAskingServers = true;
+    if (parser.route >= ROUTE_UNKNOWN) {
+      const request = Buffer.from(buf.subarray(start, end));
+      if (parser.route === ROUTE_ELSEWHERE) this.passage?.putOff(request);
+      else this.askServers(request);
       return;
     }
     const { rewritten } = parser;
@@ -241,7 +254,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   }
 
   isHeldUp({ route, hold, flags, command }: RequestParser): boolean {
-    if (route === ROUTE_LOCAL || route === ROUTE_UNKNOWN || this.replies.privateLane?.isGoingThrough) return false;
+    if (route === ROUTE_LOCAL || route >= ROUTE_UNKNOWN || this.replies.privateLane?.isGoingThrough) return false;
     if (route === ROUTE_PRIVATE && (hold === HOLD_REFUSE || hold === HOLD_ABORT)) return false;
     this.hasHeldUp = this.host.pause.isOfWrites && (flags & FLAG_PAUSED_AS_WRITE) !== 0;
     if (this.hasHeldUp) return true;
@@ -295,7 +308,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     if (this.isAskingServers) return true;
     if (this.isChangingVariant) {
       // Requests on two connections could overtake each other.
-      if (replies.length > 0) return true;
+      if (replies.length > 0 || this.passage?.isUnderway) return true;
       this.isChangingVariant = false;
     }
     const { privateLane } = replies;
@@ -321,9 +334,14 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     return pause.isOfAll || this.hasHeldUp;
   }
 
-  private askedServers(): void {
-    this.isAskingServers = false;
-    this.wake();
+  /** `request` goes before all else that was read. */
+  private askServers(request: Buffer): void {
+    this.heldUp = request;
+    this.isAskingServers = true;
+    this.host.askServers(() => {
+      this.isAskingServers = false;
+      this.wake();
+    });
   }
 
   private takeHeldUp(): Buffer | null {

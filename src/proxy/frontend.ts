@@ -10,21 +10,22 @@ import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts
 import type { ParserOptions, SlowLogSource } from '../protocol/parser-options.ts';
 import type { Framer, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
-import { type Listener, type ListenHandle, listenOn } from '../socket/sockets.ts';
+import type { ListenHandle } from '../socket/sockets.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
-import { TlsIntake } from '../socket/tls-intake.ts';
-import type { ListenTls } from '../system/listen-tls.ts';
+import type { TlsGreeting } from '../socket/tls-intake.ts';
 import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { renewAccounts } from './account-renewal.ts';
 import { Admission, type LeaseOffice } from './admission.ts';
-import { ClientConnection, type ClientOwner } from './client-connection.ts';
+import { Arrival, type ArrivalHost } from './arrival.ts';
+import { ClientConnection } from './client-connection.ts';
 import type { ClientLimits } from './client-host.ts';
+import type { ClientOwner } from './client-owner.ts';
 import { answerForClients, type ListedClient } from './client-roll.ts';
 import type { ClientRoom } from './client-room.ts';
+import { Entrance, type EntranceOptions } from './entrance.ts';
 import { Farewell } from './farewell.ts';
-import { Gate, type GateOptions } from './gate.ts';
 import { IdleClients } from './idle-clients.ts';
 import type { KeyTrail } from './key-trail.ts';
 import { type PoolLimitOptions, PoolLimits, type PoolLimitsHost } from './limits/pool-limits.ts';
@@ -34,6 +35,7 @@ import { PoolPause } from './pool-pause.ts';
 import type { ReplyTimer } from './reply-timer.ts';
 import { Router } from './router.ts';
 import { ServerLesson } from './server-lesson.ts';
+import { SharedPort, type SharedPortOptions } from './shared-port.ts';
 import { slowLogSource } from './slow-log-source.ts';
 import { type SlowRequestOptions, SlowRequests } from './slow-requests.ts';
 import { TrafficWatch, type TrafficWatchOptions } from './traffic-watch.ts';
@@ -49,14 +51,11 @@ export interface FrontendOptions {
   readonly idleTimeoutMs: number;
   /** See `Router`. */
   readonly sendsToFirstKey: boolean;
-  /** Silence after which TCP connections of clients are probed; 0: never. */
-  readonly keepaliveIdleMs: number;
   readonly slowRequests: SlowRequestOptions;
   readonly watch: TrafficWatchOptions;
-  readonly gate: GateOptions;
-  /** Null: it is not spoken. */
-  readonly tls: ListenTls | null;
-  readonly backlog: number;
+  readonly entrance: EntranceOptions;
+  /** It is a port that several pools share, and serves who has not said who it is; null: it is a pool. */
+  readonly port: SharedPortOptions | null;
 }
 
 /** What a frontend needs of its worker. */
@@ -74,6 +73,8 @@ export interface FrontendHost {
   clearSlowlog(pool: string): void;
   /** Asks all workers about their clients of a pool; see `AskClients`. */
   askClients(pool: string, ...ask: Parameters<AskClients>): void;
+  /** Null: there is none of that name. */
+  frontendOf(pool: string): Frontend | null;
   /** Numbers clients within the worker. */
   nextClientId(): number;
   /** See `LeaseOffice`. */
@@ -91,7 +92,7 @@ const DRAIN_LOOK_MS = 25;
 const FULL_LOG_MS = 10_000;
 
 /** The client side of one pool in one worker: its listener, its clients, and what these share. */
-export class Frontend implements ClientOwner {
+export class Frontend implements ClientOwner, ArrivalHost {
   readonly stats: PoolStats;
   readonly protocol: Protocol;
   parser: RequestParser;
@@ -124,12 +125,11 @@ export class Frontend implements ClientOwner {
    * them, and so would keep every client that ever left until the old generation is collected.
    */
   private readonly clients: ClientConnection[] = [];
-  private listener: Listener | null = null;
-  private gate: Gate | null = null;
-  private tls: TlsIntake | null = null;
   /** Null: nothing is limited. */
   tenantLimits: PoolLimits | null = null;
   private readonly limitsHost: PoolLimitsHost;
+  private readonly entrance: Entrance;
+  readonly port: SharedPort | null;
   private isDraining = false;
   private drainTimer: NodeJS.Timeout | null = null;
   private readonly idleClients: IdleClients;
@@ -176,16 +176,12 @@ export class Frontend implements ClientOwner {
       ask: (count, isForced) => worker.askForPlaces(this.poolName, count, isForced),
       giveBack: (count, isAnswer) => worker.giveBackPlaces(this.poolName, count, isAnswer),
     };
-    this.admission = new Admission(
-      office,
-      socket => this.admit(socket),
-      socket => this.turnAway(socket),
-    );
+    this.admission = new Admission(office);
     this.admission.setLimit(options.maxClients);
     this.idleClients = new IdleClients(this.clients, this.clock, this.stats);
     this.idleClients.watch(options.idleTimeoutMs);
-    this.setGate(options.gate);
-    this.speakTls(options.tls);
+    this.port = options.port === null ? null : new SharedPort(options.port, this, name => worker.frontendOf(name));
+    this.entrance = new Entrance(options.entrance, this, (socket, greeting) => this.enter(socket, greeting));
   }
 
   askServers(then: () => void): void {
@@ -215,8 +211,8 @@ export class Frontend implements ClientOwner {
     this.lookAtTraffic(options);
     this.admission.setLimit(options.maxClients);
     this.idleClients.watch(options.idleTimeoutMs);
-    this.setGate(options.gate);
-    this.speakTls(options.tls);
+    if (options.port !== null) this.port?.configure(options.port);
+    this.entrance.configure(options.entrance);
   }
 
   /** Who waits goes on by the new limits. Under another name the pool has others with the master. */
@@ -234,37 +230,13 @@ export class Frontend implements ClientOwner {
   }
 
   /** Accepts clients on a bound handle, and on no other any more; resolves when it listens. */
-  async listen(handle: ListenHandle): Promise<void> {
-    const { keepaliveIdleMs, backlog } = this.options;
-    const before = this.listener;
-    this.listener = await listenOn(
-      handle,
-      { keepaliveIdleMs, backlog },
-      socket => {
-        const isForTls = this.tls !== null;
-        if (this.gate === null) this.begin(socket, isForTls);
-        else this.gate.enter(socket, isForTls);
-      },
-      error => this.log.error({ pool: this.poolName, err: error }, 'listener failed'),
-    );
-    before?.close();
+  listen(handle: ListenHandle): Promise<void> {
+    return this.entrance.listen(handle);
   }
 
-  /** For clients that come from now on. */
-  private setGate(options: GateOptions): void {
-    this.gate = Gate.of(options, this, (socket, isForTls) => this.begin(socket, isForTls));
-  }
-
-  /** `isForTls`: the pool spoke TLS when it was accepted. Whoever was read from since goes on as it began. */
-  private begin(socket: StreamSocket, isForTls: boolean): void {
-    if (this.isDraining) socket.destroy();
-    else if (this.tls === null || !isForTls) this.enter(socket);
-    else this.tls.enter(socket);
-  }
-
-  /** With clients that come from now on; handshakes that are under way end as they began. */
-  private speakTls(tls: ListenTls | null): void {
-    this.tls = tls === null ? null : new TlsIntake(tls, this, socket => this.enter(socket));
+  /** Its clients come by ports that it shares with others. */
+  stopListening(): void {
+    this.entrance.stopListening();
   }
 
   createFramer(session: Session): Framer {
@@ -283,6 +255,12 @@ export class Frontend implements ClientOwner {
     this.keepsKeys = slowRequests.thresholdMs !== null || watch.sampleOneIn > 0;
   }
 
+  addClient(client: ClientConnection): void {
+    client.place = this.clients.length;
+    this.clients.push(client);
+    if (this.tenantLimits !== null) client.limit();
+  }
+
   removeClient(client: ClientConnection): void {
     const { clients } = this;
     const last = clients.pop() as ClientConnection;
@@ -297,12 +275,9 @@ export class Frontend implements ClientOwner {
   /**
    * Stops accepting, answers what clients have sent and closes; resolves when the last client is gone. Clients are let
    * go when they are quiet, so that one that has just connected is answered; after a while between two requests.
-   * `acceptsQueued`: those who wait to be accepted still are.
+   * `acceptsQueued`: those who wait to be accepted still are. `ports`: none of those that lead here has clients any more.
    */
-  async drain(acceptsQueued: boolean): Promise<void> {
-    const gone = new Promise<void>(resolve => {
-      this.onDrained = resolve;
-    });
+  async drain(acceptsQueued: boolean, ports: Promise<unknown>): Promise<void> {
     if (acceptsQueued) {
       // Between one end of a turn and the next, all sockets are looked at.
       await nextTurn();
@@ -310,18 +285,22 @@ export class Frontend implements ClientOwner {
     }
     this.isDraining = true;
     this.tenantLimits?.lift();
-    this.tls?.close();
     this.idleClients.watch(0);
-    this.listener?.close();
+    this.entrance.close();
     // Of a pool that is gone, the master grants no places.
     if (!acceptsQueued) this.admission.close();
-    if (this.clients.length === 0) return;
     const startedAtMs = this.clock.refresh();
     // By the time of the timer, after all that had come by then was read.
     const look = () => void setImmediate(letGo, this.clock.refresh());
     const letGo = (nowMs: number) => this.letGoOfQuiet(startedAtMs, nowMs);
     this.drainTimer = setInterval(look, DRAIN_LOOK_MS);
-    await gone;
+    await ports;
+    if (this.clients.length > 0) {
+      await new Promise<void>(resolve => {
+        this.onDrained = resolve;
+      });
+    }
+    clearInterval(this.drainTimer);
   }
 
   private letGoOfQuiet(startedAtMs: number, nowMs: number): void {
@@ -330,10 +309,13 @@ export class Frontend implements ClientOwner {
   }
 
   private drained(): void {
-    if (this.drainTimer !== null) clearInterval(this.drainTimer);
-    this.drainTimer = null;
     // A promise goes on where node calls back, and a round of sockets is none of that.
     setImmediate(this.onDrained);
+  }
+
+  /** Ports lead elsewhere since a reload. */
+  portsChanged(): void {
+    for (const { passage } of [...this.clients]) passage?.lookAgain();
   }
 
   /** Cuts off the clients that are left; returns their number. */
@@ -361,9 +343,34 @@ export class Frontend implements ClientOwner {
     if (this.parser.kept !== null) visit(this.parser.kept);
   };
 
-  private enter(socket: StreamSocket): void {
+  private enter(socket: StreamSocket, greeting: TlsGreeting): void {
+    const { port } = this;
+    if (port === null) {
+      this.receive(socket, greeting, null, '');
+      return;
+    }
+    const name = port.nameOf(greeting);
+    const home = port.homeOf(name) as Frontend | null;
+    if (home !== null) home.receive(socket, greeting, port, name);
+    else {
+      const { serverName } = greeting;
+      this.log.warn(
+        { pool: this.poolName, client: socket.peer, serverName },
+        'client refused: the port leads to no pool of that name',
+      );
+      this.stats.turnedAway++;
+      socket.destroy();
+    }
+  }
+
+  private receive(
+    socket: StreamSocket,
+    { certificateNames }: TlsGreeting,
+    port: SharedPort | null,
+    name: string,
+  ): void {
     if (this.room.enter(socket)) {
-      this.admission.enter(socket);
+      this.admission.enter(new Arrival(socket, this, port, name, certificateNames));
       return;
     }
     this.sayFull();
@@ -383,14 +390,11 @@ export class Frontend implements ClientOwner {
     this.log.warn({ pool: this.poolName, clientsOfWorker: this.room.limit }, message);
   }
 
-  private admit(socket: StreamSocket): void {
-    const client = new ClientConnection(this.nextClientId(), socket, this);
-    client.place = this.clients.length;
-    this.clients.push(client);
-    if (this.tenantLimits !== null) client.limit();
+  begin(arrival: Arrival): void {
+    new ClientConnection(this.nextClientId(), arrival, this);
   }
 
-  private turnAway(socket: StreamSocket): void {
+  turnAway(socket: StreamSocket): void {
     this.stats.turnedAway++;
     new Farewell(socket, this.protocol.tooManyClientsReply);
   }

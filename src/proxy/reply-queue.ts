@@ -7,24 +7,14 @@ import { Request, type RequestCommand } from '../request/request.ts';
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
+import { logCutOff } from './cut-off.ts';
 import { ExpectedReplies } from './expected-replies.ts';
 import { noteLargeReply } from './large-replies.ts';
 import type { ClientMeter } from './limits/client-meter.ts';
+import type { ReplyQueueOwner } from './reply-queue-owner.ts';
 import type { PrivateLane, RequestOrigin, Subscriptions, WaitingLine } from './request-origin.ts';
 import type { SlowClient } from './slow-requests.ts';
 import type { WatchedClient } from './traffic-watch.ts';
-
-/** The client whose replies they are. */
-export interface ReplyQueueOwner {
-  /** Requests at the head were answered. */
-  onAnswered(): void;
-  /** What it sends from now on is not read. */
-  stopReading(): void;
-  /** Nothing is owed to it, and it may go if it was to. */
-  closeWhenDone(): void;
-  /** Cuts the connection. */
-  destroy(): void;
-}
 
 /** A reply is passed on before it is complete once this much of it is there. */
 const STREAM_THRESHOLD_BYTES = 64 * 1024;
@@ -46,7 +36,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   subscriptions: Subscriptions | null = null;
   wroteAtMs = Number.NEGATIVE_INFINITY;
   line: WaitingLine | null = null;
-  private readonly host: ClientHost;
+  private host: ClientHost;
   private readonly session: Session;
   private readonly socket: StreamSocket;
   private readonly outbox: Outbox;
@@ -86,6 +76,14 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
     this.socket = socket;
     this.outbox = outbox;
     this.owner = owner;
+  }
+
+  /** Nothing is pending. */
+  moveTo(host: ClientHost): void {
+    this.host = host;
+    this.subscriptions?.abandon();
+    this.subscriptions = null;
+    this.wroteAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Of the client. */
@@ -385,10 +383,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
     if (unsentBytes < host.limits.outputLimitBytes || this.socket.isDestroyed) return;
     host.stats.outputLimitCloses++;
     if (this.subscriptions?.isListening) host.stats.subscribersCut++;
-    host.log.warn(
-      { pool: host.poolName, unsentBytes, heldBytes: this.heldBytes },
-      'client cut off: the replies that it has not read grew over client_output_limit',
-    );
+    logCutOff(host, unsentBytes, this.heldBytes);
     this.owner.destroy();
   }
 }

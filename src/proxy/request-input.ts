@@ -48,7 +48,7 @@ const READ_IN_PLACE_BYTES = 16 * 1024;
  */
 export class RequestInput {
   private readonly session: Session;
-  private readonly host: InputHost;
+  private host: InputHost;
   private readonly consumer: RequestConsumer;
   /** The beginning of a request whose end has not arrived. */
   private partial: PartialRequest | null = null;
@@ -62,6 +62,12 @@ export class RequestInput {
     this.session = session;
     this.host = host;
     this.consumer = consumer;
+  }
+
+  /** Between two requests. */
+  moveTo(host: InputHost): void {
+    this.host = host;
+    this.framer = null;
   }
 
   get isInsideRequest(): boolean {

@@ -17,6 +17,8 @@ export interface Kind<T> {
   readonly isList?: true;
   /** As `read`, of the items of a list: where a comma may be part of one. */
   readItems?(items: readonly string[]): T;
+  /** Names with values: a map of the file is read as `name=value` with commas between them. */
+  readonly isMap?: true;
   /** Any characters at all: a person reads it in quotes. */
   readonly isQuoted?: true;
 }
@@ -49,6 +51,34 @@ export function listOf<T>(kind: Kind<T>, takes: string): Kind<readonly T[]> {
     write: values => values.map(value => kind.write(value)).join(', '),
     json: { anyOf: [{ type: 'array', minItems: 1, items: kind.json }, { type: 'string' }] },
     isList: true,
+  };
+}
+
+const NAMED = /^([^=,\s]+) *= *([^=,]+)$/;
+
+/** Names, each with a `what`: a map, or on one line `name=what` with commas between them. At least one; no name twice. */
+export function namesOf(what: string): Kind<readonly (readonly [string, string])[]> {
+  return {
+    takes: `a map of names to a ${what} each`,
+    read: text => {
+      const names = text.split(',').map((item): readonly [string, string] => {
+        const [, name, value] = NAMED.exec(item.trim()) ?? [];
+        if (name === undefined)
+          throw new SettingError(`must be such as "name: ${what}", not ${JSON.stringify(item.trim())}`);
+        return [name, (value as string).trim()];
+      });
+      const twice = names.find(([name], i) => names.findIndex(each => each[0] === name) < i);
+      if (twice !== undefined) throw new SettingError(`has ${JSON.stringify(twice[0])} twice`);
+      return names;
+    },
+    write: names => names.map(([name, value]) => `${name}=${value}`).join(', '),
+    json: {
+      anyOf: [
+        { type: 'object', minProperties: 1, additionalProperties: { type: ['string', 'integer'] } },
+        { type: 'string' },
+      ],
+    },
+    isMap: true,
   };
 }
 

@@ -59,8 +59,8 @@ export interface StructureSetting {
   readonly structure: 'pools' | 'servers' | 'users';
   /** It need not be there. */
   readonly isOptional?: true;
-  /** It need not be there where this key is. */
-  readonly unless?: string;
+  /** It need not be there where one of these keys is. */
+  readonly unless?: readonly string[];
   readonly takes: string;
   readonly about: string;
 }

@@ -1,4 +1,5 @@
-import type { Server, TLSSocket } from 'node:tls';
+import type { PeerCertificate, Server, TLSSocket } from 'node:tls';
+import { certificateNames } from '../system/certificate-names.ts';
 import { createTlsServer, type ListenTls } from '../system/listen-tls.ts';
 import type { Log } from '../system/log.ts';
 import { nodeSocket } from './sockets.ts';
@@ -17,6 +18,17 @@ const PLAIN_CLIENT: ReadonlySet<string | undefined> = new Set([
   'ERR_SSL_RECORD_LAYER_FAILURE',
 ]);
 
+/** What a client has said of itself in its handshake. */
+export interface TlsGreeting {
+  /** Whom it has asked for (SNI); empty: nobody. */
+  readonly serverName: string;
+  /** See `certificateNames`: of a certificate that was verified, else nothing. */
+  readonly certificateNames: readonly string[];
+}
+
+/** Of a client that does not speak TLS. */
+export const NO_GREETING: TlsGreeting = { serverName: '', certificateNames: [] };
+
 export interface TlsIntakeHost {
   readonly log: Log;
   readonly poolName: string;
@@ -26,12 +38,12 @@ export interface TlsIntakeHost {
 export class TlsIntake {
   private readonly server: Server;
   private readonly host: TlsIntakeHost;
-  private readonly accept: (socket: StreamSocket) => void;
+  private readonly accept: (socket: StreamSocket, greeting: TlsGreeting) => void;
   private handshakes = 0;
   private isClosed = false;
 
   /** `accept`: a client whose handshake is done, and whose certificate is good where one is wanted. */
-  constructor(tls: ListenTls, host: TlsIntakeHost, accept: (socket: StreamSocket) => void) {
+  constructor(tls: ListenTls, host: TlsIntakeHost, accept: (socket: StreamSocket, greeting: TlsGreeting) => void) {
     this.host = host;
     this.accept = accept;
     this.server = createTlsServer(tls);
@@ -63,16 +75,17 @@ export class TlsIntake {
 
   private secured(socket: TLSSocket, wantsCertificate: boolean): void {
     this.handshakes--;
-    const { authorizationError } = socket;
-    // Where none is required, one that is shown may still be bad: who shows it wants to be known by it.
-    const isBad = wantsCertificate && !socket.authorized && Object.keys(socket.getPeerCertificate()).length > 0;
-    if (isBad) this.refuse(peerOf(socket), `its certificate is not accepted: ${authorizationError}`);
-    if (isBad || this.isClosed) {
+    const certificate = wantsCertificate ? socket.getPeerCertificate() : null;
+    const isShown = certificate !== null && Object.keys(certificate).length > 0;
+    const complaint = isShown ? complaintOf(socket, certificate) : null;
+    if (complaint !== null) this.refuse(peerOf(socket), `its certificate is not accepted: ${complaint}`);
+    if (complaint !== null || this.isClosed) {
       socket.on('error', () => {});
       socket.destroy();
       return;
     }
-    this.accept(new TlsSocket(socket));
+    const names = isShown ? certificateNames(certificate) : [];
+    this.accept(new TlsSocket(socket), { serverName: serverNameOf(socket), certificateNames: names });
   }
 
   private failed(error: NodeJS.ErrnoException, socket: TLSSocket): void {
@@ -90,6 +103,20 @@ export class TlsIntake {
   private refuse(client: string, why: string): void {
     this.host.log.warn({ pool: this.host.poolName, client, why }, 'no TLS with a client');
   }
+}
+
+/**
+ * What is wrong with a certificate that is shown, also where none is required: who shows it wants to be known by it. Of a session
+ * that is resumed it was looked at when that began, and may have run out since. Null: nothing.
+ */
+function complaintOf(socket: TLSSocket, { valid_to: validTo }: PeerCertificate): string | null {
+  if (!socket.authorized) return String(socket.authorizationError);
+  return Date.parse(validTo) >= Date.now() ? null : 'CERT_HAS_EXPIRED';
+}
+
+/** Node says `false` where the client has asked for none. */
+function serverNameOf({ servername }: TLSSocket & { servername?: string | false | null }): string {
+  return typeof servername === 'string' ? servername : '';
 }
 
 /** Of a socket that may be closed already. */

@@ -19,6 +19,8 @@ export interface ListenTls {
   readonly certificates: readonly CertifiedKey[];
   /** Who signs the certificates of clients, in PEM; null: those that Node trusts. */
   readonly ca: string | null;
+  /** Which of these were revoked, in PEM; null: nobody says. */
+  readonly crl: string | null;
   readonly clientCert: 'none' | 'optional' | 'required';
   readonly minVersion: '1.2' | '1.3';
   /** In OpenSSL's words; null: Node's. */
@@ -54,10 +56,14 @@ export function createTlsServer(tls: ListenTls): Server {
   });
 }
 
+/** OpenSSL reads but the first of a text. */
+const REVOCATIONS = /-----BEGIN X509 CRL-----[\s\S]*?-----END X509 CRL-----/g;
+
 function contextOptions(tls: ListenTls, { cert, key }: CertifiedKey): SecureContextOptions {
   return {
     ...{ cert, key, minVersion: `TLSv${tls.minVersion}` as const },
     ...(tls.ca !== null && { ca: tls.ca }),
+    ...(tls.crl !== null && { crl: tls.crl.match(REVOCATIONS) ?? tls.crl }),
     ...(tls.ciphers !== null && { ciphers: tls.ciphers }),
     honorCipherOrder: true,
     // A client could have us do the dear part again and again.

@@ -1,4 +1,5 @@
-import type { HandshakeOptions, Protocol } from '../protocol/protocol.ts';
+import type { HandshakeOptions } from '../protocol/control-request.ts';
+import type { Protocol } from '../protocol/protocol.ts';
 import type { PeerAddress } from '../socket/sockets.ts';
 import type { ServerTls } from '../system/server-tls.ts';
 

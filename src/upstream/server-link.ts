@@ -1,7 +1,8 @@
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import { type Block, takeBlock } from '../memory/block.ts';
-import { type ControlRequest, INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
+import type { ControlRequest } from '../protocol/control-request.ts';
+import { INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
 import { type FailureReason, failureFromErrno } from '../request/failure.ts';
 import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
 import { type ConnectAttempt, connectSocket } from '../socket/sockets.ts';

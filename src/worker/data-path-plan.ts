@@ -149,5 +149,6 @@ function readOptions(config: PoolConfig): ReadOptions | null {
 export function isOneLane(now: PoolConfig, next: PoolConfig): boolean {
   const isCluster = next.cluster !== null;
   // With another prefix all that clients have subscribed to, watch or wait for would be others'.
-  return now.protocol === next.protocol && now.keyPrefix === next.keyPrefix && (now.cluster !== null) === isCluster;
+  const isAlike = now.keyPrefix === next.keyPrefix && now.poolBy === next.poolBy;
+  return isAlike && now.protocol === next.protocol && (now.cluster !== null) === isCluster;
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
+import { addressText } from '../config/address.ts';
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { isFound } from '../config/found-servers.ts';
@@ -30,6 +31,7 @@ import { type PoolPlan, planPool } from '../upstream/pool-plan.ts';
 import { clientId } from './client-id.ts';
 import { type DataPathPlan, isOneLane, NO_TOPOLOGY, poolOptions } from './data-path-plan.ts';
 import { frontendOptions } from './frontend-options.ts';
+import { drainLane, isPort, type Lane, NOBODY_COMES } from './lane.ts';
 import { memoryLimitBytes } from './memory-limit.ts';
 import { PoolFigures } from './pool-figures.ts';
 import type { Pass } from './reporter.ts';
@@ -43,13 +45,6 @@ const TRIM_PERIOD_MS = 1000;
 
 /** As long as its pool is not known; it can be set to no more. */
 const SLOWLOG_MAX = 10_000;
-
-/** Both sides of one pool. */
-interface Lane {
-  readonly config: PoolConfig;
-  readonly pool: Pool;
-  readonly frontend: Frontend;
-}
 
 /** The master, as far as the data path knows it. */
 export interface MasterLink
@@ -119,6 +114,7 @@ export class DataPath {
       keyTrail,
       replyTimer,
       slowLog: pool => this.slowLog(pool),
+      frontendOf: pool => this.lanes.get(pool)?.frontend ?? null,
       nextClientId: () => clientId(++this.clients),
       limiting: { office: this.shares, tellLimiting: master.tellLimiting },
       ...master,
@@ -247,6 +243,7 @@ export class DataPath {
     for (const name of this.crowds.keys()) if (!names.has(name)) this.crowds.delete(name);
     for (const name of this.pauses.keys()) if (!names.has(name)) this.pauses.delete(name);
     for (const name of this.reshards.keys()) if (!names.has(name)) this.reshards.delete(name);
+    for (const { frontend } of this.lanes.values()) frontend.portsChanged();
     this.startClock(config);
     await Promise.all([...handles].map(([pool, handle]) => this.listen(pool, handle)));
   }
@@ -255,8 +252,7 @@ export class DataPath {
     const lane = this.lanes.get(pool);
     await lane?.frontend.listen(handle).catch((error: Error) => {
       const { listen } = lane.config;
-      const where = 'path' in listen ? listen.path : `${listen.host}:${listen.port}`;
-      throw new Error(`pool ${pool}: cannot listen on ${where}: ${error.message}`);
+      throw new Error(`pool ${pool}: cannot listen on ${addressText(listen!)}: ${error.message}`);
     });
   }
 
@@ -279,6 +275,7 @@ export class DataPath {
       lane.pool.apply(plan, config.shutdownTimeoutMs);
       if (lane.config.name !== next.name) lane.frontend.admission.reset();
       lane.frontend.reconfigure(frontendOptions(next, topology, reshard));
+      if (next.listen === null) lane.frontend.stopListening();
     }
     const applied = lane === undefined ? this.newLane(next, plan, topology) : { ...lane, config: next };
     applied.pool.otherCrowds = this.otherCrowds(next.name);
@@ -304,8 +301,9 @@ export class DataPath {
   }
 
   private retire(lane: Lane, { shutdownTimeoutMs }: Config): void {
+    lane.frontend.port?.close();
     // Its sockets are another pool's now, or nobody's.
-    const gone = drainLane(lane, shutdownTimeoutMs, false);
+    const gone = drainLane(lane, shutdownTimeoutMs, false, NOBODY_COMES);
     this.retiring.add(gone);
     void gone.then(cut => {
       this.retiring.delete(gone);
@@ -317,10 +315,11 @@ export class DataPath {
   /** Stops accepting, answers what is pending, closes; cuts off after `timeoutMs`. Returns the clients cut off. */
   async drain(timeoutMs: number): Promise<number> {
     await this.applying.catch(() => {});
-    const cut = await Promise.all([
-      ...this.retiring,
-      ...[...this.lanes.values()].map(lane => drainLane(lane, timeoutMs, true)),
-    ]);
+    const lanes = [...this.lanes.values()];
+    const gone = lanes.filter(isPort).map(lane => drainLane(lane, timeoutMs, true, NOBODY_COMES));
+    const ports = Promise.all(gone);
+    const pools = lanes.filter(lane => !isPort(lane)).map(lane => drainLane(lane, timeoutMs, true, ports));
+    const cut = await Promise.all([...this.retiring, ...gone, ...pools]);
     this.clock.stop();
     return cut.reduce((sum, clients) => sum + clients, 0);
   }
@@ -385,15 +384,4 @@ export class DataPath {
     }
     return crowds;
   }
-}
-
-/** Drains one pool; the clients that had to be cut off. */
-async function drainLane({ pool, frontend }: Lane, timeoutMs: number, acceptsQueued: boolean): Promise<number> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, timeoutMs);
-  await Promise.race([frontend.drain(acceptsQueued), late]);
-  clearTimeout(timer);
-  const cut = frontend.destroyClients();
-  pool.close();
-  return cut;
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { PoolConfig } from '../config/config.ts';
 import { poolPassword } from '../config/pool-password.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
@@ -5,6 +6,7 @@ import { poolServers } from '../ipc/pool-servers.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import type { FrontendOptions } from '../proxy/frontend.ts';
+import type { SharedPortOptions } from '../proxy/shared-port.ts';
 import { VERSION } from '../system/version.ts';
 import { limitOptions, userLimits } from './limit-options.ts';
 import { accountsOf } from './pool-accounts.ts';
@@ -21,8 +23,8 @@ export function frontendOptions(
     protocol: PROTOCOLS[config.protocol],
     parser: {
       version: VERSION,
-      password: poolPassword(config),
-      accounts: accountsOf(configured),
+      password: config.poolBy === 'user' ? nobodysPassword() : poolPassword(config),
+      accounts: config.poolBy === null ? accountsOf(configured) : null,
       keyPrefix: config.keyPrefix,
       rules: {
         hasOneServer: config.cluster === null && config.servers.length === 1,
@@ -75,9 +77,22 @@ export function frontendOptions(
       isLogged: config.slowlogToLog,
     },
     watch: { sampleOneIn: config.sampleOneIn, hidesKeys: config.hotkeysHide },
-    gate: { allow: config.allow, deny: config.deny, balancers: config.proxyProtocol },
-    tls: config.tls?.listen ?? null,
-    keepaliveIdleMs: config.tcpKeepalive ? config.keepaliveIdleMs : 0,
-    backlog: config.backlog,
+    entrance: {
+      gate: { allow: config.allow, deny: config.deny, balancers: config.proxyProtocol },
+      tls: config.tls?.listen ?? null,
+      keepaliveIdleMs: config.tcpKeepalive ? config.keepaliveIdleMs : 0,
+      backlog: config.backlog,
+    },
+    port: portOptions(config),
   };
+}
+
+function portOptions({ poolBy, leads }: PoolConfig): SharedPortOptions | null {
+  if (poolBy === null) return null;
+  return { poolBy, pools: new Map(leads?.pools), certificates: new Map(leads?.certificates) };
+}
+
+/** Nothing is open to whoever has not said who it is: a user, and a password, that nobody can know. */
+function nobodysPassword(): string {
+  return `${randomBytes(16).toString('hex')}:${randomBytes(32).toString('hex')}`;
 }

@@ -180,6 +180,9 @@ pools:
     name.startsWith('red.sentinel') ||
     name.startsWith('red.listen_tls') ||
     name.startsWith('red.server_tls') ||
+    // Of a port that several pools share.
+    name === 'red.pool_by' ||
+    name === 'red.pools' ||
     name.startsWith('red.servers.b.') ||
     name.startsWith('cache.') ||
     name === 'red.memcached_auth';

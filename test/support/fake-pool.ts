@@ -7,8 +7,11 @@ import { Turn } from '../../src/loop/turn.ts';
 import { MemoryCeiling } from '../../src/memory/memory-ceiling.ts';
 import type { Framer, Protocol, RequestParser, Session } from '../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
-import { ClientConnection, type ClientOwner } from '../../src/proxy/client-connection.ts';
+import { Admission } from '../../src/proxy/admission.ts';
+import { Arrival } from '../../src/proxy/arrival.ts';
+import { ClientConnection } from '../../src/proxy/client-connection.ts';
 import type { ClientLimits } from '../../src/proxy/client-host.ts';
+import type { ClientOwner } from '../../src/proxy/client-owner.ts';
 import { KeyTrail } from '../../src/proxy/key-trail.ts';
 import { PausedClients } from '../../src/proxy/paused-clients.ts';
 import { PoolPause } from '../../src/proxy/pool-pause.ts';
@@ -189,6 +192,7 @@ export class FakeFrontend implements ClientOwner {
   readonly clients: ClientConnection[] = [];
   readonly systemCalls = null;
   readonly gone: ClientConnection[] = [];
+  readonly admission = new Admission({ ask: () => {}, giveBack: () => {} });
   private nextId = 1;
 
   constructor(backends: number, limits: Partial<ClientLimits> = {}, protocol: Protocol = redisProtocol) {
@@ -208,9 +212,17 @@ export class FakeFrontend implements ClientOwner {
     return this.protocol.createFramer(this.parserOptions(), session);
   }
 
+  addClient(client: ClientConnection): void {
+    this.clients.push(client);
+  }
+
   removeClient(client: ClientConnection): void {
     this.gone.push(client);
   }
+
+  begin(): void {}
+
+  turnAway(): void {}
 
   /** As a reload does it. */
   setLimits(limits: Partial<ClientLimits>): void {
@@ -238,8 +250,7 @@ export class FakeFrontend implements ClientOwner {
       isPaused = false;
       resume.call(stream);
     };
-    const client = new ClientConnection(this.nextId++, stream, this);
-    this.clients.push(client);
+    const client = new ClientConnection(this.nextId++, new Arrival(stream, this, null, '', []), this);
     return { client, far, socket: stream, isPaused: () => isPaused };
   }
 

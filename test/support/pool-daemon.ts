@@ -9,8 +9,10 @@ import { waitFor } from './wait-for.ts';
 
 export interface PoolOfDaemon {
   readonly protocol: 'redis' | 'memcached';
-  /** Ports of its servers on 127.0.0.1; they are named server-0, server-1, … */
+  /** Ports of its servers on 127.0.0.1; they are named server-0, server-1, … Of a port that several pools share: none. */
   readonly servers: readonly number[];
+  /** It is reached by a port that several pools share only. */
+  readonly hasNoPort?: boolean;
   /** Further lines, e.g. ['timeout: 100']. */
   readonly settings?: readonly string[];
 }
@@ -110,13 +112,13 @@ export async function startDaemon(
   const adminPort = await freePort();
   const lines = [`admin: 127.0.0.1:${adminPort}`, ...(options.settings ?? []), 'pools:'];
   for (const [i, name] of names.entries()) {
-    const { protocol, servers, settings = [] } = pools[name] as PoolOfDaemon;
+    const { protocol, servers, settings = [], hasNoPort = false } = pools[name] as PoolOfDaemon;
     lines.push(
       `  ${name}:`,
-      `    listen: 127.0.0.1:${ports[i]}`,
+      `    listen: ${hasNoPort ? 'none' : `127.0.0.1:${ports[i]}`}`,
       `    protocol: ${protocol}`,
       ...settings.map(line => `    ${line}`),
-      '    servers:',
+      ...(servers.length > 0 ? ['    servers:'] : []),
       ...servers.map((port, server) => `      - 127.0.0.1:${port}:1 server-${server}`),
     );
   }

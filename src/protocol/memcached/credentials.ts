@@ -44,6 +44,11 @@ export class Credentials {
     return account !== null;
   }
 
+  /** Whoever has given `other` has given this. */
+  isAlike(other: Credentials | null): boolean {
+    return other !== null && timingSafeEqual(other.digest, this.digest);
+  }
+
   /** `message`: of SASL's PLAIN (RFC 4616): authorization, user and password, a zero byte between them. */
   admitPlain(session: MemcachedSession, message: Buffer): boolean {
     const userStart = message.indexOf(NUL) + 1;
@@ -53,6 +58,19 @@ export class Credentials {
     value[userEnd - userStart] = SPACE;
     return this.admit(session, value);
   }
+}
+
+/** `value` of a `set` by which a text client authenticates: the user in it. */
+export function userOfValue(value: Buffer): string {
+  const space = value.indexOf(SPACE);
+  return value.toString('utf8', 0, space < 0 ? value.length : space);
+}
+
+/** The same of a message of SASL's PLAIN; empty: it is none. */
+export function userOfPlain(message: Buffer): string {
+  const userStart = message.indexOf(NUL) + 1;
+  const userEnd = message.indexOf(NUL, userStart);
+  return userStart === 0 || userEnd < 0 ? '' : message.toString('utf8', userStart, userEnd);
 }
 
 /** Equal lengths are what timingSafeEqual wants; a digest also hides the password's. */

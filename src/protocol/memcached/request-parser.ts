@@ -1,6 +1,7 @@
 import type { ParserOptions } from '../parser-options.ts';
+import { POOL_ELSEWHERE } from '../port-guest.ts';
 import { type Fragment, type Fragmenter, INCOMPLETE, type RequestParser, type Session } from '../protocol.ts';
-import { ROUTE_ANY, ROUTE_KEY, ROUTE_SPLIT } from '../routes.ts';
+import { ROUTE_ANY, ROUTE_ELSEWHERE, ROUTE_KEY, ROUTE_SPLIT } from '../routes.ts';
 import { BINARY_MAGIC } from './binary/binary-header.ts';
 import { BinaryRequests } from './binary/binary-requests.ts';
 import {
@@ -17,7 +18,7 @@ import {
   KIND_VERBOSITY,
   KIND_VERSION,
 } from './command-table.ts';
-import { Credentials } from './credentials.ts';
+import { Credentials, userOfValue } from './credentials.ts';
 import { firstLineCoalescer } from './first-line-coalescer.ts';
 import { buildFragment } from './fragment.ts';
 import { prefixText } from './key-prefix/prefixed-text.ts';
@@ -143,6 +144,15 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     }
   }
 
+  isOpenTo(session: Session): boolean {
+    return this.credentials === null || (session as MemcachedSession).isAuthenticated;
+  }
+
+  hasPasswordOf(other: RequestParser): boolean {
+    const { credentials } = this;
+    return credentials === null || (other instanceof MemcachedRequestParser && credentials.isAlike(other.credentials));
+  }
+
   fragment(buf: Buffer, _start: number, _end: number, members: Int32Array, count: number): Fragment {
     return buildFragment(this.line, buf, members, count);
   }
@@ -169,6 +179,14 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     if (command.name !== 'set' || dataBytes > MAX_CREDENTIALS_BYTES) return this.answer(UNAUTHENTICATED, next);
     if (next > end) return INCOMPLETE;
     if (buf[next - 2] !== CR || buf[next - 1] !== LF) return this.answer(BAD_DATA_CHUNK, next);
+    const { port } = client;
+    if (port !== null && port.poolBy === 'user') {
+      const user = userOfValue(buf.subarray(lineEnd, next - 2));
+      if (port.whereIs(user) === POOL_ELSEWHERE) {
+        port.goTo(user);
+        return this.forward(ROUTE_ELSEWHERE, REPLY_STORED, next);
+      }
+    }
     const isAdmitted = credentials.admit(client, buf.subarray(lineEnd, next - 2));
     return this.answer(isAdmitted ? STORED : WRONG_PASSWORD, next);
   }

@@ -1,6 +1,6 @@
 // What Ringmaster itself asks of a memcached server: when a connection opens, to let us in where there is a password, and
 // who it is where clients want meta commands; and the same again to see that it is well.
-import type { ControlRequest, HandshakeOptions } from '../protocol.ts';
+import type { ControlRequest, HandshakeOptions } from '../control-request.ts';
 import { withoutPassword } from '../said-traits.ts';
 import type { ServerCredentials } from '../traits.ts';
 import { authLines } from './auth-traits.ts';

@@ -1,4 +1,5 @@
 import type { Account } from '../../accounts/account.ts';
+import type { PortGuest } from '../port-guest.ts';
 import type { Session } from '../protocol.ts';
 import { NO_TOPICS, type TopicCounts } from '../topics.ts';
 
@@ -16,6 +17,7 @@ export class MemcachedSession implements Session {
   account: Account | null = null;
   readonly keptBytes: number = 0;
   topics: TopicCounts = NO_TOPICS;
+  port: PortGuest | null = null;
   /** The connection's first byte decides, as in memcached: in text, a later line may begin with any byte. */
   wire: number = WIRE_UNDECIDED;
   /** It has signed in, where one must. */
@@ -31,9 +33,11 @@ export class MemcachedSession implements Session {
     this.isAuthenticated = true;
   }
 
-  signOut(): void {
+  signOut(): () => void {
+    const { account, user, isAuthenticated } = this;
     this.account = null;
     this.user = '';
     this.isAuthenticated = false;
+    return () => Object.assign(this, { account, user, isAuthenticated });
   }
 }

@@ -26,7 +26,7 @@ const HELLO_WATCHING = errorReply(
 );
 
 /** The name of a user, of any characters. */
-function nameAt(args: RequestArgs, index: number): string {
+export function nameAt(args: RequestArgs, index: number): string {
   return args.buf.toString('utf8', args.starts[index]!, args.ends[index]!);
 }
 
@@ -86,6 +86,11 @@ export class Authentication {
     const { id, respVersion } = session;
     const entries = ['server', 'redis', 'version', REDIS_VERSION, 'proto', respVersion, 'id', id];
     return encodeReply(new ReplyMap([...entries, 'mode', this.mode, 'role', 'master', 'modules', []]), respVersion);
+  }
+
+  /** Whoever has given the password of `other` has given this one. */
+  isAlike(other: Authentication): boolean {
+    return this.digest === null || (other.digest !== null && timingSafeEqual(this.digest, other.digest));
   }
 
   /** Marks the session as authenticated when user and password are right. Takes the same time whatever is wrong. */

@@ -26,9 +26,12 @@ const NO_SLOW_LOG: SlowLogSource = { length: 0, newest: () => [], reset: () => {
 export class LocalCommands {
   /** By `Command.name`. */
   private readonly handlers: Readonly<Record<string, Handler>>;
+  readonly authentication: Authentication;
 
   constructor(options: ParserOptions, commands: PoolCommands) {
-    this.handlers = handlersOf(options, commands);
+    const mode = commands.presentedCluster === null ? 'standalone' : 'cluster';
+    this.authentication = new Authentication(options.password, options.accounts, options.rules?.hasResp3, mode);
+    this.handlers = handlersOf(options, commands, this.authentication);
   }
 
   /** The reply to a request whose arity is right; its route is ROUTE_LOCAL. */
@@ -37,11 +40,13 @@ export class LocalCommands {
   }
 }
 
-function handlersOf(options: ParserOptions, commands: PoolCommands): Readonly<Record<string, Handler>> {
+function handlersOf(
+  options: ParserOptions,
+  commands: PoolCommands,
+  authentication: Authentication,
+): Readonly<Record<string, Handler>> {
   const introspection = new CommandIntrospection(commands);
   const cluster = commands.presentedCluster;
-  const mode = cluster === null ? 'standalone' : 'cluster';
-  const authentication = new Authentication(options.password, options.accounts, options.rules?.hasResp3, mode);
   const slowLog = options.slowLog ?? NO_SLOW_LOG;
   return {
     ...(cluster === null ? {} : presentedCluster(cluster, options.poolName)),

@@ -111,11 +111,20 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
     return at;
   }
 
+  isOpenTo(session: Session): boolean {
+    return !this.hasPassword || (session as RedisSession).isAuthenticated;
+  }
+
+  hasPasswordOf(other: RequestParser): boolean {
+    return other instanceof RedisRequestParser && this.local.authentication.isAlike(other.local.authentication);
+  }
+
   wholeTransaction(session: Session, buf: Buffer, start: number, end: number): number {
     const { wholeKeys, keys } = this;
     const own = session as RedisSession;
     wholeKeys.count = 0;
     own.isInTransaction = false;
+    this.isLookingAhead = true;
     let count = 0;
     let position = start;
     let hold: Hold = HOLD_NONE;
@@ -130,6 +139,7 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
       position = stop;
       count++;
     }
+    this.isLookingAhead = false;
     own.isInTransaction = false;
     keys.count = 0;
     if (hold !== HOLD_RUN || position - start > MAX_WHOLE_BYTES) return 0;

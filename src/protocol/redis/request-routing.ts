@@ -13,11 +13,12 @@ import {
   HOLD_QUEUE,
   HOLD_REFUSE,
   HOLD_RUN,
+  isOfAllServers,
   ROUTE_ALL,
   ROUTE_ANY,
   ROUTE_AUDIENCE,
   ROUTE_CLIENTS,
-  ROUTE_EVERY,
+  ROUTE_ELSEWHERE,
   ROUTE_KEY,
   ROUTE_LOCAL,
   ROUTE_PRIVATE,
@@ -43,6 +44,7 @@ import { FunctionStatsCoalescer, LibrariesCoalescer } from './function-command.t
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
 import { LocalCommands, WRONG_DB } from './local-commands.ts';
 import { permit, refusalBy } from './permissions.ts';
+import { GOES_ELSEWHERE, portChoice } from './port-choice.ts';
 import { PrefixedRequest } from './prefixed-request.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
@@ -61,10 +63,12 @@ import {
 /** The half of the parser that knows commands. */
 export class RequestRouting extends PrefixedRequest {
   private found: Command = COMMANDS[0]!;
-  private readonly local: LocalCommands;
+  protected readonly local: LocalCommands;
   private readonly keysCoalescer: Coalescer;
   /** Clients must sign in. */
   protected readonly hasPassword: boolean;
+  /** What is parsed may be parsed again: nothing is done yet. */
+  protected isLookingAhead = false;
 
   constructor(options: ParserOptions, before?: RequestParser) {
     super(options, before);
@@ -93,7 +97,7 @@ export class RequestRouting extends PrefixedRequest {
     if (this.keyPrefix === null) this.choose(session, buf);
     else this.chooseUnderPrefix(session, buf);
     // It is parsed again.
-    if (this.route === ROUTE_UNKNOWN) session.replyMode = replyMode;
+    if (this.route >= ROUTE_UNKNOWN) session.replyMode = replyMode;
     if (this.isNoreply || session.replyMode !== REPLIES_ON) this.mute(session);
   }
 
@@ -209,12 +213,12 @@ export class RequestRouting extends PrefixedRequest {
     }
     const isOurs =
       route === ROUTE_LOCAL || route === ROUTE_SUBSCRIPTION || route === ROUTE_CLIENTS || route === ROUTE_SLOT;
-    const refusal = isOurs ? (this.commands.refusals[command.id] ?? refusalInside(command)) : null;
-    if (isImmediate(command)) this.answerItself(command, session);
+    const refusal = isOurs ? (this.commands.refusals[command.id] ?? refusalInside(command, session)) : null;
+    if (isImmediate(command) && !this.isLookingAhead) this.answerItself(command, session);
     else if (refusal !== null) this.answer(command.name, refusal);
     else if (route === ROUTE_AUDIENCE && this.commands.hasOneServer) this.route = ROUTE_ANY;
     else if (command.merge === 'info') this.route = ROUTE_ANY;
-    else if (isOfAll(route)) this.answer(command.name, refusalOfAll(command));
+    else if (isOfAllServers(route)) this.answer(command.name, refusalOfAll(command));
     else if (route === ROUTE_LOCAL || route === ROUTE_PRIVATE) this.route = ROUTE_ANY;
     else this.findKeys(command, route, session);
     if (route === ROUTE_PRIVATE) findKeys(command, this.args, this.keys);
@@ -281,7 +285,10 @@ export class RequestRouting extends PrefixedRequest {
   private answerItself(command: Command, session: RedisSession): void {
     const { args } = this;
     const refusal = this.commands.refusals[command.id]!;
+    const choice = session.port === null || refusal !== null ? null : portChoice(command, args, session, session.port);
     if (refusal !== null) this.answer(command.name, refusal);
+    else if (choice === GOES_ELSEWHERE) this.route = ROUTE_ELSEWHERE;
+    else if (choice !== null) this.answer(command.name, choice);
     else if (command.name === 'select' && session.isWatching) this.selectWatching(command, session);
     else if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES)
       this.leaveToServer(command, session.isOnlyListening);
@@ -290,6 +297,7 @@ export class RequestRouting extends PrefixedRequest {
       const { respVersion } = session;
       this.answer(command.name, this.local.answer(command, args, session));
       if (session.respVersion > respVersion) this.proveResp3(session);
+      if (command.name === 'reset') session.port?.goHome();
       this.closesClient = command.closesClient;
       if (endsTransaction) this.goPrivate(HOLD_ABORT);
     }
@@ -392,8 +400,3 @@ export class RequestRouting extends PrefixedRequest {
 const LIBRARIES = new LibrariesCoalescer();
 const FUNCTION_STATS = new FunctionStatsCoalescer();
 const UNKNOWN_KEYS = 'where its keys are is not known';
-
-/** To all servers, now or one after the other. Where a pool has one, hardly any command is. */
-function isOfAll(route: Route): boolean {
-  return route === ROUTE_ALL || route === ROUTE_AUDIENCE || route === ROUTE_EVERY || route === ROUTE_SERVER;
-}

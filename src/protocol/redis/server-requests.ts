@@ -1,6 +1,7 @@
 // What Ringmaster itself asks of a Redis server: AUTH, HELLO and SELECT when a connection opens, PING to see that it is well.
 import type { FailureReason } from '../../request/failure.ts';
-import type { ControlRequest, HandshakeOptions, WaitWords } from '../protocol.ts';
+import type { ControlRequest, HandshakeOptions } from '../control-request.ts';
+import type { WaitWords } from '../protocol.ts';
 import { withoutPassword } from '../said-traits.ts';
 import type { ServerCredentials } from '../traits.ts';
 import { authWords } from './answer-traits.ts';

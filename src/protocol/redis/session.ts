@@ -1,6 +1,7 @@
 import type { Account } from '../../accounts/account.ts';
 import { DEFAULT_ACCOUNT } from '../../accounts/accounts.ts';
 import type { ConnectionEnds } from '../connection-ends.ts';
+import type { PortGuest } from '../port-guest.ts';
 import type { Session } from '../protocol.ts';
 import { NO_TOPICS, type TopicCounts } from '../topics.ts';
 import type { ReplyShape } from './key-prefix/reply-shape.ts';
@@ -62,6 +63,7 @@ export class RedisSession implements Session {
   /** Something that a pause of writes holds up is part of the transaction. */
   hasQueuedWrite = false;
   topics: TopicCounts = NO_TOPICS;
+  port: PortGuest | null = null;
   /** What a transaction selects once it is run; -1: nothing. */
   databaseToBe = -1;
   /** Where in the reply of each request of the transaction names stand, under a key prefix. */
@@ -125,10 +127,12 @@ export class RedisSession implements Session {
     this.isAuthenticated = true;
   }
 
-  signOut(): void {
+  signOut(): () => void {
+    const { account, user, isAuthenticated } = this;
     this.account = null;
     this.user = DEFAULT_ACCOUNT;
     this.isAuthenticated = false;
+    return () => Object.assign(this, { account, user, isAuthenticated });
   }
 
   /** RESET: as if the client had just connected. */

@@ -73,12 +73,14 @@ export function endsByReset(command: Command, session: RedisSession): boolean {
 const OF_CONNECTION = ['auth', 'hello'];
 const ONE_CONNECTION = 'inside a transaction it would concern the connection to the server, not the one to the client';
 const OTHER_CLUSTER = 'inside a transaction the server would speak of itself, not of the pool';
+const OTHER_POOL = 'inside a transaction the databases of this port are other servers';
 const NO_CURSOR = 'inside a transaction its cursor would not say which server it is of';
 const ONE_SERVER = 'inside a transaction only one of the servers would have it';
 
 /** Answered by Ringmaster elsewhere; inside a transaction it is the server's to answer, or, by this error, nobody's. */
-export function refusalInside(command: Command): Buffer | null {
+export function refusalInside(command: Command, { port }: RedisSession): Buffer | null {
   const { name } = command;
+  if (name === 'select' && port?.poolBy === 'database') return errorReply(refusalText(name, OTHER_POOL));
   const isOfConnection =
     OF_CONNECTION.includes(name) || name.startsWith('client|') || command.family === 'subscription';
   if (command.family === 'cluster') return errorReply(refusalText(name, OTHER_CLUSTER));

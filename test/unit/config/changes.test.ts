@@ -128,8 +128,10 @@ function changeAll(table: SettingTable, values: object): object {
   const changed = { ...values } as Record<string, unknown>;
   for (const [field, setting] of Object.entries(table)) {
     if ('settings' in setting) changed[field] = changeAll(setting.settings, changed[field] as object);
-    else if ('kind' in setting)
-      changed[field] = setting.kind.isList ? [{ host: 'another', port: 1 }] : { host: 'another', port: 1 };
+    else if ('kind' in setting) {
+      const value = { host: 'another', port: 1 };
+      changed[field] = setting.kind.isMap ? [['name', 'value']] : setting.kind.isList ? [value] : value;
+    }
   }
   return changed;
 }

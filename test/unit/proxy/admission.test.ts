@@ -2,34 +2,36 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { ConnectionQuota } from '../../../src/master/connection-quota.ts';
-import { Admission, ANSWER_WITHIN_MS } from '../../../src/proxy/admission.ts';
-import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
+import { Admission, ANSWER_WITHIN_MS, type Newcomer } from '../../../src/proxy/admission.ts';
 
 /** Workers and the master's quota, talking to each other at once or when `deliver` is called. */
 function cluster(workers: number, limit: number) {
   const mail: (() => void)[] = [];
-  const inside = new Map<StreamSocket, number>();
-  const away: StreamSocket[] = [];
+  const inside = new Map<Newcomer, number>();
+  const away: Newcomer[] = [];
   const quota = new ConnectionQuota(limit, {
     grant: (worker, count, isForced) => mail.push(() => admissions[worker]?.granted(count, isForced)),
     recall: worker => mail.push(() => admissions[worker]?.recall()) > 0,
   });
   const admissions = Array.from({ length: workers }, (_, worker) => {
-    const admission = new Admission(
-      {
-        ask: (count, isForced) => mail.push(() => quota.ask(worker, count, isForced)),
-        giveBack: (count, isAnswer) => mail.push(() => quota.giveBack(worker, count, isAnswer)),
-      },
-      socket => inside.set(socket, worker),
-      socket => away.push(socket),
-    );
+    const admission = new Admission({
+      ask: (count, isForced) => mail.push(() => quota.ask(worker, count, isForced)),
+      giveBack: (count, isAnswer) => mail.push(() => quota.giveBack(worker, count, isAnswer)),
+    });
     admission.setLimit(limit);
     return admission;
   });
   const deliver = () => {
     for (let next = mail.shift(); next !== undefined; next = mail.shift()) next();
   };
-  const enter = (worker: number) => admissions[worker]?.enter({ isDestroyed: false } as StreamSocket);
+  const enter = (worker: number) => {
+    const newcomer: Newcomer = {
+      isGone: false,
+      admit: () => inside.set(newcomer, worker),
+      turnAway: () => away.push(newcomer),
+    };
+    admissions[worker]?.enter(newcomer);
+  };
   const leave = (worker: number) => {
     const socket = [...inside].find(([, at]) => at === worker)?.[0];
     assert.ok(socket);

@@ -44,6 +44,7 @@ const SAMPLES = [
   'modula',
   'error',
   'first_key',
+  'server_name',
   'debug',
   'my.mset 1 -1 2 write, my.get 1 1 1 read',
   '10.0.0.0/8, 2001:db8::/32, unix',

@@ -1,5 +1,5 @@
 import { INCOMPLETE } from '../../protocol.ts';
-import { ROUTE_KEY, ROUTE_SPLIT } from '../../routes.ts';
+import { ROUTE_ELSEWHERE, ROUTE_KEY, ROUTE_SPLIT } from '../../routes.ts';
 import { base64Length } from '../base64.ts';
 import type { Credentials } from '../credentials.ts';
 import type { ParsedRequest } from '../parsed-request.ts';
@@ -66,7 +66,7 @@ import {
   WITH_FLAGS,
   WITH_ITEM,
 } from './request-words.ts';
-import { answerSasl, isBeforePassword } from './sasl.ts';
+import { answerSasl, goesElsewhere, isBeforePassword } from './sasl.ts';
 import { StatReply } from './stat-reply.ts';
 import { ValuesReply } from './values-reply.ts';
 
@@ -140,6 +140,8 @@ export class BinaryRequests {
       case OP_SASL_LIST:
       case OP_SASL_AUTH:
       case OP_SASL_STEP:
+        if (goesElsewhere(session, opcode.kind, buf, start, next))
+          return out.forward(ROUTE_ELSEWHERE, REPLY_LINE, next);
         return out.answer(answerSasl(this.credentials, session, opcode.kind, buf, start, next), next);
       case OP_FLUSH:
       case OP_VERBOSITY:

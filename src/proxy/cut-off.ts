@@ -1,0 +1,9 @@
+import type { ClientHost } from './client-host.ts';
+
+/** A client does not read its replies. */
+export function logCutOff({ log, poolName }: ClientHost, unsentBytes: number, heldBytes: number): void {
+  log.warn(
+    { pool: poolName, unsentBytes, heldBytes },
+    'client cut off: the replies that it has not read grew over client_output_limit',
+  );
+}
