@@ -1,8 +1,10 @@
 import { lookup } from 'node:dns/promises';
 import { chmodSync } from 'node:fs';
 import net from 'node:net';
+import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { ListenAddress } from '../config/address.ts';
+import { portCalls } from '../system/port-calls.ts';
 import { type FileId, fileIdOf, isOurs, isServed, removeIfLeft, removeIfSocket } from '../system/unix-socket.ts';
 import { ListenError } from './errors.ts';
 
@@ -12,12 +14,18 @@ import { ListenError } from './errors.ts';
  * queue. TCP sockets share their port by SO_REUSEPORT and the kernel spreads connections over them; a unix socket has
  * no such thing, so all slots accept from the same one.
  *
+ * SO_REUSEPORT would also let a second Ringmaster quietly take half of the connections. Whether a port is free only a socket
+ * without it can tell, and against sockets that do not listen yet not even that one, since libuv sets SO_REUSEADDR. So the
+ * first socket of a port listens alone before it shares, and closes once those of the slots listen, too; all in one turn.
+ *
  * Node has no public way to bind without accepting; `net._createServerHandle` (used by node:cluster itself) is the
  * only internal we lean on here.
  */
 
 /** node's TCP or Pipe handle: bound, not yet listening. */
 export interface BoundHandle {
+  /** Its descriptor. */
+  readonly fd?: number;
   /** Fills in `address` and `port`; returns 0 or a negative errno, also one that `bind` kept for later. */
   getsockname?(out: { address?: string; port?: number }): number;
   close(): void;
@@ -26,6 +34,9 @@ export interface BoundHandle {
 }
 
 const UV_TCP_REUSEPORT = 2;
+const UV_EADDRINUSE = -constants.errno.EADDRINUSE;
+/** Until the worker that accepts says its own. */
+const BACKLOG = 511;
 
 type CreateServerHandle = (
   address: string | null,
@@ -86,17 +97,16 @@ export async function bindPool(
     return { handles: new Array<BoundHandle>(slots).fill(handle), address: listen, place, file };
   }
   const { ip, family } = place;
-  let { port } = place;
-  // Alone first, without SO_REUSEPORT: else a second Ringmaster would quietly take half of the connections.
-  if (!sharesPort) {
-    const alone = bindOne(name, ip, port, family, 0);
-    port = portOf(alone);
-    alone.close();
+  const taken = sharesPort ? null : takePort(name, place);
+  const bound = { ip, family, port: taken?.port ?? place.port };
+  try {
+    const handles = bindMore(name, bound, slots);
+    if (taken !== null) for (const { fd } of handles) portCalls?.listen(fd as number, BACKLOG);
+    const address = 'path' in listen ? listen : { host: listen.host, port: bound.port };
+    return { handles, address, place: bound, file: null };
+  } finally {
+    taken?.release();
   }
-  const bound = { ip, family, port };
-  const handles = bindMore(name, bound, slots);
-  const address = 'path' in listen ? listen : { host: listen.host, port };
-  return { handles, address, place: bound, file: null };
 }
 
 /** The same sockets for another number of worker slots; `handles` that are new are bound, those that go stay open. */
@@ -106,6 +116,31 @@ export function resizePool(pool: string, sockets: PoolSockets, slots: number): P
   const missing = slots - handles.length;
   const more = 'path' in place ? new Array<BoundHandle>(missing).fill(handles[0]!) : bindMore(pool, place, missing);
   return { ...sockets, handles: [...handles, ...more] };
+}
+
+interface TakenPort {
+  /** The one the system chose for port 0. */
+  readonly port: number;
+  release(): void;
+}
+
+/**
+ * A port that no other process has, which our sockets may share from now on. Without native calls it can't be kept meanwhile: another
+ * process that takes it in the same moment is not seen. Throws a ListenError.
+ */
+function takePort(pool: string, { ip, port, family }: { ip: string; port: number; family: number }): TakenPort {
+  const handle = bindOne(pool, ip, port, family, 0);
+  const taken = { port: portOf(handle), release: () => handle.close() };
+  if (portCalls === null) {
+    handle.close();
+    return { ...taken, release: () => {} };
+  }
+  if (!portCalls.listen(handle.fd as number, 1)) {
+    handle.close();
+    throw cannotListen(pool, ip, port, family, UV_EADDRINUSE);
+  }
+  portCalls.share(handle.fd as number);
+  return taken;
 }
 
 function bindMore(pool: string, place: { ip: string; family: number; port: number }, count: number): BoundHandle[] {
@@ -124,8 +159,12 @@ function bindOne(pool: string, address: string, port: number, family: number, fl
   const errno = typeof handle === 'number' ? handle : (handle.getsockname?.({}) ?? 0);
   if (errno === 0) return handle as BoundHandle;
   if (typeof handle !== 'number') handle.close();
-  const where = family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
-  throw new ListenError(`pool ${pool}: cannot listen on ${where}: ${reasonOf(errno)}`);
+  throw cannotListen(pool, address, port, family, errno);
+}
+
+function cannotListen(pool: string, ip: string, port: number, family: number, errno: number): ListenError {
+  const where = family === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
+  return new ListenError(`pool ${pool}: cannot listen on ${where}: ${reasonOf(errno)}`);
 }
 
 function portOf(handle: BoundHandle): number {
