@@ -9,6 +9,9 @@ import { runSoak, type SoakReport } from '../test/soak/soak.ts';
 import { seedFrom } from '../test/support/seeded-random.ts';
 import { ensureServersOrExit } from './ensure-servers.ts';
 
+/** Of a reshard after the other. */
+const RINGS = [2, 4, { servers: 4, hash: 'md5' }, 3, { servers: 5, hash: 'crc32a' }, 5, 2];
+
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '3' },
@@ -53,7 +56,7 @@ async function reshardSoak(): Promise<number> {
     const protocol = round % 2 === 0 ? 'redis' : 'memcached';
     console.log(`\n${protocol}, seed ${seed + round}`);
     const report = await runReshardSoak({
-      ...{ protocol, clients, say, seed: seed + round, rings: [2, 4, 3, 5, 2], registers: 120 },
+      ...{ protocol, clients, say, seed: seed + round, rings: RINGS, registers: 120 },
       ...{ operationsBetween: 5000, change: reshardTo, fault: reshardFaults(kinds, say) },
     });
     printReshard(report);

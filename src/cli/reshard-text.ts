@@ -21,13 +21,26 @@ function timeText(seconds: number): string {
 
 /** The answer to `plan`. */
 export function planText({ pool, peers, obstacles, warnings, report }: PlanResult): string {
-  const { servers, flows, biggest, orphans, keys, movingKeys, movingBytes, seconds, sampledKeys, isWhole, bigKeys } =
-    report;
+  const {
+    servers,
+    flows,
+    biggest,
+    orphans,
+    keys,
+    movingKeys,
+    movingBytes,
+    seconds,
+    sampledKeys,
+    isWhole,
+    bigKeys,
+    isMutual,
+  } = report;
   const about = isWhole ? '' : 'about ';
   const share = keys === 0 ? '' : ` (${percent(Math.min(1, movingKeys / keys))})`;
   let text = `Pool ${pool}: ${about}${grouped(movingKeys)} of ${counted(keys, 'key')} move${share}, ${about}${bytesText(movingBytes)}\n`;
   text += isWhole ? '  every key was looked at\n' : `  by a sample of ${counted(sampledKeys, 'key')}\n`;
   text += `  time at this pace: ${timeText(seconds)} or more\n`;
+  if (isMutual) text += '  in two halves: servers would give keys to each other at the same time\n';
   text += `  proxies: this one${peers.map(peer => `, ${peer}`).join('')}\n\n`;
   text += textTable(
     [

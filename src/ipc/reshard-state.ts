@@ -1,11 +1,12 @@
 import type { PoolConfig } from '../config/config.ts';
+import type { Half } from '../config/ring-settings.ts';
 
 export const RESHARD_PHASES = ['old', 'hold', 'both', 'new'] as const;
 
 /**
  * How far a pool is on its way from one ring to another:
  *
- *   old    requests go by `from`
+ *   old    requests go by `from`; all servers of both rings are known
  *   hold   those for keys that move wait; all that was sent for such keys is answered
  *   both   a key that moves is brought to its owner by `to` before anything is asked of it there
  *   new    requests go by `to`
@@ -21,15 +22,22 @@ export interface ReshardState {
   readonly isBack: boolean;
   /** In `both`: keys that are still at their old server are dropped there when they are asked for, instead of brought. */
   readonly isDropping: boolean;
+  /** Of the way from `from` to `to`. */
+  readonly half: Half;
   /** The whole pool in both shapes: they differ in servers and ring only. */
   readonly from: PoolConfig;
   readonly to: PoolConfig;
 }
 
 export function isReshardState(value: unknown): boolean {
-  const { id, phase, isBack, isDropping, from, to } = (value ?? {}) as Partial<ReshardState>;
+  const { id, phase, half, isBack, isDropping, from, to } = (value ?? {}) as Partial<ReshardState>;
   const isPlain = typeof id === 'string' && typeof isBack === 'boolean' && typeof isDropping === 'boolean';
-  return isPlain && RESHARD_PHASES.includes(phase as ReshardPhase) && isPool(from) && isPool(to);
+  const isKnown = RESHARD_PHASES.includes(phase as ReshardPhase) && isHalf(half);
+  return isPlain && isKnown && isPool(from) && isPool(to);
+}
+
+function isHalf(value: unknown): boolean {
+  return value === 'whole' || value === 'first' || value === 'second';
 }
 
 function isPool(value: unknown): boolean {

@@ -1,6 +1,8 @@
 import { addressText, type FixedAddress, type ServerAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
+import type { Half } from '../config/ring-settings.ts';
 import { serverCredentials } from '../config/server-credentials.ts';
+import { laterOf, ranksOf } from '../placement/halfway.ts';
 import { KeyRing } from '../placement/key-ring.ts';
 import type { ServerCredentials } from '../protocol/traits.ts';
 
@@ -30,7 +32,11 @@ export class KeyOwners {
   private readonly beforeIndex: readonly number[];
   private readonly afterIndex: readonly number[];
 
-  constructor(from: PoolConfig, to: PoolConfig) {
+  private readonly half: Half;
+  private readonly ranks: readonly number[];
+
+  constructor(from: PoolConfig, to: PoolConfig, half: Half = 'whole') {
+    this.half = half;
     const texts = (pool: PoolConfig) => pool.servers.map(({ address }) => addressText(address));
     const [before, after] = [texts(from), texts(to)];
     const addresses = new Map(
@@ -43,6 +49,7 @@ export class KeyOwners {
       ),
     );
     const all = [...addresses.keys()];
+    this.ranks = ranksOf(all);
     this.servers = all.map(text => ({
       ...{ text, ...addresses.get(text)! },
       ...{ isFrom: before.includes(text), isTo: after.includes(text) },
@@ -54,10 +61,22 @@ export class KeyOwners {
   }
 
   from(key: Buffer): number {
-    return this.beforeIndex[this.before.pick(key, 0, key.length)]!;
+    return this.half === 'second' ? this.halfway(key) : this.first(key);
   }
 
   to(key: Buffer): number {
+    return this.half === 'first' ? this.halfway(key) : this.last(key);
+  }
+
+  private halfway(key: Buffer): number {
+    return laterOf(this.ranks, this.first(key), this.last(key));
+  }
+
+  private first(key: Buffer): number {
+    return this.beforeIndex[this.before.pick(key, 0, key.length)]!;
+  }
+
+  private last(key: Buffer): number {
     return this.afterIndex[this.after.pick(key, 0, key.length)]!;
   }
 }

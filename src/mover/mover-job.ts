@@ -1,9 +1,15 @@
 import type { PoolConfig } from '../config/config.ts';
+import type { Half } from '../config/ring-settings.ts';
 
 /** The pool before and after; only ring and servers differ. With the files of its TLS read (`PoolConfig.tls`). */
 export interface Placements {
   readonly from: PoolConfig;
   readonly to: PoolConfig;
+}
+
+/** The way that keys go now. */
+export interface Way extends Placements {
+  readonly half: Half;
 }
 
 /** Keys that take a server longer than the longest step: moved when all others are, or left for the operator. */
@@ -27,7 +33,7 @@ export interface OrphanJob extends Placements {
   readonly unlisted: readonly string[];
 }
 
-export interface MoveJob extends Placements {
+export interface MoveJob extends Way {
   readonly type: 'move';
   /** A second. */
   readonly paceBytes: number;
@@ -101,6 +107,8 @@ export interface SurveyReport {
   readonly seconds: number;
   /** Addresses of servers that can't list their keys: these move when they are asked for. */
   readonly unlisted: readonly string[];
+  /** Servers would give keys to each other, and wait for each other: it has to go in halves. */
+  readonly isMutual: boolean;
   /** A proxy that nobody named would be among them. */
   readonly connected: readonly ConnectedHost[];
   /** What has to be put right first. */

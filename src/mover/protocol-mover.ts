@@ -1,5 +1,5 @@
 import type { ServerAddress } from '../config/address.ts';
-import type { BigKey, OrphanJob, Placements, SurveyJob, SurveyReport } from './mover-job.ts';
+import type { BigKey, OrphanJob, Placements, SurveyJob, SurveyReport, Way } from './mover-job.ts';
 import type { Pace } from './pace.ts';
 
 /** What a walk over the servers needs, and tells. */
@@ -26,6 +26,16 @@ export interface PassResult {
 /** A server does not do what it should; the message says which and what. Trying again may help. */
 export class MoveTrouble extends Error {}
 
+/** Open connections to all servers of both placements. */
+export interface ServerWatch {
+  /**
+   * When this resolves, no server does any more what an earlier mover, a worker that died, or a server that gave up waiting has
+   * asked of it. Nobody asks for anything new meanwhile. Rejects with a MoveTrouble.
+   */
+  untilQuiet(): Promise<void>;
+  close(): void;
+}
+
 /** What a protocol brings to move keys between servers. Its methods reject with a MoveTrouble, and can be called again then. */
 export interface ProtocolMover {
   /** What anybody has begun to do for a key is done, or never will be, after so long. */
@@ -34,11 +44,8 @@ export interface ProtocolMover {
   canTake(address: ServerAddress): boolean;
   survey(job: SurveyJob): Promise<SurveyReport>;
   orphans(job: OrphanJob): Promise<readonly { readonly server: string; readonly keys: number }[]>;
-  /**
-   * When this resolves, no server does any more what an earlier mover, a worker that died, or a server that gave up waiting has
-   * asked of it. Nobody asks for anything new meanwhile. Rejects when a server is silent for `withinMs`.
-   */
-  fence(placements: Placements, withinMs: number): Promise<void>;
+  /** Connects to all servers, to see what they do. A server that is silent for `withinMs` is in trouble, then and later. */
+  watch(placements: Placements, withinMs: number): Promise<ServerWatch>;
   /** One walk over all servers of `from`. */
-  pass(placements: Placements, context: MoveContext): Promise<PassResult>;
+  pass(way: Way, context: MoveContext): Promise<PassResult>;
 }

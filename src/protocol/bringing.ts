@@ -76,6 +76,8 @@ export interface BringWords {
   /** A task that was begun asks on to its end when nobody waits for it any more: what it leaves half done is in the way of others. */
   readonly isFinished: boolean;
   readonly replyKind: number;
+  /** What tells `SourceMemory.fencedFailures` of a server; null: nobody has to know. */
+  readonly failures: { readonly request: Buffer; countOf(reply: Buffer): number } | null;
   bring(task: BringTask): void;
   /** Asked on a connection of its own, to see what a server has on its others; see `isQuiet`. */
   readonly listClients: Buffer;

@@ -8,13 +8,14 @@ import type { BackendConnection } from '../upstream/backend-connection.ts';
 import type { DeferredRequest } from './deferred-request.ts';
 import type { RequestLine } from './request-line.ts';
 import type { ReshardLimits } from './reshard-limits.ts';
+import type { SourceMemories } from './source-memories.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 export interface BringOwner {
   readonly replyKind: number;
   readonly limits: ReshardLimits;
   readonly finishesTasks: boolean;
-  memoryOf(from: Backend, connection: BackendConnection): SourceMemory;
+  readonly sources: SourceMemories;
   /** See `BringTask.fence`. */
   fence(then: (isQuiet: boolean) => void): void;
   onDone(task: KeysUnderWay): void;
@@ -99,7 +100,7 @@ export class KeysUnderWay implements BringTask {
   }
 
   get source(): SourceMemory {
-    return this.owner.memoryOf(this.from, this.connectionTo(this.from));
+    return this.owner.sources.of(this.connectionTo(this.from));
   }
 
   ask(side: Side, bytes: Buffer, isLong: boolean, heard: Heard, replyKind = this.owner.replyKind): void {
@@ -140,7 +141,7 @@ export class KeysUnderWay implements BringTask {
 }
 
 /** Gathers a reply that is known to be small. */
-class WholeReply implements ReplySink {
+export class WholeReply implements ReplySink {
   private readonly heard: Heard;
   private reply: Buffer = NO_BYTES;
 

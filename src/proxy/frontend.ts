@@ -224,9 +224,11 @@ export class Frontend implements ClientOwner, ArrivalHost {
     limits?.close();
   }
 
-  /** The pool holds since it was reconfigured; see `Resharding.held`. */
-  async held(): Promise<void> {
-    await this.router.resharding?.held(this.clients.flatMap(({ privateLane }) => privateLane ?? []));
+  /** The pool was reconfigured for this phase of a reshard; see `Resharding.ready` and `Resharding.held`. */
+  async entered(phase: string): Promise<void> {
+    const { resharding } = this.router;
+    if (phase === 'old') await resharding?.ready();
+    if (phase === 'hold') await resharding?.held(this.clients.flatMap(({ privateLane }) => privateLane ?? []));
   }
 
   /** Accepts clients on a bound handle, and on no other any more; resolves when it listens. */

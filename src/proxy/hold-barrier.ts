@@ -3,8 +3,10 @@ import type { RequestReading } from '../protocol/protocol.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { ServerFence } from '../upstream/server-fence.ts';
+import { FailureCounts } from './failure-counts.ts';
 import type { PrivateLane } from './request-origin.ts';
 import { RingSession } from './ring-session.ts';
+import type { SourceMemories } from './source-memories.ts';
 
 /** How often it is looked at what is not answered yet. */
 const LOOK_MS = 1;
@@ -26,6 +28,7 @@ export class HoldBarrier {
   private readonly graceMs: number;
   private readonly moves: (request: RequestReading) => boolean;
   private lanes: readonly RingSession[];
+  private readonly counts: FailureCounts;
   private fences: ServerFence[] = [];
   private timer: NodeJS.Timeout | null = null;
   private readonly settled = Promise.withResolvers<void>();
@@ -35,6 +38,7 @@ export class HoldBarrier {
   constructor(
     pool: Pool,
     words: BringWords,
+    sources: SourceMemories,
     lanes: readonly PrivateLane[],
     moves: (request: RequestReading) => boolean,
     patienceMs: number,
@@ -46,6 +50,8 @@ export class HoldBarrier {
     const nowMs = pool.clock.refresh();
     this.deadlineMs = nowMs + patienceMs;
     this.graceMs = nowMs + Math.min(GRACE_MAX_MS, patienceMs / 2);
+    // Behind all that was asked before, so that they are answered when that is.
+    this.counts = new FailureCounts(pool.backends, words, sources);
     for (const lane of this.lanes) lane.moveOn();
     this.waitForReplies(ROUNDS);
   }
@@ -105,6 +111,7 @@ export class HoldBarrier {
       if (!isQuiet) this.giveUp(`${backend.name}: ${why ?? 'it may have something left to do of lost connections'}`);
       else if (open === 0 && !this.isOver) {
         this.isOver = true;
+        this.counts.keep();
         this.settled.resolve();
       }
     };

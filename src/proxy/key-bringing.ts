@@ -1,9 +1,8 @@
 import type { Clock } from '../loop/clock.ts';
 import type { TurnTask } from '../loop/turn.ts';
 import { ACCESS_WRITE } from '../placement/placement.ts';
-import type { BringWords, SourceMemory } from '../protocol/bringing.ts';
+import type { BringWords } from '../protocol/bringing.ts';
 import type { Backend } from '../upstream/backend.ts';
-import type { BackendConnection } from '../upstream/backend-connection.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { ServerFence } from '../upstream/server-fence.ts';
 import { type BringOwner, KeysUnderWay } from './bring-task.ts';
@@ -11,6 +10,7 @@ import type { DeferredRequest } from './deferred-request.ts';
 import { KnownKeys } from './known-keys.ts';
 import type { RequestLine } from './request-line.ts';
 import type { ReshardLimits } from './reshard-limits.ts';
+import { SourceMemories } from './source-memories.ts';
 
 /** After a failure between two servers nothing is tried between them for so long: each try may hold a server up. */
 const PAUSE_MS = 500;
@@ -35,7 +35,7 @@ export class KeyBringing implements BringOwner, TurnTask {
   /** By id, what is gathered or under way. */
   private readonly table = new Map<string, KeysUnderWay>();
   private gathered: KeysUnderWay[] = [];
-  private readonly memories = new Map<Backend, SourceMemory & { readonly era: number }>();
+  readonly sources = new SourceMemories();
   private fenceWaiters: ((isQuiet: boolean) => void)[] = [];
   private isFencing = false;
   private isDue = false;
@@ -65,14 +65,6 @@ export class KeyBringing implements BringOwner, TurnTask {
 
   get knownKeys(): number {
     return this.known.size;
-  }
-
-  memoryOf(from: Backend, { stream }: BackendConnection): SourceMemory {
-    const known = this.memories.get(from);
-    if (known?.era === stream.era) return known;
-    const fresh = { era: stream.era, fencedFailures: -1 };
-    this.memories.set(from, fresh);
-    return fresh;
   }
 
   /** Whoever asks while one is under way waits for another: what it asks for may have begun since. */
@@ -108,7 +100,6 @@ export class KeyBringing implements BringOwner, TurnTask {
     this.table.clear();
     this.gathered = [];
     this.paused.clear();
-    this.memories.clear();
   }
 
   /** Whether key `buf[start, end)`, of which `placements.moves` was just asked, is known to be there. */

@@ -7,7 +7,9 @@ import { ROUTE_KEY, ROUTE_PRIVATE, ROUTE_SAME_SERVER, ROUTE_SERVER, ROUTE_SPLIT 
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Pool } from '../upstream/pool.ts';
 import type { ReshardOptions } from '../upstream/pool-plan.ts';
+import { ServerFence } from '../upstream/server-fence.ts';
 import { type DeferredRequest, FAILED, PARKED, READY, WAITING } from './deferred-request.ts';
+import { FailureCounts } from './failure-counts.ts';
 import { HoldBarrier } from './hold-barrier.ts';
 import { KeyBringing } from './key-bringing.ts';
 import { type LineKeeper, RequestLine } from './request-line.ts';
@@ -74,8 +76,25 @@ export class Resharding implements LineKeeper, MemoryHolder, TurnTask {
     this.barrier?.giveUp('something else came after it');
     this.barrier = null;
     this.bringing.reset();
+    // What a barrier has seen is good for the phase after it.
+    if (reshard?.phase !== 'both') this.bringing.sources.clear();
     for (const line of this.lines) line.prepareAgain();
     this.endIfIdle();
+  }
+
+  /** The pool is to hold soon: resolves when nothing has to be opened any more then; rejects when a server can't be asked. */
+  ready(): Promise<void> {
+    const { pool, words, limits } = this;
+    new FailureCounts(pool.backends, words, this.bringing.sources);
+    const asked = pool.backends.map(
+      backend =>
+        new Promise<void>((resolve, reject) => {
+          const heard = (isQuiet: boolean, why: string | null) =>
+            isQuiet || why === null ? resolve() : reject(new Error(`${backend.name}: ${why}`));
+          new ServerFence(backend, words, limits.stepTimeoutMs, heard);
+        }),
+    );
+    return Promise.all(asked).then(() => {});
   }
 
   /**
@@ -87,6 +106,7 @@ export class Resharding implements LineKeeper, MemoryHolder, TurnTask {
     this.barrier ??= new HoldBarrier(
       this.pool,
       this.words,
+      this.bringing.sources,
       lanes,
       request => this.hasMoving(request),
       this.limits.patienceMs,
@@ -127,15 +147,17 @@ export class Resharding implements LineKeeper, MemoryHolder, TurnTask {
   isFree(origin: RequestOrigin, reading: RequestReading, { keyBuf }: RequestBytes): boolean {
     const { reshard } = this.pool;
     const { privateLane } = origin;
-    if (reshard === null || !isAboutKeys(reading) || privateLane?.isGoingThrough) return true;
+    if (reshard === null || reshard.phase === 'old' || !isAboutKeys(reading) || privateLane?.isGoingThrough)
+      return true;
     // What goes over connections that all share is waited for no more.
-    if (reshard.isHolding && reading.route === ROUTE_PRIVATE && this.barrier?.isExempt(privateLane)) return true;
+    const isHolding = reshard.phase === 'hold';
+    if (isHolding && reading.route === ROUTE_PRIVATE && this.barrier?.isExempt(privateLane)) return true;
     const { keyCount, keyStarts, keyEnds } = reading;
     const two = this.pool.twoPlacements;
     for (let i = 0; i < keyCount; i++) {
       const [start, end] = [keyStarts[i] as number, keyEnds[i] as number];
       if (!two.moves(keyBuf, start, end, ACCESS_WRITE)) continue;
-      if (reshard.isHolding || !this.bringing.isThere(keyBuf, start, end, origin.variant)) return false;
+      if (isHolding || !this.bringing.isThere(keyBuf, start, end, origin.variant)) return false;
     }
     return true;
   }
@@ -145,8 +167,8 @@ export class Resharding implements LineKeeper, MemoryHolder, TurnTask {
     request.pending = 0;
     // The servers may stand in another order by now.
     request.state = isAgain && request.route === ROUTE_SERVER ? FAILED : READY;
-    if (reshard === null || !isAboutKeys(request)) return;
-    if (reshard.isHolding) {
+    if (reshard === null || reshard.phase === 'old' || !isAboutKeys(request)) return;
+    if (reshard.phase === 'hold') {
       if (this.hasMoving(request)) request.state = PARKED;
       return;
     }

@@ -1,3 +1,4 @@
+import { ranksOf } from '../placement/halfway.ts';
 import { KeyRing, type KeyRingOptions } from '../placement/key-ring.ts';
 import type { Placement } from '../placement/placement.ts';
 import { SlotMap, type SlotMapOptions } from '../placement/slot-map.ts';
@@ -26,8 +27,10 @@ export interface PartRing {
 export interface ReshardOptions {
   /** The same as long as it is the same change of the ring. */
   readonly id: string;
-  /** Requests go by `from`, and those for keys that move wait; else by `to`, and keys are brought there first. */
-  readonly isHolding: boolean;
+  /** `old`: requests go by `from`. `hold`: those for keys that move wait. `both`: they go by `to`, and keys are brought there first. */
+  readonly phase: 'old' | 'hold' | 'both';
+  /** Of the way that keys go now; `addresses`: of all backends, by which they sort. Null: the whole way is gone at once. */
+  readonly half: { readonly isFirst: boolean; readonly addresses: readonly string[] } | null;
   readonly from: PartRing;
   readonly to: PartRing;
 }
@@ -67,12 +70,13 @@ export function planPool(options: PoolOptions, known: Placement | null = null): 
   };
 }
 
-function planReshard({ from, to, isHolding }: ReshardOptions, known: Placement | null): TwoPlacements {
+function planReshard({ from, to, phase, half }: ReshardOptions, known: Placement | null): TwoPlacements {
   const parts = known instanceof TwoPlacements ? [known.from.placement, known.to.placement] : [known];
   const rings = parts.filter(ring => ring instanceof KeyRing);
   const placed = ({ ring, places }: PartRing) => {
     const placement = new KeyRing(ring, rings.find(each => each.isOf(ring)) ?? null);
     return { placement, places };
   };
-  return new TwoPlacements(placed(from), placed(to), isHolding ? BY_FROM : BY_TO);
+  const halfWay = half === null ? null : { isFirst: half.isFirst, ranks: ranksOf(half.addresses) };
+  return new TwoPlacements(placed(from), placed(to), phase === 'both' ? BY_TO : BY_FROM, halfWay);
 }

@@ -1,3 +1,4 @@
+import { addressText } from '../config/address.ts';
 import type { ClusterConfig, Config, PoolConfig } from '../config/config.ts';
 import { isFound } from '../config/found-servers.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
@@ -111,12 +112,15 @@ function ringOf({ hash, hashTag, distribution }: PoolConfig): PoolOptions['ring'
 
 /** Null: just one of the two rings is in use. */
 function reshardOptions(state: ReshardState): ReshardOptions | null {
-  const { id, phase, from, to } = state;
-  if (phase !== 'hold' && phase !== 'both') return null;
+  const { id, phase, half, from, to } = state;
+  if (phase === 'new') return null;
   const union = unionOf(state);
   return {
-    id,
-    isHolding: phase === 'hold',
+    ...{ id, phase },
+    half:
+      half === 'whole'
+        ? null
+        : { isFirst: half === 'first', addresses: union.servers.map(({ address }) => addressText(address)) },
     from: { ring: { ...ringOf(from), servers: from.servers }, places: union.from },
     to: { ring: { ...ringOf(to), servers: to.servers }, places: union.to },
   };

@@ -180,7 +180,7 @@ export class DataPath {
     this.reshards.take(name, state, lane?.config ?? null);
     if (lane === undefined || isFound(lane.config)) return;
     this.reshape(lane, NO_TOPOLOGY, this.shutdownTimeoutMs);
-    if (state?.phase === 'hold') await lane.frontend.held();
+    if (state !== null) await lane.frontend.entered(state.phase);
   }
 
   /** The pool has the same settings, and other servers or another placement. */

@@ -44,7 +44,7 @@ export class Reshards {
 }
 
 function checkStep(was: ReshardState['phase'], next: ReshardState['phase']): void {
-  if (next === 'old' || next === 'hold') return;
+  if (next === 'hold' || (next === 'old' && was === 'old')) return;
   if (next === 'both' && (was === 'hold' || was === 'both')) return;
   if (next === 'new' && (was === 'both' || was === 'new')) return;
   throw new Error(`from ${was} there is no way to ${next}`);

@@ -36,7 +36,7 @@ export function servedShape(config: PoolConfig, state: ReshardState | null): Poo
   if (state === null || isFound(config)) return config;
   const { phase, from, to } = state;
   const { hash, hashTag, distribution, servers } = phase === 'old' || phase === 'hold' ? from : to;
-  const isBetween = phase === 'hold' || phase === 'both';
+  const isBetween = phase !== 'new';
   const shape = { ...config, hash, hashTag, distribution };
   // A replica may not have yet what was brought to its server.
   return isBetween ? { ...shape, servers: unionOf(state).servers, readFrom: 'primary' } : { ...shape, servers };

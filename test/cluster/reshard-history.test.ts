@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { reshardFaults, reshardTo } from '../soak/reshard-change.ts';
-import type { ReshardFleet } from '../soak/reshard-fleet.ts';
+import type { FleetRing, ReshardFleet } from '../soak/reshard-fleet.ts';
 import { keysOf } from '../soak/reshard-keys.ts';
 import { type ReshardSoakOptions, runReshardSoak } from '../soak/reshard-soak.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -18,7 +18,7 @@ const RUN: Omit<ReshardSoakOptions, 'protocol' | 'rings'> = {
 };
 
 /** A change of the ring without resharding: the keys stay where they are. */
-async function reloadAnotherRing(fleet: ReshardFleet, ring: number): Promise<void> {
+async function reloadAnotherRing(fleet: ReshardFleet, ring: FleetRing): Promise<void> {
   for (const proxy of fleet.proxies) {
     proxy.ringmaster.writeConfig(fleet.config(proxy, ring));
     const { code, stderr } = await runRingmaster(['reload', '-c', proxy.ringmaster.configFile]);
@@ -32,6 +32,12 @@ describe('what clients see while keys move has an order, and each key is where i
   test('redis, while processes die', async () => {
     const fault = reshardFaults(['worker', 'mover', 'frozen server', 'server', 'proxy']);
     assert.deepEqual((await runReshardSoak({ ...CHANGES, protocol: 'redis', rings: [2, 4], fault })).problems, []);
+  });
+
+  test('redis, by another hash and back, without a single error', async () => {
+    const rings = [3, { servers: 3, hash: 'md5' }, 3];
+    const { problems, errors } = await runReshardSoak({ ...CHANGES, protocol: 'redis', rings });
+    assert.deepEqual([problems, [...errors]], [[], []]);
   });
 
   test('memcached, without a single error', async () => {

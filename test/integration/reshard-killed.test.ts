@@ -1,6 +1,11 @@
 // What goes on when processes of a reshard are killed.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import type { PartRequest } from '../../src/master/reshard/peer.ts';
+import { askAdmin } from '../support/admin-client.ts';
 import { RegisterLoad } from '../support/register-load.ts';
 import { ReshardPool } from '../support/reshard-pool.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -135,14 +140,27 @@ test('a proxy that does not hold stops it before anything has moved', async t =>
   const pool = await ReshardPool.start(t, { servers: [{}, {}, {}], first: 2, proxies: 2 });
   await filled(pool);
   const before = await pool.keys();
-  // Its master joins; a worker that is stopped acknowledges nothing.
-  const [worker] = pool.proxies[1]!.workerPids();
-  process.kill(worker!, 'SIGSTOP');
-  await pool.reshard('start', { file: pool.config([0, 1, 2]), peers: pool.admins });
+  // The second proxy behind one that tells it of all but `hold`, and answers for it.
+  const told: string[] = [];
+  const between = createServer(async (request, response) => {
+    let body = '';
+    for await (const piece of request.setEncoding('utf8')) body += piece;
+    const phase = body === '' ? null : (JSON.parse(body) as PartRequest).decision.phase;
+    if (phase !== null) told.push(phase);
+    const held = { status: 200, text: JSON.stringify({ result: 'refused', error: 'it holds nothing' }) };
+    const { method = 'GET', url = '/' } = request;
+    const more = body === '' ? {} : { body: JSON.parse(body) as object };
+    const answer = phase === 'hold' ? held : await askAdmin(pool.adminPort(1), url, { method, ...more });
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text);
+  }).listen(0, '127.0.0.1');
+  await once(between, 'listening');
+  t.after(() => between.close());
+  const peers = [`127.0.0.1:${(between.address() as AddressInfo).port}`];
+  await pool.reshard('start', { file: pool.config([0, 1, 2]), peers });
   await pool.until(({ phase, outcome }) => phase === 'over' && outcome === 'stopped', 'the end before anything moved');
-  process.kill(worker!, 'SIGCONT');
   await pool.untilOver();
   await pool.until(({ phase }) => phase === 'over', 'the end', 1);
+  assert.deepEqual([...new Set(told)], ['old', 'hold', 'over']);
   assert.deepEqual(await pool.keys(), before);
   const client = await pool.client(1);
   for (const key of KEYS) assert.match(String(await client.command('GET', key)), new RegExp(`^${key} `));

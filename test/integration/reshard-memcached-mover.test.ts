@@ -51,7 +51,7 @@ test('a walk moves what moves, with flags and lifetime, and the next finds nothi
   const context = contextOf();
   const moving = KEYS.filter(moves);
   assert.ok(moving.length > 50, `${moving.length} keys move`);
-  assert.deepEqual(await MEMCACHED_MOVER.pass({ from, to }, context), { found: moving.length, left: 0 });
+  assert.deepEqual(await MEMCACHED_MOVER.pass({ from, to, half: 'whole' }, context), { found: moving.length, left: 0 });
   assert.equal(context.moved, moving.length);
   for (const [i, key] of KEYS.entries()) {
     const found = await Promise.all(servers.map(server => get(server, key)));
@@ -59,7 +59,7 @@ test('a walk moves what moves, with flags and lifetime, and the next finds nothi
     assert.equal(found[2], moves(key) ? there : 'END\r\n', key);
     assert.deepEqual(found.filter(reply => reply === there).length, 1, key);
   }
-  assert.deepEqual(await MEMCACHED_MOVER.pass({ from, to }, contextOf()), { found: 0, left: 0 });
+  assert.deepEqual(await MEMCACHED_MOVER.pass({ from, to, half: 'whole' }, contextOf()), { found: 0, left: 0 });
 });
 
 test('orphans are counted by server, and removed', async t => {

@@ -6,7 +6,7 @@ import { childPids } from '../support/child.ts';
 import { runRingmaster } from '../support/ringmaster.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { waitFor } from '../support/wait-for.ts';
-import type { ReshardFleet } from './reshard-fleet.ts';
+import { type FleetRing, type ReshardFleet, ringText } from './reshard-fleet.ts';
 
 const COMMAND_TIMEOUT_MS = 180_000;
 const AGAIN_MS = 500;
@@ -14,7 +14,7 @@ const MOST_TRIES = 30;
 const LONGEST_FREEZE_MS = 1500;
 
 /** `ringmaster reshard start`, until it has been done: a try that is refused because something is down is made again. */
-export async function reshardTo(fleet: ReshardFleet, ring: number): Promise<void> {
+export async function reshardTo(fleet: ReshardFleet, ring: FleetRing): Promise<void> {
   const file = fleet.writeConfig(fleet.proxies[0]!, ring);
   const admins = fleet.proxies.map(({ adminPort }) => `127.0.0.1:${adminPort}`).join(',');
   const args = ['reshard', 'start', file, '--admin', admins, '--wait'];
@@ -27,14 +27,14 @@ export async function reshardTo(fleet: ReshardFleet, ring: number): Promise<void
     if (/nothing to|no ring changes|same ring/i.test(said)) return;
     await delay(AGAIN_MS);
   }
-  throw new Error(`no reshard to ${ring} servers: ${said}\n${fleet.proxies[0]!.ringmaster.stderr().slice(-4000)}`);
+  throw new Error(`no reshard to ${ringText(ring)}: ${said}\n${fleet.proxies[0]!.ringmaster.stderr().slice(-4000)}`);
 }
 
 /**
  * The same, but taken back once it moves keys; where it is done before that it stays done. What a fault is in the way of is tried
  * again.
  */
-export async function reshardAndBack(fleet: ReshardFleet, ring: number): Promise<void> {
+export async function reshardAndBack(fleet: ReshardFleet, ring: FleetRing): Promise<void> {
   const file = fleet.writeConfig(fleet.proxies[0]!, ring);
   const admins = fleet.proxies.map(({ adminPort }) => `127.0.0.1:${adminPort}`).join(',');
   const [first] = admins.split(',') as [string];
@@ -57,7 +57,7 @@ export async function reshardAndBack(fleet: ReshardFleet, ring: number): Promise
     if (back.isDone || /nothing is being resharded/.test(back.said)) return;
     await delay(AGAIN_MS);
   }
-  throw new Error(`${ring} servers were not taken back: ${said}`);
+  throw new Error(`${ringText(ring)} were not taken back: ${said}`);
 }
 
 /** Or it is over. */

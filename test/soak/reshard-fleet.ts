@@ -14,10 +14,21 @@ export type FleetProtocol = 'redis' | 'memcached';
 export interface FleetOptions {
   readonly protocol: FleetProtocol;
   readonly servers: number;
-  /** Of the ring, to begin with. */
-  readonly ring: number;
+  /** To begin with. */
+  readonly ring: FleetRing;
   /** Further lines of the pool. */
   readonly settings?: readonly string[];
+}
+
+/** So many of the servers, and another hash than the usual one. */
+export type FleetRing = number | { readonly servers: number; readonly hash: string };
+
+export function ringText(ring: FleetRing): string {
+  return typeof ring === 'number' ? `${ring} servers` : `${ring.servers} servers by ${ring.hash}`;
+}
+
+export function serversOf(ring: FleetRing): number {
+  return typeof ring === 'number' ? ring : ring.servers;
 }
 
 export interface FleetServer {
@@ -62,8 +73,8 @@ export class ReshardFleet {
     this.settings = settings;
   }
 
-  /** The file of a proxy whose ring has this many servers. */
-  config({ port, adminPort }: { port: number; adminPort: number }, ring: number): string {
+  /** The file of a proxy that has this ring. */
+  config({ port, adminPort }: { port: number; adminPort: number }, ring: FleetRing): string {
     const lines = [
       `admin: 127.0.0.1:${adminPort}`,
       'shutdown_timeout: 3s',
@@ -72,18 +83,18 @@ export class ReshardFleet {
       `    listen: 127.0.0.1:${port}`,
       `    protocol: ${this.protocol}`,
       '    timeout: 5s',
-      '    hash: murmur',
+      `    hash: ${typeof ring === 'number' ? 'murmur' : ring.hash}`,
       ...this.settings.map(line => `    ${line}`),
       '    servers:',
       ...this.servers
-        .slice(0, ring)
+        .slice(0, serversOf(ring))
         .map((server, i) => `      - { address: 127.0.0.1:${server.port}, name: server-${i} }`),
     ];
     return `${lines.join('\n')}\n`;
   }
 
   /** Writes that file somewhere; returns where. */
-  writeConfig(proxy: FleetProxy, ring: number): string {
+  writeConfig(proxy: FleetProxy, ring: FleetRing): string {
     const file = path.join(temporaryDirectory('ring'), 'new.yml');
     writeFileSync(file, this.config(proxy, ring));
     return file;

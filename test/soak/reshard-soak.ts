@@ -12,20 +12,20 @@ import { TopicClient } from '../support/history/topic-client.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { type FleetProtocol, ReshardFleet } from './reshard-fleet.ts';
+import { type FleetProtocol, type FleetRing, ReshardFleet, ringText, serversOf } from './reshard-fleet.ts';
 import { keysOf } from './reshard-keys.ts';
 
 export interface ReshardSoakOptions {
   readonly seed: number;
   readonly protocol: FleetProtocol;
-  /** How many servers the ring has, one after the other. */
-  readonly rings: readonly number[];
+  /** One after the other. */
+  readonly rings: readonly FleetRing[];
   readonly clients: number;
   readonly registers: number;
   /** Answered requests before and after each change. */
   readonly operationsBetween: number;
-  /** Makes the ring of a fleet have so many servers; resolves when that is done. */
-  readonly change: (fleet: ReshardFleet, ring: number) => Promise<void>;
+  /** Makes this the ring of a fleet; resolves when that is done. */
+  readonly change: (fleet: ReshardFleet, ring: FleetRing) => Promise<void>;
   /** What goes wrong meanwhile: called at random times until the change is done. */
   readonly fault?: (fleet: ReshardFleet, random: SeededRandom) => Promise<void>;
   /** The longest between two of them. */
@@ -57,7 +57,7 @@ interface Hammer {
 
 export async function runReshardSoak(options: ReshardSoakOptions): Promise<ReshardSoakReport> {
   const { protocol, rings, settings } = options;
-  const servers = Math.max(...rings);
+  const servers = Math.max(...rings.map(serversOf));
   const fleet = await ReshardFleet.start({ protocol, servers, ring: rings[0]!, ...(settings && { settings }) });
   try {
     return await soak(fleet, options);
@@ -80,7 +80,7 @@ async function soak(fleet: ReshardFleet, options: ReshardSoakOptions): Promise<R
   try {
     await more();
     for (const ring of options.rings.slice(1)) {
-      say(`to ${ring} servers, after ${recorder.operations} operations`);
+      say(`to ${ringText(ring)}, after ${recorder.operations} operations`);
       await withFaults(options.change(fleet, ring), fleet, options, random);
       await more();
     }

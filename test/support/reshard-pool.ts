@@ -170,9 +170,16 @@ export class ReshardPool {
     );
   }
 
-  /** Fails unless each of these keys is on its server in the ring `among`, and on no other, and there are no others. */
-  async assertPlaced(wanted: Iterable<string>, among: readonly number[]): Promise<void> {
-    const [red] = parseConfig(this.config(among), 'f').pools;
+  /**
+   * Fails unless each of these keys is on its server in the ring `among`, and on no other, and there are no others. `changed`: what
+   * else is another in the file.
+   */
+  async assertPlaced(
+    wanted: Iterable<string>,
+    among: readonly number[],
+    changed: (file: string) => string = file => file,
+  ): Promise<void> {
+    const [red] = parseConfig(changed(this.config(among)), 'f').pools;
     const owners = new KeyOwners(red!, red!);
     const want = this.servers.map((): string[] => []);
     for (const key of wanted) want[among[owners.to(Buffer.from(key))]!]!.push(key);

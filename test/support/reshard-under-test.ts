@@ -2,6 +2,7 @@
 import type { TestContext } from 'node:test';
 import type { Config, PoolConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import type { Half } from '../../src/config/ring-settings.ts';
 import type { PoolStats } from '../../src/figures/statistics.ts';
 import type { ReshardPhase, ReshardState } from '../../src/ipc/reshard-state.ts';
 import { ACCESS_WRITE } from '../../src/placement/placement.ts';
@@ -19,7 +20,7 @@ export interface Shape {
   readonly settings?: readonly string[];
 }
 
-const RESHARD = { id: 'test', isBack: false, isDropping: false } as const;
+const RESHARD = { id: 'test', half: 'whole', isBack: false, isDropping: false } as const;
 
 export function poolOf(shape: Shape, protocol: 'redis' | 'memcached' = 'redis'): PoolConfig {
   return configOf(shape, protocol).pools[0] as PoolConfig;
@@ -85,9 +86,9 @@ export class WorkerUnderTest {
   }
 
   /** Tells it how far the pool is; resolves when that is in force. `isBack`: the two rings change places. */
-  async go(phase: ReshardPhase | null, isBack = false): Promise<void> {
+  async go(phase: ReshardPhase | null, isBack = false, half: Half = 'whole'): Promise<void> {
     const [from, to] = isBack ? [this.to, this.from] : [this.from, this.to];
-    const state: ReshardState | null = phase === null ? null : { ...RESHARD, phase, isBack, from, to };
+    const state: ReshardState | null = phase === null ? null : { ...RESHARD, phase, half, isBack, from, to };
     await this.dataPath.setReshard(this.from.name, state);
   }
 

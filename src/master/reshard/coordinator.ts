@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { addressText } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
 import { withRing } from '../../config/ring-settings.ts';
-import type { BigKeyRule, FromMover, MoveProgress, Placements } from '../../mover/mover-job.ts';
+import type { BigKeyRule, FromMover, MoveProgress, Way } from '../../mover/mover-job.ts';
 import { MOVERS } from '../../mover/movers.ts';
 import type { Log } from '../../system/log.ts';
 import { RefusedError } from '../errors.ts';
 import { type DecidedPhase, type Decision, type DecisionEvent, nextDecision } from './decision.ts';
+import { Fence } from './fence.ts';
 import { MoverProcess } from './mover-process.ts';
 import type { Participant } from './participant.ts';
 import { Peer, type PeerAnswer } from './peer.ts';
@@ -40,8 +41,6 @@ const WITHIN_MS: Readonly<Record<DecidedPhase, number>> = {
   new: Number.POSITIVE_INFINITY,
   over: Number.POSITIVE_INFINITY,
 };
-/** Clients wait for it, too. */
-const FENCE_WITHIN_MS = 1500;
 const ASK_AGAIN_MS = 200;
 const ASK_AGAIN_MAX_MS = 2000;
 /** Of a participant: nobody knows yet. */
@@ -69,6 +68,7 @@ export class Coordinator {
   private fault: string | null = null;
   private isLeft = 0;
   private moverSinceMs = 0;
+  private readonly fence = new Fence();
   private isStopping = false;
   private wake: () => void = () => {};
 
@@ -166,7 +166,7 @@ export class Coordinator {
     switch (phase) {
       case 'old':
       case 'hold': {
-        const unsafe = why === '' && phase === 'hold' ? await this.fenced() : why;
+        const unsafe = why === '' ? await this.looked(phase) : why;
         if (this.wantsAbort && !isBack) this.decide('abort', 'the operator took it back');
         else if (unsafe !== '') this.decide('refused', unsafe);
         else this.decide('acknowledged', null);
@@ -243,15 +243,18 @@ export class Coordinator {
     const bringingSinceMs = isBringing ? Date.now() : this.plan.bringingSinceMs;
     this.host.own.plan({ ...this.plan, decided: next, why: why ?? this.plan.why, bringingSinceMs });
     this.decision = next;
+    if (next.phase !== 'hold') this.fence.close();
     if (event === 'abort') this.wantsAbort = false;
-    const { phase, isBack, outcome } = next;
-    this.host.log.warn({ pool, reshard: id, from, phase, isBack, outcome, why }, 'reshard goes on');
+    const { phase, half, isBack, outcome } = next;
+    this.host.log.warn({ pool, reshard: id, from, phase, half, isBack, outcome, why }, 'reshard goes on');
   }
 
   /** Has a mover move until nothing is left, or the operator wants something else. */
   private async move(): Promise<void> {
     while (!this.isStopping && this.decision.phase === 'both') {
       if (this.wantsAbort) {
+        // Without it the fence takes a little longer.
+        await this.fence.open(this.placements()).catch(() => {});
         this.decide('abort', 'the operator took it back');
         return;
       }
@@ -272,7 +275,9 @@ export class Coordinator {
       if (last.type === 'moved' && last.left === 0) {
         while (this.expiresInMs > 0 && !this.wantsElse) await this.pause(Math.min(this.expiresInMs, LONGEST_PAUSE_MS));
         if (this.wantsElse) continue;
-        await this.fence();
+        await this.fence.untilQuiet(this.placements());
+        // Clients wait for the next one.
+        if (this.decision.half === 'first') await this.fence.open(this.placements()).catch(() => {});
         if (!this.wantsElse) this.decide(this.areListed ? 'moved' : 'expired', this.plan.why);
       } else if (last.type === 'moved') {
         this.isLeft = last.left;
@@ -305,16 +310,14 @@ export class Coordinator {
     return this.isStopping || this.wantsAbort || this.plan.isPaused;
   }
 
-  /** Nothing of what was asked for until now is done later. */
-  private async fence(): Promise<void> {
-    const placements = this.placements();
-    await MOVERS[placements.from.protocol]?.fence(placements, FENCE_WITHIN_MS);
-  }
-
-  /** Why it can't be had; '': it is so. */
-  private async fenced(): Promise<string> {
+  /** In hold: until nothing is left of what was asked for before. Why that can't be had; '': it is so. */
+  private async looked(phase: 'old' | 'hold'): Promise<string> {
     try {
-      await this.fence();
+      if (phase === 'hold') {
+        await this.fence.untilQuiet(this.placements());
+        return '';
+      }
+      await this.fence.prepare(this.placements());
       return '';
     } catch (error) {
       return (error as Error).message;
@@ -334,11 +337,11 @@ export class Coordinator {
   }
 
   /** From where to where keys move now. */
-  private placements(): Placements {
-    const { pool: name, from, to, isBack } = this.decision;
+  private placements(): Way {
+    const { pool: name, from, to, isBack, half } = this.decision;
     const pool = this.host.served(name) as PoolConfig;
     const [before, after] = [withRing(pool, from), withRing(pool, to)];
-    return isBack ? { from: after, to: before } : { from: before, to: after };
+    return isBack ? { from: after, to: before, half } : { from: before, to: after, half };
   }
 
   /** Throws a RefusedError when it is too late for that. */
@@ -383,6 +386,7 @@ export class Coordinator {
   stop(): void {
     this.isStopping = true;
     void this.mover?.kill();
+    this.fence.close();
     this.wake();
   }
 

@@ -1,4 +1,4 @@
-import type { RingSettings } from '../../config/ring-settings.ts';
+import type { Half, RingSettings } from '../../config/ring-settings.ts';
 import { RefusedError } from '../errors.ts';
 
 /**
@@ -19,6 +19,10 @@ export interface Decision {
   readonly phase: DecidedPhase;
   /** It goes back to `from`, which is the ring that keys move to then. */
   readonly isBack: boolean;
+  /** Of the way that keys go now; on the way back its first half ends halfway, too. */
+  readonly half: Half;
+  /** Of `hold` after keys have moved: what goes on in `both` when not all hold. */
+  readonly otherwise: Pick<Decision, 'isBack' | 'half'> | null;
   readonly from: RingSettings;
   readonly to: RingSettings;
   /** Of `over` only. */
@@ -49,11 +53,16 @@ export type DecisionEvent =
  * Where keys can't be listed, `both` ends with `expired ─▶ drop ─ acknowledged ─▶ new`: when `new` begins, nobody copies a key any
  * more that another may have deleted by then.
  *
+ * In halves `hold` and `both` of the second half come after `both` of the first, forward and back:
+ *
+ *   old ─▶ hold ─▶ both ── moved ─▶ hold ─▶ both ── moved ─▶ new
+ *                  first ◀── refused ──┘    second
+ *
  * Nobody enters `both` before all have acknowledged `hold`; once `both` is decided, it does not end but by moving. Throws a
  * RefusedError for an abort that comes too late.
  */
 export function nextDecision(decision: Decision, event: DecisionEvent): Decision | null {
-  const { phase, isBack } = decision;
+  const { phase, isBack, half, otherwise } = decision;
   const to = (next: DecidedPhase, changes: Partial<Decision> = {}): Decision => ({
     ...decision,
     phase: next,
@@ -63,20 +72,31 @@ export function nextDecision(decision: Decision, event: DecisionEvent): Decision
   switch (event) {
     case 'acknowledged':
       if (phase === 'old') return to('hold');
-      if (phase === 'hold') return to('both');
+      if (phase === 'hold') return to('both', { otherwise: null });
       if (phase === 'drop') return to('new');
       return phase === 'new' ? to('over', { outcome: isBack ? 'undone' : 'done' }) : null;
     case 'refused':
-      if (phase === 'hold' && isBack) return to('both', { isBack: false });
+      if (phase === 'hold' && otherwise !== null) return to('both', { ...otherwise, otherwise: null });
       return phase === 'old' || phase === 'hold' ? to('over', { outcome: 'stopped' }) : null;
     case 'moved':
-      return phase === 'both' ? to('new') : null;
+      if (phase !== 'both') return null;
+      return half === 'first' ? to('hold', { half: 'second', otherwise: { isBack, half } }) : to('new');
     case 'expired':
       return phase === 'both' ? to('drop') : null;
     case 'abort':
       if (isBack) throw new RefusedError('it goes back already');
+      // What was gone last is gone back first; in hold nothing of its half has been gone yet, and all is halfway.
+      if (phase === 'hold' && otherwise !== null) return to('hold', { isBack: true, half: 'second' });
       if (phase === 'old' || phase === 'hold') return to('over', { outcome: 'stopped' });
-      if (phase === 'both') return to('hold', { isBack: true });
+      if (phase === 'both') {
+        return to('hold', { isBack: true, half: otherHalf(half), otherwise: { isBack: false, half } });
+      }
       throw new RefusedError('every key is on its new server already; start another one with the old file');
   }
+}
+
+/** The half that is left, or the one that leads the other way over the same part. */
+export function otherHalf(half: Half): Half {
+  if (half === 'whole') return half;
+  return half === 'first' ? 'second' : 'first';
 }

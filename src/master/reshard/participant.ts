@@ -5,7 +5,7 @@ import type { ReshardState } from '../../ipc/reshard-state.ts';
 import type { Log } from '../../system/log.ts';
 import type { ConfigFile } from '../config-file.ts';
 import { RefusedError } from '../errors.ts';
-import type { Decision } from './decision.ts';
+import { type Decision, otherHalf } from './decision.ts';
 import { fileToBe, replaceConfigFile } from './new-file.ts';
 import type { RecordFile } from './record-file.ts';
 import type { NewFile, ReshardPlan, ReshardRecord } from './reshard-record.ts';
@@ -117,7 +117,6 @@ export class Participant {
       }
     }
     if (decision.phase === 'over') return this.end(decision);
-    if (decision.phase === 'old') return { result: 'in' };
     return this.untilWorkers(decision, this.state);
   }
 
@@ -138,6 +137,7 @@ export class Participant {
     // Whether it can be had is known before anything moves.
     fileToBe(file, name, to, first.file);
     this.write({ version: 1, decision, ...first });
+    this.state = this.stateOf(decision);
     this.host.log.warn({ pool: name, reshard: decision.id, coordinator: first.coordinator }, 'reshard joined');
   }
 
@@ -166,10 +166,13 @@ export class Participant {
     return running !== undefined && isSameRing(running, to);
   }
 
-  private async untilWorkers({ pool, phase, isBack }: Decision, state: ReshardState | null): Promise<Acknowledgement> {
+  private async untilWorkers(
+    { pool, phase, isBack, half }: Decision,
+    state: ReshardState | null,
+  ): Promise<Acknowledgement> {
     const missing = await this.host.workers.tell(pool, state, WORKERS_WITHIN_MS);
     if (missing !== '') return { result: 'waiting', error: missing };
-    this.host.log.info({ pool, phase, isBack }, 'reshard phase');
+    this.host.log.info({ pool, phase, half, isBack }, 'reshard phase');
     return { result: 'in' };
   }
 
@@ -183,13 +186,14 @@ export class Participant {
   }
 
   /** Going back, keys move from the new ring to the old one; in hold it is all the same, and the workers know it so. */
-  private stateOf({ id, pool: name, phase, isBack, from, to }: Decision): ReshardState | null {
+  private stateOf({ id, pool: name, phase, isBack, half, from, to }: Decision): ReshardState | null {
     const pool = this.host.served(name);
-    if (pool === undefined || phase === 'old' || phase === 'over') return null;
+    if (pool === undefined || phase === 'over') return null;
     const [before, after] = [withRing(pool, from), withRing(pool, to)];
     const isSwapped = isBack && phase !== 'hold';
     const isDropping = phase === 'drop';
-    const step = { id, phase: isDropping ? 'both' : phase, isBack: isSwapped, isDropping } as const;
+    const way = isBack && !isSwapped ? otherHalf(half) : half;
+    const step = { id, phase: isDropping ? 'both' : phase, half: way, isBack: isSwapped, isDropping } as const;
     return { ...step, from: isSwapped ? after : before, to: isSwapped ? before : after };
   }
 

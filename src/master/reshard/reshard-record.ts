@@ -58,7 +58,8 @@ export function readRecord(text: string): ReshardRecord {
     typeof pool === 'string' &&
     ['old', 'hold', 'both', 'drop', 'new', 'over'].includes(phase as string) &&
     Array.isArray(from?.servers) &&
-    Array.isArray(to?.servers);
+    Array.isArray(to?.servers) &&
+    ['whole', 'first', 'second'].includes(record.decision?.half as string);
   if (!isWhole) throw new Error('it is no record of a reshard');
   // What an earlier Ringmaster has begun knows nothing of servers that list no keys.
   const plan: object | null | undefined = record.plan;

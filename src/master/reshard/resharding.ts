@@ -171,6 +171,7 @@ export class Resharding {
     const { pool, from, to } = preparation.change;
     const decision: Decision = {
       ...{ id: randomUUID(), seq: 1, pool, phase: 'old', isBack: false, from, to, outcome: null },
+      ...{ half: report.isMutual ? 'first' : 'whole', otherwise: null },
     };
     const { movingKeys, movingBytes, seconds, unlisted } = report;
     const { paceBytes, maxStepMs, bigKeys } = request;
@@ -180,7 +181,10 @@ export class Resharding {
       ...{ ttlMs: request.ttlMs ?? 0, unlisted, bringingSinceMs: 0 },
     };
     const own = await this.own.take(decision, preparation.file, this.name(), plan);
-    if (own.result !== 'in') throw new RefusedError(`not started: ${own.error}`);
+    // Once it is written down it goes on, if only to its end.
+    if (own.result === 'refused' && this.own.record?.decision.id !== decision.id) {
+      throw new RefusedError(`not started: ${own.error}`);
+    }
     const proxies = preparation.peers.length + 1;
     this.host.log.warn({ by, pool, reshard: decision.id, proxies, movingKeys, movingBytes }, 'reshard started');
     await this.coordinate().begin();

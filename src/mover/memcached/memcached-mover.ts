@@ -1,7 +1,8 @@
 import { CLAIM_SECONDS } from '../../protocol/memcached/move-traits.ts';
-import { KeyOwners, type Reached } from '../key-owners.ts';
-import type { OrphanJob, Placements } from '../mover-job.ts';
+import { KeyOwners, type PlacedServer, type Reached } from '../key-owners.ts';
+import type { OrphanJob, Placements, Way } from '../mover-job.ts';
 import { type MoveContext, MoveTrouble, type PassResult, type ProtocolMover } from '../protocol-mover.ts';
+import { openAll } from '../server-connections.ts';
 import { moveItem } from './item-move.ts';
 import { type DumpedKey, dumpedKeys, whyUnlisted } from './key-dump.ts';
 import { MemcachedConnection } from './memcached-connection.ts';
@@ -49,18 +50,17 @@ export const MEMCACHED_MOVER: ProtocolMover = {
   },
 
   /** What arrives late of an earlier mover does no harm, but that a server reads it first: each is asked something. */
-  async fence({ from, to }: Placements): Promise<void> {
+  watch({ from, to }: Placements, withinMs: number) {
     const { servers } = new KeyOwners(from, to);
-    await Promise.all(
-      servers.map(async server => (await MemcachedConnection.open(from, server, ANSWER_WITHIN_MS)).close()),
-    );
+    const open = (server: PlacedServer) => MemcachedConnection.open(from, server, withinMs);
+    return openAll(servers, open, async connection => void (await connection.line('version\r\n')));
   },
 
-  async pass(placements: Placements, context: MoveContext): Promise<PassResult> {
-    const owners = new KeyOwners(placements.from, placements.to);
-    const found = await walkAll(placements, owners, context);
+  async pass(way: Way, context: MoveContext): Promise<PassResult> {
+    const owners = new KeyOwners(way.from, way.to, way.half);
+    const found = await walkAll(way, owners, context);
     // The crawler may miss what changes its place: nothing is found twice before it is believed.
-    return { found: found === 0 ? await walkAll(placements, owners, context) : found, left: 0 };
+    return { found: found === 0 ? await walkAll(way, owners, context) : found, left: 0 };
   },
 };
 

@@ -93,6 +93,8 @@ export async function surveyMemcached(job: SurveyJob): Promise<SurveyReport> {
     isWhole: known.length === samples.length && known.every(({ factor }) => factor === 1),
     keys: Math.round(known.reduce((sum, { looked, factor }) => sum + looked * factor, 0)),
     ...{ movingKeys, movingBytes, flows, obstacles, warnings, unlisted },
+    // Servers do not wait for each other.
+    isMutual: false,
     biggest: known
       .flatMap(({ biggest }) => biggest)
       .sort((a, b) => b.bytes - a.bytes)

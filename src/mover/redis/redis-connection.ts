@@ -13,6 +13,9 @@ export type Word = string | number | Buffer;
 /** By it its connections are known on the servers. */
 export const MOVER_NAME = 'ringmaster-mover';
 
+/** MIGRATE and DEL of large keys keep a server; one that is silent for longer is stuck. */
+export const STUCK_AFTER_MS = 60_000;
+
 interface Waiting {
   resolve(replies: Reply[]): void;
   reject(error: Error): void;

@@ -1,6 +1,7 @@
 import { connectedHosts } from '../connected-hosts.ts';
 import { KeyOwners } from '../key-owners.ts';
 import type { BigKey, ConnectedHost, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
+import { isMutual } from '../mutual-flows.ts';
 import { type Probed, probed } from './probes.ts';
 import { RedisConnection } from './redis-connection.ts';
 import { databasesOf, keyText, scanned, sizesOf } from './redis-keys.ts';
@@ -52,7 +53,7 @@ export async function surveyRedis(job: SurveyJob): Promise<SurveyReport> {
       ),
       ...total,
       connected: connectedTo(owners, opened),
-      ...{ seconds, obstacles, warnings, unlisted: [] },
+      ...{ seconds, obstacles, warnings, unlisted: [], isMutual: isMutual(owners) },
     };
   } finally {
     for (const each of opened) each?.connection.close();

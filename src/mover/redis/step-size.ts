@@ -1,5 +1,5 @@
-/** How long a step may keep a server when nobody asked for anything else: what clients hardly notice. */
-const WANTED_MS = 3;
+/** How long a step may keep a server: not longer than its clients wait now and then anyhow. */
+const WANTED_MS = 1;
 const FIRST_KEYS = 4;
 const MAX_KEYS = 256;
 const MAX_BYTES = 1024 * 1024;
@@ -42,7 +42,7 @@ export class StepSize {
     this.keys = ms > WANTED_MS ? Math.max(1, keys >> 1) : Math.min(MAX_KEYS, this.keys * 2);
   }
 
-  /** What a server gets for others after a step: a busy one takes longer over a step, and gets longer. */
+  /** What a server gets for others after a step, at least: a busy one takes longer over a step, and gets longer. */
   pauseMs(tookMs: number): number {
     return tookMs * BREAK;
   }

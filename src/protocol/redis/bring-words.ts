@@ -18,6 +18,7 @@ export const BRING_WORDS: BringWords = {
   isFinal: true,
   isFinished: false,
   replyKind: 0,
+  failures: { request: COUNT_REQUEST, countOf: reply => failuresOf(reply) },
   bring: task => migrate(task),
   listClients: encodeRequest('CLIENT', 'LIST'),
   isQuiet: (reply, ends) => {

@@ -32,7 +32,7 @@ export function broadcast(
   const { reshard } = pool;
   // What is written everywhere must not miss a key that gets from a server that was not asked yet to one that was.
   const isWriting = (parser.flags & FLAG_WRITES) !== 0 && parser.coalescer.companion === undefined;
-  const isTwice = reshard?.isHolding === false && isWriting;
+  const isTwice = reshard?.phase === 'both' && isWriting;
   const first = serversOf(pool, isForEvery, isTwice ? reshard.from : null);
   const second = isTwice ? serversOf(pool, isForEvery, reshard.to) : [];
   if (first.length === 0) {

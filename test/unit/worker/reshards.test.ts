@@ -8,12 +8,8 @@ const FROM = poolOf({ servers: ['127.0.0.1:1:1 a'] });
 const TO = poolOf({ servers: ['127.0.0.1:1:1 a', '127.0.0.1:2:1 b'] });
 const NAME = FROM.name;
 const at = (phase: ReshardPhase): ReshardState => ({
-  id: 'one',
-  phase,
-  isBack: false,
-  isDropping: false,
-  from: FROM,
-  to: TO,
+  ...{ id: 'one', phase, half: 'whole', isBack: false, isDropping: false },
+  ...{ from: FROM, to: TO },
 });
 
 function after(...phases: ReshardPhase[]): Reshards {

@@ -28,13 +28,14 @@ test('servers of both shapes are told apart by their address, not by their name'
 
 test('a pool is served by its own settings, and by servers and ring of the phase', () => {
   const served = (phase: ReshardPhase | null) => {
-    const state = phase === null ? null : { id: 'r', phase, isBack: false, isDropping: false, from, to };
+    const step = { id: 'r', half: 'whole', isBack: false, isDropping: false } as const;
+    const state = phase === null ? null : { ...step, phase, from, to };
     const { hash, timeoutMs, servers } = servedShape(from, state);
     return { hash, timeoutMs, servers: servers.length, movedTo: serversMovedTo(from, state) };
   };
   const again = ['b (10.0.0.9:6379)', 'a', 'd'];
   assert.deepEqual(served(null), { hash: 'md5', timeoutMs: 1000, servers: 2, movedTo: [] });
-  assert.deepEqual(served('old'), { hash: 'md5', timeoutMs: 1000, servers: 2, movedTo: [] });
+  assert.deepEqual(served('old'), { hash: 'md5', timeoutMs: 1000, servers: 4, movedTo: [] });
   assert.deepEqual(served('hold'), { hash: 'md5', timeoutMs: 1000, servers: 4, movedTo: again });
   assert.deepEqual(served('both'), { hash: 'crc16', timeoutMs: 1000, servers: 4, movedTo: again });
   assert.deepEqual(served('new'), { hash: 'crc16', timeoutMs: 1000, servers: 3, movedTo: [] });

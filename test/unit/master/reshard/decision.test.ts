@@ -6,6 +6,7 @@ import { type Decision, type DecisionEvent, nextDecision } from '../../../../src
 const RING = { servers: [], hash: 'murmur', hashTag: null, distribution: 'ketama' } as const;
 const FIRST: Decision = {
   ...{ id: 'x', seq: 1, pool: 'red', phase: 'old', isBack: false, from: RING, to: RING, outcome: null },
+  ...{ half: 'whole', otherwise: null },
 };
 const EVENTS: readonly DecisionEvent[] = ['acknowledged', 'refused', 'moved', 'expired', 'abort'];
 
@@ -86,6 +87,45 @@ describe('the decisions of a reshard', () => {
         if (following.outcome === 'stopped') assert.match(name, /^(?:old|hold)$/, step);
       }
     }
+  });
+
+  test('in halves one begins where the other has ended, whatever happens, and each end is whole', () => {
+    // Of the keys that each half moves, where they are: at its beginning, at its end, or between.
+    const starts = { decision: { ...FIRST, half: 'first' } as Decision, keys: ['begin', 'begin'] };
+    const seen = new Set<string>();
+    const ends = new Set<string>();
+    const todo = [starts];
+    for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
+      const { decision, keys } = at;
+      const { phase, isBack, half, otherwise } = decision;
+      const name = `${nameOf(decision)} ${half} ${JSON.stringify(otherwise)} ${keys}`;
+      if (seen.has(name)) continue;
+      seen.add(name);
+      // What moves now is one of them, and the other one is all on one side: that of the halfway placement.
+      const moving = (half === 'first') !== isBack ? 0 : 1;
+      const after = [...keys];
+      if (phase === 'both') {
+        assert.equal(keys[1 - moving], moving === 0 ? 'begin' : 'end', name);
+        after[moving] = 'between';
+      }
+      if (phase === 'new') assert.deepEqual(keys, isBack ? ['begin', 'begin'] : ['end', 'end'], name);
+      if (phase === 'over') {
+        assert.deepEqual(keys, decision.outcome === 'done' ? ['end', 'end'] : ['begin', 'begin'], name);
+        ends.add(String(decision.outcome));
+      }
+      for (const event of EVENTS) {
+        let next: Decision | null = null;
+        try {
+          next = nextDecision(decision, event);
+        } catch (error) {
+          assert.ok(error instanceof RefusedError);
+        }
+        if (next === null) continue;
+        const moved = after.with(moving, isBack ? 'begin' : 'end');
+        todo.push({ decision: next, keys: event === 'moved' ? moved : after });
+      }
+    }
+    assert.deepEqual([...ends].sort(), ['done', 'stopped', 'undone']);
   });
 
   test('each has a number of its own, and each end is an end', () => {

@@ -9,7 +9,10 @@ import { temporaryDirectory } from '../../../support/child.ts';
 const RING = { servers: [], hash: 'murmur', hashTag: null, distribution: 'ketama' } as const;
 const RECORD: ReshardRecord = {
   version: 1,
-  decision: { id: 'x', seq: 3, pool: 'red', phase: 'both', isBack: false, from: RING, to: RING, outcome: null },
+  decision: {
+    ...{ id: 'x', seq: 3, pool: 'red', phase: 'both', isBack: false, half: 'whole', otherwise: null },
+    ...{ from: RING, to: RING, outcome: null },
+  },
   file: { oldDigest: 'd', text: 'pools: {}' },
   coordinator: 'somebody',
   plan: null,

@@ -1,24 +1,17 @@
 import { KeyOwners } from '../key-owners.ts';
 import type { Placements } from '../mover-job.ts';
+import type { ServerWatch } from '../protocol-mover.ts';
+import { openAll } from '../server-connections.ts';
 import { MOVER_NAME, RedisConnection } from './redis-connection.ts';
 
 /** Looks that find nothing, in a row: what came to a server that was stopped is read in the same turn as the first look. */
 const QUIET_LOOKS = 2;
 const LOOKS = 100;
 
-/** See `ProtocolMover.fence`: ends the connections of movers, and those of servers that bring keys with RESTORE. */
-export async function fence({ from, to }: Placements, withinMs: number): Promise<void> {
-  const owners = new KeyOwners(from, to);
-  await Promise.all(
-    owners.servers.map(async server => {
-      const connection = await RedisConnection.open(from, server, withinMs);
-      try {
-        await untilQuiet(connection);
-      } finally {
-        connection.close();
-      }
-    }),
-  );
+/** Ends the connections of movers, and those of servers that bring keys with RESTORE, until there are none. */
+export async function watchRedis({ from, to }: Placements, withinMs: number): Promise<ServerWatch> {
+  const { servers } = new KeyOwners(from, to);
+  return openAll(servers, server => RedisConnection.open(from, server, withinMs), untilQuiet);
 }
 
 async function untilQuiet(connection: RedisConnection): Promise<void> {

@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PoolConfig } from '../../config/config.ts';
+import { BackOff } from '../back-off.ts';
+import type { KeyOwners } from '../key-owners.ts';
+import { type MoveContext, MoveTrouble, type PassResult } from '../protocol-mover.ts';
+import { type Migration, migrate } from './migration.ts';
+import { RedisConnection, STUCK_AFTER_MS } from './redis-connection.ts';
+import { databasesOf, keyText, scanned, sizesOf } from './redis-keys.ts';
+import { StepSize } from './step-size.ts';
+
+interface SizedKey {
+  readonly key: Buffer;
+  readonly bytes: number;
+}
+
+/** Walks over all keys of one server, and moves those that move, in steps. */
+export class ServerWalk {
+  private readonly pool: PoolConfig;
+  private readonly owners: KeyOwners;
+  private readonly server: number;
+  private readonly context: MoveContext;
+  private readonly step = new StepSize();
+  private readonly backOff = new BackOff();
+  /** By index among the servers; the server itself is one of them. */
+  private readonly connections = new Map<number, RedisConnection>();
+  private found = 0;
+  private left = 0;
+
+  constructor(pool: PoolConfig, owners: KeyOwners, server: number, context: MoveContext) {
+    this.pool = pool;
+    this.owners = owners;
+    this.server = server;
+    this.context = context;
+  }
+
+  async run(): Promise<PassResult> {
+    try {
+      const source = await this.connectionTo(this.server);
+      for (const database of databasesOf(this.pool)) {
+        await source.need('SELECT', database);
+        for await (const keys of scanned(source)) {
+          this.context.onSeen(keys.length);
+          for (const [target, group] of await this.moving(source, keys)) await this.move(target, group, database);
+        }
+      }
+      return { found: this.found, left: this.left };
+    } finally {
+      for (const connection of this.connections.values()) connection.close();
+    }
+  }
+
+  /** Those of the keys that are to be moved now, by target. */
+  private async moving(source: RedisConnection, keys: readonly Buffer[]): Promise<Map<number, SizedKey[]>> {
+    const { owners, server, context, step } = this;
+    const moving = keys.filter(key => owners.from(key) === server && owners.to(key) !== server);
+    const sizes = await sizesOf(source, moving);
+    const byTarget = new Map<number, SizedKey[]>();
+    for (const [i, key] of moving.entries()) {
+      const bytes = sizes[i] ?? null;
+      if (bytes === null) continue;
+      this.found++;
+      const stepMs = step.msOf(bytes);
+      if (stepMs > context.maxStepMs && !context.movesBig) {
+        this.left++;
+        context.onBig({ key: keyText(key), server: source.server, bytes, stepMs: Math.round(stepMs) });
+        continue;
+      }
+      const target = owners.to(key);
+      const group = byTarget.get(target);
+      if (group === undefined) byTarget.set(target, [{ key, bytes }]);
+      else group.push({ key, bytes });
+    }
+    return byTarget;
+  }
+
+  /**
+   * In steps that keep the server as short as a step should, and leave it as much time for others as they took, or more while
+   * it or the target is slow to answer.
+   */
+  private async move(target: number, group: readonly SizedKey[], database: number): Promise<void> {
+    const { step, context, backOff, pool } = this;
+    const [source, destination] = [await this.connectionTo(this.server), await this.connectionTo(target)];
+    const migration = { source, pool, target: this.owners.servers[target]!, database };
+    for (let at = 0; at < group.length; ) {
+      const batch = step.batch(group, at);
+      at += batch.length;
+      const bytes = batch.reduce((sum, each) => sum + each.bytes, 0);
+      await context.pace.take(bytes);
+      const tookMs = await this.migrate(migration, batch, bytes);
+      step.took(batch.length, bytes, tookMs);
+      context.onMoved(batch.length, bytes);
+      await delay(step.pauseMs(tookMs) * backOff.factor);
+      const answers = await Promise.all([source, destination].map(answerMs));
+      backOff.answered(Math.max(...answers));
+    }
+  }
+
+  /** How long it took, in milliseconds. */
+  private async migrate(migration: Migration, batch: readonly SizedKey[], bytes: number): Promise<number> {
+    const startedAtMs = performance.now();
+    try {
+      const keys = batch.map(({ key }) => key);
+      await migrate(migration, keys, this.step.msOf(bytes));
+    } catch (error) {
+      // The target may have bytes of it yet to read: a moment, and not sooner than it answers others again.
+      if (error instanceof MoveTrouble && error.message.includes('IOERR')) await untilAnswering(migration);
+      throw error;
+    }
+    return performance.now() - startedAtMs;
+  }
+
+  private async connectionTo(server: number): Promise<RedisConnection> {
+    const known = this.connections.get(server);
+    if (known !== undefined) return known;
+    const connection = await RedisConnection.open(this.pool, this.owners.servers[server]!, STUCK_AFTER_MS);
+    this.connections.set(server, connection);
+    return connection;
+  }
+}
+
+async function answerMs(connection: RedisConnection): Promise<number> {
+  const startedAtMs = performance.now();
+  await connection.need('PING');
+  return performance.now() - startedAtMs;
+}
+
+async function untilAnswering({ pool, target }: Migration): Promise<void> {
+  const connection = await RedisConnection.open(pool, target, STUCK_AFTER_MS);
+  connection.close();
+}
