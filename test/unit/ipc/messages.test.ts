@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { IPC_VERSION, readToMaster, readToWorker } from '../../../src/ipc/messages.ts';
 
 const pool = { name: 'p', servers: [] };
-const reshard = { id: 'a', isBack: false, isDropping: false };
+const reshard = { id: 'a', isBack: false, isDropping: false, half: 'whole' };
 
 describe('an IPC message', () => {
   for (const message of [

@@ -113,7 +113,8 @@ describe('the decisions of a reshard', () => {
         assert.deepEqual(keys, decision.outcome === 'done' ? ['end', 'end'] : ['begin', 'begin'], name);
         ends.add(String(decision.outcome));
       }
-      for (const event of EVENTS) {
+      // Who can't list keys has no halves.
+      for (const event of EVENTS.filter(each => each !== 'expired')) {
         let next: Decision | null = null;
         try {
           next = nextDecision(decision, event);
