@@ -13,8 +13,10 @@ export interface AccountOptions {
   readonly rules: string;
   /** Those that it may choose, as clients number them; null: all. */
   readonly databases: readonly number[] | null;
-  /** What its keys and channels begin with at the servers; empty: they are as clients write them. */
+  /** What its keys and channels begin with on the servers, what all of the pool begin with included; empty: nothing. */
   readonly keyPrefix: string;
+  /** It has more of a prefix than all of the pool have, and is to see nothing of other users. Left out: it has not. */
+  readonly isTenant?: boolean;
 }
 
 /** What a protocol makes of the rules of an account; nobody else looks into it. */
@@ -31,6 +33,7 @@ export class Account {
   readonly rules: string;
   readonly databases: readonly number[] | null;
   readonly keyPrefix: Buffer;
+  readonly isTenant: boolean;
   readonly passwords: PasswordCheck;
   /** Made by the parser of the pool before any client has the account; null: it may do everything. */
   permissions: Permissions | null = null;
@@ -42,6 +45,7 @@ export class Account {
     this.rules = options.rules;
     this.databases = options.databases;
     this.keyPrefix = Buffer.from(options.keyPrefix);
+    this.isTenant = options.isTenant ?? false;
     this.passwords = passwords;
   }
 }

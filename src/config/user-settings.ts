@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ALL_ALLOWED, parseAccessRules } from '../settings/access-rules.ts';
+import { keyPrefix } from '../settings/key-prefix.ts';
 import { ANY_TEXT_JSON, count, flag, type Kind, listOf, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
@@ -87,6 +88,17 @@ export const USER_SETTINGS = {
     default: null,
     unset: 'all',
     about: 'The databases of a pool with several that the user may use.',
+    applies: 'live',
+  },
+  /** Behind that of the pool. */
+  keyPrefix: {
+    key: 'key_prefix',
+    kind: keyPrefix(),
+    default: null,
+    unset: 'none',
+    about:
+      "What the names of the user's keys and channels begin with on the servers, and only there, behind the `key_prefix` of the pool; " +
+      'see [tenants.md](tenants.md#a-prefix-for-keys). A changed one lets its clients go.',
     applies: 'live',
   },
 } as const satisfies SettingTable;

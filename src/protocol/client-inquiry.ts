@@ -11,6 +11,8 @@ export interface ClientQuestion {
   readonly kind: string | null;
   /** … it is connected for so long. */
   readonly minAgeSeconds: number;
+  /** … it is of this user. */
+  readonly user: string | null;
   readonly isWithoutAsker: boolean;
   /** `unblock`: with an error; else as if the time had run out. */
   readonly isError: boolean;

@@ -2,6 +2,8 @@ import type { Account } from '../accounts/account.ts';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { Session } from '../protocol/protocol.ts';
 
+const NO_PREFIX = Buffer.alloc(0);
+
 /** A client that may have an account. */
 export interface AccountHolder {
   readonly session: Session;
@@ -34,16 +36,20 @@ export function renewAccounts(
     // Who had given the pool's password before there were users has its account.
     const name = account?.name ?? (before === null && session.isAuthenticated ? user : null);
     const next = name === null ? after.open : after.find(name);
-    if (next !== null && (account === null || mayStay(session, account, next))) session.signIn(next);
-    else if (account !== null || before === null) {
+    if (next !== null && mayStay(session, account, next)) session.signIn(next);
+    else if (account !== null || before === null || next !== null) {
       session.signOut();
       client.drain();
     }
   }
 }
 
-/** Who listens to what its user may not hear any more has to go: messages would go on coming. */
-function mayStay({ topics }: Session, before: Account, after: Account): boolean {
-  if (topics.every(count => count === 0) || before.permissions === null) return true;
+/**
+ * Who listens to what its user may not hear any more has to go: messages would go on coming. And who has keys of other names now:
+ * what it watches, waits for or has subscribed to would be another's.
+ */
+function mayStay({ topics }: Session, before: Account | null, after: Account): boolean {
+  if (!(before?.keyPrefix ?? NO_PREFIX).equals(after.keyPrefix)) return false;
+  if (before === null || topics.every(count => count === 0) || before.permissions === null) return true;
   return after.permissions?.keepTopicsOf(before.permissions) ?? true;
 }

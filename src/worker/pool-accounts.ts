@@ -14,14 +14,18 @@ export function accountsOf(config: PoolConfig): Accounts | null {
   if (config.users === undefined) return null;
   let accounts = known.get(config);
   if (accounts === undefined) {
-    accounts = new Accounts([...ownAccount(config, config.users), ...config.users.map(accountOptions)]);
+    accounts = new Accounts([
+      ...ownAccount(config, config.users),
+      ...config.users.map(user => accountOptions(user, config.keyPrefix)),
+    ]);
     known.set(config, accounts);
   }
   return accounts;
 }
 
-function accountOptions(user: PoolUser): AccountOptions {
-  const { name, digests, nopass, certificates, rules, databases } = user;
+/** `poolPrefix`: what the names of the pool's keys begin with. */
+function accountOptions(user: PoolUser, poolPrefix: string | null): AccountOptions {
+  const { name, digests, nopass, certificates, rules, databases, keyPrefix } = user;
   return {
     name,
     passwords: digests,
@@ -29,7 +33,8 @@ function accountOptions(user: PoolUser): AccountOptions {
     certificates: certificates ?? [],
     rules,
     databases,
-    keyPrefix: '',
+    keyPrefix: `${poolPrefix ?? ''}${keyPrefix ?? ''}`,
+    isTenant: keyPrefix !== null,
   };
 }
 
@@ -40,5 +45,15 @@ function ownAccount(config: PoolConfig, users: readonly PoolUser[]): AccountOpti
   const { name, password } = PROTOCOL_TRAITS[config.protocol].access.credentials(own);
   if (users.some(user => user.name === name)) return [];
   const passwords = [passwordDigest(Buffer.from(password)).toString('hex')];
-  return [{ name, passwords, isOpen: false, certificates: [], rules: ALL_ALLOWED, databases: null, keyPrefix: '' }];
+  return [
+    {
+      name,
+      passwords,
+      isOpen: false,
+      certificates: [],
+      rules: ALL_ALLOWED,
+      databases: null,
+      keyPrefix: config.keyPrefix ?? '',
+    },
+  ];
 }

@@ -67,13 +67,15 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
   private readonly meta: MetaRequests;
   private readonly binary: BinaryRequests;
   private readonly credentials: Credentials | null;
+  /** Of clients without an account. */
+  private readonly poolPrefix: Buffer;
 
   constructor(options: ParserOptions) {
     super(options.accounts ?? null);
     this.credentials = Credentials.of(options);
     this.meta = new MetaRequests(options.maxRequestBytes);
     this.binary = new BinaryRequests(options.maxRequestBytes, this.credentials);
-    this.prefix = Buffer.from(options.keyPrefix ?? '', 'latin1');
+    this.poolPrefix = Buffer.from(options.keyPrefix ?? '', 'latin1');
     this.maxRequestBytes = options.maxRequestBytes;
     this.maxGetLineBytes = getLineLimit(options.maxRequestBytes);
   }
@@ -83,8 +85,9 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     this.reset();
     const client = session as MemcachedSession;
     if (client.wire === WIRE_UNDECIDED) client.wire = buf[start] === BINARY_MAGIC ? WIRE_BINARY : WIRE_TEXT;
+    const prefix = client.account === null ? this.poolPrefix : client.account.keyPrefix;
+    this.prefix = prefix;
     if (client.wire === WIRE_BINARY) return this.binary.parse(this, client, buf, start, end);
-    const { prefix } = this;
     if (prefix.length === 0) return this.parseText(client, buf, start, end);
     const next = this.parseText(client, buf, start, end);
     const isRead = next !== INCOMPLETE && this.line.command !== null;

@@ -4,6 +4,7 @@ import type { ClientAnswer, ClientInquiry, ClientQuestion } from '../client-inqu
 import type { ClientWords } from '../protocol.ts';
 import { clientKind, clientLine } from './client-line.ts';
 import type { Command } from './command.ts';
+import { refusalText } from './command-policy.ts';
 import type { RequestArgs } from './request-args.ts';
 import { SYNTAX_ERROR, wrongSubcommandArity } from './request-errors.ts';
 import { encodeReply, errorReply, OK, type RespVersion, VerbatimText } from './resp.ts';
@@ -22,6 +23,7 @@ const BAD_MODE = errorReply('ERR CLIENT PAUSE mode must be WRITE or ALL');
 const NOT_WHOLE = errorReply('ERR not all workers of Ringmaster have answered in time');
 const TOO_MANY = errorReply('ERR too many clients to list them all: name some by TYPE or ID');
 const KINDS = ['normal', 'master', 'replica', 'slave', 'pubsub'];
+const HOLDS_UP_OTHERS = 'it would hold up clients of other users, and the user has a key_prefix';
 const ONLY_USER = 'default';
 
 const ALL: Omit<ClientQuestion, 'action' | 'askerId'> = {
@@ -30,14 +32,24 @@ const ALL: Omit<ClientQuestion, 'action' | 'askerId'> = {
   local: null,
   kind: null,
   minAgeSeconds: 0,
+  user: null,
   isWithoutAsker: false,
   isError: false,
   untilMs: 0,
   isOfWrites: false,
 };
 
-/** What is to be asked of all workers, or the error that the client reads. */
+/** What is to be asked of all workers, or the error that the client reads. A user with a key prefix has to do with its own clients only. */
 export function inquiryOf(command: Command, args: RequestArgs, session: RedisSession): ClientInquiry | Buffer {
+  const { account } = session;
+  if (account === null || !account.isTenant) return inquiryOfAll(command, args, session);
+  if (command.name.endsWith('pause')) return errorReply(refusalText(command.name, HOLDS_UP_OTHERS));
+  const inquiry = inquiryOfAll(command, args, session);
+  if (Buffer.isBuffer(inquiry)) return inquiry;
+  return { question: { ...inquiry.question, user: account.name }, reply: inquiry.reply };
+}
+
+function inquiryOfAll(command: Command, args: RequestArgs, session: RedisSession): ClientInquiry | Buffer {
   if (command.name === 'client|list') return list(args, session);
   if (command.name === 'client|unblock') return unblock(args, session.id);
   if (command.name === 'client|pause') return pause(args, session.id);
@@ -181,7 +193,8 @@ function unknownKind(args: RequestArgs, index: number): Buffer {
 
 export const CLIENT_WORDS: ClientWords = {
   covers(question, session) {
-    const { id, peerAddress, localAddress, connectedAtMs } = session as RedisSession;
+    const { id, peerAddress, localAddress, connectedAtMs, user } = session as RedisSession;
+    if (question.user !== null && question.user !== user) return false;
     if (question.ids !== null && !question.ids.includes(id)) return false;
     if (question.isWithoutAsker && id === question.askerId) return false;
     if (question.kind !== null && question.kind !== clientKind(session as RedisSession)) return false;

@@ -3,12 +3,14 @@ import type { ParserOptions } from '../parser-options.ts';
 import type { RequestParser } from '../protocol.ts';
 import type { ReplyTransform } from '../reply-transform.ts';
 import { HOLD_OPEN, HOLD_QUEUE, HOLD_RUN, ROUTE_LOCAL, ROUTE_PRIVATE, ROUTE_SUBSCRIPTION } from '../routes.ts';
+import { NO_TOPICS } from '../topics.ts';
 import { AllServersRequest } from './all-servers-request.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
 import { findKeys, KEYS_UNCLEAR } from './key-finder.ts';
 import { NOT_TO_BE_HAD, prefixPlace } from './key-prefix/event-scope.ts';
-import { KeyPrefix } from './key-prefix/key-prefix.ts';
+import type { KeyPrefix } from './key-prefix/key-prefix.ts';
+import { KeyPrefixes } from './key-prefix/key-prefixes.ts';
 import { NameStripper } from './key-prefix/name-stripper.ts';
 import { PrefixedArguments } from './key-prefix/prefixed-arguments.ts';
 import { type ReplyShape, SHAPE_ERROR, SHAPE_PLAIN, SHAPE_RUN } from './key-prefix/reply-shape.ts';
@@ -29,6 +31,9 @@ const EVENTS_OF_ALL = errorReply(
 const INFO_INSIDE = errorReply(
   refusalText('info', 'inside a transaction it would tell of keys without the key_prefix'),
 );
+const OTHER_NAMES = errorReply(
+  'ERR who has subscribed or watches keys cannot become a user with another key_prefix; the connection is closed',
+);
 const MATCH = Buffer.from('MATCH');
 const STAR = Buffer.from('*');
 /** A number as some old servers read it, and we do not. */
@@ -39,16 +44,19 @@ const LOOSE_INTEGER = /^\s*[+-]?\d+\s*$/;
  * with it, and from there on goes the way of any other; of the reply it is taken off again.
  */
 export abstract class PrefixedRequest extends AllServersRequest {
-  /** Null: nobody's names have one. */
-  protected readonly keyPrefix: KeyPrefix | null;
+  /** The names of some clients have one. */
+  protected readonly hasPrefixes: boolean;
+  /** That of the client whose request is read; null: none. */
+  protected keyPrefix: KeyPrefix | null = null;
+  private readonly prefixes: KeyPrefixes;
   private readonly names = new PrefixedArguments();
   private readonly namedKeys = new KeyRanges();
   private shape: ReplyShape = SHAPE_PLAIN;
 
   constructor(options: ParserOptions, before?: RequestParser) {
     super(options, before);
-    const { keyPrefix } = options;
-    this.keyPrefix = keyPrefix == null ? null : new KeyPrefix(keyPrefix);
+    this.prefixes = new KeyPrefixes(options.keyPrefix ?? null, options.accounts ?? null);
+    this.hasPrefixes = this.prefixes.hasAny;
   }
 
   protected abstract choose(session: RedisSession, buf: Buffer): void;
@@ -56,17 +64,29 @@ export abstract class PrefixedRequest extends AllServersRequest {
   /** As `choose`, and sees to the reply. */
   protected chooseUnderPrefix(session: RedisSession, buf: Buffer): void {
     const { queuedShapes } = session;
+    const keyPrefix = this.prefixes.of(session.account);
+    this.keyPrefix = keyPrefix;
     this.shape = SHAPE_PLAIN;
     this.topicScope = null;
+    this.hidesAllKeys = false;
     this.choose(session, buf);
+    if (this.prefixes.of(session.account) !== keyPrefix) this.afterChange(session);
+    if (keyPrefix === null) return;
     const { route, hold, shape } = this;
     if (route === ROUTE_LOCAL) return;
-    if (route === ROUTE_SUBSCRIPTION) this.topicScope = (this.keyPrefix as KeyPrefix).scope;
+    if (route === ROUTE_SUBSCRIPTION) this.topicScope = keyPrefix.scope;
     else if (route !== ROUTE_PRIVATE) this.strip(shape);
     else if (hold === HOLD_OPEN) session.queuedShapes = [];
     else if (hold === HOLD_QUEUE) session.queuedShapes.push(shape);
     else if (hold !== HOLD_RUN) this.strip(shape);
     else if (queuedShapes.some(each => each !== SHAPE_PLAIN)) this.strip(SHAPE_RUN, queuedShapes);
+  }
+
+  /** Who signs in as another keeps nothing by names of before. */
+  private afterChange({ topics, isWatching }: RedisSession): void {
+    if (topics === NO_TOPICS && !isWatching) return;
+    this.answer(this.command, OTHER_NAMES);
+    this.closesClient = true;
   }
 
   private strip(shape: ReplyShape, ofRun?: readonly ReplyShape[]): void {

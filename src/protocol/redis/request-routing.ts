@@ -94,8 +94,8 @@ export class RequestRouting extends PrefixedRequest {
     const { replyMode } = session;
     this.isNoreply = replyMode !== REPLIES_ON;
     if (replyMode === REPLIES_SKIP) session.replyMode = REPLIES_ON;
-    if (this.keyPrefix === null) this.choose(session, buf);
-    else this.chooseUnderPrefix(session, buf);
+    if (this.hasPrefixes) this.chooseUnderPrefix(session, buf);
+    else this.choose(session, buf);
     // It is parsed again.
     if (this.route >= ROUTE_UNKNOWN) session.replyMode = replyMode;
     if (this.isNoreply || session.replyMode !== REPLIES_ON) this.mute(session);
