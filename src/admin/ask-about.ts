@@ -1,6 +1,7 @@
 import type { ProtocolName } from '../protocol/protocol-traits.ts';
 import { PROTOCOL_TRAITS } from '../protocol/protocol-traits.ts';
 import type { AboutServer, ServerCredentials } from '../protocol/traits.ts';
+import type { ProxyVersion } from '../system/own-proxy-header.ts';
 import type { ServerTls } from '../system/server-tls.ts';
 import { exchange } from './exchange.ts';
 import { told } from './told.ts';
@@ -14,6 +15,7 @@ export async function askAbout(
   at: { readonly host: string; readonly port: number } | { readonly path: string },
   credentials: ServerCredentials | null,
   tls: ServerTls | null,
+  proxyVersion: ProxyVersion,
   timeoutMs: number,
 ): Promise<AboutServer | string | null> {
   const { about } = PROTOCOL_TRAITS[protocol];
@@ -25,6 +27,7 @@ export async function askAbout(
     timeoutMs,
     new AbortController().signal,
     tls,
+    proxyVersion,
   );
   return typeof bytes === 'string' ? bytes : told(about.read(bytes, credentials !== null), credentials);
 }

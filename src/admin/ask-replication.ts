@@ -9,13 +9,21 @@ import { told } from './told.ts';
  * reason in words why that is nothing; never rejects. A password is in no reason.
  */
 export async function askReplication(
-  { protocol, address, credentials = null, tls = null }: ProbeTarget,
+  { protocol, address, credentials = null, tls = null, proxyVersion = 'off' }: ProbeTarget,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ReplicationState | string> {
   const { replication } = PROTOCOL_TRAITS[protocol];
   if (replication === null) return 'its protocol has no replicas';
   if ('master' in address) return 'nobody has said where it is';
-  const bytes = await exchange(address, replication.question(credentials), replication.end, timeoutMs, signal, tls);
+  const bytes = await exchange(
+    address,
+    replication.question(credentials),
+    replication.end,
+    timeoutMs,
+    signal,
+    tls,
+    proxyVersion,
+  );
   return typeof bytes === 'string' ? bytes : told(replication.read(bytes, credentials), credentials);
 }

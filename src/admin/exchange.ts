@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { FAILURE_TEXT, failureFromErrno } from '../request/failure.ts';
+import { ownProxyHeader, type ProxyVersion } from '../system/own-proxy-header.ts';
 import { type ServerTls, startServerTls } from '../system/server-tls.ts';
 
 export interface HostPort {
@@ -21,10 +22,13 @@ export function exchange(
   timeoutMs: number,
   signal: AbortSignal,
   tls: ServerTls | null = null,
+  proxyVersion: ProxyVersion = 'off',
 ): Promise<Buffer | string> {
   return new Promise<Buffer | string>(resolve => {
     const at = 'path' in address ? { path: address.path } : { host: address.host, port: address.port };
     const plain = connect(at);
+    const header = ownProxyHeader(proxyVersion);
+    if (header !== null) plain.write(header);
     const socket = tls === null ? plain : startServerTls(plain, at, tls);
     const tailLength = Math.max(...ends.map(end => end.length));
     const chunks: Buffer[] = [];

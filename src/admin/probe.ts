@@ -3,6 +3,7 @@ import { PROTOCOL_TRAITS, type ProtocolName } from '../protocol/protocol-traits.
 import { withoutPassword } from '../protocol/said-traits.ts';
 import type { Question, ServerCredentials } from '../protocol/traits.ts';
 import { FAILURE_TEXT, failureFromErrno } from '../request/failure.ts';
+import { ownProxyHeader, type ProxyVersion } from '../system/own-proxy-header.ts';
 import { type ServerTls, startServerTls } from '../system/server-tls.ts';
 
 type ProbeAddress =
@@ -19,6 +20,8 @@ export interface ProbeTarget {
   readonly credentials?: ServerCredentials | null;
   /** Null or not given: it is not spoken. */
   readonly tls?: ServerTls | null;
+  /** See `ownProxyHeader`. */
+  readonly proxyVersion?: ProxyVersion;
 }
 
 /** The reason when it was not even tried: nothing is known of the server then. */
@@ -44,6 +47,8 @@ export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSign
   if ('master' in address) return Promise.resolve('no Sentinel has said who is this master');
   return new Promise(resolve => {
     const plain = connect({ ...address });
+    const header = ownProxyHeader(target.proxyVersion ?? 'off');
+    if (header !== null) plain.write(header);
     const socket = tls === null ? plain : startServerTls(plain, address, tls);
     let line = '';
     let isConnected = false;

@@ -7,6 +7,8 @@ export interface ReadinessPool {
   readonly name: string;
   readonly protocol: ProbeTarget['protocol'];
   readonly servers: readonly { readonly name: string; readonly address: ProbeTarget['address'] }[];
+  /** Left out: off. */
+  readonly serverProxyProtocol?: NonNullable<ProbeTarget['proxyVersion']>;
 }
 
 /** A worker slot as far as its readiness is concerned. */
@@ -78,10 +80,11 @@ export class Readiness {
     const old = this.servers;
     this.pools = pools;
     this.servers = new Map();
-    for (const { protocol, servers } of pools) {
+    for (const { protocol, servers, serverProxyProtocol: proxyVersion = 'off' } of pools) {
       for (const { address } of servers) {
-        const key = keyOf(protocol, address);
-        const server = old.get(key) ?? new ProbedServer({ protocol, address }, this.options.probe ?? probe);
+        const key = keyOf(protocol, address, proxyVersion);
+        const server =
+          old.get(key) ?? new ProbedServer({ protocol, address, proxyVersion }, this.options.probe ?? probe);
         this.servers.set(key, server);
       }
     }
@@ -101,7 +104,7 @@ export class Readiness {
       pool,
       servers: pool.servers.map(({ name, address }) => ({
         name,
-        server: this.servers.get(keyOf(pool.protocol, address))!,
+        server: this.servers.get(keyOf(pool.protocol, address, pool.serverProxyProtocol))!,
       })),
     }));
     const decided = Promise.all(probed.map(({ servers }) => untilDecided(servers.map(({ server }) => server))));
@@ -130,12 +133,13 @@ export class Readiness {
 function judge(name: string, workers: number, servers: readonly ServerReadiness[]): PoolReadiness {
   const faults: string[] = [];
   if (workers === 0) faults.push('no worker listens');
-  if (!servers.some(server => server.reachable)) faults.push('no server is reachable');
+  // A port that several pools share has none.
+  if (servers.length > 0 && !servers.some(server => server.reachable)) faults.push('no server is reachable');
   return { name, ready: faults.length === 0, workers, why: faults.length === 0 ? null : faults.join('; '), servers };
 }
 
-function keyOf(protocol: string, address: ProbeTarget['address']): string {
-  return JSON.stringify([protocol, Object.entries(address).sort()]);
+function keyOf(protocol: string, address: ProbeTarget['address'], proxyVersion = 'off'): string {
+  return JSON.stringify([protocol, proxyVersion, Object.entries(address).sort()]);
 }
 
 /** Resolves when one of the servers is reachable or all are known not to be. */

@@ -1,7 +1,8 @@
 import { addressText, entranceText } from '../config/address.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
 import { ConfigError, type ConfigProblem, formatProblem } from '../config/errors.ts';
 import { type ConfigFile, loadConfigFile } from '../config/load.ts';
+import { portPools } from '../config/port-pools.ts';
 import { checkWarnings } from './check-warnings.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { lookOnline, type OnlineFinding } from './online.ts';
@@ -98,6 +99,10 @@ function toText(
   for (const warning of warnings) text += `${formatProblem({ ...warning, path: '', message: warningText(warning) })}\n`;
   if (text !== '') text += '\n';
   for (const pool of config.pools) {
+    if (pool.poolBy !== null) {
+      text += `${pool.name}: ${pool.protocol} on ${entranceText(pool.listen)}, leads by ${pool.poolBy}\n${portTable(pool, config)}\n`;
+      continue;
+    }
     const shares = serverShares(pool);
     text += `${pool.name}: ${pool.protocol} on ${entranceText(pool.listen)}, ${pool.distribution}, ${pool.hash}\n`;
     const rows = pool.servers.map(({ name, address, weight }, i) => {
@@ -136,4 +141,10 @@ function openFilesText({ workers, servers, clients, isUnbounded, limit }: OpenFi
   const needs = isUnbounded ? `${grouped(servers)}, and one for each client` : `up to ${grouped(servers + clients)}`;
   const may = Number.isFinite(limit) ? `may have ${grouped(limit)}` : 'may have any number';
   return `open files: each of ${counted(workers, 'worker')} needs ${needs}; it ${may}`;
+}
+
+function portTable(port: PoolConfig, { users, pools }: Config): string {
+  const protocols = new Map(pools.map(({ name, protocol }) => [name, protocol]));
+  const rows = [...portPools(port, users, name => protocols.get(name))];
+  return textTable([[port.poolBy === 'server_name' ? 'server name' : String(port.poolBy), 'pool'], ...rows], '  ', []);
 }

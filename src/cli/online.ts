@@ -95,12 +95,12 @@ async function lookAt(
   configured: ServerConfig,
   tls: ServerTls | null,
 ): Promise<OnlineFinding & { readonly version?: string }> {
-  const { name, protocol } = pool;
+  const { name, protocol, serverProxyProtocol: proxyVersion } = pool;
   const { name: server, address } = configured;
   const credentials = serverCredentials(pool, configured);
-  const unwell = await probe({ protocol, address, credentials, tls }, TIMEOUT_MS);
+  const unwell = await probe({ protocol, address, credentials, tls, proxyVersion }, TIMEOUT_MS);
   if (unwell !== null || 'master' in address) return { pool: name, server, says: '', problem: unwell };
-  const about = await askAbout(protocol, address, credentials, tls, TIMEOUT_MS);
+  const about = await askAbout(protocol, address, credentials, tls, proxyVersion, TIMEOUT_MS);
   // It is there, and that is all that it has to be.
   if (about === null || typeof about === 'string') return { pool: name, server, says: protocol, problem: null };
   const { version, isOfCluster, isReplica } = about;

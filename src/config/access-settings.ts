@@ -1,4 +1,4 @@
-import { listOf, text } from '../settings/kinds.ts';
+import { listOf, oneOf, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
 import { OVER_UNIX, readRange } from '../system/address-ranges.ts';
@@ -13,7 +13,7 @@ const addressRange = () =>
 
 const ranges = () => listOf(addressRange(), 'address, range such as 10.0.0.0/8, or unix, or several');
 
-/** Who may connect, by where from. */
+/** Who may connect, by where from, and what balancers and servers are told and tell of that. */
 export const ACCESS_SETTINGS = {
   /** Null: everybody. */
   allow: {
@@ -44,6 +44,16 @@ export const ACCESS_SETTINGS = {
       'Balancers, which say who the client is in a PROXY header, version 1 or 2, before anything else: their connections must ' +
       "begin with one, others must not. `allow`, `deny`, logs and `CLIENT LIST` go by the client's address then. " +
       'Name only who can be trusted to tell the truth.',
+    applies: 'new-connections',
+  },
+  serverProxyProtocol: {
+    key: 'server_proxy_protocol',
+    kind: oneOf('server_proxy_protocol', ['off', 'v1', 'v2'] as const),
+    default: 'off',
+    about:
+      'Begin each connection to a server with a PROXY header of this version, for what stands in front of servers and wants one ' +
+      '(`accept-proxy` of HAProxy). It says that the connection is Ringmaster’s own, since it is that of many clients; see ' +
+      '[operations.md](operations.md#servers-behind-a-proxy).',
     applies: 'new-connections',
   },
 } as const satisfies SettingTable;

@@ -62,6 +62,7 @@ const NOT_WITH_CLUSTER: Readonly<Record<string, string>> = {
   distribution: 'a cluster places keys by slots; leave it out',
   auto_eject_hosts: 'a cluster has an owner for each slot and nobody to stand in; leave it out',
   health_check: 'a cluster looks after its nodes itself; leave it out',
+  server_proxy_protocol: 'nodes are reached where they say they are, with no proxy before them; leave it out',
 };
 
 function checkCluster(pool: PoolDraft, problems: Problems): void {
@@ -102,6 +103,7 @@ const NOT_WITH_SENTINEL: Readonly<Record<string, string>> = {
   cluster: 'a cluster looks after its nodes itself; leave one of the two out',
   auto_eject_hosts: 'Sentinel has somebody take the place of a server; leave it out',
   health_check: 'Sentinel looks after the servers itself; leave it out',
+  server_proxy_protocol: 'Sentinels and what they name are spoken to without PROXY headers; leave it out',
   server_tls: 'the servers that Sentinels name are spoken to without TLS only; leave it out',
 };
 

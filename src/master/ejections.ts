@@ -230,5 +230,6 @@ function targetOf(pool: PoolConfig, server: ServerConfig): ProbeTarget {
     address: server.address,
     credentials: serverCredentials(pool, server),
     tls: pool.tls?.servers ?? null,
+    proxyVersion: pool.serverProxyProtocol,
   };
 }

@@ -109,6 +109,7 @@ class ServerCheck {
       address: server.address,
       credentials: serverCredentials(pool, server),
       tls: pool.tls?.servers ?? null,
+      proxyVersion: pool.serverProxyProtocol,
     };
     const isSameTarget = isDeepStrictEqual(target, this.target);
     if (isSameTarget && isDeepStrictEqual(rules, this.rules)) return;

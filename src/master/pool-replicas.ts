@@ -130,12 +130,12 @@ export class PoolReplicas {
     servers: readonly PoolServer[],
     take: (server: PoolServer, said: ReplicationState | string) => void,
   ): Promise<void> {
-    const { protocol, replicaCheckMs, tls } = this.pool;
+    const { protocol, replicaCheckMs, tls, serverProxyProtocol: proxyVersion } = this.pool;
     const ask = this.host.ask ?? askReplication;
     const { signal } = this.running;
     const askOne = async (server: PoolServer): Promise<void> => {
       const { address, credentials } = server;
-      const target = { protocol, address, credentials, tls: tls?.servers ?? null };
+      const target = { protocol, address, credentials, tls: tls?.servers ?? null, proxyVersion };
       const said = await ask(target, replicaCheckMs, signal);
       if (!signal.aborted) take(server, said);
     };

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { addressText, type FixedAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
+import { ownProxyHeader } from '../system/own-proxy-header.ts';
 import { startServerTls } from '../system/server-tls.ts';
 import { MoveTrouble } from './protocol-mover.ts';
 
@@ -24,6 +25,8 @@ export abstract class MoverConnection<Waiting extends Asker> {
     this.server = addressText(address);
     this.timeoutMs = timeoutMs;
     const plain = connect({ ...address });
+    const header = ownProxyHeader(pool.serverProxyProtocol);
+    if (header !== null) plain.write(header);
     const tls = pool.tls?.servers ?? null;
     this.socket = tls === null ? plain : startServerTls(plain, address, tls);
     if (tls !== null) plain.on('error', error => this.fail(error.message));

@@ -36,6 +36,14 @@ export interface ConnectAttempt {
   cancel(): void;
 }
 
+/** What is said on a connection before its first request. */
+export interface ConnectGreeting {
+  /** Null: it is not spoken. */
+  readonly tls: ServerTls | null;
+  /** Goes before all else; null: nothing does. */
+  readonly proxyHeader: Buffer | null;
+}
+
 /** The attempt's outcome; never called before `connectSocket` returns. */
 export interface ConnectListener {
   onConnected(socket: StreamSocket): void;
@@ -102,7 +110,7 @@ function listening(server: Server, handle: ListenHandle, backlog: number): Promi
 export function connectSocket(
   address: PeerAddress,
   keepaliveIdleMs: number,
-  tls: ServerTls | null,
+  { tls, proxyHeader }: ConnectGreeting,
   listener: ConnectListener,
 ): ConnectAttempt {
   if ('master' in address) return refuseLater(listener);
@@ -139,8 +147,13 @@ export function connectSocket(
     plain.once('close', closed);
     plain.once('connect', () => {
       if (isOver) return;
-      if (tls === null) connected(() => polledWhereAble(plain, keepaliveIdleMs));
-      else socket = secure(plain, tls);
+      const polled = () => connected(() => polledWhereAble(plain, keepaliveIdleMs));
+      if (proxyHeader === null && tls === null) polled();
+      else if (tls === null) plain.write(proxyHeader as Buffer, error => error || polled());
+      else {
+        if (proxyHeader !== null) plain.write(proxyHeader);
+        socket = secure(plain, tls);
+      }
     });
   });
   const secure = (plain: Socket, wanted: ServerTls): Socket => {

@@ -20,6 +20,8 @@ export interface BackendOptions {
   readonly protocol: Protocol;
   /** Null: it is not spoken. */
   readonly tls: ServerTls | null;
+  /** What goes before all else on a connection. Null or left out: nothing. */
+  readonly proxyHeader?: Buffer | null;
   /** What it is told at first; null: it lets anybody in. */
   readonly credentials: HandshakeOptions['credentials'];
   readonly db: number;

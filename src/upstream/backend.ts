@@ -141,7 +141,8 @@ export class Backend implements ConnectionOwner<BackendConnection> {
       isSameWelcome(now, options) &&
       now.db === options.db &&
       now.isReadAsReplica === options.isReadAsReplica &&
-      isSameTrust(now.tls, options.tls)
+      isSameTrust(now.tls, options.tls) &&
+      (now.proxyHeader ?? null) === (options.proxyHeader ?? null)
     );
   }
 

@@ -33,7 +33,7 @@ const OWN_BLOCK_MIN_BYTES = 32 * 1024;
 const OWN_BLOCK_MAX_BYTES = 256 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 
-type LinkOptions = Pick<BackendOptions, 'address' | 'connectTimeoutMs' | 'keepaliveIdleMs' | 'tls'>;
+type LinkOptions = Pick<BackendOptions, 'address' | 'connectTimeoutMs' | 'keepaliveIdleMs' | 'tls' | 'proxyHeader'>;
 
 /**
  * One socket to a server, from the attempt to connect to its end:
@@ -64,7 +64,7 @@ export class ServerLink implements SocketReader, OutboxOwner {
 
   /** `connectTimeoutMs` is for the handshake, too. */
   constructor(
-    { address, connectTimeoutMs, keepaliveIdleMs, tls }: LinkOptions,
+    { address, connectTimeoutMs, keepaliveIdleMs, tls, proxyHeader = null }: LinkOptions,
     controls: readonly ControlRequest[],
     scanner: ReplyScanner,
     { turn, clock }: { readonly turn: Turn; readonly clock: Clock },
@@ -74,10 +74,15 @@ export class ServerLink implements SocketReader, OutboxOwner {
     this.scanner = scanner;
     this.user = user;
     this.outbox = new Outbox(null, turn, this, true);
-    this.attempt = connectSocket(address, keepaliveIdleMs, tls, {
-      onConnected: socket => this.connected(socket),
-      onRefused: (errorCode, complaint) => this.fail(failureFromErrno(errorCode), complaint),
-    });
+    this.attempt = connectSocket(
+      address,
+      keepaliveIdleMs,
+      { tls, proxyHeader },
+      {
+        onConnected: socket => this.connected(socket),
+        onRefused: (errorCode, complaint) => this.fail(failureFromErrno(errorCode), complaint),
+      },
+    );
     this.connectTimeoutMs = connectTimeoutMs;
     this.startedAtMs = clock.refresh();
   }

@@ -5,6 +5,7 @@ import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import { poolServers } from '../ipc/pool-servers.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
+import { ownProxyHeader } from '../system/own-proxy-header.ts';
 import { Slices } from '../system/slices.ts';
 import type { Pool } from '../upstream/pool.ts';
 import {
@@ -88,6 +89,7 @@ export function poolOptions(
       address: server.address,
       protocol: PROTOCOLS[config.protocol],
       tls: config.tls?.servers ?? null,
+      proxyHeader: ownProxyHeader(config.serverProxyProtocol),
       credentials: server.credentials,
       db: config.redisDb,
       connections: config.serverConnections,

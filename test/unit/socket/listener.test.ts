@@ -67,7 +67,12 @@ for (const keepaliveIdleMs of [30_000, 0]) {
 test('a connection that is made is probed as soon as it is told to be', async t => {
   const { port } = await listening(t, 0);
   const socket = await new Promise<StreamSocket>((onConnected, reject) => {
-    connectSocket({ host: '127.0.0.1', port }, 30_000, null, { onConnected, onRefused: reject });
+    connectSocket(
+      { host: '127.0.0.1', port },
+      30_000,
+      { tls: null, proxyHeader: null },
+      { onConnected, onRefused: reject },
+    );
   });
   t.after(() => socket.destroy());
   assert.notEqual(optionOf(socket, SOL_SOCKET, SO_KEEPALIVE), 0);
