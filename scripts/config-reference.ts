@@ -42,6 +42,7 @@ function renderReference(): string {
     '### TLS toward clients\n',
     '`listen_tls` of a pool is a map of these:\n',
     renderTable(LISTEN_TLS_SETTINGS),
+    '`admin_tls` is a map of the same.\n',
     '### TLS toward servers\n',
     '`server_tls` of a pool is a map of these; all have defaults, so `{}` will do:\n',
     renderTable(SERVER_TLS_SETTINGS),

@@ -7,6 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ListenTls } from '../system/listen-tls.ts';
 import type { Log } from '../system/log.ts';
 import { isLoopback, mayChange, mayRead, type Refusal } from './access.ts';
 import type { Api, JsonAnswer } from './api.ts';
@@ -26,6 +27,7 @@ import {
 import type { ReadinessReport } from './readiness.ts';
 import { BodyError, readJsonBody } from './request-body.ts';
 import { PAGE_HEADERS, type StaticFile, staticFiles } from './static-files.ts';
+import { TlsDoor } from './tls-door.ts';
 import { Turns } from './turns.ts';
 
 export interface AdminServerOptions {
@@ -56,6 +58,8 @@ export interface AdminListener<Address = HostPort | SocketPath> {
   close(): void;
   /** As `close`, where another process listens on the same socket. */
   leave(): void;
+  /** From the next connection on; null: it is not spoken. Throws an Error for what OpenSSL can't use. */
+  speakTls(tls: ListenTls | null): void;
 }
 
 /** By which way a request came. Who may open a socket may do everything. */
@@ -150,17 +154,27 @@ export class AdminServer {
   }
 
   /**
-   * Serves at an address, until its listener is closed. `handle`: see `listenOn`. Rejects with an Error whose message is the
+   * Serves at an address, until its listener is closed, in TLS where `tls` is given. `handle`: see `listenOn`. Rejects with an Error whose message is the
    * sentence to show.
    */
-  async open(address: HostPort, handle: object | null = null): Promise<AdminListener<HostPort>> {
+  async open(
+    address: HostPort,
+    handle: object | null = null,
+    tls: ListenTls | null = null,
+  ): Promise<AdminListener<HostPort>> {
     let door: Door = 'network';
     const server = this.createServer(() => door);
+    const onSecured = (socket: Socket, plain: Socket) => {
+      this.book.leave(plain);
+      this.book.enter(socket, SILENT);
+    };
+    const tlsDoor = new TlsDoor(server, tls, { log: this.log, onSecured });
     const actual = await listenOn(server, address, 'admin server', handle);
     if (isLoopback(actual.host)) door = 'loopback';
     const close = () => void closeServer(server);
     this.began(server, close);
-    return { address: actual, handle: handleOf(server), close, leave: close };
+    const speakTls = (next: ListenTls | null) => tlsDoor.use(next);
+    return { address: actual, handle: handleOf(server), close, leave: close, speakTls };
   }
 
   /** The same on a unix socket. */
@@ -169,7 +183,8 @@ export class AdminServer {
     const listening = await listenOnSocket(server, address, 'admin server', handle);
     const close = () => closeSocket(server, listening);
     this.began(server, close);
-    return { address, handle: handleOf(server), close, leave: () => leaveSocket(server, listening) };
+    const leave = () => leaveSocket(server, listening);
+    return { address, handle: handleOf(server), close, leave, speakTls: () => {} };
   }
 
   /** Resolves when nobody is connected any more, or after `withinMs`. */

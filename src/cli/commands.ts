@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { addDoorOptions, type DoorFlags } from './admin-door.ts';
 import { checkFile } from './check.ts';
 import { addClientCommands } from './clients.ts';
 import { addCompletion } from './completion.ts';
@@ -63,7 +64,7 @@ export function addCommands(program: Command): void {
       await print(await routeKeys(options, keys));
     });
 
-  program
+  const diff = program
     .command('diff')
     .allowExcessArguments(false)
     .description('say what a new configuration file would change, and which keys would move')
@@ -71,15 +72,16 @@ export function addCommands(program: Command): void {
     .argument('[new]', 'the file to come')
     .option('--running', 'say instead in what a running daemon differs from its file', false)
     .addOption(new Option('-c, --conf-file <file>', "with --running: its configuration file (default: the daemon's)"))
-    .option('--admin <address>', "with --running: its admin address (default: the file's)")
-    .option('--json', 'for programs', false)
-    .action(async (oldFile: string | undefined, newFile: string | undefined, _flags: object, command: Command) => {
+    .option('--json', 'for programs', false);
+  addDoorOptions(diff, "with --running: its admin address (default: the file's)").action(
+    async (oldFile: string | undefined, newFile: string | undefined, _flags: object, command: Command) => {
       const flags = command.opts<{ json: boolean; running: boolean }>();
       if (flags.running && oldFile === undefined) return runDaemonCommand(command, DIFFERENCES);
       if (oldFile === undefined || newFile === undefined)
         throw new UsageError('a file is missing: give two, or --running');
       await print(diffFiles(oldFile, newFile, flags.json));
-    });
+    },
+  );
 
   for (const shown of SHOWN) addShown(program, shown);
 
@@ -107,28 +109,27 @@ interface RouteFlags {
 }
 
 function addShown(program: Command, shown: (typeof SHOWN)[number]): void {
-  program
+  const command = program
     .command(shown.name)
     .allowExcessArguments(false)
     .description(`${shown.about}; a running daemon is asked at its admin address`)
     .addOption(new Option('-c, --conf-file <file>', "its configuration file (default: the daemon's)"))
-    .option('--admin <address>', "its admin address (default: the file's)")
     .option('--pool <name>', 'in this pool only (default: in all)')
     .option('-n, --count <number>', 'entries of each list', parseEntries, 20)
-    .option('--json', 'for programs', false)
-    .action(async (_flags: object, command: Command) => {
-      const own = command.opts<{ confFile?: string; admin?: string; pool?: string; count: number; json: boolean }>();
-      const { text, exitCode } = await show(shown, {
-        // Also `ringmaster -c FILE slowlog`.
-        confFile: own.confFile ?? command.optsWithGlobals<{ confFile: string }>().confFile,
-        admin: own.admin ?? null,
-        pool: own.pool ?? null,
-        count: own.count,
-        asJson: own.json,
-      });
-      await print(text);
-      process.exitCode = exitCode;
+    .option('--json', 'for programs', false);
+  addDoorOptions(command).action(async (_flags: object, command: Command) => {
+    const own = command.opts<DoorFlags & { confFile?: string; pool?: string; count: number; json: boolean }>();
+    const { text, exitCode } = await show(shown, {
+      // Also `ringmaster -c FILE slowlog`.
+      confFile: own.confFile ?? command.optsWithGlobals<{ confFile: string }>().confFile,
+      door: own,
+      pool: own.pool ?? null,
+      count: own.count,
+      asJson: own.json,
     });
+    await print(text);
+    process.exitCode = exitCode;
+  });
 }
 
 function parseEntries(text: string): number {
@@ -143,34 +144,25 @@ function addControl(
   description: string,
   ask: (options: ControlOptions) => Promise<ControlOutcome>,
 ): void {
-  program
+  const command = program
     .command(name)
     .description(`${description}: over its admin address, or by a signal`)
     .addOption(new Option('-c, --conf-file <file>', "its configuration file (default: the daemon's)"))
-    .option('--admin <address>', "its admin address (default: the file's)")
-    .option('--token-file <file>', 'a file with the admin token (default: admin_token of the configuration file)')
     .option('-p, --pid-file <file>', 'send a signal to the process in this file, instead of a request')
-    .option('--json', 'for programs', false)
-    .action(async (_flags: object, command: Command) => {
-      // Also `ringmaster -c FILE reload`.
-      const global = command.optsWithGlobals<{ confFile: string; pidFile?: string }>();
-      const own = command.opts<{
-        confFile?: string;
-        admin?: string;
-        tokenFile?: string;
-        pidFile?: string;
-        json: boolean;
-      }>();
-      const { text, exitCode } = await ask({
-        confFile: own.confFile ?? global.confFile,
-        admin: own.admin ?? null,
-        tokenFile: own.tokenFile ?? null,
-        pidFile: own.pidFile ?? global.pidFile ?? null,
-        asJson: own.json,
-      });
-      await print(text);
-      process.exitCode = exitCode;
+    .option('--json', 'for programs', false);
+  addDoorOptions(command).action(async (_flags: object, command: Command) => {
+    // Also `ringmaster -c FILE reload`.
+    const global = command.optsWithGlobals<{ confFile: string; pidFile?: string }>();
+    const own = command.opts<DoorFlags & { confFile?: string; pidFile?: string; json: boolean }>();
+    const { text, exitCode } = await ask({
+      confFile: own.confFile ?? global.confFile,
+      door: own,
+      pidFile: own.pidFile ?? global.pidFile ?? null,
+      asJson: own.json,
     });
+    await print(text);
+    process.exitCode = exitCode;
+  });
 }
 
 function keysOf(words: readonly string[], isBase64: boolean): Buffer[] {

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { askDaemon, type ControlOutcome, daemonOf } from './control.ts';
+import { addDoorOptions, askDaemon, type DoorFlags, doorOf } from './admin-door.ts';
+import type { ControlOutcome } from './control.ts';
 import { print } from './print.ts';
 import { outcomeOf } from './show.ts';
 
@@ -13,23 +14,20 @@ export interface DaemonRequest {
 }
 
 /** What `addDaemonCommand` gave each of them. */
-export interface DaemonFlags {
+export interface DaemonFlags extends DoorFlags {
   readonly confFile?: string;
-  readonly admin?: string;
-  readonly tokenFile?: string;
   readonly json: boolean;
 }
 
 /** Adds a command that asks a running daemon at its admin address; its action is still to be given. */
 export function addDaemonCommand(program: Command, usage: string, description: string): Command {
-  return program
+  const command = program
     .command(usage)
     .allowExcessArguments(false)
     .description(`${description}; a running daemon is asked at its admin address`)
     .addOption(new Option('-c, --conf-file <file>', "its configuration file (default: the daemon's)"))
-    .option('--admin <address>', "its admin address (default: the file's)")
-    .option('--token-file <file>', 'a file with the admin token (default: admin_token of the configuration file)')
     .option('--json', 'for programs', false);
+  return addDoorOptions(command);
 }
 
 /** Asks, and prints the answer. Throws a UsageError or ConfigError. */
@@ -54,6 +52,5 @@ function asked(command: Command, method: DaemonRequest['method'], path: string, 
   const own = command.opts<DaemonFlags>();
   // Also `ringmaster -c FILE get`.
   const confFile = own.confFile ?? command.optsWithGlobals<{ confFile: string }>().confFile;
-  const { address, token } = daemonOf(confFile, own.admin ?? null, own.tokenFile ?? null);
-  return askDaemon(method, address, path, token, body);
+  return askDaemon(method, doorOf(confFile, own), path, body);
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { ReshardStatus } from '../master/reshard/reshard-status.ts';
-import { askDaemon, daemonOf } from './control.ts';
+import { askDaemon, doorOf } from './admin-door.ts';
 import { addDaemonCommand, type DaemonFlags } from './daemon-command.ts';
 import { print } from './print.ts';
 import { abortedText, pacedText, pausedText, planText, resumedText, startedText, statusText } from './reshard-text.ts';
@@ -157,6 +157,6 @@ async function statusOf(command: Command): Promise<ReshardStatus | null> {
 function asked(command: Command, method: 'GET' | 'POST', path: string, body?: object) {
   const own = command.opts<DaemonFlags>();
   const confFile = own.confFile ?? command.optsWithGlobals<{ confFile: string }>().confFile;
-  const { address, token } = daemonOf(confFile, own.admin?.split(',')[0] ?? null, own.tokenFile ?? null);
-  return askDaemon(method, address, path, token, body);
+  const [admin] = own.admin?.split(',') ?? [];
+  return askDaemon(method, doorOf(confFile, { ...own, ...(admin !== undefined && { admin }) }), path, body);
 }

@@ -1,11 +1,11 @@
-import { askDaemon, type ControlOutcome, daemonOf } from './control.ts';
+import { askDaemon, type DoorFlags, doorOf } from './admin-door.ts';
+import type { ControlOutcome } from './control.ts';
 import { bigkeysText, busyClientsText, commandsText, hotkeysText, latencyText, slowlogText } from './traffic-text.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface ShowOptions {
   readonly confFile: string;
-  /** `host:port`, wins over the file's; null: the file's. */
-  readonly admin: string | null;
+  readonly door: DoorFlags;
   /** In this pool only; null: in all. */
   readonly pool: string | null;
   /** Entries of each list. */
@@ -32,10 +32,10 @@ export const SHOWN: readonly Shown[] = [
 
 /** Asks the daemon. Throws a UsageError or ConfigError when it can't even ask. */
 export async function show({ name, text }: Shown, options: ShowOptions): Promise<ControlOutcome> {
-  const { address } = daemonOf(options.confFile, options.admin, null);
+  const door = doorOf(options.confFile, options.door);
   const query = new URLSearchParams({ count: String(options.count) });
   if (options.pool !== null) query.set('pool', options.pool);
-  const { status, body } = await askDaemon('GET', address, `/api/v1/${name}?${query}`, null);
+  const { status, body } = await askDaemon('GET', door, `/api/v1/${name}?${query}`);
   return outcomeOf(status, body, options.asJson, text);
 }
 

@@ -1,4 +1,4 @@
-import { CertificateError, withTlsFiles } from '../config/certificates.ts';
+import { CertificateError, readAdminTls, withTlsFiles } from '../config/certificates.ts';
 import { ConfigError } from '../config/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { PasswordFileError, withUsers } from '../config/pool-users.ts';
@@ -9,7 +9,9 @@ import { PasswordFileError, withUsers } from '../config/pool-users.ts';
  */
 export function testConfig(path: string): number {
   try {
-    for (const pool of withUsers(loadConfig(path))) withTlsFiles(pool);
+    const config = loadConfig(path);
+    for (const pool of withUsers(config)) withTlsFiles(pool);
+    readAdminTls(config.adminTls);
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof CertificateError || error instanceof PasswordFileError))
       throw error;

@@ -1,10 +1,12 @@
 import { X509Certificate } from 'node:crypto';
+import type { ListenTls } from '../system/listen-tls.ts';
 import type { Config, PoolConfig } from './config.ts';
 
 /** A certificate that is shown to clients or servers, with those that lead to it. */
 export interface CertificateDates {
+  /** Empty: the admin server's. */
   readonly pool: string;
-  readonly side: 'clients' | 'servers';
+  readonly side: 'clients' | 'servers' | 'admin';
   readonly file: string;
   /** From when to when all of them are good, in ms since 1970. */
   readonly notBeforeMs: number;
@@ -23,15 +25,20 @@ export function certificateDates({ pools }: Config): CertificateDates[] {
 }
 
 export function datesOf(pool: PoolConfig): readonly CertificateDates[] {
-  const { name, tls, listenTls, serverTls } = pool;
+  const { name, tls, serverTls } = pool;
   let dates = tls === undefined ? [] : known.get(tls);
   if (dates !== undefined || tls === undefined) return dates ?? [];
   const of = (side: CertificateDates['side'], file: string, pem: string) => ({ pool: name, side, file, ...span(pem) });
-  const shown = (tls.listen?.certificates ?? []).map(({ cert }, i) => of('clients', listenTls?.cert?.[i] ?? '', cert));
+  const shown = (tls.listen?.certificates ?? []).map(({ cert, file }) => of('clients', file, cert));
   const own = tls.servers?.cert ?? null;
   dates = own === null ? shown : [...shown, of('servers', serverTls?.cert ?? '', own)];
   known.set(tls, dates);
   return dates;
+}
+
+/** Of the admin server. */
+export function adminDates(tls: ListenTls | null): CertificateDates[] {
+  return (tls?.certificates ?? []).map(({ cert, file }) => ({ pool: '', side: 'admin', file, ...span(cert) }));
 }
 
 function span(pem: string): { readonly notBeforeMs: number; readonly notAfterMs: number } {

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { createTlsServer, type ListenTls } from '../system/listen-tls.ts';
 import { type ServerTls, serverTlsContext } from '../system/server-tls.ts';
-import { datesOf, whyNotNow } from './certificate-dates.ts';
-import type { PoolConfig, PoolTls } from './config.ts';
+import { adminDates, datesOf, whyNotNow } from './certificate-dates.ts';
+import type { ListenTlsConfig, PoolConfig, PoolTls } from './config.ts';
 
 /** More is no certificate or key. */
 const MAX_FILE_BYTES = 4 * 2 ** 20;
@@ -26,14 +26,25 @@ export function withTlsFiles(pool: PoolConfig): PoolConfig {
 }
 
 function readListenTls({ name, listenTls }: PoolConfig): ListenTls | null {
-  if (listenTls === null) return null;
-  const where = `pool ${name}: listen_tls`;
-  const { cert: certs, key: keys, ca, crl, ...others } = listenTls;
+  return listenTls === null ? null : readShown(listenTls, `pool ${name}: listen_tls`);
+}
+
+/** As `withTlsFiles`, for the admin server. */
+export function readAdminTls(adminTls: ListenTlsConfig | null): ListenTls | null {
+  return adminTls === null ? null : readShown(adminTls, 'admin_tls');
+}
+
+function readShown(settings: ListenTlsConfig, where: string): ListenTls {
+  const { cert: certs, key: keys, ca, crl, ...others } = settings;
   // The checks of the file have found both.
   const [cert, key] = [certs ?? [], keys ?? []];
   const tls: ListenTls = {
     ...others,
-    certificates: cert.map((path, i) => ({ cert: readPem(path, where), key: readPem(key[i] as string, where) })),
+    certificates: cert.map((path, i) => ({
+      cert: readPem(path, where),
+      key: readPem(key[i] as string, where),
+      file: path,
+    })),
     ca: ca === null ? null : readPem(ca, where),
     crl: crl === null ? null : readPem(crl, where),
     ticketKeys: randomBytes(TICKET_KEYS_BYTES).toString('base64'),
@@ -44,7 +55,7 @@ function readListenTls({ name, listenTls }: PoolConfig): ListenTls | null {
 }
 
 /** Files that are read for the TLS of a pool. */
-export function tlsFiles({ listenTls, serverTls }: PoolConfig): string[] {
+export function tlsFiles({ listenTls, serverTls }: Pick<PoolConfig, 'listenTls' | 'serverTls'>): string[] {
   const shown = [...(listenTls?.cert ?? []), ...(listenTls?.key ?? []), listenTls?.ca, listenTls?.crl];
   return [...shown, serverTls?.ca, serverTls?.cert, serverTls?.key].filter(file => file != null);
 }
@@ -61,6 +72,22 @@ export function renewed(pool: PoolConfig): Renewed {
     if (isDeepStrictEqual(withoutTickets(next.tls), withoutTickets(pool.tls))) return null;
     const why = datesOf(next).flatMap(dates => whyNotNow(dates) ?? [])[0];
     return why === undefined ? { pool: next } : { refused: `pool ${pool.name}: ${why}` };
+  } catch (error) {
+    if (error instanceof CertificateError) return { refused: error.message };
+    throw error;
+  }
+}
+
+/** As `renewed`, for the admin server, which has `now`. */
+export function renewedAdminTls(
+  adminTls: ListenTlsConfig | null,
+  now: ListenTls | null,
+): { readonly tls: ListenTls | null } | { readonly refused: string } | null {
+  try {
+    const tls = readAdminTls(adminTls);
+    if (isDeepStrictEqual(tls && { ...tls, ticketKeys: '' }, now && { ...now, ticketKeys: '' })) return null;
+    const why = adminDates(tls).flatMap(dates => whyNotNow(dates) ?? [])[0];
+    return why === undefined ? { tls } : { refused: `admin_tls: ${why}` };
   } catch (error) {
     if (error instanceof CertificateError) return { refused: error.message };
     throw error;

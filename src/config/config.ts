@@ -8,6 +8,7 @@ import type { LIMIT_SETTINGS } from './limit-settings.ts';
 import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './pool-settings.ts';
 import type { ExposedSecret } from './secrets.ts';
 import type { SENTINEL_SETTINGS } from './sentinel-settings.ts';
+import type { LISTEN_TLS_SETTINGS } from './tls-settings.ts';
 import type { USER_SETTINGS } from './user-settings.ts';
 
 /**
@@ -67,6 +68,8 @@ export interface PoolTls {
   readonly listen: ListenTls | null;
   readonly servers: ServerTls | null;
 }
+
+export type ListenTlsConfig = SettingsOf<typeof LISTEN_TLS_SETTINGS>;
 
 export type ClusterConfig = SettingsOf<typeof CLUSTER_SETTINGS>;
 

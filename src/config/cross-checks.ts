@@ -3,6 +3,7 @@ import { MAX_RING_SERVERS, MAX_TOTAL_WEIGHT } from '../placement/ring-server.ts'
 import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protocol/protocol-traits.ts';
 import type { ScalarSetting } from '../settings/setting.ts';
 import { addressText, type ListenAddress } from './address.ts';
+import type { ListenTlsConfig } from './config.ts';
 import { checkKeyPrefixes } from './key-prefix-checks.ts';
 import { checkLimits } from './limit-checks.ts';
 import type { ConfigDraft, PoolDraft } from './pool-draft.ts';
@@ -176,19 +177,18 @@ function checkServers(pool: PoolDraft, problems: Problems): void {
 function checkTls({ fields, offsets, path }: PoolDraft, problems: Problems): void {
   const { listenTls, serverTls } = fields;
   const report = (key: string, message: string) => problems.add(offsets.get(key) ?? 0, joinPath(path, key), message);
-  if (listenTls && (listenTls.cert === null || listenTls.key === null)) report('listen_tls', 'needs cert and key');
-  if (listenTls?.cert && listenTls.key && listenTls.cert.length !== listenTls.key.length) {
-    report(
-      'listen_tls',
-      `has ${listenTls.cert.length} of cert and ${listenTls.key.length} of key; each needs the other`,
-    );
-  }
-  if (listenTls && listenTls.clientCert !== 'none' && listenTls.ca === null) {
-    report('listen_tls', 'client_cert asks for certificates: say who may sign them, with ca');
-  }
+  if (listenTls) checkShown(listenTls, message => report('listen_tls', message));
   if (serverTls && (serverTls.cert === null) !== (serverTls.key === null)) {
     report('server_tls', 'cert and key belong together: give both, or neither');
   }
+}
+
+function checkShown({ cert, key, ca, clientCert }: ListenTlsConfig, report: (message: string) => void): void {
+  if (cert === null || key === null) report('needs cert and key');
+  else if (cert.length !== key.length) {
+    report(`has ${cert.length} of cert and ${key.length} of key; each needs the other`);
+  }
+  if (clientCert !== 'none' && ca === null) report('client_cert asks for certificates: say who may sign them, with ca');
 }
 
 /** Who says a name has something to prove it, and what memcached is told has a name in it. */

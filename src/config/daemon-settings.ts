@@ -4,6 +4,7 @@ import { SettingError } from '../settings/setting-error.ts';
 import type { LogLevel } from '../system/log.ts';
 import { addressText, type HostPort, type ListenAddress, listenText } from './address.ts';
 import { parseHostPort, parseListenAddress } from './addresses.ts';
+import { LISTEN_TLS_SETTINGS } from './tls-settings.ts';
 
 /* The top level of our own form. How a table of settings works, and what a new one needs: settings/setting.ts. */
 
@@ -103,6 +104,16 @@ export const DAEMON_SETTINGS = {
       'What requests to `admin` that change something must carry as `Authorization: Bearer …`. Without it they are ' +
       'let in on loopback only.',
     applies: 'live',
+  },
+  /** How `admin` speaks TLS; null: it does not. */
+  adminTls: {
+    key: 'admin_tls',
+    settings: LISTEN_TLS_SETTINGS,
+    default: null,
+    takes: 'a map',
+    example: '{ cert: /etc/ringmaster/admin.pem, key: /etc/ringmaster/admin.key }',
+    unset: 'off',
+    about: 'Speak TLS at `admin`, and only so; `admin_socket` stays as it is. See [TLS](tls.md#the-admin-server).',
   },
   /** Admin addresses of the proxies that have the same pools. */
   peers: {

@@ -2,10 +2,13 @@ import { chmodSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { AdminListener, AdminServer } from '../admin/server.ts';
 import type { HostPort } from '../config/address.ts';
+import { adminDates, type CertificateDates } from '../config/certificate-dates.ts';
+import { readAdminTls, renewedAdminTls } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
+import type { ListenTls } from '../system/listen-tls.ts';
 
 type SocketAddress = NonNullable<Config['adminSocket']>;
-type Wanted = Pick<Config, 'admin' | 'adminSocket'>;
+type Wanted = Pick<Config, 'admin' | 'adminSocket' | 'adminTls'>;
 
 export type HandleFor = (address: HostPort | { readonly path: string }) => object | null;
 
@@ -27,6 +30,8 @@ export class AdminListeners {
   /** Node's handle of a socket that listens there for another process; null: there is none. */
   handleFor: HandleFor = () => null;
   private current: Listeners = { port: null, socket: null };
+  /** As its files were read. */
+  private tls: ListenTls | null = null;
 
   constructor(server: AdminServer) {
     this.server = server;
@@ -39,8 +44,9 @@ export class AdminListeners {
   }
 
   /** Throws an Error whose message is the sentence to show. */
-  async plan({ admin, adminSocket }: Wanted, now: Wanted): Promise<AdminPlan> {
+  async plan({ admin, adminSocket, adminTls }: Wanted, now: Wanted): Promise<AdminPlan> {
     const { current } = this;
+    const tls = readAdminTls(adminTls);
     const opened: AdminListener[] = [];
     const abandon = () => {
       for (const listener of opened) listener.close();
@@ -48,7 +54,7 @@ export class AdminListeners {
     let { port, socket } = current;
     try {
       if (!isDeepStrictEqual(admin, now.admin)) {
-        port = admin && (await this.server.open(admin, this.handleFor(admin)));
+        port = admin && (await this.server.open(admin, this.handleFor(admin), tls));
         if (port !== null) opened.push(port);
       }
       // With another mode only, its file stays.
@@ -63,12 +69,27 @@ export class AdminListeners {
     return {
       adopt: () => {
         this.current = { port, socket };
+        this.tls = tls;
+        if (current.port === port) port?.speakTls(tls);
         if (current.port !== port) current.port?.close();
         if (current.socket !== socket) current.socket?.close();
         else if (adminSocket !== null) chmodSync(adminSocket.path, adminSocket.mode);
       },
       abandon,
     };
+  }
+
+  /** As `renewed`, of the certificates that `wanted` names; what is new is in force. */
+  renewTls({ adminTls }: Wanted): 'renewed' | { readonly refused: string } | null {
+    const next = renewedAdminTls(adminTls, this.tls);
+    if (next === null || 'refused' in next) return next;
+    this.tls = next.tls;
+    this.current.port?.speakTls(next.tls);
+    return 'renewed';
+  }
+
+  get dates(): readonly CertificateDates[] {
+    return adminDates(this.tls);
   }
 
   /** What another process needs to listen there, too. `wanted`: as the configuration has it. */

@@ -63,7 +63,10 @@ export class Deployment {
     this.sayExpired();
     // As long as the process: while nothing may be changed it changes nothing.
     new CertificateWatch({
-      files: () => this.served.pools.flatMap(tlsFiles),
+      files: () => [
+        ...this.served.pools.flatMap(tlsFiles),
+        ...tlsFiles({ listenTls: this.config.adminTls, serverTls: null }),
+      ],
       intervalMs: () => this.config.certificateCheckMs,
       changed: () => host.inTurn(() => this.renewCertificates()),
     });
@@ -87,6 +90,7 @@ export class Deployment {
   private async renewCertificates(): Promise<void> {
     const { log, refuseUnlessRunning } = this.host;
     refuseUnlessRunning();
+    this.renewAdminTls();
     const names: string[] = [];
     const pools = this.served.pools.map(pool => {
       const next = pool.tls === undefined ? null : renewed(pool);
@@ -106,6 +110,13 @@ export class Deployment {
       log.error({ pools: names, reason: (error as Error).message }, 'certificates not renewed: tried again soon');
       throw error;
     }
+  }
+
+  private renewAdminTls(): void {
+    const { log, monitoring } = this.host;
+    const outcome = monitoring.renewAdminTls(this.config);
+    if (outcome === 'renewed') log.info({}, 'certificates of the admin server renewed');
+    else if (outcome !== null) log.error({ reason: outcome.refused }, 'certificates not renewed: the old ones stay');
   }
 
   private sayExpired(): void {

@@ -14,6 +14,7 @@ export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['set, but not everywhere', 'set_incomplete'],
   ['settings saved', 'settings_saved'],
   ['certificates renewed: every worker has them', 'certificates_renewed'],
+  ['certificates of the admin server renewed', 'certificates_renewed'],
   ['certificates not renewed: the old ones stay', 'certificates_refused'],
   ['certificates not renewed: tried again soon', 'certificates_refused'],
   ['log level changed', 'log_level_changed'],

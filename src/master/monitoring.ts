@@ -106,7 +106,7 @@ export class Monitoring {
       reshard: () => source.reshard(),
       steered: () => source.steered(),
       topologies: () => source.discovery.rows(),
-      certificates: () => certificateDates(source.served()),
+      certificates: () => [...certificateDates(source.served()), ...this.listeners.dates],
       workers: () => {
         const workers = source.workers();
         const count = (state: SlotState['state']) => workers.filter(worker => worker.state === state).length;
@@ -160,7 +160,7 @@ export class Monitoring {
   async listen(config: Config, statsAddress: HostPort | null, handleFor: HandleFor): Promise<void> {
     this.pulse = setInterval(() => this.beat(), PULSE_MS).unref();
     this.listeners.handleFor = handleFor;
-    (await this.listeners.plan(config, { admin: null, adminSocket: null })).adopt();
+    (await this.listeners.plan(config, { admin: null, adminSocket: null, adminTls: null })).adopt();
     this.listeners.handleFor = () => null;
     this.statsWanted = statsAddress;
     if (statsAddress !== null) this.stats = await this.statsPort.listen(statsAddress, handleFor(statsAddress));
@@ -180,6 +180,11 @@ export class Monitoring {
   /** Has the admin server listen where `config` says. Throws an Error whose message is the sentence to show. */
   plan(config: Config): Promise<AdminPlan> {
     return this.listeners.plan(config, this.source.config());
+  }
+
+  /** See `AdminListeners.renewTls`. */
+  renewAdminTls(config: Config) {
+    return this.listeners.renewTls(config);
   }
 
   /** The pools are others now; those that stay keep their figures. */

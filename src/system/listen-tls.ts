@@ -11,6 +11,8 @@ import {
 export interface CertifiedKey {
   readonly cert: string;
   readonly key: string;
+  /** Where the certificate was read. */
+  readonly file: string;
 }
 
 /** How a pool speaks TLS to its clients, with everything read that files say. */

@@ -180,6 +180,7 @@ pools:
     name.startsWith('red.cluster') ||
     name.startsWith('red.sentinel') ||
     name.startsWith('red.listen_tls') ||
+    name.startsWith('admin_tls') ||
     name.startsWith('red.server_tls') ||
     // Of a port that several pools share.
     name === 'red.pool_by' ||

@@ -10,13 +10,13 @@ import { type DecidedPhase, type Decision, type DecisionEvent, nextDecision } fr
 import { Fence } from './fence.ts';
 import { MoverProcess } from './mover-process.ts';
 import type { Participant } from './participant.ts';
-import { Peer, type PeerAnswer } from './peer.ts';
+import { type AdminSecrets, Peer, type PeerAnswer } from './peer.ts';
 import type { ReshardPlan, ReshardRecord } from './reshard-record.ts';
 
 export interface CoordinatorHost {
   readonly log: Log;
   readonly own: Participant;
-  token(): string | null;
+  admin(): AdminSecrets;
   /** The pool as workers get it, with the files of its TLS. */
   served(pool: string): PoolConfig | undefined;
 }
@@ -76,7 +76,7 @@ export class Coordinator {
   constructor(host: CoordinatorHost) {
     this.host = host;
     this.decision = this.plan.decided;
-    this.peers = this.plan.peers.map(address => new Peer(address, () => host.token()));
+    this.peers = this.plan.peers.map(address => new Peer(address, () => host.admin()));
   }
 
   private get record(): ReshardRecord {

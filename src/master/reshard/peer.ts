@@ -1,11 +1,17 @@
 import { type IncomingMessage, request } from 'node:http';
+import { request as requestTls } from 'node:https';
+import type { ConnectionOptions } from 'node:tls';
 import { parseHostPort } from '../../config/addresses.ts';
+import { readAdminTls } from '../../config/certificates.ts';
+import type { Config } from '../../config/config.ts';
 import type { Decision } from './decision.ts';
 import type { Acknowledgement } from './participant.ts';
 import type { NewFile } from './reshard-record.ts';
 
 /** `unreachable`: nobody knows whether it has done what it was asked. */
 export type PeerAnswer = Acknowledgement | { readonly result: 'unreachable'; readonly error: string };
+
+export type AdminSecrets = Pick<Config, 'adminToken' | 'adminTls'>;
 
 /** What a proxy is asked to do, as JSON. */
 export interface PartRequest {
@@ -33,13 +39,13 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 /** Another proxy, by its admin address. */
 export class Peer {
   readonly address: string;
-  private readonly token: () => string | null;
+  private readonly admin: () => AdminSecrets;
 
-  /** Throws a SettingError for what is no address. */
-  constructor(address: string, token: () => string | null) {
+  /** `admin`: the own settings, which the other has too. Throws a SettingError for what is no address. */
+  constructor(address: string, admin: () => AdminSecrets) {
     parseHostPort(address, 1, 'bracketed-ipv6');
     this.address = address;
-    this.token = token;
+    this.admin = admin;
   }
 
   get host(): string {
@@ -77,7 +83,14 @@ export class Peer {
 
   private ask(method: 'GET' | 'POST', path: string, body: object | null): Promise<{ status: number; body: string }> {
     const { host, port } = parseHostPort(this.address, 1, 'bracketed-ipv6').address;
-    const token = this.token();
+    const { adminToken: token, adminTls } = this.admin();
+    const target = { host, port, path, method, agent: false };
+    let trust: ConnectionOptions = {};
+    try {
+      trust = adminTls === null ? {} : trustOf(adminTls);
+    } catch (error) {
+      return Promise.resolve({ status: 0, body: (error as Error).message });
+    }
     const headers = {
       'x-ringmaster-by': 'reshard',
       ...(token !== null && { authorization: `Bearer ${token}` }),
@@ -89,7 +102,7 @@ export class Peer {
         asked.destroy();
         resolve({ status: 0, body: why });
       };
-      const asked = request({ host, port, path, method, headers, agent: false });
+      const asked = adminTls === null ? request({ ...target, headers }) : requestTls({ ...target, headers, ...trust });
       const timer = setTimeout(
         () => setImmediate(() => fail(`no answer within ${ANSWER_WITHIN_MS} ms`)),
         ANSWER_WITHIN_MS,
@@ -111,4 +124,11 @@ export class Peer {
       asked.end(body === null ? undefined : JSON.stringify(body));
     });
   }
+}
+
+/** Proxies that speak TLS with each other show what they show to everybody, and believe whom `ca` has signed. */
+function trustOf(adminTls: Config['adminTls']): ConnectionOptions {
+  const { certificates = [], ca = null } = readAdminTls(adminTls) ?? {};
+  const [shown] = certificates;
+  return { ...(ca !== null && { ca }), ...(shown !== undefined && { cert: shown.cert, key: shown.key }) };
 }

@@ -50,7 +50,7 @@ export async function prepared(host: PreparationHost, request: StartRequest): Pr
   const obstacles = sharedServers(host.config(), pool, change);
   const peers: Peer[] = [];
   for (const address of request.peers ?? host.config().peers ?? []) {
-    const peer = new Peer(address, () => host.config().adminToken);
+    const peer = new Peer(address, () => host.config());
     const why = await joins(host, peer, change);
     if (why === null) continue;
     peers.push(peer);

@@ -212,7 +212,7 @@ export class Resharding {
     this.coordinator = new Coordinator({
       log: this.host.log,
       own: this.own,
-      token: () => this.host.config().adminToken,
+      admin: () => this.host.config(),
       served: pool => this.host.served(pool),
     });
     return this.coordinator;

@@ -8,6 +8,7 @@ const FULL = `workers: 3
 admin: 127.0.0.1:22223
 admin_socket: /run/admin.sock 0660
 admin_token: s3cret
+admin_tls: { cert: /admin.pem, key: /admin.key }
 peers: [10.0.0.1:22223, '[::1]:22223']
 log: { level: debug, file: /var/log/ringmaster.log }
 shutdown_timeout: 1m
@@ -96,6 +97,15 @@ test('every key of the native form arrives in the configuration', () => {
     admin: { host: '127.0.0.1', port: 22223 },
     adminSocket: { path: '/run/admin.sock', mode: 0o660 },
     adminToken: 's3cret',
+    adminTls: {
+      cert: ['/admin.pem'],
+      key: ['/admin.key'],
+      ca: null,
+      clientCert: 'none',
+      minVersion: '1.2',
+      ciphers: null,
+      handshakeTimeoutMs: 5000,
+    },
     peers: ['10.0.0.1:22223', '[::1]:22223'],
     log: { level: 'debug', file: '/var/log/ringmaster.log' },
     shutdownTimeoutMs: 60_000,
@@ -248,6 +258,7 @@ test('what is left out has its default', () => {
     admin: { host: '127.0.0.1', port: 22223 },
     adminSocket: null,
     adminToken: null,
+    adminTls: null,
     log: { level: 'info', file: null },
     shutdownTimeoutMs: 10_000,
     workerTimeoutMs: 10_000,

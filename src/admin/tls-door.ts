@@ -1,0 +1,70 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { TLSSocket, Server as TlsServer } from 'node:tls';
+import { createTlsServer, type ListenTls } from '../system/listen-tls.ts';
+import type { Log } from '../system/log.ts';
+
+export interface TlsDoorHost {
+  readonly log: Log;
+  /** It speaks TLS over `plain`, and its certificate is good where one is wanted. */
+  onSecured(socket: TLSSocket, plain: Socket): void;
+}
+
+/**
+ * Speaks TLS on the connections that an HTTP server accepts, or does not: which may change, and its certificates, while the
+ * server goes on listening. Those that there are go on as they began.
+ */
+export class TlsDoor {
+  private readonly host: TlsDoorHost;
+  private readonly serve: (socket: Socket) => void;
+  private tls: TlsServer | null = null;
+
+  /** `server`: nobody is connected yet. */
+  constructor(server: Server, tls: ListenTls | null, host: TlsDoorHost) {
+    this.host = host;
+    // What node's HTTP server does with a connection; its HTTPS server does the same with those whose handshake is done.
+    const serve = server.listeners('connection') as ((socket: Socket) => void)[];
+    this.serve = socket => {
+      for (const each of serve) each.call(server, socket);
+    };
+    server.removeAllListeners('connection');
+    server.on('connection', (socket: Socket) => this.enter(socket));
+    this.use(tls);
+  }
+
+  /** Throws an Error for what OpenSSL can't use. */
+  use(tls: ListenTls | null): void {
+    this.tls = tls === null ? null : this.createServer(tls);
+  }
+
+  private enter(socket: Socket): void {
+    if (this.tls === null) this.serve(socket);
+    else this.tls.emit('connection', socket);
+  }
+
+  private createServer(tls: ListenTls): TlsServer {
+    const server = createTlsServer(tls);
+    server.on('secureConnection', socket => {
+      const isBad =
+        tls.clientCert !== 'none' && !socket.authorized && Object.keys(socket.getPeerCertificate()).length > 0;
+      if (isBad) this.refuse(socket, `its certificate is not accepted: ${socket.authorizationError}`);
+      else this.begin(socket);
+    });
+    server.on('tlsClientError', (error, socket) => this.refuse(socket, error.message));
+    return server;
+  }
+
+  private begin(socket: TLSSocket): void {
+    // Node's own name for what is below; without it two entries stand for one client until it goes.
+    const { _parent: plain } = socket as unknown as { readonly _parent?: Socket };
+    this.host.onSecured(socket, plain ?? socket);
+    this.serve(socket);
+  }
+
+  private refuse(socket: TLSSocket, why: string): void {
+    socket.on('error', () => {});
+    // Of one that is gone already nobody knows where it was.
+    this.host.log.warn({ client: socket.remoteAddress ?? 'unknown', why }, 'admin: no TLS with a client');
+    socket.destroy();
+  }
+}
