@@ -1,6 +1,7 @@
 // Writes what follows from the tables of settings: the reference in docs/config.md, between its two markers, and the JSON
 // schema that editors check a file by: node scripts/config-reference.ts
 import { readFileSync, writeFileSync } from 'node:fs';
+import { AUDIT_SETTINGS } from '../src/config/audit-settings.ts';
 import { DAEMON_SETTINGS, LOG_SETTINGS } from '../src/config/daemon-settings.ts';
 import { jsonSchemaText } from '../src/config/json-schema.ts';
 import { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from '../src/config/pool-settings.ts';
@@ -31,6 +32,9 @@ function renderReference(): string {
     renderTable(DAEMON_SETTINGS),
     '### Log\n',
     renderTable(LOG_SETTINGS),
+    '### Audit log\n',
+    '`audit_log` is a map of these; without it there is none:\n',
+    renderTable(AUDIT_SETTINGS),
     '### Pools\n',
     renderTable(POOL_SETTINGS),
     '### Users\n',

@@ -60,7 +60,8 @@ async function scrape(): Promise<Map<string, ParsedMetric>> {
   const moved = { keysMoved: 0, bytesMoved: 0, keysExpected: 0, bytesExpected: 0, isStuck: false };
   const reshard = () => ({ active: { pool: 'alpha', phase: 'both' }, ...moved });
   const certificates = () => [{ pool: 'p', side: 'clients', file: '/cert.pem', notAfterMs: 1 }];
-  const watched = { health, logLines, events, steered, topologies, reshard, certificates };
+  const audited = () => ({ written: 0, dropped: 0 });
+  const watched = { audited, health, logLines, events, steered, topologies, reshard, certificates };
   const options = { totals, version: '0', workers, ...watched };
   return parsePrometheusText(await new Metrics(options).render());
 }

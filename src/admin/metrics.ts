@@ -29,6 +29,8 @@ export interface MetricsOptions {
   readonly health: () => readonly HealthFigures[];
   /** Asked at every scrape: lines of the master's own log that were not written. */
   readonly logLines: () => { readonly dropped: number; readonly heldBack: number };
+  /** Asked at every scrape: lines of the audit log. */
+  readonly audited: () => { readonly written: number; readonly dropped: number };
   /** Asked at every scrape: what has happened since the start, by its name. */
   readonly events: () => ReadonlyMap<string, { readonly count: number; readonly lastAtMs: number }>;
   /** Asked at every scrape: pools whose servers are found. */
@@ -229,7 +231,7 @@ export class Metrics {
   }
 
   private processDefinitions(): MetricDefinition[] {
-    const { version, workers, logLines, events, steered, reshard, topologies, certificates } = this.options;
+    const { version, workers, logLines, events, steered, reshard, topologies, certificates, audited } = this.options;
     return [
       {
         name: 'ringmaster_build_info',
@@ -279,6 +281,20 @@ export class Metrics {
         help: 'lines of the log of the master that only repeated others',
         labels: [],
         samples: () => [{ labels: {}, value: logLines().heldBack }],
+      },
+      {
+        name: 'ringmaster_audit_lines_total',
+        kind: 'counter',
+        help: 'lines of the audit log',
+        labels: [],
+        samples: () => [{ labels: {}, value: audited().written }],
+      },
+      {
+        name: 'ringmaster_audit_lines_dropped_total',
+        kind: 'counter',
+        help: 'lines of the audit log that were lost: more than could wait, or a file that takes none',
+        labels: [],
+        samples: () => [{ labels: {}, value: audited().dropped }],
       },
       {
         name: 'ringmaster_events_total',

@@ -2,6 +2,7 @@ import type { ConfigForm, SettingsOf } from '../settings/setting.ts';
 import type { ListenTls } from '../system/listen-tls.ts';
 import type { ServerTls } from '../system/server-tls.ts';
 import type { FixedAddress, ServerAddress } from './address.ts';
+import type { AUDIT_SETTINGS } from './audit-settings.ts';
 import type { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import type { DAEMON_SETTINGS } from './daemon-settings.ts';
 import type { LIMIT_SETTINGS } from './limit-settings.ts';
@@ -70,6 +71,8 @@ export interface PoolTls {
 }
 
 export type ListenTlsConfig = SettingsOf<typeof LISTEN_TLS_SETTINGS>;
+
+export type AuditConfig = SettingsOf<typeof AUDIT_SETTINGS>;
 
 export type ClusterConfig = SettingsOf<typeof CLUSTER_SETTINGS>;
 

@@ -4,6 +4,7 @@ import { SettingError } from '../settings/setting-error.ts';
 import type { LogLevel } from '../system/log.ts';
 import { addressText, type HostPort, type ListenAddress, listenText } from './address.ts';
 import { parseHostPort, parseListenAddress } from './addresses.ts';
+import { AUDIT_SETTINGS } from './audit-settings.ts';
 import { LISTEN_TLS_SETTINGS } from './tls-settings.ts';
 
 /* The top level of our own form. How a table of settings works, and what a new one needs: settings/setting.ts. */
@@ -143,6 +144,17 @@ export const DAEMON_SETTINGS = {
     example: '{ level: info }',
     unset: 'level info to standard error',
     about: 'Where messages go; see [Log](#log).',
+  },
+  /** What is kept of who did what; null: nothing. */
+  auditLog: {
+    key: 'audit_log',
+    settings: AUDIT_SETTINGS,
+    default: null,
+    takes: 'a map with file',
+    example: '{ file: /var/log/ringmaster/audit.log }',
+    unset: 'off',
+    about:
+      'Who signed in, what operators changed, and who ran dangerous commands; see [Audit log](security.md#audit-log).',
   },
   /** How long a draining process may take before it cuts off what is left. */
   shutdownTimeoutMs: {

@@ -10,6 +10,7 @@ import {
 import { SettingError } from '../settings/setting-error.ts';
 import type { Config } from './config.ts';
 import { crossCheck } from './cross-checks.ts';
+import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { ConfigDraft } from './pool-draft.ts';
 import { POOL_SETTINGS } from './pool-settings.ts';
@@ -143,6 +144,8 @@ function hasRequired({ settings }: GroupSetting): boolean {
 
 /** @throws SettingError for a group that was begun by one of its members, and lacks another */
 function refuseHalf(config: Config): void {
+  if (config.auditLog !== null && config.auditLog.file === undefined)
+    throw new SettingError('audit_log: is turned on by its file, and off in the configuration file only');
   for (const { name, cluster, sentinel } of config.pools) {
     if (cluster !== null && cluster.seeds === undefined)
       throw new SettingError(`${name}.cluster: can be turned on and off in the file only`);
@@ -190,7 +193,7 @@ function changed(config: Config, address: SettingAddress, value: unknown): Chang
 }
 
 function replaced(config: Config, address: SettingAddress, value: unknown): Config {
-  return settled(withValue(config, address.fields, value, POOL_GROUP_DEFAULTS) as Config, address);
+  return settled(withValue(config, address.fields, value, GROUP_DEFAULTS) as Config, address);
 }
 
 /** Frozen. Throws a SettingError when the settings contradict each other. */
@@ -211,8 +214,8 @@ function settled(config: Config, { fields, setting }: SettingAddress): Config {
 }
 
 /** What stands in for a group that is not there when a member of it is set. */
-const POOL_GROUP_DEFAULTS: Readonly<Record<string, unknown>> = Object.fromEntries(
-  Object.entries(POOL_SETTINGS).flatMap(([field, setting]) =>
+const GROUP_DEFAULTS: Readonly<Record<string, unknown>> = Object.fromEntries(
+  Object.entries({ ...DAEMON_SETTINGS, ...POOL_SETTINGS }).flatMap(([field, setting]) =>
     isGroup(setting) ? [[field, defaultOf({ ...setting, default: '{}' }, 'native')]] : [],
   ),
 );

@@ -1,4 +1,5 @@
 import type { Config, PoolConfig } from '../config/config.ts';
+import type { AuditEntry } from '../figures/audit-entry.ts';
 import type { SlowLogEntry, SlowRequest } from '../figures/slow-request.ts';
 import type { ProcessSnapshot } from '../figures/statistics.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
@@ -187,6 +188,8 @@ export type ToMaster =
   | { readonly type: 'notResharding'; readonly id: number; readonly why: string }
   /** Requests that were slow. */
   | { readonly type: 'slow'; readonly requests: readonly SlowRequest[] }
+  /** For the audit log; `dropped`: so many more there was no room for. */
+  | { readonly type: 'audit'; readonly entries: readonly AuditEntry[]; readonly dropped: number }
   /** A client has emptied the slow log of its pool. */
   | { readonly type: 'clearSlowlog'; readonly pool: string }
   /** A client asks this about the clients of its pool in all workers: `clients` goes to each. What is in it the workers know. */
@@ -290,6 +293,7 @@ const TO_MASTER: Shapes<ToMaster> = {
   hint: { pool: isText, why: isText },
   drained: { clientsCut: isCount },
   slow: { requests: isList },
+  audit: { entries: isList, dropped: isCount },
   clearSlowlog: { pool: isText },
   askClients: { id: isCount, pool: isText, question: isData },
   clients: { id: isCount, answer: isData },

@@ -156,14 +156,14 @@ export class Deployment {
     let admin: AdminPlan | null = null;
     try {
       admin = await monitoring.plan(config).catch(refuse);
-      log.try(config.log);
+      log.try(config);
       await this.prepareWorkers(generation, plan);
       refuseUnlessRunning();
     } catch (error) {
       for (const slot of slots.current) slot.send({ type: 'abandon', id: generation.id });
       sockets.abandon(plan);
       admin?.abandon();
-      log.abandon(config.log);
+      log.abandon(config, this.config);
       throw error;
     }
     const before = this.config;
@@ -172,7 +172,7 @@ export class Deployment {
     this.served = generation.config;
     this.host.onAdopted(config);
     const { closeObsolete, problems } = sockets.adopt(plan);
-    log.adopt(before.log, config.log);
+    log.adopt(before, config);
     return { problems, closeObsolete, closeOldAdmin: admin.adopt };
   }
 

@@ -1,19 +1,27 @@
+import type { Config } from '../config/config.ts';
 import type { ToWorker } from '../ipc/messages.ts';
-import type { LogConfig, LogLevel } from '../system/log.ts';
+import type { LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog, type UnwrittenLines } from '../system/logger.ts';
+import { AuditLog } from './audit-log.ts';
 import { RefusedError } from './errors.ts';
 
-/** The master's log, and what its workers are told about theirs. */
+type Logs = Pick<Config, 'log' | 'auditLog'>;
+
+/** The master's log, the audit log, and what its workers are told about theirs. */
 export class MasterLog {
   readonly log: ReopenableLog['log'];
+  readonly audit: AuditLog;
   private readonly file: ReopenableLog;
   private path: string | null;
   private readonly broadcast: (message: ToWorker) => void;
 
-  constructor(config: LogConfig, broadcast: (message: ToWorker) => void) {
-    this.file = createLog(config, 'master');
+  /** Throws an Error with the name of a file that can't be opened. */
+  constructor({ log, auditLog }: Logs, broadcast: (message: ToWorker) => void) {
+    this.file = createLog(log, 'master');
     this.log = this.file.log;
-    this.path = config.file;
+    this.audit = new AuditLog(this.log);
+    this.audit.configure(auditLog);
+    this.path = log.file;
     this.broadcast = broadcast;
   }
 
@@ -29,27 +37,37 @@ export class MasterLog {
   /** Opens the log file anew, here and in the workers. */
   reopen(): void {
     this.open();
+    try {
+      this.audit.reopen();
+    } catch (error) {
+      this.log.error({ reason: (error as Error).message }, 'cannot open the audit log: it goes on as before');
+    }
     this.tell(true);
     this.log.info({}, 'log reopened');
   }
 
   /** Writes to the file of another configuration already. Throws a RefusedError. */
-  try({ file }: LogConfig): void {
-    if (file === this.path) return;
+  try({ log: { file }, auditLog }: Logs): void {
     try {
-      this.file.open(file);
+      this.audit.configure(auditLog);
+      if (file !== this.path) this.file.open(file);
     } catch (error) {
       throw new RefusedError((error as Error).message);
     }
   }
 
   /** That configuration is not to be. */
-  abandon({ file }: LogConfig): void {
-    if (file !== this.path) this.open();
+  abandon(next: Logs, before: Logs): void {
+    if (next.log.file !== this.path) this.open();
+    try {
+      this.audit.configure(before.auditLog);
+    } catch (error) {
+      this.log.error({ reason: (error as Error).message }, 'cannot open the audit log: it goes on as before');
+    }
   }
 
   /** That configuration is in force. A level that it does not change stays as an operator left it. */
-  adopt(before: LogConfig, now: LogConfig): void {
+  adopt({ log: before }: Logs, { log: now }: Logs): void {
     this.path = now.file;
     if (before.level !== now.level) this.file.setLevel(now.level);
     this.tell(false);

@@ -87,9 +87,9 @@ export class Master implements WorkerSlotHost {
       },
     });
     this.quotas.setPools(config.pools);
-    this.masterLog = new MasterLog(config.log, message => this.slots.broadcast(message));
+    this.masterLog = new MasterLog(config, message => this.slots.broadcast(message));
     this.events = new Events(event => this.monitoring.stream.send('event', event));
-    this.log = this.events.from(this.masterLog.log);
+    this.log = this.masterLog.audit.from(this.events.from(this.masterLog.log));
     this.clientMatters = new ClientMatters(() => this.slots.processes(), this.log);
     this.verdicts = new ServerVerdicts({ log: this.log, onVerdict: () => this.tellHealth() });
     this.blocks = new Blocks({
@@ -115,7 +115,7 @@ export class Master implements WorkerSlotHost {
       restarts: () => this.slots.restarts(),
       hangs: () => this.slots.hangs(),
       health: () => this.verdicts.health.figures(),
-      unwrittenLogLines: () => this.masterLog.unwritten(),
+      ...{ unwrittenLogLines: () => this.masterLog.unwritten(), audited: () => this.masterLog.audit.counts() },
       insights: () => this.answers.traffic(),
       slowlog: (pool, count) => this.slowLogs.newest(pool, count),
       ...{ config: () => this.config, served: () => this.deployment.served, discovery: this.clusters },
@@ -340,15 +340,14 @@ export class Master implements WorkerSlotHost {
 
   onSeen(worker: WorkerProcess, message: SeenMessage): void {
     switch (message.type) {
-      case 'slow':
-        this.slowLogs.add(worker.slot, message.requests);
-        return;
-      case 'clearSlowlog':
-        this.slowLogs.clear(message.pool);
-        return;
       case 'insight':
         this.answers.onInsight(worker, message.id, message.pools);
         return;
+      case 'audit':
+        this.masterLog.audit.add(message.entries, message.dropped);
+        return;
+      default:
+        this.slowLogs.receive(worker.slot, message);
     }
   }
 

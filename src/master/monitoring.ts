@@ -20,6 +20,7 @@ import type { Log } from '../system/log.ts';
 import type { UnwrittenLines } from '../system/logger.ts';
 import { VERSION } from '../system/version.ts';
 import { AdminListeners, type AdminPlan, type HandleFor } from './admin-listeners.ts';
+import type { AuditCounts } from './audit-log.ts';
 import { type Control, controlAnswers } from './control.ts';
 import type { Events } from './events.ts';
 import type { HandVerdict } from './hand-verdicts.ts';
@@ -45,6 +46,8 @@ export interface MonitoringSource {
   hangs(): number;
   /** Of the servers that are asked if they are well. */
   health(): readonly HealthFigures[];
+  /** Of the audit log. */
+  audited(): AuditCounts;
   /** Of the master's own log. */
   unwrittenLogLines(): UnwrittenLines;
   /** What the workers have seen of the traffic lately; they are asked. */
@@ -102,6 +105,7 @@ export class Monitoring {
       version: VERSION,
       health: () => source.health(),
       logLines: () => source.unwrittenLogLines(),
+      audited: () => source.audited(),
       events: () => source.events.counts(),
       reshard: () => source.reshard(),
       steered: () => source.steered(),

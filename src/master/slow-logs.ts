@@ -1,4 +1,5 @@
 import { SlowLog, type SlowLogEntry, type SlowRequest } from '../figures/slow-request.ts';
+import type { ToMaster } from '../ipc/messages.ts';
 
 /** A pool as far as its slow log is concerned; a `PoolConfig` is one. */
 export interface SlowLogPool {
@@ -33,6 +34,11 @@ export class SlowLogs {
   /** Tells all of it: pools may have other names and lengths now. */
   tellAll(): void {
     for (const [pool, entries] of this.all()) this.tell(pool, entries, true);
+  }
+
+  receive(worker: number, message: Extract<ToMaster, { readonly type: 'slow' | 'clearSlowlog' }>): void {
+    if (message.type === 'slow') this.add(worker, message.requests);
+    else this.clear(message.pool);
   }
 
   /** Takes in what the worker of slot `worker` has found; of pools that are gone nothing is kept. */

@@ -28,7 +28,7 @@ export interface Generation {
 export type Report = Extract<ToMaster, { readonly type: 'report' }>;
 
 /** What a worker has seen of single requests. */
-export type SeenMessage = Extract<ToMaster, { readonly type: 'slow' | 'clearSlowlog' | 'insight' }>;
+export type SeenMessage = Extract<ToMaster, { readonly type: 'slow' | 'clearSlowlog' | 'insight' | 'audit' }>;
 
 /** About the clients of a pool, over all workers. */
 export type ClientMessage =
@@ -286,6 +286,7 @@ export class WorkerProcess implements Watched {
         this.events.onClients(this, message);
         return;
       case 'slow':
+      case 'audit':
       case 'clearSlowlog':
       case 'insight':
         this.events.onSeen(this, message);

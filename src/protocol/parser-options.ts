@@ -14,9 +14,13 @@ export interface ParserOptions {
   readonly keyPrefix?: string | null;
   /** What of the protocol's commands a pool allows and knows; a protocol takes what concerns it. Left out: the defaults. */
   readonly rules?: Partial<CommandRules>;
+  /** Hears of everybody who signs in, or tries, while that request is read. Left out: nobody wants to know. */
+  readonly onSignIn?: SignInWitness;
   /** The pool's slow requests. Left out: it never has any. */
   readonly slowLog?: SlowLogSource;
 }
+
+export type SignInWitness = (user: string, isRight: boolean) => void;
 
 /** The slow requests of a pool, over all workers. */
 export interface SlowLogSource {

@@ -87,3 +87,5 @@ export const FLAG_PAUSED_AS_WRITE = 64;
 export const FLAG_OVERWRITES = 128;
 /** Nothing is left of its keys. */
 export const FLAG_REMOVES = 256;
+/** It is dangerous, or for administrators: whoever keeps an audit log wants to hear of it. */
+export const FLAG_AUDITED = 512;

@@ -53,7 +53,9 @@ export class ClientConnection
     this.passage = port === null ? null : new PoolPassage(port, name, this);
     const session = host.protocol.createSession(id, socket);
     const { accounts } = host.parser;
-    const account = accounts === null ? null : (accounts.ofCertificate(certificateNames) ?? accounts.open);
+    const shown = accounts?.ofCertificate(certificateNames) ?? null;
+    if (shown !== null) host.audit.onCertificate(host.poolName, shown.name, socket.peer);
+    const account = shown ?? accounts?.open ?? null;
     if (account !== null) session.signIn(account);
     this.session = session;
     session.port = this.passage;

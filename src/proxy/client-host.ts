@@ -7,6 +7,7 @@ import type { Framer, Protocol, RequestParser, Session } from '../protocol/proto
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
+import type { AuditTrail } from './audit-trail.ts';
 import type { KeyTrail } from './key-trail.ts';
 import type { PausedClients } from './paused-clients.ts';
 import type { PoolPause } from './pool-pause.ts';
@@ -48,6 +49,8 @@ export interface ClientHost {
   readonly pause: PoolPause;
   readonly commands: PoolCommands;
   readonly slowRequests: SlowRequests;
+  /** Of all pools of the worker. */
+  readonly audit: AuditTrail;
   readonly watch: TrafficWatch;
   /** Somebody may ask for the keys of requests that are answered. */
   readonly keepsKeys: boolean;

@@ -229,6 +229,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     host.watch.onRequest(replies, parser, requestBytes, end - start, keyCount);
     requestBytes.cut(parser.cutStart, parser.cutEnd);
     if (this.meter === null || charge(this.meter, host, replies, end - start)) {
+      if (host.audit.options !== null) host.audit.onRequest(host, session, replies);
       host.router.dispatch(replies, parser, requestBytes);
     }
     requestBytes.clear();

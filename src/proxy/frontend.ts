@@ -19,6 +19,7 @@ import type { Pool } from '../upstream/pool.ts';
 import { renewAccounts } from './account-renewal.ts';
 import { Admission, type LeaseOffice } from './admission.ts';
 import { Arrival, type ArrivalHost } from './arrival.ts';
+import type { AuditTrail } from './audit-trail.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { ClientLimits } from './client-host.ts';
 import type { ClientOwner } from './client-owner.ts';
@@ -65,6 +66,7 @@ export interface FrontendHost {
   readonly room: ClientRoom;
   readonly replyTimer: ReplyTimer;
   readonly keyTrail: KeyTrail;
+  readonly audit: AuditTrail;
   /** A pool has slow requests to report. */
   onSlowRequest(): void;
   /** That of a pool, of all workers. */
@@ -106,6 +108,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
   readonly commands: PoolCommands;
   readonly replyTimer: ReplyTimer;
   readonly slowRequests: SlowRequests;
+  readonly audit: AuditTrail;
   readonly watch: TrafficWatch;
   readonly keyTrail: KeyTrail;
   keepsKeys = false;
@@ -144,6 +147,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.memory = worker.memory;
     this.room = worker.room;
     this.pool = pool;
+    this.audit = worker.audit;
     this.options = options;
     this.slowLogSource = slowLogSource(
       () => worker.slowLog(this.poolName),
@@ -247,8 +251,8 @@ export class Frontend implements ClientOwner, ArrivalHost {
 
   private optionsOfParser(): ParserOptions {
     const { parser, limits } = this.options;
-    const slowLog = this.slowLogSource;
-    return { ...parser, poolName: this.poolName, maxRequestBytes: limits.maxRequestBytes, slowLog };
+    const own = { poolName: this.poolName, slowLog: this.slowLogSource, onSignIn: this.audit.witness };
+    return { ...parser, ...own, maxRequestBytes: limits.maxRequestBytes };
   }
 
   private lookAtTraffic({ slowRequests, watch }: FrontendOptions): void {

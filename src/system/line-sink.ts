@@ -36,14 +36,14 @@ const MSG_DONTWAIT = 0x40n;
 const MSG_NOSIGNAL = 0x4000n;
 
 /**
- * Opens `file` for appending; null: standard error. Throws an Error with the file's name when it can't be opened.
+ * Opens `file` for appending, and makes it with `mode` where it is not there; null: standard error. Throws an Error with the file's name when it can't be opened.
  */
-export function openSink(file: string | null, onDone: OnDone): LineSink {
+export function openSink(file: string | null, onDone: OnDone, mode = 0o666): LineSink {
   if (file === null) return sinkOf(STANDARD_ERROR, onDone);
   const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY, O_RDWR } = constants;
   // A FIFO opened for writing alone is refused as long as nobody reads: read-write, lines wait in it for the reader.
   const isFifo = statSync(file, { throwIfNoEntry: false })?.isFIFO() === true;
-  const descriptor = openSync(file, O_APPEND | O_NONBLOCK | (isFifo ? O_RDWR : O_WRONLY | O_CREAT), 0o666);
+  const descriptor = openSync(file, O_APPEND | O_NONBLOCK | (isFifo ? O_RDWR : O_WRONLY | O_CREAT), mode);
   const isRegular = fstatSync(descriptor).isFile();
   return isRegular ? new ThreadSink(descriptor, onDone) : new NonBlockingSink(descriptor);
 }

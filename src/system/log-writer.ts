@@ -30,10 +30,10 @@ export class LogWriter {
   private retryTimer: NodeJS.Timeout | null = null;
   private readonly onRecovered: (lines: number) => void;
 
-  /** null: standard error. Throws an Error with the file's name when it can't be opened. */
-  constructor(file: string | null, onRecovered: (lines: number) => void) {
+  /** null: standard error. `mode`: of a file that is made. Throws an Error with the file's name when it can't be opened. */
+  constructor(file: string | null, onRecovered: (lines: number) => void, mode?: number) {
     this.onRecovered = onRecovered;
-    this.sink = openSink(file, lost => this.onDone(lost));
+    this.sink = openSink(file, lost => this.onDone(lost), mode);
   }
 
   write(line: string): void {
@@ -54,6 +54,14 @@ export class LogWriter {
     this.sink.close();
     this.sink = next;
     this.pump();
+  }
+
+  /** Writes what waits as far as it is taken now, and lets go of the file. */
+  close(): void {
+    this.end(0);
+    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
+    this.retryTimer = null;
+    this.sink.close();
   }
 
   /** Writes what waits, for `withinMs` at most. */

@@ -49,6 +49,7 @@ const SLOWLOG_MAX = 10_000;
 /** The master, as far as the data path knows it. */
 export interface MasterLink
   extends Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces' | 'onSlowRequest' | 'clearSlowlog' | 'askClients'> {
+  readonly audit: FrontendHost['audit'];
   readonly shares: ShareLink;
   readonly tellLimiting: FrontendHost['limiting']['tellLimiting'];
   /** A server should leave the ring of all workers; false when there is no master to decide. */

@@ -8,12 +8,14 @@ import { readToWorker, type ToMaster } from '../ipc/messages.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
 import { heapMemory, residentBytes } from '../memory/process-memory.ts';
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
+import type { AuditOptions } from '../proxy/audit-trail.ts';
 import type { Frontend } from '../proxy/frontend.ts';
 import { arePolled, type ListenHandle } from '../socket/sockets.ts';
 import type { LogConfig, LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog } from '../system/logger.ts';
 import { loadSystemCalls, type SystemCalls } from '../system/system-calls.ts';
 import type { Crowd } from '../upstream/crowd.ts';
+import { AuditNews } from './audit-news.ts';
 import { answerOf, insightsOf, pageOf } from './client-answers.ts';
 import { ClientInquiries } from './client-inquiries.ts';
 import { CrowdNews } from './crowd-news.ts';
@@ -66,6 +68,9 @@ class WorkerRole {
     if (action === 'pause') send({ type: 'pause', id, pool, untilMs, isOfWrites });
     else send({ type: 'askClients', id, pool, question });
   });
+  private readonly auditNews = new AuditNews((entries, dropped, then) =>
+    send({ type: 'audit', entries, dropped }, then),
+  );
   private readonly crowdNews = new CrowdNews((id, pool, crowds) => send({ type: 'crowds', id, pool, crowds }));
 
   receive(raw: unknown, handle: ListenHandle | undefined): void {
@@ -211,7 +216,9 @@ class WorkerRole {
     this.slot = slot;
     this.log = openLog({ ...config.log, level }, `worker ${slot}`);
     this.logFile = config.log.file;
+    this.auditNews.trail.options = auditOptions(config);
     this.dataPath = new DataPath(this.log.log, this.systemCalls, {
+      audit: this.auditNews.trail,
       askForPlaces: (pool, count, isForced) => send({ type: 'ask', pool, count, isForced }),
       tellTrouble: trouble => {
         send({ type: 'trouble', ...trouble });
@@ -307,6 +314,7 @@ class WorkerRole {
     try {
       if (prepared?.id !== id || this.dataPath === null) throw new Error(`configuration ${id} was not prepared`);
       this.config = prepared.plan.config;
+      this.auditNews.trail.options = auditOptions(this.config);
       await this.dataPath.apply(prepared.plan, sockets);
       send({ type: 'switched', id });
     } catch (error) {
@@ -331,6 +339,10 @@ class WorkerRole {
       logLinesHeldBack: unwritten.heldBack,
     };
   }
+}
+
+function auditOptions({ auditLog }: Config): AuditOptions | null {
+  return auditLog && { hasCommands: auditLog.commands === 'dangerous', hasKeys: auditLog.keys };
 }
 
 /** A worker that can't open its log file still serves: it logs to standard error. */

@@ -181,6 +181,7 @@ pools:
     name.startsWith('red.sentinel') ||
     name.startsWith('red.listen_tls') ||
     name.startsWith('admin_tls') ||
+    name.startsWith('audit_log') ||
     name.startsWith('red.server_tls') ||
     // Of a port that several pools share.
     name === 'red.pool_by' ||

@@ -9,6 +9,7 @@ import type { Framer, Protocol, RequestParser, Session } from '../../src/protoco
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { Admission } from '../../src/proxy/admission.ts';
 import { Arrival } from '../../src/proxy/arrival.ts';
+import { AuditTrail } from '../../src/proxy/audit-trail.ts';
 import { ClientConnection } from '../../src/proxy/client-connection.ts';
 import type { ClientLimits } from '../../src/proxy/client-host.ts';
 import type { ClientOwner } from '../../src/proxy/client-owner.ts';
@@ -186,6 +187,7 @@ export class FakeFrontend implements ClientOwner {
   readonly watch = new TrafficWatch(this.clock);
   readonly log = new CollectedLog();
   readonly slowRequests = new SlowRequests(new PoolStats(), this.keyTrail, this.clock, this.log, () => {});
+  readonly audit = new AuditTrail(() => {});
   readonly memory = new MemoryCeiling(this.turn, this.log, null, visit => {
     for (const client of this.clients) visit(client);
   });

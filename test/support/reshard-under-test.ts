@@ -1,4 +1,5 @@
 // A worker's data path in this process, whose pool is led from one ring to another by the states that a master would send.
+
 import type { TestContext } from 'node:test';
 import type { Config, PoolConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
@@ -7,6 +8,7 @@ import type { PoolStats } from '../../src/figures/statistics.ts';
 import type { ReshardPhase, ReshardState } from '../../src/ipc/reshard-state.ts';
 import { ACCESS_WRITE } from '../../src/placement/placement.ts';
 import type { TwoPlacements } from '../../src/placement/two-placements.ts';
+import { AuditTrail } from '../../src/proxy/audit-trail.ts';
 import { planPool } from '../../src/upstream/pool-plan.ts';
 import { DataPath } from '../../src/worker/data-path.ts';
 import { DataPathPlanner, NO_TOPOLOGY, poolOptions } from '../../src/worker/data-path-plan.ts';
@@ -67,6 +69,7 @@ export class WorkerUnderTest {
     const log = new CollectedLog();
     const { handle, port } = await bindLocal();
     const dataPath = new DataPath(log, null, {
+      audit: new AuditTrail(() => {}),
       askForPlaces: () => {},
       giveBackPlaces: () => {},
       onSlowRequest: () => {},

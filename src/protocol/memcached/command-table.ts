@@ -2,7 +2,15 @@
 // command's name. A command it answers and we do not (bget, watch, lru_crawler, …) is missing here and gets `ERROR`, as an
 // unknown one does.
 
-import { FLAG_OVERWRITES, FLAG_READS, FLAG_REMOVES, FLAG_RESENDABLE, FLAG_VALUES, FLAG_WRITES } from '../routes.ts';
+import {
+  FLAG_AUDITED,
+  FLAG_OVERWRITES,
+  FLAG_READS,
+  FLAG_REMOVES,
+  FLAG_RESENDABLE,
+  FLAG_VALUES,
+  FLAG_WRITES,
+} from '../routes.ts';
 
 export const KIND_GET = 0;
 /** The first argument is an expiry time, the others are keys. */
@@ -39,8 +47,18 @@ export interface MemcachedCommand {
 
 const UNBOUNDED = 0x7fffffff;
 
+/** What clears or stops a server. */
+const AUDITED: readonly number[] = [KIND_FLUSH, KIND_SHUTDOWN, KIND_VERBOSITY];
+
 function define(name: string, kind: number, minArgs: number, maxArgs: number): MemcachedCommand {
-  return { name, nameBytes: Buffer.from(name, 'latin1'), kind, minArgs, maxArgs, effects: effectsOf(name, kind) };
+  return {
+    name,
+    nameBytes: Buffer.from(name, 'latin1'),
+    kind,
+    minArgs,
+    maxArgs,
+    effects: effectsOf(name, kind) | (AUDITED.includes(kind) ? FLAG_AUDITED : 0),
+  };
 }
 
 function effectsOf(name: string, kind: number): number {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Accounts } from '../../accounts/accounts.ts';
-import type { ParserOptions } from '../parser-options.ts';
+import type { ParserOptions, SignInWitness } from '../parser-options.ts';
 import type { MemcachedSession } from './session.ts';
 
 const NUL = 0;
@@ -14,15 +14,18 @@ export class Credentials {
   /** Of `user password`, as text clients say it. */
   private readonly digest: Buffer;
 
-  private constructor(userAndPassword: string, accounts: Accounts | null) {
+  private readonly onSignIn: SignInWitness;
+
+  private constructor(userAndPassword: string, accounts: Accounts | null, onSignIn: SignInWitness = () => {}) {
+    this.onSignIn = onSignIn;
     this.accounts = accounts;
     this.user = userAndPassword.slice(0, userAndPassword.indexOf(SEPARATOR));
     this.digest = digestOf(Buffer.from(userAndPassword.replace(SEPARATOR, ' ')));
   }
 
   /** Null: clients need not sign in. */
-  static of({ password, accounts = null }: ParserOptions): Credentials | null {
-    return password === null && accounts === null ? null : new Credentials(password ?? SEPARATOR, accounts);
+  static of({ password, accounts = null, onSignIn }: ParserOptions): Credentials | null {
+    return password === null && accounts === null ? null : new Credentials(password ?? SEPARATOR, accounts, onSignIn);
   }
 
   /**
@@ -31,14 +34,20 @@ export class Credentials {
    */
   admit(session: MemcachedSession, value: Buffer): boolean {
     session.signOut();
+    const space = value.indexOf(SPACE);
+    const name = value.toString('utf8', 0, Math.max(space, 0));
+    const isRight = this.isRight(session, value, name, space);
+    this.onSignIn(name, isRight);
+    return isRight;
+  }
+
+  private isRight(session: MemcachedSession, value: Buffer, name: string, space: number): boolean {
     const { accounts } = this;
     if (accounts === null) {
       session.isAuthenticated = timingSafeEqual(digestOf(value), this.digest);
       if (session.isAuthenticated) session.user = this.user;
       return session.isAuthenticated;
     }
-    const space = value.indexOf(SPACE);
-    const name = value.toString('utf8', 0, Math.max(space, 0));
     const account = accounts.signIn(name, value.subarray(space + 1));
     if (account !== null) session.signIn(account);
     return account !== null;

@@ -2,6 +2,7 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Accounts, DEFAULT_ACCOUNT } from '../../accounts/accounts.ts';
+import type { SignInWitness } from '../parser-options.ts';
 import { setName } from './client-command.ts';
 import { REDIS_VERSION } from './command-data.ts';
 import { refusalText } from './command-policy.ts';
@@ -36,6 +37,7 @@ export class Authentication {
   private readonly accounts: Accounts | null;
   private readonly hasResp3: boolean;
   private readonly mode: string;
+  private readonly onSignIn: SignInWitness;
 
   /** `mode`: what HELLO says that the pool is. */
   constructor(
@@ -43,7 +45,9 @@ export class Authentication {
     accounts: Accounts | null = null,
     hasResp3 = true,
     mode: 'standalone' | 'cluster' = 'standalone',
+    onSignIn: SignInWitness = () => {},
   ) {
+    this.onSignIn = onSignIn;
     this.accounts = accounts;
     this.hasResp3 = hasResp3;
     this.mode = mode;
@@ -93,8 +97,14 @@ export class Authentication {
     return this.digest === null || (other.digest !== null && timingSafeEqual(this.digest, other.digest));
   }
 
-  /** Marks the session as authenticated when user and password are right. Takes the same time whatever is wrong. */
   private admit(session: RedisSession, user: string, password: Buffer): boolean {
+    const isRight = this.isRight(session, user, password);
+    this.onSignIn(user, isRight);
+    return isRight;
+  }
+
+  /** Marks the session as authenticated when user and password are right. Takes the same time whatever is wrong. */
+  private isRight(session: RedisSession, user: string, password: Buffer): boolean {
     if (this.accounts !== null) {
       const account = this.accounts.signIn(user, password);
       if (account !== null) session.signIn(account);

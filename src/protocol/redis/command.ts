@@ -1,5 +1,6 @@
 // One command or subcommand: what is published about it, and what becomes of it.
 import {
+  FLAG_AUDITED,
   FLAG_BLOCKS,
   FLAG_PAUSED_AS_WRITE,
   FLAG_READS,
@@ -133,7 +134,7 @@ export class Command {
     this.isAnsweredAlike = ANSWERED_ALIKE.includes(name);
     this.closesClient = name === 'quit';
     const flags = this.flags.split(' ');
-    this.effects = effectsOf(name, flags, this.family);
+    this.effects = effectsOf(name, flags, this.family) | (isAudited(name, this.categories) ? FLAG_AUDITED : 0);
     this.keys = this.keyPlaces(flags);
     const isHarmless = !flags.some(flag => HARMFUL_FLAGS.includes(flag));
     this.isServedByOne = family?.isServedByOne ?? (this.isUnlisted && isHarmless);
@@ -219,6 +220,12 @@ function effectsOf(name: string, flags: readonly string[], family: Family | null
   if (flags.includes('blocking') || family === 'blocking') effects |= FLAG_BLOCKS;
   if (family === 'subscription') effects |= FLAG_SUBSCRIBES;
   return VALUE_COMMANDS.includes(name) ? effects | FLAG_VALUES : effects;
+}
+
+/** By Redis's own categories, and what puts code onto servers or takes it from them, for which it has none. */
+function isAudited(name: string, categories: string): boolean {
+  if (/^(?:script|function)\|(?:load|flush|kill|delete|restore)$/.test(name)) return true;
+  return /\b(?:dangerous|admin)\b/.test(categories);
 }
 
 /** Commands by name: open addressing over a hash of the case-folded bytes. */

@@ -30,7 +30,8 @@ export class LocalCommands {
 
   constructor(options: ParserOptions, commands: PoolCommands) {
     const mode = commands.presentedCluster === null ? 'standalone' : 'cluster';
-    this.authentication = new Authentication(options.password, options.accounts, options.rules?.hasResp3, mode);
+    const { password, accounts, rules, onSignIn } = options;
+    this.authentication = new Authentication(password, accounts, rules?.hasResp3, mode, onSignIn);
     this.handlers = handlersOf(options, commands, this.authentication);
   }
 

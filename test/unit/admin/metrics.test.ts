@@ -37,6 +37,7 @@ function metricsOf(totals: Totals): Metrics {
       isStuck: true,
     }),
     topologies: () => [TOPOLOGY],
+    audited: () => ({ written: 7, dropped: 2 }),
     certificates: () => [{ pool: 'alpha', side: 'clients', file: '/cert.pem', notAfterMs: 1_700_000_000_000 }],
     steered: () => ({ settings: 1, blocks: 3 }),
   });

@@ -102,7 +102,12 @@ test('every setting is compared, called what the file calls it, and no secret is
     listen_tls: { cert: '/c.pem', key: '/c.key' },
     server_tls: {},
   };
-  const before = config({ p: pool(1, settings) }, { admin_token: 'geheim' });
+  const top = {
+    admin_token: 'geheim',
+    admin_tls: { cert: '/c.pem', key: '/c.key' },
+    audit_log: { file: '/audit.log' },
+  };
+  const before = config({ p: pool(1, settings) }, top);
   const cluster = { seeds: [], refreshIntervalMs: 1, refreshMinMs: 1, maxRedirects: 1, addressMap: null };
   const sentinel = {
     addresses: [],

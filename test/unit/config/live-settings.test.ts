@@ -143,6 +143,9 @@ test('each setting of the tables can be set to what it is, by its name', () => {
     { path: 'red.address_limits', text: '{}' },
     { path: 'red.listen_tls.cert', text: '/c.pem' },
     { path: 'red.listen_tls.key', text: '/c.key' },
+    { path: 'admin_tls.cert', text: '/c.pem' },
+    { path: 'admin_tls.key', text: '/c.key' },
+    { path: 'audit_log.file', text: '/audit.log' },
   ]);
   for (const path of [...leaves(DAEMON_SETTINGS, ''), ...leaves(POOL_SETTINGS, 'red.')]) {
     const [state] = settingStates(checked, path);
@@ -160,6 +163,9 @@ test('a cluster, and Sentinels, can be turned on in the file only', () => {
     ['red.sentinel', '{}'],
     ['red.sentinel.addresses', '127.0.0.1:26379'],
     ['red.sentinel.user', 'me'],
+    ['audit_log', '{}'],
+    ['audit_log', 'off'],
+    ['audit_log.keys', 'true'],
   ] as const) {
     assert.throws(() => withSetting(CONFIG, path, text), SettingError, path);
   }

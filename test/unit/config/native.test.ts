@@ -12,6 +12,7 @@ admin_tls: { cert: /admin.pem, key: /admin.key }
 peers: [10.0.0.1:22223, '[::1]:22223']
 log: { level: debug, file: /var/log/ringmaster.log }
 shutdown_timeout: 1m
+audit_log: { file: /var/log/audit.log, commands: off, keys: true, max_size: 1mb, files: 3 }
 worker_timeout: 5s
 certificate_check: 9s
 upgrade_on: usr2
@@ -109,6 +110,7 @@ test('every key of the native form arrives in the configuration', () => {
     peers: ['10.0.0.1:22223', '[::1]:22223'],
     log: { level: 'debug', file: '/var/log/ringmaster.log' },
     shutdownTimeoutMs: 60_000,
+    auditLog: { file: '/var/log/audit.log', commands: 'off', keys: true, maxBytes: 2 ** 20, files: 3 },
     workerTimeoutMs: 5000,
     certificateCheckMs: 9000,
     upgradeOn: 'usr2',
@@ -261,6 +263,7 @@ test('what is left out has its default', () => {
     adminTls: null,
     log: { level: 'info', file: null },
     shutdownTimeoutMs: 10_000,
+    auditLog: null,
     workerTimeoutMs: 10_000,
     certificateCheckMs: 5000,
     upgradeOn: 'off',

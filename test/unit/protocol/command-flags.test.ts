@@ -4,6 +4,7 @@ import { memcachedProtocol } from '../../../src/protocol/memcached/memcached.ts'
 import type { Protocol, RequestParser } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
 import {
+  FLAG_AUDITED,
   FLAG_OVERWRITES,
   FLAG_PAUSED_AS_WRITE,
   FLAG_READS,
@@ -46,7 +47,7 @@ test('redis: what a command does, by the flags of COMMAND; what COMMAND does not
     requests.map(words => encodeCommand(...words)),
   );
   const changeKey = CHANGE | FLAG_PAUSED_AS_WRITE;
-  assert.deepEqual(flags, [LOOK, changeKey, LOOK, changeKey, FLAG_WRITES, LOOK]);
+  assert.deepEqual(flags, [LOOK, changeKey, LOOK, changeKey, FLAG_WRITES | FLAG_AUDITED, LOOK]);
 });
 
 test('memcached: a get looks, a gat may be sent again though it changes the expiry time', () => {
