@@ -103,6 +103,7 @@ test('every key of the native form arrives in the configuration', () => {
       key: ['/admin.key'],
       ca: null,
       clientCert: 'none',
+      crl: null,
       minVersion: '1.2',
       ciphers: null,
       handshakeTimeoutMs: 5000,
