@@ -9,7 +9,7 @@ import { COMMAND_ROWS, type KeySpecRow } from '../../src/protocol/redis/command-
 import { describe } from '../../src/protocol/redis/command-description.ts';
 import { rowsOfReply } from '../../src/protocol/redis/command-reply.ts';
 import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
-import { Glob } from '../../src/protocol/redis/glob.ts';
+import { Glob } from '../../src/protocol/glob.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { encodeReply } from '../../src/protocol/redis/resp.ts';
 import { COMMANDS_REQUEST } from '../../src/protocol/redis/server-requests.ts';

@@ -16,6 +16,9 @@ export const OBJECT_TOO_LARGE: Buffer = line('SERVER_ERROR object too large for 
 export const STORED: Buffer = line('STORED');
 export const WRONG_PASSWORD: Buffer = line('CLIENT_ERROR authentication failure');
 export const UNAUTHENTICATED: Buffer = line('CLIENT_ERROR unauthenticated');
+/** memcached has no users with rules. */
+export const FORBIDDEN_COMMAND: Buffer = line('CLIENT_ERROR this user has no permissions to run the command');
+export const FORBIDDEN_KEY: Buffer = line('CLIENT_ERROR this user has no permissions to access the key');
 export const END: Buffer = line('END');
 export const MN: Buffer = line('MN');
 export const DUPLICATE_FLAG: Buffer = line('CLIENT_ERROR duplicate flag');

@@ -1,7 +1,8 @@
+import type { Account } from '../../accounts/account.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import { POOL_ELSEWHERE } from '../port-guest.ts';
 import { type Fragment, type Fragmenter, INCOMPLETE, type RequestParser, type Session } from '../protocol.ts';
-import { ROUTE_ANY, ROUTE_ELSEWHERE, ROUTE_KEY, ROUTE_SPLIT } from '../routes.ts';
+import { ROUTE_ANY, ROUTE_ELSEWHERE, ROUTE_KEY, ROUTE_LOCAL, ROUTE_SPLIT } from '../routes.ts';
 import { BINARY_MAGIC } from './binary/binary-header.ts';
 import { BinaryRequests } from './binary/binary-requests.ts';
 import {
@@ -24,6 +25,7 @@ import { buildFragment } from './fragment.ts';
 import { prefixText } from './key-prefix/prefixed-text.ts';
 import { MetaRequests } from './meta/meta-requests.ts';
 import { ParsedRequest } from './parsed-request.ts';
+import { permit } from './permissions.ts';
 import {
   BAD_DATA_CHUNK,
   BAD_DELETE,
@@ -41,6 +43,7 @@ import {
   WRONG_PASSWORD,
 } from './replies.ts';
 import { REPLY_LINE, REPLY_STATS, REPLY_STORED, REPLY_VALUES } from './reply-scanner.ts';
+import { checkAccount } from './request-check.ts';
 import { beginsLongLine, endsInHttp, getLineLimit, MAX_KEY_BYTES } from './request-line.ts';
 import { type MemcachedSession, WIRE_BINARY, WIRE_TEXT, WIRE_UNDECIDED } from './session.ts';
 import { statsCoalescerFor } from './stats-command.ts';
@@ -73,6 +76,7 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
   constructor(options: ParserOptions) {
     super(options.accounts ?? null);
     this.credentials = Credentials.of(options);
+    if (this.accounts !== null) permit(this.accounts);
     this.meta = new MetaRequests(options.maxRequestBytes);
     this.binary = new BinaryRequests(options.maxRequestBytes, this.credentials);
     this.poolPrefix = Buffer.from(options.keyPrefix ?? '', 'latin1');
@@ -87,12 +91,22 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     if (client.wire === WIRE_UNDECIDED) client.wire = buf[start] === BINARY_MAGIC ? WIRE_BINARY : WIRE_TEXT;
     const prefix = client.account === null ? this.poolPrefix : client.account.keyPrefix;
     this.prefix = prefix;
-    if (client.wire === WIRE_BINARY) return this.binary.parse(this, client, buf, start, end);
-    if (prefix.length === 0) return this.parseText(client, buf, start, end);
+    if (client.wire === WIRE_BINARY) {
+      const next = this.binary.parse(this, client, buf, start, end);
+      if (client.account !== null) this.holdToRights(client, client.account, buf, start, next);
+      return next;
+    }
     const next = this.parseText(client, buf, start, end);
+    if (client.account !== null) this.holdToRights(client, client.account, buf, start, next);
+    if (prefix.length === 0) return next;
     const isRead = next !== INCOMPLETE && this.line.command !== null;
     if (isRead) prefixText(this, prefix, buf, start, next, this.maxGetLineBytes, this.meta.flags);
     return next;
+  }
+
+  private holdToRights(client: MemcachedSession, account: Account, buf: Buffer, start: number, next: number): void {
+    const isAnswered = this.route === ROUTE_LOCAL || this.route === ROUTE_ELSEWHERE;
+    if (next !== INCOMPLETE && !isAnswered) checkAccount(this, client, account, buf, start, next);
   }
 
   private parseText(client: MemcachedSession, buf: Buffer, start: number, end: number): number {

@@ -1,8 +1,9 @@
 // COMMAND and its subcommands: the command table as Redis shows its own, without what clients of this pool cannot use.
+
+import { Glob } from '../glob.ts';
 import type { Command } from './command.ts';
 import { describe, documentation } from './command-description.ts';
 import type { PoolCommands } from './command-rules.ts';
-import { Glob } from './glob.ts';
 import type { RequestArgs } from './request-args.ts';
 import { PATTERN_TOO_LONG, SYNTAX_ERROR } from './request-errors.ts';
 import { encodeReply, type ReplyValue, type RespVersion } from './resp.ts';

@@ -1,7 +1,7 @@
 // CONFIG GET of a pool: what all its servers agree on, of what concerns clients.
 import type { ReplyOut } from '../../request/request.ts';
+import { Glob } from '../glob.ts';
 import type { Coalescer } from '../protocol.ts';
-import { Glob } from './glob.ts';
 import type { RequestArgs } from './request-args.ts';
 import { PATTERN_TOO_LONG } from './request-errors.ts';
 import { BANG, CR, DOLLAR, encodeReply, LF, MAX_BULK_BYTES, MINUS, ReplyMap, type RespVersion } from './resp.ts';

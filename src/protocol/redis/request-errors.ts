@@ -1,6 +1,6 @@
 // Redis's words for requests that it cannot read or does not know.
 import { FAILURE_REASONS, FAILURE_TEXT, type FailureReason } from '../../request/failure.ts';
-import { MAX_GLOB_LENGTH } from './glob.ts';
+import { MAX_GLOB_LENGTH } from '../glob.ts';
 import type { RequestArgs } from './request-args.ts';
 import { errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES } from './resp.ts';
 

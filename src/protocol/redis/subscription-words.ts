@@ -2,6 +2,8 @@
 // and alike in all that follows:
 //
 //   *3 $7 message $2 ab $5 hello        *4 $8 pmessage $2 a* $2 ab $5 hello        *3 $9 subscribe $2 ab :1
+
+import { Glob } from '../glob.ts';
 import type { SubscriptionWords } from '../subscription-words.ts';
 import {
   PUSH_ERROR,
@@ -18,7 +20,6 @@ import {
   type TopicKind,
 } from '../topics.ts';
 import { AudienceReply, PublicationReply } from './audience.ts';
-import { Glob } from './glob.ts';
 import { DOLLAR, encodeRequest, errorReply, GREATER, LF, MINUS, STAR, ZERO } from './resp.ts';
 import { isResp3 } from './session.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Glob } from '../../../src/protocol/redis/glob.ts';
+import { Glob } from '../../../src/protocol/glob.ts';
 import { TOPIC_CHANNEL, TOPIC_PATTERN, TOPIC_SHARD } from '../../../src/protocol/topics.ts';
 import { OtherCrowds } from '../../../src/upstream/other-crowds.ts';
 

@@ -3,6 +3,7 @@ import { ROUTE_ELSEWHERE, ROUTE_KEY, ROUTE_SPLIT } from '../../routes.ts';
 import { base64Length } from '../base64.ts';
 import type { Credentials } from '../credentials.ts';
 import type { ParsedRequest } from '../parsed-request.ts';
+import { isOfSomeKeys } from '../permissions.ts';
 import { NO_REPLY } from '../replies.ts';
 import { REPLY_LINE, REPLY_META, REPLY_META_STORED, REPLY_STATS, REPLY_VALUES } from '../reply-scanner.ts';
 import { MAX_KEY_BYTES } from '../request-line.ts';
@@ -154,7 +155,7 @@ export class BinaryRequests {
         return this.takeStat(out, buf, start, next);
       case OP_GET:
       case OP_GAT:
-        return this.takeGets(out, opcode, buf, start, next, end);
+        return this.takeGets(out, opcode, buf, start, next, isOfSomeKeys(session.account) ? next : end);
       default:
         return this.takeKeyed(out, opcode, buf, start, next);
     }

@@ -103,6 +103,25 @@ define('sasl_step', OP_SASL_STEP, [0x22], { hasValue: true, effects: FLAG_READS 
 /** All that there are. */
 export const OPCODES: readonly Opcode[] = TABLE.filter(opcode => opcode !== null);
 
+const TEXT_NAMES: Readonly<Record<string, string>> = {
+  getk: 'get',
+  gatk: 'gat',
+  increment: 'incr',
+  decrement: 'decr',
+  flush: 'flush_all',
+  stat: 'stats',
+  noop: 'mn',
+};
+
+/** By the name of an opcode: the command of the text protocol that does the same; what is not here is called alike, or is none. */
+export const COMMANDS_OF_OPCODES: ReadonlyMap<string, string> = new Map(
+  TABLE.flatMap(opcode => {
+    if (opcode === null) return [];
+    const loud = opcode.isQuiet ? opcode.name.slice(0, -1) : opcode.name;
+    return [[opcode.name, TEXT_NAMES[loud] ?? loud] as const];
+  }),
+);
+
 /** What the opcode is, or null when it is none that we know. */
 export function findOpcode(code: number): Opcode | null {
   return TABLE[code]!;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Glob, MAX_GLOB_LENGTH } from '../../../../src/protocol/glob.ts';
 import type { ParserOptions } from '../../../../src/protocol/parser-options.ts';
-import { Glob, MAX_GLOB_LENGTH } from '../../../../src/protocol/redis/glob.ts';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
 import { ROUTE_LOCAL } from '../../../../src/protocol/routes.ts';
 import { encodeCommand, parseReply, RespError, type RespValue } from '../../../support/resp-reader.ts';
