@@ -7,6 +7,7 @@ import { addCompletion } from './completion.ts';
 import { askReload, askRestart, type ControlOptions, type ControlOutcome } from './control.ts';
 import { runDaemonCommand } from './daemon-command.ts';
 import { diffFiles } from './diff.ts';
+import { addHashPassword } from './hash-password.ts';
 import type { SizedKey } from './key-spread.ts';
 import { print } from './print.ts';
 import { addReshardCommands } from './reshard.ts';
@@ -95,6 +96,7 @@ export function addCommands(program: Command): void {
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);
   addControl(program, 'restart-workers', 'have the running daemon replace its workers one by one', askRestart);
   addUpgrade(program);
+  addHashPassword(program);
   addCompletion(program);
 }
 
