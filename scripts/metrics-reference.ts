@@ -16,11 +16,12 @@ const DOCUMENT = new URL('../docs/metrics.md', import.meta.url);
 export async function withMetricsReference(document: string): Promise<string> {
   const metrics = [...(await scrape()).values()];
   const startingWith = (prefix: string) => metrics.filter(({ name }) => name.startsWith(prefix));
-  const daemon = startingWith('ringmaster_').filter(({ name }) => !/^ringmaster_(pool|server)_/.test(name));
+  const daemon = startingWith('ringmaster_').filter(({ name }) => !/^ringmaster_(pool|server|user)_/.test(name));
   const sections: Record<string, string> = {
     daemon: table(daemon),
     pools: table(startingWith('ringmaster_pool_')),
     servers: table(startingWith('ringmaster_server_')),
+    users: table(startingWith('ringmaster_user_')),
     master: table(metrics.filter(({ name }) => !name.startsWith('ringmaster_'))),
     'statistics port': `\`\`\`\n${describeStats()}\`\`\``,
   };
@@ -41,6 +42,10 @@ function replaceSection(document: string, name: string, text: string): string {
 /** A scrape in which every metric of ours has a series, to take its labels from. */
 async function scrape(): Promise<Map<string, ParsedMetric>> {
   const totals = new Totals([{ name: 'pool', servers: [{ name: 'server' }] }]);
+  totals.setPools(
+    [{ name: 'pool', servers: [{ name: 'server' }] }],
+    [{ name: 'user', pools: ['pool'], passwords: [1] }],
+  );
   report(totals, 0, workerSnapshot(1, []));
   const writer = new ReportWriter();
   writer.add(new ServerSeries('pool', 'server', new BackendStats(), [aDuration(), aDuration()]));

@@ -1,3 +1,4 @@
+import { AccountFigures } from './account-figures.ts';
 import type { PasswordCheck } from './password-check.ts';
 
 /** What an account is made of. */
@@ -35,6 +36,7 @@ export class Account {
   readonly keyPrefix: Buffer;
   readonly isTenant: boolean;
   readonly passwords: PasswordCheck;
+  figures = new AccountFigures();
   /** Made by the parser of the pool before any client has the account; null: it may do everything. */
   permissions: Permissions | null = null;
 
@@ -47,5 +49,12 @@ export class Account {
     this.keyPrefix = Buffer.from(options.keyPrefix);
     this.isTenant = options.isTenant ?? false;
     this.passwords = passwords;
+    this.figures.setPasswords(passwords.digestsInHex);
+  }
+
+  /** It takes the place of another of its name: what was counted goes on. */
+  continueFrom({ figures }: Account): void {
+    figures.setPasswords(this.passwords.digestsInHex);
+    this.figures = figures;
   }
 }

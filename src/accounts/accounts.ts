@@ -13,6 +13,8 @@ export class Accounts {
   private readonly byCertificate = new Map<string, Account>();
   /** Whom clients are who have not signed in; null: nobody, they must. */
   readonly open: Account | null;
+  /** Wrong passwords so far, those for nobody's name included. */
+  refusals = 0;
 
   constructor(options: readonly AccountOptions[]) {
     this.byName = new Map(options.map(each => [each.name, new Account(each, new PasswordCheck(each.passwords))]));
@@ -21,6 +23,16 @@ export class Accounts {
     }
     const account = this.byName.get(DEFAULT_ACCOUNT);
     this.open = account?.isOpen === true ? account : null;
+  }
+
+  /** These take the place of others of the same pool. */
+  continueFrom(before: Accounts): void {
+    if (before === this) return;
+    this.refusals = before.refusals;
+    for (const account of this.byName.values()) {
+      const other = before.find(account.name);
+      if (other !== null) account.continueFrom(other);
+    }
   }
 
   get all(): Iterable<Account> {
@@ -36,7 +48,12 @@ export class Accounts {
   signIn(name: string, password: Buffer): Account | null {
     const account = this.byName.get(name);
     const found = (account?.passwords ?? NOBODY).find(passwordDigest(password));
-    if (account === undefined || (found < 0 && !account.isOpen)) return null;
+    if (account === undefined || (found < 0 && !account.isOpen)) {
+      account?.figures.refused();
+      this.refusals++;
+      return null;
+    }
+    account.figures.signedIn(found);
     return account;
   }
 

@@ -16,9 +16,8 @@ export class PasswordCheck {
     this.digests = digests.map(hex => Buffer.from(hex, 'hex')).filter(digest => digest.length === DIGEST_BYTES);
   }
 
-  /** How many there are. */
-  get count(): number {
-    return this.digests.length;
+  get digestsInHex(): readonly string[] {
+    return this.digests.map(digest => digest.toString('hex'));
   }
 
   /** They are the same ones. */

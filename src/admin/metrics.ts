@@ -7,6 +7,7 @@ import { type HealthFigures, poolMetrics } from './pool-metrics.ts';
 import { RESHARD_METRICS, type ReshardFigures } from './reshard-metrics.ts';
 import type { TopologyRow } from './topology-row.ts';
 import type { Totals, WorkerFigures } from './totals.ts';
+import { userMetrics } from './user-metrics.ts';
 
 export interface WorkerCounts {
   readonly running: number;
@@ -226,6 +227,7 @@ export class Metrics {
     const text = new MetricsText();
     const slices = new Slices();
     await poolMetrics(text, pools, health, slices);
+    await userMetrics(text, totals.users(), slices);
     await latencyMetrics(text, totals.latencies(), totals.nowS(), slices);
     return (await ours) + text.toString();
   }

@@ -12,6 +12,7 @@ import {
 import { ReportReader, type ReportSink, type SeriesName } from '../ipc/report-reader.ts';
 import { FAILURE_REASONS } from '../request/failure.ts';
 import { SeriesTotals } from './series-totals.ts';
+import { type UserNames, type UserNumbers, UserTotals } from './user-totals.ts';
 
 /** A pool as far as its figures are concerned; a `PoolConfig` is one. */
 export interface PoolNames {
@@ -86,14 +87,15 @@ export class Totals {
     this.byName.get(pool)?.setServers(servers);
   }
 
-  /** Takes over another config. Pools and servers that stay, by name, keep what they have counted. */
-  setPools(pools: readonly PoolNames[]): void {
+  /** Takes over another config. Pools, servers and users that stay, by name, keep what they have counted. */
+  setPools(pools: readonly PoolNames[], users: readonly UserNames[] = []): void {
     const old = this.byName;
     this.entries = pools
       .toSorted((a, b) => compareNames(a.name, b.name))
       .map(({ name, servers }) => {
         const entry = old.get(name) ?? new PoolEntry(name);
         entry.setServers(servers);
+        entry.users.configure(users.filter(user => user.pools.includes(name)));
         return entry;
       });
     this.byName = new Map(this.entries.map(entry => [entry.name, entry]));
@@ -133,7 +135,8 @@ export class Totals {
   series({ kind, pool, name }: SeriesName): SeriesTotals | undefined {
     const entry = this.byName.get(pool);
     if (kind === 'pool') return entry?.series;
-    return kind === 'server' ? entry?.server(name) : entry?.command(name);
+    if (kind === 'server') return entry?.server(name);
+    return kind === 'command' ? entry?.command(name) : entry?.users.series(kind, name);
   }
 
   /** In twemproxy's order. */
@@ -151,6 +154,11 @@ export class Totals {
     const servers = this.entries.reduce((sum, entry) => sum + entry.serverCount, 0);
     const isLong = servers > ALL_SERVERS_MAX;
     return this.entries.map(entry => entry.numbers(isLong));
+  }
+
+  /** Of all pools that have users. */
+  users(): UserNumbers[] {
+    return this.entries.flatMap(entry => entry.users.numbers(entry.name));
   }
 
   /** In the same order. */
@@ -211,6 +219,7 @@ class PoolEntry {
   /** In twemproxy's order. */
   private servers = new Map<string, SeriesTotals>();
   private readonly commands = new Map<string, SeriesTotals>();
+  readonly users = new UserTotals();
 
   constructor(name: string) {
     this.name = name;

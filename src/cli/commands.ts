@@ -20,6 +20,7 @@ import { addSteeringCommands } from './steering.ts';
 import { addTopologyCommand } from './topology.ts';
 import { addUpgrade } from './upgrade.ts';
 import { UsageError } from './usage-error.ts';
+import { addUsersCommand } from './users.ts';
 
 /** Adds the one-shot commands. Each prints its answer to standard output and sets the exit code. */
 export function addCommands(program: Command): void {
@@ -91,6 +92,7 @@ export function addCommands(program: Command): void {
   addStateCommands(program);
   addTopologyCommand(program);
   addClientCommands(program);
+  addUsersCommand(program);
   addReshardCommands(program);
 
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);

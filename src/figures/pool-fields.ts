@@ -302,4 +302,11 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     metric: 'ringmaster_pool_reshard_known_keys',
     help: 'keys that workers remember to be on their new server',
   },
+  {
+    field: 'refusedSignIns',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_refused_sign_ins_total',
+    help: 'wrong passwords that clients of a pool with users gave, those for users that there are not included',
+  },
 ];

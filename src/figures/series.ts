@@ -3,9 +3,10 @@ import { BACKEND_FIELDS } from './backend-fields.ts';
 import type { Histogram } from './histogram.ts';
 import { POOL_FIELDS } from './pool-fields.ts';
 import type { BackendStats, PoolStats, StatKind } from './statistics.ts';
+import { PASSWORD_FIELDS, USER_FIELDS } from './user-fields.ts';
 
-/** What is counted and timed for one thing: a pool, a server of it, a command in it. */
-export type SeriesKind = 'pool' | 'server' | 'command';
+/** What is counted and timed for one thing: a pool, a server of it, a command in it, a user of it, a password of that. */
+export type SeriesKind = 'pool' | 'server' | 'command' | 'user' | 'password';
 
 /** The figures of each kind: numbers, by the order they travel in, and durations. */
 export interface SeriesShape {
@@ -28,6 +29,8 @@ export const SERIES_SHAPES: Readonly<Record<SeriesKind, SeriesShape>> = {
     times: ['server', 'queue'],
   },
   command: { numbers: [], times: ['total'] },
+  user: { numbers: USER_FIELDS, times: [] },
+  password: { numbers: PASSWORD_FIELDS, times: [] },
 };
 
 export const SERIES_KINDS = Object.keys(SERIES_SHAPES) as readonly SeriesKind[];
@@ -107,4 +110,35 @@ export class CommandSeries implements Series {
   }
 
   numbersInto(): void {}
+}
+
+/** Numbers of a user, by the names of `USER_FIELDS`, or of one of its passwords, by those of `PASSWORD_FIELDS`. */
+export class UserSeries<Kind extends 'user' | 'password'> implements Series {
+  readonly kind: Kind;
+  readonly pool: string;
+  readonly name: string;
+  readonly key: UserFigures<Kind>;
+  readonly times = NO_TIMES;
+
+  /** `name`: of a password, see `passwordName`. */
+  constructor(kind: Kind, pool: string, name: string, figures: UserFigures<Kind>) {
+    this.kind = kind;
+    this.pool = pool;
+    this.name = name;
+    this.key = figures;
+  }
+
+  numbersInto(values: Float64Array): void {
+    const figures = this.key as Readonly<Record<string, number>>;
+    let at = 0;
+    for (const { field } of SERIES_SHAPES[this.kind].numbers) values[at++] = figures[field]!;
+  }
+}
+
+type FieldOf<Kind> = (Kind extends 'user' ? typeof USER_FIELDS : typeof PASSWORD_FIELDS)[number]['field'];
+type UserFigures<Kind> = { readonly [F in FieldOf<Kind>]: number };
+
+/** A password is called by its user and its place among the user's; names of users have no colon. */
+export function passwordName(user: string, index: number): string {
+  return `${user}:${index}`;
 }

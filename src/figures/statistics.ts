@@ -71,6 +71,7 @@ export class PoolStats {
   reshardBrought = 0;
   reshardBringFailures = 0;
   reshardKnownKeys = 0;
+  refusedSignIns = 0;
 }
 
 /** Of one backend in one worker. */

@@ -88,6 +88,7 @@ export class Monitoring {
   constructor(config: Config, source: MonitoringSource) {
     this.source = source;
     this.totals = new Totals(config.pools);
+    this.totals.setPools(config.pools, config.users);
     const { totals } = this;
     this.history = new History(totals);
     const fresh = () => source.fresh();
@@ -192,8 +193,8 @@ export class Monitoring {
   }
 
   /** The pools are others now; those that stay keep their figures. */
-  setConfig({ pools }: Config): void {
-    this.totals.setPools(pools);
+  setConfig({ pools, users }: Config): void {
+    this.totals.setPools(pools, users);
     this.readiness.setPools(pools);
   }
 

@@ -9,6 +9,7 @@ import type { Events } from './events.ts';
 import type { HandVerdict } from './hand-verdicts.ts';
 import { type History, type HistoryPoint, NO_POINT } from './history.ts';
 import { RingViews } from './ring-view.ts';
+import { userRows } from './user-rows.ts';
 import type { SlotState } from './worker-slot.ts';
 
 const RATE_WINDOW_S = 10;
@@ -196,6 +197,12 @@ export function stateRoutes(source: StateSource): ApiRoute[] {
     get('workers', async ({ query }) => {
       await source.fresh();
       return paged(query, 'workers', workers(source));
+    }),
+    get('users', async ({ query }) => {
+      await source.fresh();
+      const only = query.get('pool');
+      const rows = userRows(source.totals).filter(({ pool }) => only === null || pool === only);
+      return paged(query, 'users', rows);
     }),
     get('events', async ({ query }) => {
       const since = Number(query.get('since') ?? 0);

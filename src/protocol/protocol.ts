@@ -246,6 +246,8 @@ export interface RequestReading {
    * the client reads in a pool of several servers.
    */
   readonly reply: Buffer;
+  /** ROUTE_LOCAL: the answer says that a password was wrong, and is to be late. */
+  readonly isRefusedSignIn: boolean;
   /** ROUTE_LOCAL: close the connection once the answer is out. */
   readonly closesClient: boolean;
   /** ROUTE_SPLIT, ROUTE_ALL: merges the replies. */

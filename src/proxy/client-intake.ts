@@ -67,8 +67,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   /** What comes from now on is not read: it said QUIT, or sent garbage, or we drain. */
   isStopped = false;
   private isDiscarded = false;
-  /** It changed its variant: what is pending has to be answered before more of it is read. */
-  private isChangingVariant = false;
+  /** It changed its variant, or gave a wrong password: what is pending has to be answered before more of it is read. */
+  private isAwaitingReplies = false;
   private lastVariant: number;
   /** Between the pools of the port that it has come by; null: it stays where it is. */
   passage: PoolPassage | null = null;
@@ -121,7 +121,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
 
   /** It is on its way to another pool: nothing more is taken from it before it is there. */
   beginPassage(): void {
-    this.isChangingVariant = true;
+    this.isAwaitingReplies = true;
     this.pause();
   }
 
@@ -209,7 +209,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     const { rewritten } = parser;
     if (session.variant !== this.lastVariant) {
       this.lastVariant = session.variant;
-      this.isChangingVariant = true;
+      this.isAwaitingReplies = true;
     }
     host.stats.requests++;
     const { replies } = this;
@@ -228,6 +228,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     } else replies.dispatchKeyBytes = 0;
     host.watch.onRequest(replies, parser, requestBytes, end - start, keyCount);
     requestBytes.cut(parser.cutStart, parser.cutEnd);
+    // Whoever guesses passwords does so one after the other.
+    if (parser.isRefusedSignIn && parser.route === ROUTE_LOCAL) this.isAwaitingReplies = true;
     if (this.meter === null || charge(this.meter, host, replies, end - start)) {
       if (host.audit.options !== null) host.audit.onRequest(host, session, replies);
       host.router.dispatch(replies, parser, requestBytes);
@@ -307,10 +309,10 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   private isOverBounds(): boolean {
     const { replies } = this;
     if (this.isAskingServers) return true;
-    if (this.isChangingVariant) {
+    if (this.isAwaitingReplies) {
       // Requests on two connections could overtake each other.
       if (replies.length > 0 || this.passage?.isUnderway) return true;
-      this.isChangingVariant = false;
+      this.isAwaitingReplies = false;
     }
     const { privateLane } = replies;
     if (privateLane !== null) {

@@ -56,6 +56,7 @@ export class DeferredRequest implements RequestReading {
   readonly rewrittenBlock = null;
   readonly reply;
   readonly closesClient;
+  readonly isRefusedSignIn: boolean;
   readonly coalescer;
   readonly variant: number;
   private readonly fragments: Fragmenter | null;
@@ -88,6 +89,7 @@ export class DeferredRequest implements RequestReading {
     this.isNoreply = reading.isNoreply;
     this.reply = reading.reply;
     this.closesClient = reading.closesClient;
+    this.isRefusedSignIn = reading.isRefusedSignIn;
     this.coalescer = reading.coalescer;
     this.variant = variant;
     this.originBytes = origin.dispatchBytes;

@@ -205,6 +205,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.options = options;
     this.parserOptions = this.optionsOfParser();
     this.parser = options.protocol.createParser(this.parserOptions, this.parser);
+    if (accounts !== null) this.parser.accounts?.continueFrom(accounts);
     renewAccounts(this.clients, accounts, this.parser.accounts, options.parser.password !== null);
     this.setTenantLimits(tenantLimits, options.tenantLimits);
     this.router.sendsToFirstKey = options.sendsToFirstKey;

@@ -46,6 +46,7 @@ import type { RequestOrigin } from './request-origin.ts';
 import type { ReshardLimits } from './reshard-limits.ts';
 import { Resharding } from './resharding.ts';
 import { RingSession } from './ring-session.ts';
+import { SignInPenalty } from './sign-in-penalty.ts';
 import { Subscriber } from './subscriber.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
 
@@ -73,6 +74,7 @@ export class Router {
   private readonly pool: Pool;
   private readonly protocol: Protocol;
   private readonly split: Split;
+  private readonly penalty = new SignInPenalty();
   /** Null: the pool is a ring. */
   readonly cluster: SlotForward | null;
 
@@ -102,7 +104,8 @@ export class Router {
     switch (parser.route) {
       case ROUTE_LOCAL:
         this.pool.stats.localReplies++;
-        origin.answer(parser.reply, parser.closesClient);
+        if (parser.isRefusedSignIn) this.refuseSignIn(origin, parser);
+        else origin.answer(parser.reply, parser.closesClient);
         return;
       case ROUTE_KEY:
         if (this.cluster !== null) this.cluster.forward(origin, parser, bytes);
@@ -197,6 +200,11 @@ export class Router {
   /** The request is not to be done. */
   refuse(origin: RequestOrigin, parser: RequestReading, reason: FailureReason): void {
     if (!origin.privateLane?.refuseNext(parser, this.protocol.failureReply(reason))) refuse(origin, parser, reason);
+  }
+
+  private refuseSignIn(origin: RequestOrigin, parser: RequestReading): void {
+    this.pool.stats.refusedSignIns++;
+    this.penalty.answer(origin, parser, this.pool.clock.turnMs());
   }
 
   private refusedBlocked(

@@ -91,7 +91,10 @@ export class DataPath {
   private readonly crowds = new Map<string, OtherCrowds>();
   private readonly pauses = new Map<string, { readonly untilMs: number; readonly isOfWrites: boolean }>();
   private blocked: ReadonlyMap<string, readonly Blocked[]> = new Map();
-  private readonly figures = new PoolFigures(() => [...this.lanes.values()].map(({ pool }) => pool));
+  private readonly figures = new PoolFigures(
+    () => [...this.lanes.values()].map(({ pool }) => pool),
+    pool => this.frontends.get(pool)?.parser.accounts ?? null,
+  );
   private clients = 0;
   private tickPeriodMs = 0;
 

@@ -1,4 +1,6 @@
-import { CommandSeries, PoolSeries, type Series, ServerSeries } from '../figures/series.ts';
+import type { Account } from '../accounts/account.ts';
+import type { Accounts } from '../accounts/accounts.ts';
+import { CommandSeries, PoolSeries, passwordName, type Series, ServerSeries, UserSeries } from '../figures/series.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import type { Pass } from './reporter.ts';
@@ -12,12 +14,15 @@ const LOOKED_AT_ANYWAY = 2000;
  */
 export class PoolFigures {
   private readonly pools: () => readonly Pool[];
+  private readonly accounts: (pool: Pool) => Accounts | null;
   private isWholeDue = true;
   /** The first server that the next pass looks at anyway. */
   private next = 0;
 
-  constructor(pools: () => readonly Pool[]) {
+  /** `accounts`: those of a pool; null: it has none. */
+  constructor(pools: () => readonly Pool[], accounts: (pool: Pool) => Accounts | null = () => null) {
     this.pools = pools;
+    this.accounts = accounts;
   }
 
   /** Pools or servers have come or gone. */
@@ -44,8 +49,19 @@ export class PoolFigures {
         if (isAll || isInTurn || backend.isUnreported) yield seriesOf(pool, backend);
       }
       for (const { name, total } of pool.commands.all()) yield new CommandSeries(pool.name, name, total);
+      for (const account of this.accounts(pool)?.all ?? []) {
+        if (isAll || account.figures.isUnreported) yield* seriesOfAccount(pool.name, account);
+      }
     }
     this.next = !isAll && to < at ? to : 0;
+  }
+}
+
+function* seriesOfAccount(pool: string, { name, figures }: Account): Generator<Series> {
+  figures.isUnreported = false;
+  yield new UserSeries('user', pool, name, figures);
+  for (const [i, use] of figures.passwords.entries()) {
+    yield new UserSeries('password', pool, passwordName(name, i), use);
   }
 }
 

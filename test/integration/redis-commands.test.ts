@@ -23,7 +23,7 @@ const RANDOM_BATCH = 200;
  * finds depends on the server's hash seed. And XREAD and XREADGROUP: an option that is not known is refused before a server words it.
  */
 const NOT_AT_RANDOM =
-  /^(?:[ps]?(?:un)?subscribe|spop|srandmember|hrandfield|zrandmember|object\|idletime|memory\|usage|dump|[hsz]?scan|keys|randomkey|flushdb|flushall|xread|xreadgroup)$/;
+  /^(?:acl\|genpass|[ps]?(?:un)?subscribe|spop|srandmember|hrandfield|zrandmember|object\|idletime|memory\|usage|dump|[hsz]?scan|keys|randomkey|flushdb|flushall|xread|xreadgroup)$/;
 /** Of the protocol between clients and Ringmaster, and Ringmaster and servers. */
 const VERSIONS = [2, 3] as const;
 type Version = (typeof VERSIONS)[number];

@@ -2,6 +2,7 @@
 // every word that it says in Redis's place.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { Glob } from '../../src/protocol/glob.ts';
 import type { ParserOptions } from '../../src/protocol/parser-options.ts';
 import type { RequestParser, Session } from '../../src/protocol/protocol.ts';
 import { type Command, KEYS_NONE } from '../../src/protocol/redis/command.ts';
@@ -9,7 +10,6 @@ import { COMMAND_ROWS, type KeySpecRow } from '../../src/protocol/redis/command-
 import { describe } from '../../src/protocol/redis/command-description.ts';
 import { rowsOfReply } from '../../src/protocol/redis/command-reply.ts';
 import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
-import { Glob } from '../../src/protocol/glob.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { encodeReply } from '../../src/protocol/redis/resp.ts';
 import { COMMANDS_REQUEST } from '../../src/protocol/redis/server-requests.ts';

@@ -9,7 +9,8 @@ import { startRedis } from '../support/redis-server.ts';
 import { RespError } from '../support/resp-reader.ts';
 
 const NOAUTH = new RespError('NOAUTH Authentication required.');
-const WRONG = new RespError('WRONGPASS invalid username-password pair or user is disabled.');
+const WRONG_TEXT = 'WRONGPASS invalid username-password pair or user is disabled.';
+const WRONG = new RespError(WRONG_TEXT);
 const hashed = (password: string) => `'#${createHash('sha256').update(password).digest('hex')}'`;
 
 const USERS = [
@@ -107,3 +108,36 @@ test('a reload: who stays keeps its connection, also with another password; who 
   assert.equal(await unnamed!.command('AUTH', 'app1', 'other'), 'OK');
   for (const client of [stays, unnamed]) client!.destroy();
 });
+
+test('wrong passwords are answered late and one after the other, and counted; which password is in use is seen', async t => {
+  const daemon = await start(t, USERS);
+  const [guesser, other] = await Promise.all([1, 2].map(() => daemon.client('pool')));
+  // All at once: each is looked at when the one before it was answered.
+  guesser!.send(['AUTH app1 a', 'AUTH nobody b', 'PING', 'AUTH app1 uno', 'PING', ''].join('\r\n'));
+  assert.equal(await other!.command('AUTH', 'app1', 'uno'), 'OK');
+  assert.equal(await other!.command('PING'), 'PONG');
+  const wrong = `-${WRONG_TEXT}\r\n`;
+  const want = `${wrong}${wrong}-NOAUTH Authentication required.\r\n+OK\r\n+PONG\r\n`;
+  assert.equal((await guesser!.readUntil(want.length)).toString(), want);
+  await daemon.untilMetric('ringmaster_user_sign_ins_total', { user: 'app1' }, 2);
+  await daemon.untilMetric('ringmaster_user_refused_sign_ins_total', { user: 'app1' }, 1);
+  await daemon.untilMetric('ringmaster_pool_refused_sign_ins_total', {}, 2);
+  const { users } = JSON.parse((await daemon.page('/api/v1/users')).body) as { users: Row[] };
+  assert.deepEqual(
+    users.map(({ user, passwords }) => [user, ...passwords.map(({ uses, lastUsedAt }) => [uses, lastUsedAt !== null])]),
+    [
+      ['app1', [0, false], [2, true]],
+      ['app2', [0, false]],
+    ],
+  );
+  // One who leaves meanwhile takes its answer along.
+  guesser!.send('AUTH app1 a\r\n');
+  guesser!.destroy();
+  assert.equal(await other!.command('PING'), 'PONG');
+  other!.destroy();
+});
+
+interface Row {
+  readonly user: string;
+  readonly passwords: readonly { readonly uses: number; readonly lastUsedAt: string | null }[];
+}

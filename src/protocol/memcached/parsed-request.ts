@@ -43,6 +43,7 @@ export class ParsedRequest {
   isNoreply = false;
   reply: Buffer = NO_REPLY;
   closesClient = false;
+  isRefusedSignIn = false;
   coalescer: Coalescer = firstLineCoalescer;
   rewritten: Buffer | null = null;
   rewrittenEnd = 0;
@@ -112,6 +113,7 @@ export class ParsedRequest {
   answer(reply: Buffer, next: number): number {
     this.route = ROUTE_LOCAL;
     this.reply = reply;
+    this.isRefusedSignIn = false;
     return next;
   }
 

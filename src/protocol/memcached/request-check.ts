@@ -16,7 +16,7 @@ const MAX_ARGUMENT_BYTES = 64;
 export function checkAccount(
   out: ParsedRequest,
   session: MemcachedSession,
-  { permissions }: Account,
+  { permissions, figures }: Account,
   buf: Buffer,
   start: number,
   next: number,
@@ -38,6 +38,7 @@ export function checkAccount(
     ...{ prefixBytes, keyCount, keyStarts, keyEnds },
   });
   if (verdict === ALLOWED) return;
+  figures.denied();
   out.keyCount = 0;
   out.transform = null;
   if (isBinary) out.answer(errorResponse(opcodeOf(buf, start), opaqueOf(buf, start), STATUS_AUTH_ERROR), next);

@@ -88,6 +88,13 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     if (start === end) return INCOMPLETE;
     this.reset();
     const client = session as MemcachedSession;
+    const refusals = this.accounts?.refusals;
+    const next = this.read(client, buf, start, end);
+    if (this.accounts?.refusals !== refusals) this.isRefusedSignIn = true;
+    return next;
+  }
+
+  private read(client: MemcachedSession, buf: Buffer, start: number, end: number): number {
     if (client.wire === WIRE_UNDECIDED) client.wire = buf[start] === BINARY_MAGIC ? WIRE_BINARY : WIRE_TEXT;
     const prefix = client.account === null ? this.poolPrefix : client.account.keyPrefix;
     this.prefix = prefix;

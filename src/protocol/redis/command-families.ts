@@ -97,7 +97,7 @@ const MEMBERS: readonly FamilyMembers[] = [
     family: 'server',
     why: 'it manages one server; send it to that server',
     isServedByOne: false,
-    commands: `acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|list acl|load acl|log acl|save acl|setuser acl|users
+    commands: `acl|deluser acl|load acl|log acl|save acl|setuser
       backup bgrewriteaof bgsave commandlog|get commandlog|help commandlog|len commandlog|reset config|resetstat config|rewrite
       config|set debug ft.config function|kill hotkeys|get hotkeys|reset hotkeys|start hotkeys|stop lastsave
       latency|doctor latency|graph latency|histogram latency|history latency|latest latency|reset memory|doctor

@@ -102,6 +102,12 @@ export const SCRIPTS: readonly string[] = ['eval', 'eval_ro', 'evalsha', 'evalsh
 
 /** Answered by Ringmaster; local-commands.ts has how. */
 export const LOCAL: readonly string[] = [
+  'acl|cat',
+  'acl|dryrun',
+  'acl|genpass',
+  'acl|getuser',
+  'acl|list',
+  'acl|users',
   'acl|whoami',
   'auth',
   'client|caching',

@@ -1,6 +1,7 @@
 // The commands that Ringmaster answers itself, one handler each. They run once per connection or when somebody types
 // them, so they may make strings.
 import type { ParserOptions, SlowLogSource } from '../parser-options.ts';
+import * as acl from './acl-command.ts';
 import { Authentication } from './authentication.ts';
 import * as client from './client-command.ts';
 import type { Command } from './command.ts';
@@ -49,8 +50,15 @@ function handlersOf(
   const introspection = new CommandIntrospection(commands);
   const cluster = commands.presentedCluster;
   const slowLog = options.slowLog ?? NO_SLOW_LOG;
+  const accounts = options.accounts ?? acl.impliedAccounts(options.password !== null);
   return {
     ...(cluster === null ? {} : presentedCluster(cluster, options.poolName)),
+    'acl|cat': args => acl.categories(args, commands),
+    'acl|dryrun': args => acl.dryRun(args, accounts, commands),
+    'acl|genpass': args => acl.generatedPassword(args),
+    'acl|getuser': (args, session) => acl.userOf(args, accounts, session),
+    'acl|list': () => acl.userLines(accounts),
+    'acl|users': () => acl.userNames(accounts),
     'acl|whoami': (_args, session) => encodeReply(Buffer.from(session.user)),
     auth: (args, session) => authentication.auth(args, session),
     'client|caching': () => client.NOT_TRACKING,

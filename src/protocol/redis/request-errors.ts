@@ -78,7 +78,7 @@ export function wrongSubcommandArity(args: RequestArgs): Buffer {
 }
 
 /** An argument as C's `%.*s` prints it: cut at `limit` bytes and at the first NUL. */
-function printed(args: RequestArgs, index: number, limit: number): string {
+export function printed(args: RequestArgs, index: number, limit = Number.MAX_SAFE_INTEGER): string {
   const start = args.starts[index]!;
   const text = args.buf.toString('latin1', start, Math.min(args.ends[index]!, start + limit));
   const nul = text.indexOf('\0');

@@ -156,8 +156,10 @@ export class RequestRouting extends PrefixedRequest {
   private isDenied(account: Account, command: Command, session: RedisSession): boolean {
     const { databaseToBe, database } = session;
     const refusal = refusalBy(account, command, this.args, databaseToBe >= 0 ? databaseToBe : database);
-    if (refusal !== null) this.answer(command.name, refusal);
-    return refusal !== null;
+    if (refusal === null) return false;
+    account.figures.denied();
+    this.answer(command.name, refusal);
+    return true;
   }
 
   private subscribe(command: Command): void {
@@ -295,7 +297,9 @@ export class RequestRouting extends PrefixedRequest {
     else {
       const endsTransaction = endsByReset(command, session);
       const { respVersion } = session;
+      const refusals = this.accounts?.refusals;
       this.answer(command.name, this.local.answer(command, args, session));
+      this.isRefusedSignIn = this.accounts?.refusals !== refusals;
       if (session.respVersion > respVersion) this.proveResp3(session);
       if (command.name === 'reset') session.port?.goHome();
       this.closesClient = command.closesClient;

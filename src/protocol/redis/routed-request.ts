@@ -34,6 +34,7 @@ export class RoutedRequest {
   inquiry: ClientInquiry | null = null;
   reply: Buffer = EMPTY;
   closesClient = false;
+  isRefusedSignIn = false;
   coalescer: Coalescer = coalescerFor('same');
   readonly keyBuf: Buffer | null = null;
   rewritten: Buffer | null = null;
@@ -81,5 +82,6 @@ export class RoutedRequest {
     this.command = command;
     this.route = ROUTE_LOCAL;
     this.reply = reply;
+    this.isRefusedSignIn = false;
   }
 }

@@ -2,7 +2,7 @@ const named = (names: string): readonly string[] => names.trim().split(/\s+/);
 
 /** What a pool of one server refuses: an error that names the command. */
 export const REFUSED_COMMANDS: readonly string[] = named(`
-  acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|list acl|load acl|log acl|save acl|setuser acl|users
+  acl|deluser acl|load acl|log acl|save acl|setuser
   bgrewriteaof bgsave config|resetstat config|rewrite config|set debug failover
   function|kill lastsave latency|doctor latency|graph latency|histogram latency|history
   latency|latest latency|reset memory|doctor memory|malloc-stats memory|purge memory|stats migrate module|load

@@ -4,8 +4,9 @@
 //   news                        app:news
 //   __keyspace@0__:k            __keyspace@0__:app:k
 //   __keyevent@0__:del          as it is; of the messages, which are keys, only those with the prefix are the client's
+
+import { Glob, MAX_GLOB_LENGTH } from '../../glob.ts';
 import { TOPIC_PATTERN, type TopicKind, type TopicScope } from '../../topics.ts';
-import { Glob, MAX_GLOB_LENGTH } from '../glob.ts';
 import { DOLLAR, LF } from '../resp.ts';
 
 const KEYSPACE = '__keyspace@';
