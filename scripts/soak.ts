@@ -3,7 +3,7 @@
 // Real servers, Ringmaster in front of them, clients that check every byte, and faults without end; see test/soak/soak.ts.
 // Ends with a table, and exit code 1 when anything does not add up.
 import { parseArgs } from 'node:util';
-import { reshardFaults, reshardTo } from '../test/soak/reshard-change.ts';
+import { reshardAndBack, reshardFaults, reshardTo } from '../test/soak/reshard-change.ts';
 import { type ReshardSoakReport, runReshardSoak } from '../test/soak/reshard-soak.ts';
 import { runSoak, type SoakReport } from '../test/soak/soak.ts';
 import { seedFrom } from '../test/support/seeded-random.ts';
@@ -51,13 +51,18 @@ process.exit(report.problems.length === 0 ? 0 : 1);
 async function reshardSoak(): Promise<number> {
   const say = (line: string) => console.log(line);
   const kinds = ['worker', 'mover', 'frozen server', 'frozen worker', 'server', 'proxy'] as const;
+  // Each is taken back once.
+  const change = async (...to: Parameters<typeof reshardTo>) => {
+    await reshardAndBack(...to);
+    await reshardTo(...to);
+  };
   const startedAtMs = performance.now();
   for (let round = 0; round === 0 || performance.now() - startedAtMs < totalMs; round++) {
     const protocol = round % 2 === 0 ? 'redis' : 'memcached';
     console.log(`\n${protocol}, seed ${seed + round}`);
     const report = await runReshardSoak({
       ...{ protocol, clients, say, seed: seed + round, rings: RINGS, registers: 120 },
-      ...{ operationsBetween: 5000, change: reshardTo, fault: reshardFaults(kinds, say) },
+      ...{ operationsBetween: 5000, change, fault: reshardFaults(kinds, say) },
     });
     printReshard(report);
     if (report.problems.length > 0) return 1;

@@ -6,7 +6,7 @@ import { ensurePackagesOrExit } from './debian-packages.ts';
 import { ensureServersOrExit } from './ensure-servers.ts';
 import { TestRun } from './test-run.ts';
 
-const BUDGET_MS = 115_000;
+const BUDGET_MS = 150_000;
 const TIMEOUT_MS = 60_000;
 
 const PROGRAMS = { chromium: { commands: ['chromium'], packages: ['chromium'] } } as const;
