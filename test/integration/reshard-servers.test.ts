@@ -8,6 +8,8 @@ import { RegisterLoad } from '../support/register-load.ts';
 import { ReshardPool } from '../support/reshard-pool.ts';
 
 const KEYS = Array.from({ length: 200 }, (_, i) => `key:${i}`);
+/** At the slowest pace they take minutes. */
+const largeValue = (key: string) => key.padEnd(1000, '.');
 const PASSWORD = 'geheim';
 
 let authority: Authority;
@@ -26,7 +28,7 @@ async function letIn(pool: ReshardPool, password: string | null): Promise<RawCli
 /** From two servers to three and, taken back half-way, from three to two others and home again. */
 async function thereAndBack(pool: ReshardPool, password: string | null = null): Promise<void> {
   const client = await letIn(pool, password);
-  for (const key of KEYS) await client.command('SET', key, key);
+  for (const key of KEYS) await client.command('SET', key, largeValue(key));
   const load = new RegisterLoad([await letIn(pool, password), await letIn(pool, password)]);
   await pool.reshard('start', { file: pool.config([0, 1, 2]), pace: '1gb/s' });
   await pool.untilOver();
@@ -37,7 +39,7 @@ async function thereAndBack(pool: ReshardPool, password: string | null = null): 
   await pool.reshard('pace', { pace: '1gb/s' });
   await pool.untilOver();
   assert.equal((await pool.status()).reshard?.outcome, 'undone');
-  for (const key of KEYS) assert.equal(String(await client.command('GET', key)), key);
+  for (const key of KEYS) assert.equal(String(await client.command('GET', key)), largeValue(key));
   await pool.assertPlaced([...KEYS, ...(await load.end())], [0, 1, 2]);
   client.destroy();
 }
@@ -161,7 +163,7 @@ test('keys move away from unix sockets, and then it can’t be taken back', asyn
     addressOf: ({ port, socketPath }) => (socketPath === '' ? `127.0.0.1:${port}` : socketPath),
   });
   const client = await pool.client();
-  for (const key of KEYS) await client.command('SET', key, key);
+  for (const key of KEYS) await client.command('SET', key, largeValue(key));
   const { warnings } = await pool.reshard('start', { file: pool.config([2, 3]), pace: '1kb/s' });
   assert.match(String(warnings), /MIGRATE knows no unix sockets: once keys move, an abort is refused/);
   await pool.until(({ plan }) => (plan?.keysMoved ?? 0) > 0, 'keys that moved');
