@@ -196,10 +196,12 @@ export class ClientConnection
     else privateLane.unblock(isError, then);
   }
 
-  /** From its next request on it is held to the limits that the pool has by now, as whom it is by now. */
+  /** From its next request on it is held to the limits that the pool has by now, as whom it is by now; and waits among its like. */
   limit(): void {
+    const { tenants } = this.host;
     const user = this.session.account?.name ?? null;
-    const meter = this.host.tenantLimits?.meter(this.socket.peer, user, () => this.intake.wake()) ?? null;
+    const meter = tenants.meter(this.socket.peer, user, () => this.intake.wake());
+    this.socket.standIn(tenants.line(user, meter));
     this.replies.setMeter(meter);
     this.intake.setMeter(meter);
   }
@@ -244,7 +246,7 @@ export class ClientConnection
   }
 
   onSignedIn(): void {
-    if (this.host.tenantLimits !== null) this.limit();
+    this.limit();
   }
 
   onResumed(): void {

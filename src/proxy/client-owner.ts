@@ -1,6 +1,6 @@
 import type { Admission } from './admission.ts';
 import type { ClientHost } from './client-host.ts';
-import type { PoolLimits } from './limits/pool-limits.ts';
+import type { Tenants } from './tenants.ts';
 
 /** A client as its owner keeps it. */
 export interface OwnedClient {
@@ -11,8 +11,7 @@ export interface OwnedClient {
 /** Keeps the clients of a pool, or those of a port whose pool is not known yet. */
 export interface ClientOwner extends ClientHost {
   readonly admission: Admission;
-  /** Null: nothing is limited. */
-  readonly tenantLimits: PoolLimits | null;
+  readonly tenants: Tenants;
   /** It has a place; see `Admission`. */
   addClient(client: OwnedClient): void;
   removeClient(client: OwnedClient): void;

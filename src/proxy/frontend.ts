@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import type { PoolCommands } from '../figures/command-times.ts';
 import type { SlowLog } from '../figures/slow-request.ts';
 import type { PoolStats } from '../figures/statistics.ts';
@@ -29,7 +28,7 @@ import { Entrance, type EntranceOptions } from './entrance.ts';
 import { Farewell } from './farewell.ts';
 import { IdleClients } from './idle-clients.ts';
 import type { KeyTrail } from './key-trail.ts';
-import { type PoolLimitOptions, PoolLimits, type PoolLimitsHost } from './limits/pool-limits.ts';
+import type { PoolLimitOptions, PoolLimitsHost } from './limits/pool-limits.ts';
 import type { AskClients } from './operations/inquire.ts';
 import { PausedClients } from './paused-clients.ts';
 import { PoolPause } from './pool-pause.ts';
@@ -39,6 +38,7 @@ import { ServerLesson } from './server-lesson.ts';
 import { SharedPort, type SharedPortOptions } from './shared-port.ts';
 import { slowLogSource } from './slow-log-source.ts';
 import { type SlowRequestOptions, SlowRequests } from './slow-requests.ts';
+import { Tenants } from './tenants.ts';
 import { TrafficWatch, type TrafficWatchOptions } from './traffic-watch.ts';
 
 export interface FrontendOptions {
@@ -128,9 +128,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
    * them, and so would keep every client that ever left until the old generation is collected.
    */
   private readonly clients: ClientConnection[] = [];
-  /** Null: nothing is limited. */
-  tenantLimits: PoolLimits | null = null;
-  private readonly limitsHost: PoolLimitsHost;
+  readonly tenants: Tenants;
   private readonly entrance: Entrance;
   readonly port: SharedPort | null;
   private isDraining = false;
@@ -173,8 +171,8 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.lookAtTraffic(options);
     this.turn = pool.turn;
     this.log = pool.log;
-    this.limitsHost = { ...{ clock: this.clock, turn: this.turn, stats: this.stats }, ...worker.limiting };
-    this.tenantLimits = PoolLimits.of(pool.name, options.tenantLimits, this.limitsHost);
+    this.tenants = new Tenants({ clock: this.clock, turn: this.turn, stats: this.stats, ...worker.limiting });
+    this.tenants.configure(pool.name, options.tenantLimits, []);
     this.nextClientId = worker.nextClientId;
     const office: LeaseOffice = {
       ask: (count, isForced) => worker.askForPlaces(this.poolName, count, isForced),
@@ -201,13 +199,12 @@ export class Frontend implements ClientOwner, ArrivalHost {
    */
   reconfigure(options: FrontendOptions): void {
     const { accounts } = this.parser;
-    const { tenantLimits } = this.options;
     this.options = options;
     this.parserOptions = this.optionsOfParser();
     this.parser = options.protocol.createParser(this.parserOptions, this.parser);
     if (accounts !== null) this.parser.accounts?.continueFrom(accounts);
     renewAccounts(this.clients, accounts, this.parser.accounts, options.parser.password !== null);
-    this.setTenantLimits(tenantLimits, options.tenantLimits);
+    this.tenants.configure(this.poolName, options.tenantLimits, this.clients);
     this.router.sendsToFirstKey = options.sendsToFirstKey;
     this.router.limits = options.limits;
     this.router.resharding?.configure(options.limits.reshard);
@@ -218,15 +215,6 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.idleClients.watch(options.idleTimeoutMs);
     if (options.port !== null) this.port?.configure(options.port);
     this.entrance.configure(options.entrance);
-  }
-
-  /** Who waits goes on by the new limits. Under another name the pool has others with the master. */
-  private setTenantLimits(before: PoolLimitOptions, options: PoolLimitOptions): void {
-    if (isDeepStrictEqual(before, options) && this.tenantLimits?.name === this.poolName) return;
-    const limits = this.tenantLimits;
-    this.tenantLimits = PoolLimits.of(this.poolName, options, this.limitsHost);
-    for (const client of this.clients) client.limit();
-    limits?.close();
   }
 
   /** The pool was reconfigured for this phase of a reshard; see `Resharding.ready` and `Resharding.held`. */
@@ -265,7 +253,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
   addClient(client: ClientConnection): void {
     client.place = this.clients.length;
     this.clients.push(client);
-    if (this.tenantLimits !== null) client.limit();
+    client.limit();
   }
 
   removeClient(client: ClientConnection): void {
@@ -291,7 +279,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
       await nextTurn();
     }
     this.isDraining = true;
-    this.tenantLimits?.lift();
+    this.tenants.lift();
     this.idleClients.watch(0);
     this.entrance.close();
     // Of a pool that is gone, the master grants no places.
@@ -327,7 +315,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
 
   /** Cuts off the clients that are left; returns their number. */
   destroyClients(): number {
-    this.tenantLimits?.close();
+    this.tenants.close();
     for (const client of this.clients) client.destroy();
     return this.clients.length;
   }

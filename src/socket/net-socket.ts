@@ -53,6 +53,8 @@ export class NetSocket implements StreamSocket {
     return this.socket.writableLength;
   }
 
+  standIn(): void {}
+
   start(reader: SocketReader): void {
     this.reader = reader;
     this.socket.on('data', (chunk: Buffer) => {

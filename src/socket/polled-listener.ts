@@ -34,6 +34,8 @@ let spare = -1;
 export class PolledListener implements PollTarget {
   readonly fd: bigint;
   watchedEvents = 0;
+  readyEvents = 0;
+  readonly line = null;
   private readonly handle: BoundHandle;
   private readonly accept: (socket: PolledSocket) => void;
   private readonly onError: (error: Error) => void;

@@ -4,6 +4,7 @@ import { soon } from '../loop/rounds.ts';
 import type { Block } from '../memory/block.ts';
 import { addressOf, sharedBuffer } from '../system/copy.ts';
 import { type PollTarget, thePoller } from './poller.ts';
+import { type ReadyLine, readyLines } from './ready-lines.ts';
 import {
   EAGAIN,
   EINTR,
@@ -42,6 +43,8 @@ export class PolledSocket implements StreamSocket, PollTarget {
   closeListener: (() => void) | null = null;
   readonly fd: bigint;
   watchedEvents = 0;
+  readyEvents = 0;
+  line: ReadyLine | null = null;
   private reader: SocketReader | null = null;
   /** What is read into, its address and its length. What comes is dealt with before the next read, of whichever socket. */
   private buffer: Buffer = sharedBuffer;
@@ -83,6 +86,13 @@ export class PolledSocket implements StreamSocket, PollTarget {
     const { descriptor } = this;
     this.isDestroyed = true;
     return descriptor;
+  }
+
+  standIn(line: ReadyLine | null): void {
+    if (this.line === line || (this.isDestroyed && line !== null)) return;
+    if (this.line !== null) readyLines.leave(this.line);
+    this.line = line;
+    if (line !== null) readyLines.enter(line);
   }
 
   start(reader: SocketReader): void {
@@ -128,6 +138,7 @@ export class PolledSocket implements StreamSocket, PollTarget {
     this.isDestroyed = true;
     this.isReading = false;
     this.unsent = null;
+    this.standIn(null);
     thePoller().leave(this);
     calls.close(this.fd);
     // When whoever calls is done.
@@ -162,7 +173,8 @@ export class PolledSocket implements StreamSocket, PollTarget {
       if (next !== buffer) this.readInto(next);
       // A buffer that was not filled holds all there was.
       if ((result < buffer.length && !isEnding) || !this.isReading) return;
-    } while (bytes < READ_AT_ONCE_BYTES);
+      // Where others wait, they have their turn after each read.
+    } while (bytes < READ_AT_ONCE_BYTES && (this.line === null || !readyLines.areSeveral));
     thePoller().renew(this);
   }
 

@@ -1,11 +1,14 @@
 import { expectedPeers } from '../loop/expected-peers.ts';
 import { isCompanyExpected, runIdleTasks, runRound } from '../loop/rounds.ts';
 import { Patience } from './patience.ts';
+import { type LineTarget, type ReadyLine, readyLines } from './ready-lines.ts';
 import { EPOLL_ADD, EPOLL_DEL, EPOLL_MOD, type LoopHandle, type SocketCalls, socketCalls } from './socket-calls.ts';
 
 /** What the poller looks after: a socket or a listener. */
-export interface PollTarget {
+export interface PollTarget extends LineTarget {
   readonly fd: bigint;
+  /** Where it waits for its turn; null: it does not wait. */
+  readonly line: ReadyLine | null;
   /** What it is watched for; the poller's. 0: it is not watched. */
   watchedEvents: number;
   /** `events`: a set of EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLERR, EPOLLHUP. */
@@ -28,6 +31,8 @@ const COMPANY_FORGOTTEN_MS = 0.05;
  *                 ▲           └───────▶ none is ready ─▶ what waited for that (small writes to servers) ─▶ again, or leave
  *                 └── peers expected ───────────┘
  *
+ * Where clients of several tenants are ready, they are read in turn: ready-lines.ts.
+ *
  * A call for each socket that is ready, from JavaScript into JavaScript, in the place of one from node into JavaScript.
  */
 class Poller {
@@ -39,6 +44,7 @@ class Poller {
   private watchedTargets = 0;
   private ready = 0;
   private leftAtMs = 0;
+  private isToRun = false;
   private readonly patience = new Patience();
 
   constructor(calls: SocketCalls) {
@@ -93,8 +99,9 @@ class Poller {
     const untilMs = nowMs + ROUNDS_MAX_MS;
     do {
       this.ready = this.calls.epollWait(this.epoll);
-      if (this.ready === 0 && isCompanyExpected() && this.patience.hasAny()) this.waitForCompany();
-      if (this.ready > 0) runRound(this.deliverReady, throwLater);
+      const isWaiting = readyLines.isAny;
+      if (this.ready === 0 && !isWaiting && isCompanyExpected() && this.patience.hasAny()) this.waitForCompany();
+      if (this.ready > 0 || isWaiting) runRound(this.deliverReady, throwLater);
       else if (!runIdleTasks(throwLater)) break;
       nowMs = performance.now();
       if (nowMs >= idleWaitEndsMs) {
@@ -104,6 +111,17 @@ class Poller {
     } while (nowMs < untilMs);
     runIdleTasks(throwLater);
     this.leftAtMs = nowMs;
+    // The kernel has told of them and says nothing more.
+    if (readyLines.isAny) this.runSoon();
+  }
+
+  private runSoon(): void {
+    if (this.isToRun) return;
+    this.isToRun = true;
+    setImmediate(() => {
+      this.isToRun = false;
+      this.run();
+    });
   }
 
   /**
@@ -129,12 +147,19 @@ class Poller {
       // One before it may have closed it. Where another has its descriptor by now, that one finds nothing to read.
       const target = targets[words[at + descriptorAt] as number] ?? null;
       if (target === null) continue;
+      const events = words[at + eventsAt] as number;
+      const { line } = target;
+      if (line !== null && readyLines.areSeveral) {
+        readyLines.add(line, target, events);
+        continue;
+      }
       try {
-        target.onReady(words[at + eventsAt] as number);
+        target.onReady(events);
       } catch (error) {
         throwLater(error);
       }
     }
+    if (readyLines.isAny) readyLines.serve(throwLater);
   };
 }
 

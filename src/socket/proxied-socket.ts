@@ -1,6 +1,7 @@
 import { soon } from '../loop/rounds.ts';
 import type { Block } from '../memory/block.ts';
 import { PROXY_HEADER_MAX_BYTES, readProxyHeader } from './proxy-header.ts';
+import type { ReadyLine } from './ready-lines.ts';
 import type { SocketReader, StreamSocket } from './stream-socket.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -65,6 +66,10 @@ export class ProxiedSocket implements StreamSocket, SocketReader {
 
   set closeListener(listener: (() => void) | null) {
     this.socket.closeListener = listener;
+  }
+
+  standIn(line: ReadyLine | null): void {
+    this.socket.standIn(line);
   }
 
   start(reader: SocketReader): void {

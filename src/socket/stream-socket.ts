@@ -1,4 +1,5 @@
 import type { Block } from '../memory/block.ts';
+import type { ReadyLine } from './ready-lines.ts';
 
 /** `StreamSocket.peer` of a socket that has no address. */
 export const UNNAMED_PEER = 'a unix socket';
@@ -35,6 +36,8 @@ export interface StreamSocket {
   readonly unsentBytes: number;
   /** Called once, after `SocketReader.onClosed`; also when nobody reads. */
   closeListener: (() => void) | null;
+  /** Waits with the sockets of `line` for its turn to be read; null: it does not wait. Where nothing is polled nobody does. */
+  standIn(line: ReadyLine | null): void;
   /** Begins to read. */
   start(reader: SocketReader): void;
   pause(): void;

@@ -14,11 +14,13 @@ import { ClientConnection } from '../../src/proxy/client-connection.ts';
 import type { ClientLimits } from '../../src/proxy/client-host.ts';
 import type { ClientOwner } from '../../src/proxy/client-owner.ts';
 import { KeyTrail } from '../../src/proxy/key-trail.ts';
+import { ShareOffice } from '../../src/proxy/limits/share-office.ts';
 import { PausedClients } from '../../src/proxy/paused-clients.ts';
 import { PoolPause } from '../../src/proxy/pool-pause.ts';
 import { ReplyTimer } from '../../src/proxy/reply-timer.ts';
 import { Router } from '../../src/proxy/router.ts';
 import { SlowRequests } from '../../src/proxy/slow-requests.ts';
+import { Tenants } from '../../src/proxy/tenants.ts';
 import { TrafficWatch } from '../../src/proxy/traffic-watch.ts';
 import type { FailureReason } from '../../src/request/failure.ts';
 import type { Request } from '../../src/request/request.ts';
@@ -176,10 +178,14 @@ export class FakeFrontend implements ClientOwner {
   readonly requestBytes = new RequestBytes();
   readonly pausedClients = new PausedClients();
   readonly pause = new PoolPause(() => {});
-  readonly tenantLimits = null;
   limits: ClientLimits;
   readonly turn = new Turn();
   readonly clock = new Clock(this.turn);
+  readonly tenants = new Tenants({
+    ...{ clock: this.clock, turn: this.turn, stats: new PoolStats() },
+    office: new ShareOffice({ ask: () => {}, give: () => {} }, this.clock),
+    tellLimiting: () => {},
+  });
   readonly commands = new PoolCommands();
   readonly replyTimer = new ReplyTimer(this.clock, this.turn);
   readonly keyTrail = new KeyTrail();

@@ -1,20 +1,21 @@
 import type { Clock } from '../../loop/clock.ts';
 import type { FailureReason } from '../../request/failure.ts';
+import type { ReadyLine } from '../../socket/ready-lines.ts';
 import { LimitedClient, type Limiter } from './limiter.ts';
 
 /** What one client is held to: the limits of its pool, its address and its user, as far as there are any. */
 export class ClientMeter {
   private readonly clock: Clock;
   private readonly limited: readonly LimitedClient[];
-  /** Some commands have limits of their own. */
-  readonly hasCommandLimits: boolean;
+  /** Of its address, where addresses have limits. */
+  readonly line: ReadyLine | null;
   private pending = 0;
 
   /** `wake`: its next request may go on. */
   constructor(limiters: readonly Limiter[], clock: Clock, wake: () => void) {
     this.clock = clock;
     this.limited = limiters.map(limiter => new LimitedClient(limiter, wake));
-    this.hasCommandLimits = limiters.some(limiter => limiter.hasCommandLimits);
+    this.line = limiters.find(({ tenant }) => tenant.scope === 'address')?.line ?? null;
     for (const limiter of limiters) limiter.clients++;
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../../loop/clock.ts';
 import type { Turn, TurnTask } from '../../loop/turn.ts';
 import { Fifo } from '../../memory/fifo.ts';
 import type { FailureReason } from '../../request/failure.ts';
+import { ReadyLine } from '../../socket/ready-lines.ts';
 import type { LimitName, LimitOptions, RateOption } from './limit-options.ts';
 import { RateLimit, RateShare } from './rate-share.ts';
 import { ASK_EVERY_MS, type ShareOffice, type ShareUser } from './share-office.ts';
@@ -77,6 +78,8 @@ export class Limiter implements ShareUser, TurnTask {
   private readonly waitingForCommand = new Fifo<LimitedClient>();
   /** Requests of its clients that are not answered. */
   private pending = 0;
+  /** Where its clients wait to be read. */
+  readonly line = new ReadyLine();
   private timer: NodeJS.Timeout | null = null;
   private timerAtMs = 0;
   private isServing = false;
@@ -118,10 +121,6 @@ export class Limiter implements ShareUser, TurnTask {
     for (const queue of [this.waiting, this.waitingForCommand]) {
       for (let client = queue.shift(); client !== undefined; client = queue.shift()) this.release(client);
     }
-  }
-
-  get hasCommandLimits(): boolean {
-    return this.commands.length > 0;
   }
 
   get waitingClients(): number {

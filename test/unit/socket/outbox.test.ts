@@ -13,6 +13,8 @@ import { waitFor } from '../../support/wait-for.ts';
 
 /** A socket whose kernel takes everything, or, while `isFull`, nothing. */
 class FakeSocket implements StreamSocket {
+  standIn(): void {}
+
   readonly descriptor = -1;
   readonly peer = 'nobody';
   readonly local = '';
