@@ -327,5 +327,5 @@ test('a category that there is not is refused', async t => {
     body: { set: { 'pool.limits.commands': '@nonsense 1/s' } },
   });
   assert.equal(status, 400, text);
-  assert.match(text, /Redis has no category @nonsense/);
+  assert.match(text, /there is no category \\"@nonsense\\"/);
 });
