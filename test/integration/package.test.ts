@@ -29,6 +29,7 @@ test('npm pack makes a package that installs and runs', async () => {
   for (const file of [
     'dist/main.js',
     'dist/admin/page/page.js',
+    'dist/sbom.cdx.json',
     'dist/admin/page/index.html',
     'deploy/grafana/ringmaster.json',
     'conf/ringmaster.yml',
