@@ -14,6 +14,7 @@ import type { CommandRow } from '../src/protocol/redis/command-data.ts';
 import { CLUSTER_DISABLED, FAMILY_OF } from '../src/protocol/redis/command-families.ts';
 import { IN_PRESENTED_CLUSTER, OF_SLOT } from '../src/protocol/redis/command-policy.ts';
 import { COMMANDS } from '../src/protocol/redis/command-table.ts';
+import { SHAPE_ERROR, SHAPE_PLAIN } from '../src/protocol/redis/key-prefix/reply-shape.ts';
 import {
   ROUTE_ALL,
   ROUTE_ANY,
@@ -230,18 +231,65 @@ const SERVICES = [
   'Answered by Ringmaster itself',
 ];
 
-function commandsSection(): string {
-  const groups = new Map<string, string[]>(SERVICES.map(service => [service, []]));
+const KEYED = 'Its keys get the prefix';
+const NAMED = 'Its keys get the prefix, and names in its reply lose it';
+const SORTED = 'Its keys and the patterns of `BY` and `GET` get the prefix';
+const MATCHED = 'Its pattern gets the prefix, and names in its reply lose it';
+const HEARD = 'Its channels get the prefix, and lose it in what comes back';
+const COUNTED = 'Without the sections that count keys and commands of all';
+const SCRIPTED = 'With `scripts_under_prefix: allow`, and the keys it is given get the prefix';
+const AS_EVER = 'As without a prefix';
+const PREFIXED_SERVICES = [KEYED, NAMED, SORTED, MATCHED, HEARD, COUNTED, SCRIPTED, AS_EVER];
+
+/** Under a key prefix; null: it is not served without one either. */
+function prefixedServiceOf({ refusal, isServedByOne, family, prefixRule, keySpecs, finder }: Command): string | null {
+  if (refusal !== null && !isServedByOne && family !== 'cluster') return null;
+  const { names, reply, why, isScript } = prefixRule;
+  if (isScript) return SCRIPTED;
+  if (why !== null) return `Refused: ${why}`;
+  switch (names) {
+    case 'keys':
+      if (finder === 'channel' || keySpecs.some(({ flags }) => flags.includes('not_key'))) return HEARD;
+      return reply === SHAPE_PLAIN || reply === SHAPE_ERROR ? KEYED : NAMED;
+    case 'sort':
+      return SORTED;
+    case 'pattern':
+    case 'scan':
+      return MATCHED;
+    case 'topics':
+    case 'channels':
+      return HEARD;
+    case 'info':
+      return COUNTED;
+    default:
+      return AS_EVER;
+  }
+}
+
+/** The commands by how they are served; those of which nothing is said are left out. */
+function commandTable(title: string, services: readonly string[], of: (command: Command) => string | null): string {
+  const groups = new Map<string, string[]>(services.map(service => [service, []]));
   for (const command of COMMANDS) {
     // A container is nothing without its subcommands.
     if (command.arity < -1 && command.subcommandList.length > 0) continue;
-    const service = serviceOf(command);
+    const service = of(command);
+    if (service === null) continue;
     const group = groups.get(service) ?? [];
     group.push(`\`${command.name.replace('|', ' ').toUpperCase()}\``);
     groups.set(service, group);
   }
   const lines = [...groups].map(([service, names]) => `| ${service} | ${names.sort().join(' ')} |`);
-  return `${BEGIN}\n\n| How | Commands |\n| --- | --- |\n${lines.join('\n')}\n\n${END}`;
+  return `| ${title} | Commands |\n| --- | --- |\n${lines.join('\n')}`;
+}
+
+function commandsSection(): string {
+  const served = commandTable('How', SERVICES, serviceOf);
+  const prefixed = commandTable(
+    'Under a [key prefix](tenants.md#a-prefix-for-keys)',
+    PREFIXED_SERVICES,
+    prefixedServiceOf,
+  );
+  return `${BEGIN}\n\n${served}\n\n${prefixed}\n\n${END}`;
 }
 
 function withCommands(document: string): string {

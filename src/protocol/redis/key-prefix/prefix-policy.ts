@@ -66,6 +66,8 @@ const KEYED = `
   json.strlen json.toggle json.type
   tdigest.add tdigest.byrank tdigest.byrevrank tdigest.cdf tdigest.create tdigest.info tdigest.max tdigest.merge tdigest.min
   tdigest.quantile tdigest.rank tdigest.reset tdigest.revrank tdigest.trimmed_mean
+  sdiffcard sunioncard
+  ts.add ts.alter ts.create ts.createrule ts.decrby ts.del ts.deleterule ts.get ts.incrby ts.madd ts.range ts.revrange
   topk.add topk.count topk.incrby topk.info topk.list topk.query topk.reserve`;
 
 /** Errors may name the key. */
