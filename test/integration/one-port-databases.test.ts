@@ -1,7 +1,10 @@
 // One port for several pools: the database that a client selects is a pool.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
 import { askInOnePiece as ask } from '../support/ask-in-one-piece.ts';
+import { run } from '../support/child.ts';
 import { type Daemon, startDaemon } from '../support/pool-daemon.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -132,4 +135,21 @@ test('a user who may use both pools is signed in to both, one who may not to nei
   const one = await ask(client, ['AUTH', 'one', 'y'], ['SELECT', '1'], ['ACL', 'WHOAMI'], ['SET', 'k', 'v']);
   assert.equal(one, '+OK\r\n-NOAUTH Authentication required.\r\n$3\r\none\r\n+OK\r\n');
   client.destroy();
+});
+
+test('redis-cli -n, and ioredis and node-redis with a database', async t => {
+  const { servers, daemon } = await start(t);
+  const port = daemon.port('front');
+  await servers[0].command('SET', 'mine', 'a');
+  await servers[1].command('SET', 'mine', 'b');
+  const cli = (database: string) => run('redis-cli', ['-p', String(port), '-n', database, 'get', 'mine']);
+  assert.equal((await cli('0')).stdout.trim(), 'a');
+  assert.equal((await cli('1')).stdout.trim(), 'b');
+  const ioredis = new Redis({ port, host: '127.0.0.1', db: 1 });
+  t.after(() => ioredis.disconnect());
+  assert.equal(await ioredis.get('mine'), 'b');
+  const nodeRedis = createClient({ database: 7, socket: { port, host: '127.0.0.1' } });
+  await nodeRedis.connect();
+  t.after(() => nodeRedis.destroy());
+  assert.equal(await nodeRedis.get('mine'), 'b');
 });

@@ -1,7 +1,10 @@
 // One port for several pools: the user that a Redis client signs in as chooses the pool.
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
 import { askInOnePiece as ask } from '../support/ask-in-one-piece.ts';
+import { run } from '../support/child.ts';
 import { type Daemon, startDaemon } from '../support/pool-daemon.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -192,4 +195,31 @@ test('clients count in the pool that serves them', async t => {
   assert.match(await ask(clients[0], ['CLIENT', 'LIST']), /^\$\d+\r\nid=/);
   for (const client of clients) client.destroy();
   for (const pool of ['front', 'a', 'b']) await connections(pool)(0);
+});
+
+test('redis-cli, ioredis and node-redis', async t => {
+  const port = daemon.port('front');
+  await alices.command('SET', 'mine', 'alices');
+  await bobs.command('SET', 'mine', 'bobs');
+  const cli = (user: string, password: string) =>
+    run('redis-cli', ['-p', String(port), '--no-auth-warning', '--user', user, '--pass', password, 'get', 'mine']);
+  assert.equal((await cli('alice', ALICES)).stdout.trim(), 'alices');
+  assert.equal((await cli('bob', BOBS)).stdout.trim(), 'bobs');
+  const ioredis = new Redis({ port, host: '127.0.0.1', username: 'alice', password: ALICES });
+  t.after(() => ioredis.disconnect());
+  assert.equal(await ioredis.get('mine'), 'alices');
+  const nodeRedis = createClient({ username: 'bob', password: BOBS, socket: { port, host: '127.0.0.1' } });
+  await nodeRedis.connect();
+  t.after(() => nodeRedis.destroy());
+  assert.equal(await nodeRedis.get('mine'), 'bobs');
+  const modern = createClient({ RESP: 3, username: 'bob', password: BOBS, socket: { port, host: '127.0.0.1' } });
+  await modern.connect();
+  t.after(() => modern.destroy());
+  assert.equal(await modern.get('mine'), 'bobs');
+});
+
+test('the port is ready while workers listen: it has no servers', async () => {
+  const { body } = await daemon.page('/readyz');
+  const report = JSON.parse(body) as { pools: { name: string; ready: boolean }[] };
+  assert.equal(report.pools.find(({ name }) => name === 'front')?.ready, true);
 });
