@@ -1,5 +1,5 @@
 // Has the real servers that tests, demo and benchmarks need on this machine.
-//   node scripts/ensure-servers.ts [redis] [memcached] [nutcracker] [haproxy]      (default: all)
+//   node scripts/ensure-servers.ts [redis] [memcached] [nutcracker] [haproxy] [stunnel]      (default: all)
 import { ensurePackagesOrExit } from './debian-packages.ts';
 
 export type ServerName = keyof typeof SERVERS;
@@ -8,6 +8,7 @@ export const SERVERS = {
   redis: { commands: ['redis-server', 'redis-cli', 'redis-benchmark'], packages: ['redis-server', 'redis-tools'] },
   memcached: { commands: ['memcached'], packages: ['memcached'] },
   nutcracker: { commands: ['nutcracker'], packages: ['nutcracker'] },
+  stunnel: { commands: ['stunnel4'], packages: ['stunnel4'] },
   haproxy: { commands: ['haproxy'], packages: ['haproxy'] },
 } as const;
 

@@ -7,6 +7,7 @@ import { startRedis } from '../../test/support/redis-server.ts';
 import { startRingmaster } from '../../test/support/ringmaster.ts';
 import type { DataSet } from './data-set.ts';
 import { type Pinning, pin } from './pinning.ts';
+import { makeCertificates, type StageCertificates, startTerminator, type Terminator } from './terminators.ts';
 
 const MEMCACHED_MIB = 256;
 const START_TIMEOUT_MS = 60_000;
@@ -16,6 +17,8 @@ export interface ContenderPlan {
   readonly name: string;
   /** `none`: the load goes to one of the servers itself. */
   readonly proxy: 'nutcracker' | 'ringmaster' | 'none';
+  /** What speaks TLS in front of it; null: nothing, or it does so itself. */
+  readonly terminator: Terminator | null;
   readonly workers: number;
   /** Ringmaster's program; null: the one beside this benchmark. */
   readonly entry: string | null;
@@ -39,11 +42,15 @@ export interface Fleet {
   readonly servers: number;
   /** Ringmaster's Redis pools are a Redis Cluster of as many primaries; nutcracker, which knows none, keeps its ring. */
   readonly isCluster?: boolean;
+  /** Clients of Redis pools speak TLS. */
+  readonly isTls?: boolean;
 }
 
 /** A running proxy. */
 export interface Contender {
   readonly plan: ContenderPlan;
+  /** Path of the certificate that signed those of its ports; null: they are plain. */
+  readonly ca: string | null;
   /** One for each pool that has the data. */
   portsFor(data: DataSet): readonly number[];
   /** All its processes. */
@@ -60,6 +67,8 @@ export interface Stage {
   readonly memcachedPorts: readonly number[];
   /** Of a Redis Cluster with as many primaries as there are Redis servers, started when it is first asked for. */
   cluster(): Promise<readonly number[]>;
+  /** Made when they are first asked for. */
+  certificates(): Promise<StageCertificates>;
   stop(): Promise<void>;
 }
 
@@ -69,7 +78,12 @@ export async function setStage(pinning: Pinning): Promise<Stage> {
   const redis = [await startRedis(), await startRedis()];
   const memcached = [await startMemcached(memcachedOptions), await startMemcached(memcachedOptions)];
   let cluster: Promise<RedisCluster> | null = null;
+  let certificates: Promise<StageCertificates> | null = null;
   return {
+    certificates: () => {
+      certificates ??= makeCertificates();
+      return certificates;
+    },
     cluster: async () => {
       cluster ??= startCluster({ primaries: redis.length });
       return (await cluster).nodes.map(({ server }) => server.port);
@@ -92,13 +106,23 @@ export async function startContender(plan: ContenderPlan, fleet: Fleet, stage: S
     ...redisPorts.flatMap((port, i) => pool(`redis_pool_${i}`, port, true, serversOf(stage.redisPorts, fleet))),
     ...pool('memcached_pool', memcachedPort, false, serversOf(stage.memcachedPorts, fleet)),
   ].join('\n');
-  const isCluster = fleet.isCluster === true && plan.proxy === 'ringmaster';
-  const own = isCluster ? clusterConfig(redisPorts, await stage.cluster()) : config;
-  const running = await (plan.proxy === 'nutcracker' ? nutcracker(config) : ringmaster(own, plan));
+  const isRingmaster = plan.proxy === 'ringmaster';
+  let own = config;
+  if (fleet.isCluster && isRingmaster) own = clusterConfig(redisPorts, await stage.cluster());
+  if (fleet.isTls && isRingmaster) own = tlsConfig(redisPorts, stage.redisPorts, await stage.certificates());
+  const running = await (isRingmaster ? ringmaster(own, plan) : nutcracker(config));
+  const { terminator } = plan;
+  const front = terminator === null ? null : await startTerminator(terminator, redisPorts, await stage.certificates());
   const contender: Contender = {
     plan,
-    portsFor: data => (data.protocol === 'redis' ? redisPorts : [memcachedPort]),
-    ...running,
+    ca: fleet.isTls ? (await stage.certificates()).ca : null,
+    portsFor: data => (data.protocol === 'redis' ? (front?.ports ?? redisPorts) : [memcachedPort]),
+    pids: () => (front === null ? running.pids() : [front.pid, ...running.pids()]),
+    workerPids: () => (front === null ? running.workerPids() : [front.pid, ...running.workerPids()]),
+    async stop() {
+      await front?.stop();
+      await running.stop();
+    },
   };
   if (stage.pinning.cores !== null) {
     for (const pid of contender.pids()) {
@@ -113,6 +137,7 @@ export async function startContender(plan: ContenderPlan, fleet: Fleet, stage: S
 function noProxy(plan: ContenderPlan, stage: Stage): Contender {
   return {
     plan,
+    ca: null,
     portsFor: data => serverPorts(stage, data).slice(0, 1),
     pids: () => [],
     workerPids: () => [],
@@ -156,6 +181,23 @@ function clusterConfig(ports: readonly number[], seeds: readonly number[]): stri
   const pools = ports.map(
     (port, i) => `  redis_pool_${i}: { listen: "127.0.0.1:${port}", protocol: redis, preconnect: true, timeout: none,
     cluster: { seeds: [${seeds.map(seed => `"127.0.0.1:${seed}"`).join(', ')}] } }`,
+  );
+  return `admin: false\npools:\n${pools.join('\n')}\n`;
+}
+
+/** The same ring and the same waits as the file in twemproxy's form has. */
+function tlsConfig(
+  ports: readonly number[],
+  servers: readonly number[],
+  { server: { cert, key } }: StageCertificates,
+): string {
+  const pools = ports.map(
+    (
+      port,
+      i,
+    ) => `  redis_pool_${i}: { listen: "127.0.0.1:${port}", protocol: redis, hash: fnv1a_64, distribution: ketama,
+    backlog: 1024, preconnect: true, timeout: none, listen_tls: { cert: ${cert}, key: ${key} },
+    servers: [${servers.map((each, n) => `"127.0.0.1:${each}:1 redis_pool_${i}-${n}"`).join(', ')}] }`,
   );
   return `admin: false\npools:\n${pools.join('\n')}\n`;
 }

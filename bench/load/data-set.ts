@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { connect as connectTls } from 'node:tls';
 import { RawClient } from '../../test/support/raw-client.ts';
 
 /** What the keys of a data set hold; each of `keys` keys the same number of bytes. */
@@ -87,9 +89,16 @@ export async function fill(port: number, set: DataSet): Promise<void> {
   }
 }
 
-/** Asks for two keys, so that no round measures how fast a proxy answers with errors. Rejects when it does. */
-export async function verify(port: number, set: DataSet): Promise<void> {
-  const client = await RawClient.connect(port, { timeoutMs: 10_000 });
+/**
+ * Asks for two keys, so that no round measures how fast a proxy answers with errors. Rejects when it does. `ca`: in TLS, with a
+ * certificate that this one has signed.
+ */
+export async function verify(port: number, set: DataSet, ca: string | null = null): Promise<void> {
+  const options = { timeoutMs: 10_000 };
+  const client =
+    ca === null
+      ? await RawClient.connect(port, options)
+      : new RawClient(connectTls({ port, host: '127.0.0.1', ca: readFileSync(ca) }), options);
   try {
     for (const number of [0, set.keys - 1]) {
       const want = fetchReply(set, [number]);

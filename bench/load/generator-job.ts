@@ -26,6 +26,25 @@ export interface GeneratorResult {
   readonly cores: number;
 }
 
+/** What the process is told that connects for each request, as JSON in its first argument. */
+export interface ConnectorJob {
+  readonly port: number;
+  /** Path of the authority's certificate. */
+  readonly ca: string;
+  readonly data: DataSet;
+  /** Connections under way at a time. */
+  readonly clients: number;
+  readonly requests: number;
+  /** Sessions are resumed; else each connection begins with a full handshake. */
+  readonly isResumed: boolean;
+}
+
+/** What it prints, as JSON. */
+export interface ConnectorResult extends Omit<GeneratorResult, 'lateP999Ms'> {
+  /** Connections whose session was resumed. */
+  readonly resumed: number;
+}
+
 /** What the process with the clients in the background is told; it prints `READY` when they are where they should be. */
 export interface BackgroundJob {
   readonly kind: 'idle' | 'slow';

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { Child } from '../../test/support/child.ts';
 import { fixedValue, randomKeyOf } from './data-set.ts';
-import type { GeneratorJob, GeneratorResult } from './generator-job.ts';
+import type { ConnectorJob, ConnectorResult, GeneratorJob, GeneratorResult } from './generator-job.ts';
 import { endedChildrenUs } from './process-cost.ts';
-import type { GeneratorLoad, Load, RedisBenchmarkLoad } from './scenarios.ts';
+import type { ConnectorLoad, GeneratorLoad, Load, RedisBenchmarkLoad } from './scenarios.ts';
 
 /** What a generator of load saw. Latencies in milliseconds. */
 export interface LoadResult {
@@ -19,31 +19,39 @@ export interface LoadResult {
 }
 
 const GENERATOR = fileURLToPath(new URL('./generator.ts', import.meta.url));
+const CONNECTOR = fileURLToPath(new URL('./tls-connector.ts', import.meta.url));
 /** The generator's own collections are to disturb its latencies as little as may be. */
 export const GENERATOR_FLAGS: readonly string[] = ['--max-semi-space-size=64', '--single-threaded'];
 
-/** Sends `requests` requests to the ports (redis-benchmark: to the first) and waits for the answers. Rejects when a wrong one comes, or none in time. */
+/** Where load goes: all but the generator's goes to the first port, and in TLS where there is a certificate to trust, by its path. */
+export interface LoadTarget {
+  readonly ports: readonly number[];
+  readonly ca: string | null;
+}
+
+/** Sends `requests` requests and waits for the answers. Rejects when a wrong one comes, or none in time. */
 export function runLoad(
   load: Load,
-  ports: readonly number[],
+  target: LoadTarget,
   requests: number,
   ratePerSecond: number | null,
   timeoutMs: number,
 ): Promise<LoadResult> {
-  if (load.tool === 'redis-benchmark') return runRedisBenchmark(load, ports[0]!, requests, timeoutMs);
-  return runGenerator(load, ports, requests, ratePerSecond, timeoutMs);
+  if (load.tool === 'redis-benchmark') return runRedisBenchmark(load, target, requests, timeoutMs);
+  if (load.tool === 'connector') return runConnector(load, target, requests, timeoutMs);
+  return runGenerator(load, target.ports, requests, ratePerSecond, timeoutMs);
 }
 
 async function runRedisBenchmark(
   load: RedisBenchmarkLoad,
-  port: number,
+  { ports: [port], ca }: LoadTarget,
   requests: number,
   timeoutMs: number,
 ): Promise<LoadResult> {
   const key = randomKeyOf(load.data);
   const flags: [string, string | number][] = [
     ['-h', '127.0.0.1'],
-    ['-p', port],
+    ['-p', port!],
     ['-c', load.clients],
     ['-P', load.pipeline],
     ['-k', load.reconnects ? 0 : 1],
@@ -53,7 +61,8 @@ async function runRedisBenchmark(
   const words = load.isWrite
     ? ['-x', 'SET', key]
     : [load.keys === 1 ? 'GET' : 'MGET', ...new Array<string>(load.keys).fill(key)];
-  const args = [...flags.flatMap(([flag, value]) => [flag, String(value)]), ...words];
+  const secure = ca === null ? [] : ['--tls', '--cacert', ca];
+  const args = [...secure, ...flags.flatMap(([flag, value]) => [flag, String(value)]), ...words];
   const before = endedChildrenUs();
   const output = await run('redis-benchmark', args, timeoutMs, load.isWrite ? fixedValue(load.data) : null);
   const report = readRedisBenchmark(output);
@@ -86,6 +95,21 @@ async function runGenerator(
   const output = await run(process.execPath, [...GENERATOR_FLAGS, GENERATOR, JSON.stringify(job)], timeoutMs, null);
   const { seconds, cores, ...latencies } = JSON.parse(output) as GeneratorResult;
   return { requestsPerSecond: requests / seconds, ...latencies, generatorCores: cores };
+}
+
+async function runConnector(
+  { data, clients, isResumed }: ConnectorLoad,
+  { ports: [port], ca }: LoadTarget,
+  requests: number,
+  timeoutMs: number,
+): Promise<LoadResult> {
+  if (ca === null) throw new Error('connections per request, by the connector, are in TLS');
+  const job: ConnectorJob = { port: port!, ca, data, clients, requests, isResumed };
+  const output = await run(process.execPath, [...GENERATOR_FLAGS, CONNECTOR, JSON.stringify(job)], timeoutMs, null);
+  const { seconds, cores, resumed, ...latencies } = JSON.parse(output) as ConnectorResult;
+  // Those that began before the first had its ticket can't be.
+  if (isResumed && resumed < requests - 3 * clients) throw new Error(`${resumed} of ${requests} sessions were resumed`);
+  return { requestsPerSecond: requests / seconds, ...latencies, lateP999Ms: 0, generatorCores: cores };
 }
 
 /** Runs a command to a good end; its output, with every carriage return as a new line. */

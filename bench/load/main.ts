@@ -33,6 +33,7 @@ process.exit();
 /** Runs the scenarios and writes what they found; the exit code. */
 async function bench(options: Options): Promise<number> {
   ensureServersOrExit(['redis', 'memcached', 'nutcracker']);
+  if (options.scenarios.some(({ fleet }) => fleet.isTls)) ensureServersOrExit(['haproxy', 'stunnel']);
   const pinning = pinBenchmark(options.cores);
   const machine = describeMachine(pinning);
   console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.kernel}; ${machine.pinning}`);

@@ -22,7 +22,7 @@ export class UsageError extends Error {
 
 export const USAGE = `npm run bench [-- FLAGS]
 
-Ringmaster and nutcracker in front of the same servers, measured in turns.
+Ringmaster and nutcracker in front of the same servers, measured in turns; tls-…: HAProxy or stunnel in front of nutcracker.
 
   --scenarios a,b      some of them only (default: all)
   --list               name the scenarios and leave

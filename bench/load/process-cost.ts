@@ -34,7 +34,8 @@ export function usageOf(pids: readonly number[]): Usage {
     const systemTicks = Number(stat[STIME]);
     sum.userTicks += userTicks;
     sum.systemTicks += systemTicks;
-    sum.cpuUs += runTimeUs(pid) ?? (userTicks + systemTicks) * TICK_US;
+    // Threads that have ended are in the ticks only.
+    sum.cpuUs += Math.max(runTimeUs(pid) ?? 0, (userTicks + systemTicks) * TICK_US);
   }
   return sum;
 }

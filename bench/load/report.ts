@@ -47,7 +47,7 @@ export function toMarkdown({ machine, extent, scenarios }: Report): string {
     `- ${versions.join(', ')}`,
     `- ${machine.pinning}`,
     `- ${machine.date}; load average before the run ${machine.loadAverage.toFixed(2)}`,
-    `- medians of ${extent.rounds} interleaved rounds of ${extent.seconds} s; × are ratios to nutcracker, the median of ` +
+    `- medians of ${extent.rounds} interleaved rounds of ${extent.seconds} s; × are ratios to the first of each table, the median of ` +
       'the rounds’ own ratios',
   ];
   const sections = scenarios.map(scenario => `### ${scenario.title}\n\n${scenarioTable(scenario)}`);

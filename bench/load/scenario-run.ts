@@ -15,6 +15,7 @@ import { GENERATOR_FLAGS, runLoad } from './load-run.ts';
 import { type ClientMemory, type ContenderResult, type Measurement, medianOf, ratiosOf } from './measurement.ts';
 import { costBetween, openFilesLimit, residentBytes, usageOf } from './process-cost.ts';
 import type { Background, Scenario } from './scenarios.ts';
+import type { Terminator } from './terminators.ts';
 
 /** How long and how often. */
 export interface Extent {
@@ -64,6 +65,7 @@ export interface Variant {
 const NUTCRACKER: ContenderPlan = {
   name: 'nutcracker',
   proxy: 'nutcracker',
+  terminator: null,
   workers: 1,
   entry: null,
   launch: { args: [], env: {} },
@@ -118,16 +120,19 @@ export async function runPlans(
 /** The first is what the others are compared with. */
 function contenderPlans(scenario: Scenario, { hasYardstick, hasDirect, against, variant }: Lineup): ContenderPlan[] {
   const hasBackground = scenario.background !== null;
-  const base = { ...NUTCRACKER, hasBackground };
+  const { isTls = false } = scenario.fleet;
+  const behind = (terminator: Terminator, name: string) => ({ ...NUTCRACKER, name, terminator, hasBackground });
+  const base = isTls ? behind('haproxy', 'haproxy, nutcracker') : { ...NUTCRACKER, hasBackground };
   const ours = { ...OURS, hasBackground };
-  const plans = [base];
+  const plans: ContenderPlan[] = [base];
+  if (isTls) plans.push(behind('stunnel', 'stunnel, nutcracker'));
   for (const workers of scenario.workers) {
     plans.push({ ...ours, workers, name: workers === 1 ? ours.name : `ringmaster, ${workers} workers` });
   }
-  if (hasYardstick) plans.push({ ...base, name: 'nutcracker again' });
+  if (hasYardstick) plans.push({ ...base, name: `${base.name} again` });
   if (against !== null) plans.push({ ...ours, name: 'other ringmaster', entry: against });
   if (variant !== null) plans.push({ ...ours, ...variant });
-  if (hasDirect) plans.push({ ...NUTCRACKER, name: 'no proxy', proxy: 'none' });
+  if (hasDirect && !isTls) plans.push({ ...NUTCRACKER, name: 'no proxy', proxy: 'none' });
   if (scenario.background !== null) {
     const { kind } = scenario.background;
     plans.push({ ...base, name: `nutcracker, no ${kind} clients`, hasBackground: false });
@@ -151,7 +156,7 @@ async function prepareData(
     if (ofCluster !== undefined && set.protocol === 'redis') await fill(ofCluster.portsFor(set)[0] as number, set);
     for (const contender of contenders) {
       for (const port of contender.portsFor(set)) {
-        await verify(port, set).catch((error: Error) => {
+        await verify(port, set, contender.ca).catch((error: Error) => {
           throw new Error(`${contender.plan.name}: ${error.message}`);
         });
       }
@@ -262,7 +267,8 @@ class ScenarioRun {
   private async load(contender: Contender, requests: number) {
     const { load } = this.scenario;
     try {
-      return await runLoad(load, contender.portsFor(load.data), requests, this.ratePerSecond, this.timeoutMs);
+      const target = { ports: contender.portsFor(load.data), ca: contender.ca };
+      return await runLoad(load, target, requests, this.ratePerSecond, this.timeoutMs);
     } catch (error) {
       throw new Error(`${contender.plan.name}: ${(error as Error).message}`);
     }

@@ -25,7 +25,16 @@ export interface GeneratorLoad {
   readonly loadShare: number | null;
 }
 
-export type Load = RedisBenchmarkLoad | GeneratorLoad;
+/** A TLS connection for each request, `clients` of them under way. */
+export interface ConnectorLoad {
+  readonly tool: 'connector';
+  readonly data: DataSet;
+  readonly clients: number;
+  /** Sessions are resumed; else each connection begins with a full handshake. */
+  readonly isResumed: boolean;
+}
+
+export type Load = RedisBenchmarkLoad | GeneratorLoad | ConnectorLoad;
 
 /** Clients that are there all the while and are not measured themselves. */
 export interface Background {
@@ -74,6 +83,10 @@ const memcached: GeneratorLoad = {
   clients: 50,
   loadShare: null,
 };
+
+const connector: ConnectorLoad = { tool: 'connector', data: SMALL, clients: 20, isResumed: true };
+/** Clients speak TLS: with Ringmaster, or with HAProxy or stunnel in front of nutcracker. */
+const TLS = { fleet: { pools: 1, servers: 2, isTls: true }, targets: { cpu: 1.0 } };
 
 const SINGLE: Targets = { cpu: 1.0, p99: 1.05 };
 const IDLE_CLIENTS = 10_000;
@@ -151,6 +164,15 @@ export const SCENARIOS: readonly Scenario[] = [
     background: { kind: 'idle', clients: IDLE_CLIENTS },
     targets: { bytesPerClient: 8 * KB },
   }),
+  scenario('tls-get-50', 'TLS: GET 100 B, 50 clients', redis, TLS),
+  scenario('tls-pipeline-16', 'TLS: GET 100 B, 50 clients, pipelines of 16', { ...redis, pipeline: 16 }, TLS),
+  scenario('tls-connect', 'TLS: GET 100 B, a connection per request, sessions resumed', connector, TLS),
+  scenario(
+    'tls-handshake',
+    'TLS: GET 100 B, a connection and a full handshake per request',
+    { ...connector, isResumed: false },
+    TLS,
+  ),
   scenario('workers', 'GET 100 B, 200 clients, 1, 2 and 4 workers', { ...redis, clients: 200 }, { workers: [1, 2, 4] }),
 ];
 
