@@ -1,11 +1,15 @@
 // npm run soak [-- --minutes N] [--seed N] [--clients N] [--workers N] [--reshard]
+// npm run soak -- --upgrades N [--rate N] [--clients N] [--workers N]
 // --reshard: the ring changes all the time instead, under clients whose histories are checked; see test/soak/reshard-soak.ts.
+// --upgrades: so many, one after the other, under --rate short connections a second (3000) and --clients that stay (200); see
+// test/soak/upgrade-drill.ts.
 // Real servers, Ringmaster in front of them, clients that check every byte, and faults without end; see test/soak/soak.ts.
 // Ends with a table, and exit code 1 when anything does not add up.
 import { parseArgs } from 'node:util';
 import { reshardAndBack, reshardFaults, reshardTo } from '../test/soak/reshard-change.ts';
 import { type ReshardSoakReport, runReshardSoak } from '../test/soak/reshard-soak.ts';
 import { runSoak, type SoakReport } from '../test/soak/soak.ts';
+import { runUpgradeDrill } from '../test/soak/upgrade-drill.ts';
 import { seedFrom } from '../test/support/seeded-random.ts';
 import { ensureServersOrExit } from './ensure-servers.ts';
 
@@ -16,22 +20,28 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '3' },
     seed: { type: 'string' },
-    clients: { type: 'string', default: '8' },
+    clients: { type: 'string' },
     workers: { type: 'string', default: '2' },
     reshard: { type: 'boolean', default: false },
+    upgrades: { type: 'string', default: '0' },
+    rate: { type: 'string', default: '3000' },
   },
 });
 const seed = values.seed === undefined ? seedFrom('SOAK_SEED') : Number(values.seed);
-const [minutes, clients, workers] = [values.minutes, values.clients, values.workers].map(Number) as [
+const upgrades = Number(values.upgrades);
+const clients = Number(values.clients ?? (upgrades > 0 ? 200 : 8));
+const [minutes, workers, perSecond] = [values.minutes, values.workers, values.rate].map(Number) as [
   number,
   number,
   number,
 ];
-if (![seed, clients, workers].every(Number.isInteger) || !(minutes > 0) || clients < 1 || workers < 1) {
-  console.error('npm run soak: --minutes is a number above 0, --seed, --clients and --workers are integers');
+const whole = [seed, clients, workers, upgrades, perSecond];
+if (!whole.every(Number.isInteger) || !(minutes > 0) || clients < 1 || workers < 1 || upgrades < 0 || perSecond < 1) {
+  console.error('npm run soak: --minutes is a number above 0, the others are integers');
   process.exit(1);
 }
 ensureServersOrExit(['redis', 'memcached']);
+if (upgrades > 0) process.exit(await upgradeDrill());
 console.log(`SOAK_SEED=${seed} draws the same faults and requests again; when they meet is another matter`);
 const totalMs = minutes * 60_000;
 if (values.reshard) process.exit(await reshardSoak());
@@ -46,6 +56,30 @@ const report = await runSoak({
 });
 print(report);
 process.exit(report.problems.length === 0 ? 0 : 1);
+
+/** The exit code. */
+async function upgradeDrill(): Promise<number> {
+  const say = (line: string) => console.log(line);
+  const report = await runUpgradeDrill({ upgrades, perSecond, staying: clients, workers, say });
+  const { seconds, shortConnections, requests, letGo, crossed, first, last, problems } = report;
+  const rate = Math.round(shortConnections / seconds);
+  console.log(
+    `\n${seconds.toFixed(0)} s: ${shortConnections} short connections answered, ${rate}/s of ${perSecond} wanted`,
+  );
+  console.log(
+    `${requests} requests of ${clients} clients that stay; ${letGo} times one was let go, ${crossed} of them with a request`,
+  );
+  console.log('on its way, which was not done and was asked again');
+  for (const [name, each] of Object.entries({ first, last })) {
+    const { master, worker, residentBytes, listening } = each;
+    console.log(`${name}: ${listening} listening sockets`);
+    console.log(`  master ${residentBytes.master >> 20} MiB, ${master.join(' ')}`);
+    console.log(`  worker ${residentBytes.worker >> 20} MiB, ${worker.join(' ')}`);
+  }
+  console.log(problems.length === 0 ? '\nAll adds up.' : `\n${problems.length} problems:`);
+  for (const problem of problems) console.log(`  ${problem}`);
+  return problems.length === 0 ? 0 : 1;
+}
 
 /** Redis and memcached in turn, until the time is over; the exit code. */
 async function reshardSoak(): Promise<number> {

@@ -89,9 +89,10 @@ export class Upgrade {
 
   /** The version of the child, once it serves. Else it has ended. */
   private async conduct(child: ChildProcess, timeoutMs: number): Promise<string> {
-    let version = 'unknown';
+    /** Null: it has not said yet what it can read, and was handed nothing. */
+    let version: string | null = null;
     let timer: NodeJS.Timeout | undefined;
-    const served = new Promise<void>((resolve, reject) => {
+    const served = new Promise<string>((resolve, reject) => {
       const refuse = (why: string) => reject(new RefusedError(why));
       timer = setTimeout(() => refuse(`the new master does not serve after ${timeoutMs} ms`), timeoutMs);
       child.on('error', error => refuse(`the new master does not start: ${error.message}`));
@@ -99,18 +100,20 @@ export class Upgrade {
         refuse(`the new master ended while it started: ${signal ?? `exit code ${code}`}`),
       );
       child.on('message', raw => {
-        const message = raw as FromSuccessor;
+        const message = (raw ?? {}) as FromSuccessor;
         if (message.type === 'failed') refuse(`the new master can't serve: ${message.message}`);
-        else if (message.type === 'ready') resolve();
-        else if (message.type === 'hello' && message.format === HANDOVER_FORMAT) {
-          version = message.version;
+        else if (message.type === 'ready' && version !== null) resolve(version);
+        else if (message.type === 'hello' && message.format === HANDOVER_FORMAT && version === null) {
+          version = String(message.version);
           this.hand(child, refuse);
-        } else refuse(`the new master, version ${message.version}, takes over in a way that this one does not know`);
+        } else {
+          const which = message.type === 'hello' ? `version ${message.version}, ` : '';
+          refuse(`the new master, ${which}takes over in a way that this one does not know`);
+        }
       });
     });
     try {
-      await served.finally(() => clearTimeout(timer));
-      return version;
+      return await served.finally(() => clearTimeout(timer));
     } catch (error) {
       await end(child);
       throw error;

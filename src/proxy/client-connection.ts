@@ -1,9 +1,11 @@
 import { expectedPeers } from '../loop/expected-peers.ts';
+import type { TurnTask } from '../loop/turn.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { ClientState, Session } from '../protocol/protocol.ts';
 import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
 import type { Arrival } from './arrival.ts';
+import type { LeavingClient } from './client-drain.ts';
 import { ClientIntake } from './client-intake.ts';
 import type { ClientOwner } from './client-owner.ts';
 import type { ClientFigures, ListedClient } from './client-roll.ts';
@@ -27,7 +29,16 @@ const LINGER_MS = 2000;
  * One that has come by a port of several pools changes its host at moments when nothing is pending.
  */
 export class ClientConnection
-  implements SocketReader, OutboxOwner, IntakeOwner, ReplyQueueOwner, MemoryHolder, ListedClient, MovingClient
+  implements
+    SocketReader,
+    OutboxOwner,
+    IntakeOwner,
+    ReplyQueueOwner,
+    MemoryHolder,
+    ListedClient,
+    MovingClient,
+    LeavingClient,
+    TurnTask
 {
   /** Among the owner's clients; the owner's. */
   place = 0;
@@ -43,6 +54,8 @@ export class ClientConnection
   private hasEnded = false;
   /** Nothing more is appended to the outbox. */
   private isEnding = false;
+  private isLeaving = false;
+  private isLeavingSoon = false;
   private lingerTimer: NodeJS.Timeout | null = null;
   private isClosed = false;
   private readonly connectedAtMs: number;
@@ -119,10 +132,13 @@ export class ClientConnection
     this.replies.answer(words, true);
   }
 
-  /** It has its answers, and has sent nothing since `sinceMs` on the worker's clock. */
   isQuiet(sinceMs: number): boolean {
     const { intake } = this;
     return this.isAnswered && !intake.isInsideRequest && intake.activeAtMs <= sinceMs;
+  }
+
+  get isSilent(): boolean {
+    return this.intake.activeAtMs === this.connectedAtMs && !this.intake.isInsideRequest;
   }
 
   /** Nothing is owed to it, and it has sent nothing since `sinceMs`; it may have stopped inside a request. */
@@ -211,6 +227,16 @@ export class ClientConnection
     this.intake.wake();
   }
 
+  leaveWhenAnswered(): void {
+    this.isLeaving = true;
+  }
+
+  /** What else was read in the turn of the last answer is answered before it goes. */
+  endTurn(): void {
+    this.isLeavingSoon = false;
+    if (this.isAnswered && !this.intake.isInsideRequest && this.replies.privateLane === null) this.drain();
+  }
+
   /** Ends the connection as soon as all pending requests are answered; takes no new ones. */
   drain(): void {
     this.stopReading();
@@ -242,7 +268,12 @@ export class ClientConnection
     this.replies.line?.onAnswered();
     this.replies.subscriptions?.onAnswered();
     this.intake.wake();
-    if (this.replies.length === 0 && (this.hasEnded || this.intake.isStopped)) this.closeWhenDone();
+    if (this.replies.length > 0) return;
+    if (this.hasEnded || this.intake.isStopped) this.closeWhenDone();
+    else if (this.isLeaving && !this.isLeavingSoon) {
+      this.isLeavingSoon = true;
+      this.host.turn.defer(this);
+    }
   }
 
   onSignedIn(): void {

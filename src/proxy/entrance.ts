@@ -65,6 +65,12 @@ export class Entrance {
     this.listener = null;
   }
 
+  /** Resolves when all who were accepted, and are in their handshake, have finished it. */
+  async finish(): Promise<void> {
+    this.stopListening();
+    await this.tls?.finish();
+  }
+
   /** And lets nobody in who was accepted. */
   close(): void {
     this.isClosed = true;

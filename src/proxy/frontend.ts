@@ -20,6 +20,7 @@ import { Admission, type LeaseOffice } from './admission.ts';
 import { Arrival, type ArrivalHost } from './arrival.ts';
 import type { AuditTrail } from './audit-trail.ts';
 import { ClientConnection } from './client-connection.ts';
+import { ClientDrain } from './client-drain.ts';
 import type { ClientLimits } from './client-host.ts';
 import type { ClientOwner } from './client-owner.ts';
 import { answerForClients, type ListedClient } from './client-roll.ts';
@@ -85,11 +86,6 @@ export interface FrontendHost {
   readonly limiting: Pick<PoolLimitsHost, 'office' | 'tellLimiting'>;
 }
 
-/** A client that drains is let go when it has had all its answers and has been silent for this long, … */
-const QUIET_MS = 100;
-/** … or, between two requests, when it talks on for this long. */
-const DRAIN_GRACE_MS = 1000;
-const DRAIN_LOOK_MS = 25;
 /** The log says again that clients are turned away for want of files. */
 const FULL_LOG_MS = 10_000;
 
@@ -132,7 +128,6 @@ export class Frontend implements ClientOwner, ArrivalHost {
   private readonly entrance: Entrance;
   readonly port: SharedPort | null;
   private isDraining = false;
-  private drainTimer: NodeJS.Timeout | null = null;
   private readonly idleClients: IdleClients;
   private onDrained: () => void = () => {};
   private saidFullAtMs = Number.NEGATIVE_INFINITY;
@@ -269,8 +264,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
 
   /**
    * Stops accepting, answers what clients have sent and closes; resolves when the last client is gone. Clients are let
-   * go when they are quiet, so that one that has just connected is answered; after a while between two requests.
-   * `acceptsQueued`: those who wait to be accepted still are. `ports`: none of those that lead here has clients any more.
+   * go as in `ClientDrain`. `acceptsQueued`: those who wait to be accepted still are, and handshakes are finished. `ports`: none of those that lead here has clients any more.
    */
   async drain(acceptsQueued: boolean, ports: Promise<unknown>): Promise<void> {
     if (acceptsQueued) {
@@ -281,26 +275,18 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.isDraining = true;
     this.tenants.lift();
     this.idleClients.watch(0);
-    this.entrance.close();
+    const drainage = new ClientDrain(this.clients, this.clock);
+    if (acceptsQueued) await this.entrance.finish();
     // Of a pool that is gone, the master grants no places.
-    if (!acceptsQueued) this.admission.close();
-    const startedAtMs = this.clock.refresh();
-    // By the time of the timer, after all that had come by then was read.
-    const look = () => void setImmediate(letGo, this.clock.refresh());
-    const letGo = (nowMs: number) => this.letGoOfQuiet(startedAtMs, nowMs);
-    this.drainTimer = setInterval(look, DRAIN_LOOK_MS);
+    else this.admission.close();
+    this.entrance.close();
     await ports;
     if (this.clients.length > 0) {
       await new Promise<void>(resolve => {
         this.onDrained = resolve;
       });
     }
-    clearInterval(this.drainTimer);
-  }
-
-  private letGoOfQuiet(startedAtMs: number, nowMs: number): void {
-    const isOver = nowMs - startedAtMs >= DRAIN_GRACE_MS;
-    for (const client of this.clients) if (isOver || client.isQuiet(nowMs - QUIET_MS)) client.drain();
+    drainage.stop();
   }
 
   private drained(): void {
@@ -316,6 +302,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
   /** Cuts off the clients that are left; returns their number. */
   destroyClients(): number {
     this.tenants.close();
+    this.entrance.close();
     for (const client of this.clients) client.destroy();
     return this.clients.length;
   }

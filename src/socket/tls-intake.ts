@@ -40,6 +40,7 @@ export class TlsIntake {
   private readonly host: TlsIntakeHost;
   private readonly accept: (socket: StreamSocket, greeting: TlsGreeting) => void;
   private handshakes = 0;
+  private onIdle: () => void = () => {};
   private isClosed = false;
 
   /** `accept`: a client whose handshake is done, and whose certificate is good where one is wanted. */
@@ -68,13 +69,21 @@ export class TlsIntake {
     });
   }
 
+  /** Resolves when no handshake is under way. */
+  finish(): Promise<void> {
+    return new Promise(resolve => {
+      this.onIdle = resolve;
+      if (this.handshakes === 0) resolve();
+    });
+  }
+
   /** Handshakes that are under way lead to nothing any more. */
   close(): void {
     this.isClosed = true;
   }
 
   private secured(socket: TLSSocket, wantsCertificate: boolean): void {
-    this.handshakes--;
+    this.ended();
     const certificate = wantsCertificate ? socket.getPeerCertificate() : null;
     const isShown = certificate !== null && Object.keys(certificate).length > 0;
     const complaint = isShown ? complaintOf(socket, certificate) : null;
@@ -89,7 +98,7 @@ export class TlsIntake {
   }
 
   private failed(error: NodeJS.ErrnoException, socket: TLSSocket): void {
-    this.handshakes--;
+    this.ended();
     const { authorizationError } = socket;
     if (authorizationError) this.refuse(peerOf(socket), `its certificate is not accepted: ${authorizationError}`);
     else if (PLAIN_CLIENT.has(error.code)) this.refuse(peerOf(socket), 'it does not speak TLS, and this pool does');
@@ -98,6 +107,10 @@ export class TlsIntake {
       this.host.log.debug({ pool: this.host.poolName }, 'client left in its handshake');
     else this.refuse(peerOf(socket), error.message);
     socket.destroy();
+  }
+
+  private ended(): void {
+    if (--this.handshakes === 0) this.onIdle();
   }
 
   private refuse(client: string, why: string): void {

@@ -97,7 +97,7 @@ test('a second restart while one runs is refused; a reload meanwhile is not', as
   const config = `admin: 127.0.0.1:${adminPort}
 shutdown_timeout: 20s
 pools:
-  main: { listen: '127.0.0.1:${port}', protocol: redis, servers: ['127.0.0.1:${redis.port}'] }
+  main: { listen: '127.0.0.1:${port}', protocol: redis, timeout: none, servers: ['127.0.0.1:${redis.port}'] }
 `;
   const daemon = await startRingmaster({ config, workers: 1 });
   t.after(() => daemon.kill());

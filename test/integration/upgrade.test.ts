@@ -1,10 +1,9 @@
 // A new master takes the place of the running one: nobody is refused, reset or left without an answer, and what was set goes on.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { runUpgradeDrill } from '../soak/upgrade-drill.ts';
 import { askAdmin } from '../support/admin-client.ts';
 import { isAlive, killAtExit, temporaryDirectory } from '../support/child.ts';
 import { freePorts } from '../support/free-port.ts';
@@ -52,79 +51,63 @@ async function upgrade(adminPort: number, body: object = {}): Promise<Upgraded &
 
 const ended = (pid: number) => waitFor(() => !isAlive(pid), { what: `the end of process ${pid}`, timeoutMs: 15_000 });
 
-/** Connections of one request each, one after the other, until `isOver`; how many were answered. */
-async function knock(target: number | string, isOver: () => boolean): Promise<number> {
-  let answered = 0;
-  while (!isOver()) {
-    const socket = typeof target === 'number' ? connect(target, '127.0.0.1') : connect(target);
-    socket.end('PING\r\n');
-    let reply = '';
-    socket.setEncoding('latin1').on('data', (text: string) => {
-      reply += text;
-    });
-    await once(socket, 'close');
-    assert.equal(reply, '+PONG\r\n');
-    answered++;
-  }
-  return answered;
-}
-
-/** Asks on one connection until `isOver`; opens another when that one was closed between two requests. */
-async function talk(port: number, isOver: () => boolean): Promise<number> {
-  let answered = 0;
-  let client: RawClient | null = null;
-  while (!isOver()) {
-    client ??= await RawClient.connect(port);
-    let isClosed = false;
-    client.socket.once('end', () => {
-      isClosed = true;
-    });
-    for (let i = 0; i < 50 && !isClosed && !isOver(); i++) {
-      client.send('PING\r\n');
-      const reply: Buffer | Error = await client.readReply().catch((error: Error) => error);
-      // It ended between two requests, while this one was on its way: then nothing of an answer has come.
-      if (reply instanceof Error && /had sent 0 bytes/.test(reply.message)) break;
-      assert.equal(String(reply), '+PONG\r\n');
-      answered++;
-    }
-    client.destroy();
-    client = null;
-  }
-  return answered;
-}
-
-test('under load, again and again: every connection is accepted, every request answered', {
+test('again and again under load: none refused, none reset, no request failed, and nothing is left over', {
   timeout: 110_000,
 }, async t => {
-  const { daemon, adminPort, port, path } = await started(t);
-  let isOver = false;
-  const load = [
-    ...Array.from({ length: 4 }, () => knock(port, () => isOver)),
-    ...Array.from({ length: 2 }, () => knock(path, () => isOver)),
-    ...Array.from({ length: 8 }, () => talk(port, () => isOver)),
-  ];
-  const failed = Promise.all(load).then(
-    () => null,
-    error => error,
-  );
-  let pid = daemon.pid;
+  const report = await runUpgradeDrill({ upgrades: 3, perSecond: 200, staying: 20, workers: 2 });
+  const { shortConnections, requests, letGo, crossed, problems } = report;
+  t.diagnostic(JSON.stringify({ shortConnections, requests, letGo, crossed }));
+  assert.equal(problems.join('\n'), '');
+  // All that stay were let go by each.
+  assert.ok(letGo >= 60 && shortConnections > 60, `${letGo} ${shortConnections}`);
+});
+
+test("the pid file and the sockets are the new one's, and it removes them at its end", async t => {
+  const { daemon, adminPort, path } = await started(t);
   const inode = statSync(path).ino;
-  for (let round = 0; round < 4; round++) {
-    const upgraded = await upgrade(adminPort);
-    assert.equal(upgraded.status, 200, JSON.stringify(upgraded));
-    assert.equal(upgraded.oldPid, pid);
-    await ended(pid);
-    pid = upgraded.pid;
-    assert.equal(readFileSync(daemon.pidFile, 'utf8').trim(), String(pid));
-    assert.equal((await askAdmin(adminPort, '/healthz')).status, 200);
-  }
-  isOver = true;
-  assert.equal(await failed, null);
+  const { pid, oldPid } = await upgrade(adminPort);
+  assert.equal(oldPid, daemon.pid);
+  await ended(daemon.pid);
+  assert.equal(readFileSync(daemon.pidFile, 'utf8').trim(), String(pid));
   assert.equal(statSync(path).ino, inode);
+  assert.equal((await askAdmin(adminPort, '/healthz')).status, 200);
   process.kill(pid, 'SIGTERM');
   await ended(pid);
   assert.throws(() => statSync(path), /ENOENT/);
   assert.throws(() => statSync(daemon.pidFile), /ENOENT/);
+});
+
+test('two at once: the second is refused, as the daemon it was asked of is going', async t => {
+  const { daemon, adminPort } = await started(t);
+  const both = await Promise.all([upgrade(adminPort), upgrade(adminPort)]);
+  const [done, refused] = both[0].status === 200 ? both : [both[1], both[0]];
+  assert.equal(done.status, 200, JSON.stringify(both));
+  assert.equal(refused.status, 409);
+  assert.match(refused.error ?? '', /not while the daemon starts or stops/);
+  await ended(daemon.pid);
+  const next = await upgrade(adminPort);
+  assert.equal(next.oldPid, done.pid);
+  await ended(done.pid);
+  process.kill(next.pid, 'SIGTERM');
+  await ended(next.pid);
+});
+
+test('the file is read anew: what it has more is served, what it has no more is not', async t => {
+  const { daemon, adminPort, port, path } = await started(t);
+  const [other] = (await freePorts(1)) as [number];
+  const text = readFileSync(daemon.configFile, 'utf8');
+  daemon.writeConfig(text.replace(path, `127.0.0.1:${other}`));
+  const { pid, status } = await upgrade(adminPort);
+  assert.equal(status, 200);
+  await ended(daemon.pid);
+  for (const each of [port, other]) {
+    const client = await RawClient.connect(each);
+    t.after(() => client.destroy());
+    assert.equal(await client.command('PING'), 'PONG');
+  }
+  await assert.rejects(RawClient.connect(path), /ENOENT|ECONNREFUSED/);
+  process.kill(pid, 'SIGTERM');
+  await ended(pid);
 });
 
 test('what was set, blocked and taken out goes on, and so do events and history', async t => {
@@ -180,6 +163,19 @@ test('a successor that can not serve changes nothing', async t => {
   };
   assert.match(await answers('process.exit(3);'), /ended while it started: exit code 3/);
   assert.match(await answers('setInterval(() => {}, 1000);', { timeout: '1s' }), /does not serve after 1000 ms/);
+  const stubborn = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);";
+  assert.match(await answers(stubborn, { timeout: '1s' }), /does not serve after 1000 ms/);
+  assert.match(await answers("process.kill(process.pid, 'SIGKILL');"), /ended while it started: SIGKILL/);
+  const hello = "process.send({ type: 'hello', format: 1, version: '9.9' });";
+  assert.match(
+    await answers(`${hello} setTimeout(() => process.exit(4), 100);`),
+    /ended while it started: exit code 4/,
+  );
+  for (const nonsense of ["'hello'", '{}', "{ type: 'ready' }", '7', "{ type: 'hello', format: '1', version: 1 }"]) {
+    const text = `process.send(${nonsense}); setInterval(() => {}, 1000);`;
+    assert.match(await answers(text), /takes over in a way that this one does not know/, nonsense);
+  }
+  assert.match(await answers(`${hello} ${hello} setInterval(() => {}, 1000);`), /takes over in a way/);
   assert.match(
     await answers("process.send({ type: 'hello', format: 999, version: '9.9' }); setInterval(() => {}, 1000);"),
     /version 9.9, takes over in a way that this one does not know/,
@@ -191,6 +187,7 @@ test('a successor that can not serve changes nothing', async t => {
   t.after(() => client.destroy());
   assert.equal(String(await client.command('PING')), 'PONG');
   assert.equal(daemon.exited(), null);
+  // Those that failed were its children, too.
   assert.equal(daemon.workerPids().length, 2);
 });
 
