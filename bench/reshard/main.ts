@@ -110,7 +110,6 @@ async function reshard(meter: RunMeter): Promise<void> {
   const after = await meter.during('after', () => delay(seconds * 1000));
   const parts = [before, during, after];
   const turns = deployment.turns();
-  if (process.env.R1LOG) writeFileSync(process.env.R1LOG, deployment.ringmaster.stderr());
   const atMs = (phase: string) => turns.find(turn => turn.phase === phase)?.atMs ?? Number.NaN;
   const movingSeconds = (moverEndedAtMs - startedAtMs) / 1000;
   console.log(`\n${partsTable(parts)}\n`);

@@ -112,7 +112,8 @@ export class HoldBarrier {
       else if (open === 0 && !this.isOver) {
         this.isOver = true;
         this.counts.keep();
-        this.settled.resolve();
+        // What a polled socket's callback resolves waits for node's next callback, which may be the clock's: clients wait for it.
+        setImmediate(() => this.settled.resolve());
       }
     };
     for (const backend of backends) this.fences.push(new ServerFence(backend, this.words, withinMs, heard(backend)));
