@@ -1,4 +1,4 @@
-import { NOT_ASKED } from '../master/reshard/coordinator.ts';
+import { NOT_ASKED } from '../master/reshard/participant-state.ts';
 import type { ReshardStatus } from '../master/reshard/reshard-status.ts';
 import type { PlanResult, StartResult } from '../master/reshard/resharding.ts';
 import { counted, grouped, percent, textTable } from './text-table.ts';

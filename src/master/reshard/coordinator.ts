@@ -10,7 +10,8 @@ import { type DecidedPhase, type Decision, type DecisionEvent, nextDecision } fr
 import { Fence } from './fence.ts';
 import { MoverProcess } from './mover-process.ts';
 import type { Participant } from './participant.ts';
-import { type AdminSecrets, Peer, type PeerAnswer } from './peer.ts';
+import { NOT_ASKED, type ParticipantState } from './participant-state.ts';
+import { type AdminSecrets, Peer, type PeerAnswer, withLimit } from './peer.ts';
 import type { ReshardPlan, ReshardRecord } from './reshard-record.ts';
 
 export interface CoordinatorHost {
@@ -19,14 +20,6 @@ export interface CoordinatorHost {
   admin(): AdminSecrets;
   /** The pool as workers get it, with the files of its TLS. */
   served(pool: string): PoolConfig | undefined;
-}
-
-/** Who has acknowledged what. */
-export interface ParticipantState {
-  /** `this one`, or an admin address. */
-  readonly proxy: string;
-  /** null: it is in the phase. */
-  readonly why: string | null;
 }
 
 /**
@@ -43,8 +36,6 @@ const WITHIN_MS: Readonly<Record<DecidedPhase, number>> = {
 };
 const ASK_AGAIN_MS = 200;
 const ASK_AGAIN_MAX_MS = 2000;
-/** Of a participant: nobody knows yet. */
-export const NOT_ASKED = 'not asked yet';
 const MOVER_AGAIN_MS = 1000;
 /** Timers can't be as long as times to live. */
 const LONGEST_PAUSE_MS = 60_000;
@@ -404,17 +395,4 @@ export class Coordinator {
       if (timer !== null) clearTimeout(timer);
     });
   }
-}
-
-/** An answer that comes later than `ms` is none. */
-async function withLimit(answer: Promise<PeerAnswer>, ms: number): Promise<PeerAnswer> {
-  if (!Number.isFinite(ms)) return answer;
-  const late = Promise.withResolvers<PeerAnswer>();
-  const timer = setTimeout(
-    () => setImmediate(() => late.resolve({ result: 'waiting', error: 'it has not answered in time' })),
-    Math.max(0, ms),
-  );
-  const first = await Promise.race([answer, late.promise]);
-  clearTimeout(timer);
-  return first;
 }

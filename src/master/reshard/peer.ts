@@ -132,3 +132,16 @@ function trustOf(adminTls: Config['adminTls']): ConnectionOptions {
   const [shown] = certificates;
   return { ...(ca !== null && { ca }), ...(shown !== undefined && { cert: shown.cert, key: shown.key }) };
 }
+
+/** An answer that comes later than `ms` is none. */
+export async function withLimit(answer: Promise<PeerAnswer>, ms: number): Promise<PeerAnswer> {
+  if (!Number.isFinite(ms)) return answer;
+  const late = Promise.withResolvers<PeerAnswer>();
+  const timer = setTimeout(
+    () => setImmediate(() => late.resolve({ result: 'waiting', error: 'it has not answered in time' })),
+    Math.max(0, ms),
+  );
+  const first = await Promise.race([answer, late.promise]);
+  clearTimeout(timer);
+  return first;
+}

@@ -1,7 +1,8 @@
 import type { BigKey } from '../../mover/mover-job.ts';
-import type { Coordinator, ParticipantState } from './coordinator.ts';
+import type { Coordinator } from './coordinator.ts';
 import type { DecidedPhase, Outcome } from './decision.ts';
 import type { Participant } from './participant.ts';
+import type { ParticipantState } from './participant-state.ts';
 import type { PeerState } from './peer.ts';
 import { paceText } from './start-request.ts';
 
