@@ -2,7 +2,7 @@
 // and movers do.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reshardAndBack, reshardFaults, reshardTo } from '../soak/reshard-change.ts';
+import { reshardFaults, reshardTo } from '../soak/reshard-change.ts';
 import { runReshardSoak } from '../soak/reshard-soak.ts';
 
 const RUN = { seed: 2, clients: 6, registers: 60, operationsBetween: 1000, change: reshardTo, faultPauseMs: 1500 };
@@ -17,11 +17,3 @@ test('memcached, while workers and movers die', async () => {
   const { problems } = await runReshardSoak({ ...RUN, protocol: 'memcached', rings: [2, 3], fault });
   assert.deepEqual(problems, []);
 });
-
-for (const protocol of ['redis', 'memcached'] as const) {
-  test(`${protocol}, taken back half-way while workers and movers die`, async () => {
-    const fault = reshardFaults(['worker', 'mover', 'frozen worker']);
-    const { problems } = await runReshardSoak({ ...RUN, protocol, rings: [2, 4], change: reshardAndBack, fault });
-    assert.deepEqual(problems, []);
-  });
-}
