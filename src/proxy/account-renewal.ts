@@ -22,6 +22,7 @@ export function renewAccounts(
   needsPassword: boolean,
 ): void {
   if (before === after) return;
+  if (before !== null) after?.continueFrom(before);
   // Some leave the list while they are let go.
   for (const client of [...clients]) {
     const { session } = client;

@@ -197,7 +197,6 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.options = options;
     this.parserOptions = this.optionsOfParser();
     this.parser = options.protocol.createParser(this.parserOptions, this.parser);
-    if (accounts !== null) this.parser.accounts?.continueFrom(accounts);
     renewAccounts(this.clients, accounts, this.parser.accounts, options.parser.password !== null);
     this.tenants.configure(this.poolName, options.tenantLimits, this.clients);
     this.router.sendsToFirstKey = options.sendsToFirstKey;

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
+import { run } from '../support/child.ts';
 import { startMemcached } from '../support/memcached-server.ts';
 import { type Daemon, startDaemon } from '../support/pool-daemon.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -19,13 +22,18 @@ const USERS = [
   `  app2: { pools: [pool], passwords: [${hashed('two')}] }`,
 ];
 
-async function start(t: TestContext, users: readonly string[], poolSettings: readonly string[] = []): Promise<Daemon> {
+async function start(
+  t: TestContext,
+  users: readonly string[],
+  poolSettings: readonly string[] = [],
+  workers = 1,
+): Promise<Daemon> {
   const server = await startRedis(
     poolSettings.some(each => each.startsWith('redis_auth')) ? { requirepass: 'old' } : {},
   );
   t.after(() => server.kill());
   const pool = { protocol: 'redis', servers: [server.port], settings: poolSettings } as const;
-  return startDaemon(t, { pool }, { settings: users });
+  return startDaemon(t, { pool }, { settings: users, workers });
 }
 
 /** With other users. */
@@ -141,3 +149,42 @@ interface Row {
   readonly user: string;
   readonly passwords: readonly { readonly uses: number; readonly lastUsedAt: string | null }[];
 }
+
+test('redis-cli, ioredis and node-redis sign in as a user, in any of several workers, also in those that take their places', async t => {
+  const daemon = await start(
+    t,
+    ['users:', `  app1: { pools: [pool], passwords: [${hashed('one')}], rules: '+@all ~app1:*' }`],
+    [],
+    2,
+  );
+  const port = daemon.port('pool');
+  const useAll = async () => {
+    const ioredis = new Redis({ port, host: '127.0.0.1', username: 'app1', password: 'one' });
+    assert.equal(await ioredis.set('app1:k', 'v'), 'OK');
+    await assert.rejects(ioredis.set('other', 'v'), /NOPERM this user has no permissions to access one of the keys/);
+    ioredis.disconnect();
+    const nodeRedis = createClient({ url: `redis://app1:one@127.0.0.1:${port}` });
+    await nodeRedis.connect();
+    assert.equal(await nodeRedis.get('app1:k'), 'v');
+    await assert.rejects(nodeRedis.get('other'), /NOPERM/);
+    nodeRedis.destroy();
+    const cli = await run('redis-cli', [
+      '-p',
+      String(port),
+      '--user',
+      'app1',
+      '--pass',
+      'one',
+      '--no-auth-warning',
+      'acl',
+      'whoami',
+    ]);
+    assert.equal(cli.stdout.trim(), 'app1');
+  };
+  await useAll();
+  const response = await fetch(`http://127.0.0.1:${daemon.adminPort}/-/restart-workers`, { method: 'POST' });
+  assert.equal(response.status, 200, await response.text());
+  await useAll();
+  // Of the workers that are gone, too.
+  await daemon.untilMetric('ringmaster_user_denied_requests_total', { user: 'app1' }, 4);
+});

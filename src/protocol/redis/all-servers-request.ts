@@ -1,3 +1,4 @@
+import type { Account } from '../../accounts/account.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import type { RequestParser } from '../protocol.ts';
@@ -9,6 +10,7 @@ import { ConfigCoalescer } from './config-get.ts';
 import { LibraryChange, libraryChange, MissingFunction } from './function-command.ts';
 import { InfoCoalescer, infoAsked, ownInfoReply } from './info.ts';
 import { MissingScript } from './missing-script.ts';
+import { refusalBy } from './permissions.ts';
 import * as errors from './request-errors.ts';
 import { MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, type RespVersion } from './resp.ts';
 import { PROOF_REQUEST, Resp3Proof } from './resp3-proof.ts';
@@ -40,6 +42,16 @@ export class AllServersRequest extends RoutedRequest {
     this.lesson = new CommandLesson(this.commands, options.rules?.learnsCommands ?? false, learned);
     this.options = options;
     this.scanCursors = new ScanCursors(this.commands.serverNames, this.commands.serversMovedTo);
+  }
+
+  /** The client's account may not do it; then the answer is set. */
+  protected isDenied(account: Account, command: Command, session: RedisSession): boolean {
+    const { databaseToBe, database } = session;
+    const refusal = refusalBy(account, command, this.args, databaseToBe >= 0 ? databaseToBe : database);
+    if (refusal === null) return false;
+    account.figures.denied();
+    this.answer(command.name, refusal);
+    return true;
   }
 
   /** HELLO 3 was answered, and what it promises is to be asked of the servers first; on connections of RESP3, of course. */

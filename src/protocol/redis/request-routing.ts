@@ -1,6 +1,5 @@
 // What becomes of a request whose arguments are known: command table → arity, AUTH, transaction → route and key ranges, or
 // the answer.
-import type { Account } from '../../accounts/account.ts';
 import { SLOTS } from '../../hash/key-slot.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import type { Coalescer, Fragment, Fragmenter, RequestParser } from '../protocol.ts';
@@ -43,7 +42,7 @@ import { buildFragment } from './fragment.ts';
 import { FunctionStatsCoalescer, LibrariesCoalescer } from './function-command.ts';
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
 import { LocalCommands, WRONG_DB } from './local-commands.ts';
-import { permit, refusalBy } from './permissions.ts';
+import { permit } from './permissions.ts';
 import { GOES_ELSEWHERE, portChoice } from './port-choice.ts';
 import { PrefixedRequest } from './prefixed-request.ts';
 import * as errors from './request-errors.ts';
@@ -150,16 +149,6 @@ export class RequestRouting extends PrefixedRequest {
     else if (route === ROUTE_SLOT) this.goToSlot(command);
     else if (route !== ROUTE_LOCAL) this.findKeys(command, route, session);
     else this.answerItself(command, session);
-  }
-
-  /** The client's account may not do it; then the answer is set. */
-  private isDenied(account: Account, command: Command, session: RedisSession): boolean {
-    const { databaseToBe, database } = session;
-    const refusal = refusalBy(account, command, this.args, databaseToBe >= 0 ? databaseToBe : database);
-    if (refusal === null) return false;
-    account.figures.denied();
-    this.answer(command.name, refusal);
-    return true;
   }
 
   private subscribe(command: Command): void {
