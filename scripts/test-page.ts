@@ -7,7 +7,7 @@ import { ensureServersOrExit } from './ensure-servers.ts';
 import { TestRun } from './test-run.ts';
 
 const BUDGET_MS = 150_000;
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 
 const PROGRAMS = { chromium: { commands: ['chromium'], packages: ['chromium'] } } as const;
 
