@@ -7,26 +7,33 @@ export class KeyPrefixes {
   /** Somebody has one. */
   readonly hasAny: boolean;
   private readonly ofPool: KeyPrefix | null;
-  private readonly byAccount = new Map<Account, KeyPrefix | null>();
+  private readonly byText = new Map<string, KeyPrefix>();
+  private readonly byAccount = new WeakMap<Account, KeyPrefix | null>();
 
   constructor(ofPool: string | null, accounts: Accounts | null) {
-    const made = new Map<string, KeyPrefix>();
-    const prefix = (text: string): KeyPrefix | null => {
-      if (text === '') return null;
-      const known = made.get(text) ?? new KeyPrefix(text);
-      made.set(text, known);
-      return known;
-    };
-    this.ofPool = prefix(ofPool ?? '');
-    for (const account of accounts?.all ?? []) {
-      this.byAccount.set(account, prefix(account.keyPrefix.toString('latin1')));
-    }
-    this.hasAny = made.size > 0;
+    this.ofPool = this.prefixOf(ofPool ?? '');
+    for (const account of accounts?.all ?? []) this.of(account);
+    this.hasAny = this.byText.size > 0;
   }
 
-  /** That of a client with this account; null: it has none. */
+  /** That of a client with this account; null: it has none. The same object for the same prefix. */
   of(account: Account | null): KeyPrefix | null {
     if (account === null) return this.ofPool;
-    return this.byAccount.get(account) ?? null;
+    let prefix = this.byAccount.get(account);
+    if (prefix === undefined) {
+      prefix = this.prefixOf(account.keyPrefix.toString('latin1'));
+      this.byAccount.set(account, prefix);
+    }
+    return prefix;
+  }
+
+  private prefixOf(text: string): KeyPrefix | null {
+    if (text === '') return null;
+    let prefix = this.byText.get(text);
+    if (prefix === undefined) {
+      prefix = new KeyPrefix(text);
+      this.byText.set(text, prefix);
+    }
+    return prefix;
   }
 }
