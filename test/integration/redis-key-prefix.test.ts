@@ -24,6 +24,10 @@ const REFUSED =
 /** What they answer counts the name's bytes, too, or is about all keys. */
 const ANSWERED_OTHERWISE: readonly string[] = ['info', 'memory|usage'];
 const REFUSED_COMMANDS: readonly string[] = [
+  'acl|dryrun',
+  'acl|getuser',
+  'acl|list',
+  'acl|users',
   'dbsize',
   'flushall',
   'flushdb',

@@ -77,7 +77,7 @@ const OF_GROUPS = `
 
 /** Theirs have none, and nothing of others can be seen by them. */
 const NAMELESS = `
-  acl|help acl|whoami auth client|caching client|getname client|getredir client|help client|id client|info client|kill
+  acl|cat acl|genpass acl|help acl|whoami auth client|caching client|getname client|getredir client|help client|id client|info client|kill
   client|list client|no-evict client|no-touch client|pause client|reply client|setinfo client|setname client|tracking
   client|trackinginfo client|unblock client|unpause command command|count command|docs command|getkeys
   command|getkeysandflags command|help command|info command|list config|get config|help discard echo exec function|help hello
@@ -120,7 +120,7 @@ const RULES: readonly (readonly [commands: string, rule: PrefixRule])[] = [
   ['script|exists script|load', script('none')],
   ['dbsize flushall flushdb randomkey cluster|countkeysinslot cluster|getkeysinslot', refused(ALL_KEYS)],
   [
-    `function|delete function|dump function|flush function|list function|load function|restore function|stats pubsub|numpat
+    `acl|dryrun acl|getuser acl|list acl|users function|delete function|dump function|flush function|list function|load function|restore function|stats pubsub|numpat
       script|flush script|show slowlog|get slowlog|len slowlog|reset`,
     refused(OF_ALL_TENANTS),
   ],
