@@ -87,7 +87,8 @@ pools:
     'red.allow': '127.0.0.0/8',
     'red.deny': '192.0.2.1, unix',
     'red.proxy_protocol': '192.0.2.0/24',
-    'red.server_proxy_protocol': 'off',
+    // These servers do not know PROXY headers.
+    'red.server_proxy_protocol': null,
     'red.backlog': '100',
     'red.client_connections': '100',
     'red.client_idle_timeout': '60s',
