@@ -14,6 +14,7 @@ import {
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
+import { logUnread } from './cut-off.ts';
 import type { IntakeOwner } from './intake-owner.ts';
 import { charge } from './limits/charge.ts';
 import type { ClientMeter } from './limits/client-meter.ts';
@@ -397,10 +398,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     const { unsentBytes } = replies;
     if (backlog.bytes + unsentBytes < host.limits.outputLimitBytes) return;
     host.stats.outputLimitCloses++;
-    host.log.warn(
-      { pool: host.poolName, unsentBytes, unparsedBytes: backlog.bytes },
-      'client cut off: it goes on asking and reads nothing, and what is kept of that grew over client_output_limit',
-    );
+    logUnread(host, unsentBytes, backlog.bytes);
     this.owner.destroy();
   }
 

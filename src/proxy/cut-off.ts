@@ -7,3 +7,11 @@ export function logCutOff({ log, poolName }: ClientHost, unsentBytes: number, he
     'client cut off: the replies that it has not read grew over client_output_limit',
   );
 }
+
+/** One goes on asking, and reads nothing. */
+export function logUnread({ log, poolName }: ClientHost, unsentBytes: number, unparsedBytes: number): void {
+  log.warn(
+    { pool: poolName, unsentBytes, unparsedBytes },
+    'client cut off: it goes on asking and reads nothing, and what is kept of that grew over client_output_limit',
+  );
+}

@@ -27,6 +27,7 @@ import { answerForClients, type ListedClient } from './client-roll.ts';
 import type { ClientRoom } from './client-room.ts';
 import { Entrance, type EntranceOptions } from './entrance.ts';
 import { Farewell } from './farewell.ts';
+import { FullRoomLog } from './full-room-log.ts';
 import { IdleClients } from './idle-clients.ts';
 import type { KeyTrail } from './key-trail.ts';
 import type { PoolLimitOptions, PoolLimitsHost } from './limits/pool-limits.ts';
@@ -86,9 +87,6 @@ export interface FrontendHost {
   readonly limiting: Pick<PoolLimitsHost, 'office' | 'tellLimiting'>;
 }
 
-/** The log says again that clients are turned away for want of files. */
-const FULL_LOG_MS = 10_000;
-
 /** The client side of one pool in one worker: its listener, its clients, and what these share. */
 export class Frontend implements ClientOwner, ArrivalHost {
   readonly stats: PoolStats;
@@ -130,7 +128,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
   private isDraining = false;
   private readonly idleClients: IdleClients;
   private onDrained: () => void = () => {};
-  private saidFullAtMs = Number.NEGATIVE_INFINITY;
+  private readonly fullLog = new FullRoomLog();
 
   private readonly nextClientId: () => number;
   readonly admission: Admission;
@@ -354,21 +352,13 @@ export class Frontend implements ClientOwner, ArrivalHost {
       this.admission.enter(new Arrival(socket, this, port, name, certificateNames));
       return;
     }
-    this.sayFull();
+    this.fullLog.say(this.log, this.poolName, this.room.limit, this.clock.refresh());
     if (this.room.mayLinger(socket)) {
       this.turnAway(socket);
     } else {
       this.stats.turnedAway++;
       socket.destroy();
     }
-  }
-
-  private sayFull(): void {
-    const nowMs = this.clock.refresh();
-    if (nowMs - this.saidFullAtMs < FULL_LOG_MS) return;
-    this.saidFullAtMs = nowMs;
-    const message = 'clients are turned away: more would take the open files that servers need';
-    this.log.warn({ pool: this.poolName, clientsOfWorker: this.room.limit }, message);
   }
 
   begin(arrival: Arrival): void {

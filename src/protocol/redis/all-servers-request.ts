@@ -2,7 +2,8 @@ import type { Account } from '../../accounts/account.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import type { RequestParser } from '../protocol.ts';
-import { ROUTE_ALL, ROUTE_EVERY, ROUTE_SERVER } from '../routes.ts';
+import { ROUTE_ALL, ROUTE_AUDIENCE, ROUTE_EVERY, ROUTE_SERVER } from '../routes.ts';
+import { AUDIENCE_COALESCERS } from './audience.ts';
 import type { Command } from './command.ts';
 import { CommandLesson } from './command-lesson.ts';
 import { PoolCommands } from './command-rules.ts';
@@ -18,6 +19,7 @@ import { RoutedRequest } from './routed-request.ts';
 import { ScanCursors, ScanReply } from './scan-cursors.ts';
 import { ScriptMemory } from './script-memory.ts';
 import type { RedisSession } from './session.ts';
+import { isCounting, topicKindOf } from './subscriptions.ts';
 
 /** What becomes of them. */
 export class AllServersRequest extends RoutedRequest {
@@ -63,6 +65,14 @@ export class AllServersRequest extends RoutedRequest {
     });
     this.rewritten = PROOF_REQUEST;
     this.rewrittenEnd = PROOF_REQUEST.length;
+  }
+
+  /** Who listens. */
+  protected askAudience(command: Command): void {
+    this.route = ROUTE_AUDIENCE;
+    this.topicKind = topicKindOf(command);
+    this.coalescer = AUDIENCE_COALESCERS[command.name]!;
+    this.isCountingListeners = isCounting(command);
   }
 
   /** INFO, or CONFIG GET. */

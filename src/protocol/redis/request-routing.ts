@@ -30,7 +30,6 @@ import {
   ROUTE_UNKNOWN,
   type Route,
 } from '../routes.ts';
-import { AUDIENCE_COALESCERS } from './audience.ts';
 import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER, WRITES_SEEN } from './blocking-timeout.ts';
 import { inquiryOf } from './clients-command.ts';
 import { coalescerFor, LimitedKeysCoalescer } from './coalescers.ts';
@@ -49,7 +48,7 @@ import * as errors from './request-errors.ts';
 import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
 import { SelectingRun } from './selecting-run.ts';
 import { REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
-import { isCounting, isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
+import { isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
 import {
   endsByRefusal,
   endsByReset,
@@ -165,13 +164,6 @@ export class RequestRouting extends PrefixedRequest {
       this.route = ROUTE_SLOT;
       this.slot = slot;
     } else this.answer(command.name, errors.noSuchSlot(command, slot));
-  }
-
-  private askAudience(command: Command): void {
-    this.route = ROUTE_AUDIENCE;
-    this.topicKind = topicKindOf(command);
-    this.coalescer = AUDIENCE_COALESCERS[command.name]!;
-    this.isCountingListeners = isCounting(command);
   }
 
   private inquire(command: Command, session: RedisSession): void {
