@@ -84,3 +84,14 @@ test('a command that nobody has looked at is refused', () => {
     /^-ERR 'ft\.search' cannot be used through Ringmaster: what it does to keys under a key_prefix is not known\r\n$/,
   );
 });
+
+test('each command that Redis 7.0 has and a pool serves was looked at', () => {
+  const served = COMMANDS.filter(({ origin, refusal, subcommands }) => {
+    return origin === 'base' && refusal === null && subcommands === null;
+  });
+  const unknown = served.filter(({ prefixRule }) => prefixRule.why?.includes('is not known') === true);
+  assert.deepEqual(
+    unknown.map(({ name }) => name),
+    [],
+  );
+});
