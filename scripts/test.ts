@@ -6,7 +6,16 @@ import path from 'node:path';
 import { ensureServersOrExit } from './ensure-servers.ts';
 import { TestRun } from './test-run.ts';
 
-const GROUPS = ['test/apps', 'test/cluster', 'test/deploy', 'test/page', 'test/redis-suite', 'test/watchers'];
+const GROUPS = [
+  'test/apps',
+  'test/cluster',
+  'test/deploy',
+  'test/page',
+  'test/redis-suite',
+  'test/reshard',
+  'test/tenants',
+  'test/watchers',
+];
 
 const run = new TestRun('npm test', process.argv.slice(2));
 const files = globSync('test/**/*.test.ts', { cwd: path.join(import.meta.dirname, '..'), exclude: GROUPS });
