@@ -192,8 +192,8 @@ function isRefusal(text: string): boolean {
   return /true\|\|(?:-ERR Protocol error: |CLIENT_ERROR )/.test(text);
 }
 
-/** Those whose answer tells the time or what happened before. */
-const VARYING = new Set(['time', 'info', 'client|info', 'client|list']);
+/** Those whose answer tells the time, what happened before, or nothing that was before. */
+const VARYING = new Set(['time', 'info', 'client|info', 'client|list', 'acl|genpass']);
 
 function textOf(request: ReadRequest | undefined): string {
   if (request === undefined) return 'none';
