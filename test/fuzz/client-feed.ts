@@ -192,12 +192,18 @@ function isRefusal(text: string): boolean {
   return /true\|\|(?:-ERR Protocol error: |CLIENT_ERROR )/.test(text);
 }
 
-/** Those whose answer tells the time, what happened before, or nothing that was before. */
-const VARYING = new Set(['time', 'info', 'client|info', 'client|list', 'acl|genpass']);
+/** Those whose answer tells the time or what happened before. */
+const VARYING = new Set(['time', 'info', 'client|info', 'client|list']);
+/** ACL GENPASS: another password each time. */
+const PASSWORD = /(?<=\r\n)[0-9a-f]+(?=\r\n$)/;
 
 function textOf(request: ReadRequest | undefined): string {
   if (request === undefined) return 'none';
   const { route, command, replyKind, keys, isNoreply, closesClient, forwarded } = request;
-  const reply = VARYING.has(command) ? request.reply.replace(/\d+/g, '#') : request.reply;
-  return `${route} ${command} ${replyKind} ${isNoreply} ${closesClient}|${keys.join('|')}|${reply}|${forwarded}`;
+  return `${route} ${command} ${replyKind} ${isNoreply} ${closesClient}|${keys.join('|')}|${replyOf(request)}|${forwarded}`;
+}
+
+function replyOf({ command, reply }: ReadRequest): string {
+  if (command === 'acl|genpass') return reply.replace(PASSWORD, '#');
+  return VARYING.has(command) ? reply.replace(/\d+/g, '#') : reply;
 }
