@@ -149,7 +149,9 @@ test('redis-cli -n, and ioredis and node-redis with a database', async t => {
   t.after(() => ioredis.disconnect());
   assert.equal(await ioredis.get('mine'), 'b');
   const nodeRedis = createClient({ database: 7, socket: { port, host: '127.0.0.1' } });
+  // It ends before the daemon does, whose end would be an error to it.
   await nodeRedis.connect();
-  t.after(() => nodeRedis.destroy());
-  assert.equal(await nodeRedis.get('mine'), 'b');
+  const mine = await nodeRedis.get('mine');
+  nodeRedis.destroy();
+  assert.equal(mine, 'b');
 });
