@@ -113,9 +113,10 @@ export async function startSentinels(
     );
   const isMaster = async (server: RedisServer) =>
     /^role:master/m.test(String(await server.command('INFO', 'replication').catch(() => '')));
-  const agreed = async (shard: Shard): Promise<RedisServer | null> => {
+  /** `but`: not this one, which may not answer. */
+  const agreed = async (shard: Shard, but?: RedisServer): Promise<RedisServer | null> => {
     const named = (await told(shard)).filter(port => port !== null);
-    const server = shard.servers.find(each => each.port === named[0]);
+    const server = shard.servers.find(each => each.port === named[0] && each.port !== but?.port);
     const isAgreed = named.every(port => port === named[0]) && server !== undefined && (await isMaster(server));
     return isAgreed ? server : null;
   };
@@ -129,13 +130,7 @@ export async function startSentinels(
     sentinels,
     masterOf: shard => waitFor(() => agreed(shard), { what: 'the Sentinels to agree', timeoutMs: 30_000, everyMs: 50 }),
     untilFailedOver: (shard, old) =>
-      waitFor(
-        async () => {
-          const master = await agreed(shard);
-          return master === null || master.port === old.port ? null : master;
-        },
-        { what: 'a fail-over', timeoutMs: 30_000, everyMs: 50 },
-      ),
+      waitFor(() => agreed(shard, old), { what: 'a fail-over', timeoutMs: 30_000, everyMs: 50 }),
     async untilReplaced(shard, old) {
       await setPatience(shard, PATIENCE_MS.short);
       const successor = await watching.untilFailedOver(shard, old);
