@@ -43,8 +43,9 @@ async function givenPassword(): Promise<string> {
 
 /** A line of a terminal, which does not show it. */
 function typed(terminal: ReadStream, prompt: string): Promise<string> {
-  process.stderr.write(prompt);
+  // Before it is asked for: who answers at once is not to see it either.
   terminal.setRawMode(true);
+  process.stderr.write(prompt);
   const bytes: number[] = [];
   return new Promise((resolve, reject) => {
     const end = (done: () => void) => {
