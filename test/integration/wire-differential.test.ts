@@ -36,7 +36,7 @@ interface Difference {
 }
 
 const SECTION = 'Commands and replies';
-const LOCAL = new Set(['client', 'command', 'config', 'hello', 'info', 'select', 'slowlog', 'time']);
+const LOCAL = new Set(['acl', 'client', 'command', 'config', 'hello', 'info', 'select', 'slowlog', 'time']);
 const SPLIT = new Set(['del', 'exists', 'mget', 'mset', 'touch', 'unlink']);
 const KEY_COUNT_FIRST = new Set(['zdiff', 'zinter', 'zunion']);
 

@@ -80,11 +80,11 @@ const LOCAL = templates(`
   HELLO | HELLO 2 | INFO | INFO server | COMMAND COUNT | CLIENT ID | CLIENT LIST | TIME | CONFIG GET databases | COMMAND
 `);
 /** … and the server by itself must not hear of it. */
-const LOCAL_ALONE = templates('SELECT 3 | SLOWLOG GET | SLOWLOG LEN');
+const LOCAL_ALONE = templates('SELECT 3 | SLOWLOG GET | SLOWLOG LEN | ACL LIST');
 
 /** Not to be had through a proxy. */
 const REFUSED = templates(`
-  SHUTDOWN NOSAVE | CONFIG SET maxmemory 0 | MONITOR | REPLICAOF NO ONE | SAVE | BGSAVE | ACL LIST | DEBUG SLEEP 0
+  SHUTDOWN NOSAVE | CONFIG SET maxmemory 0 | MONITOR | REPLICAOF NO ONE | SAVE | BGSAVE | ACL SAVE | DEBUG SLEEP 0
 `);
 
 /** With keys of different tags; they only read, so that a wrong answer leaves no trace. */
