@@ -24,7 +24,7 @@ const USAGE = `npm run bench:reshard [-- FLAGS]
   --rate N          requests a second of all clients, whatever becomes of them (4000)
   --writes SHARE    of the requests (0.1)
   --workers N       of Ringmaster (2)
-  --pace RATE       as for ringmaster reshard start (50mb/s)
+  --pace RATE       as for ringmaster reshard start (10mb/s)
   --flush           no reshard: the new ring is in force at once
   --backend-ms N    what a miss costs then (5)
   --seconds S       before, and after (15); with --flush the whole time after (60)
@@ -39,7 +39,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '4000' },
     writes: { type: 'string', default: '0.1' },
     workers: { type: 'string', default: '2' },
-    pace: { type: 'string', default: '50mb/s' },
+    pace: { type: 'string', default: '10mb/s' },
     flush: { type: 'boolean', default: false },
     'backend-ms': { type: 'string', default: '5' },
     seconds: { type: 'string' },

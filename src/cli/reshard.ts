@@ -70,7 +70,7 @@ const add = (reshard: Command, usage: string, description: string): Command =>
 function addStart(reshard: Command, usage: string, description: string): Command {
   const command = add(reshard, usage, description)
     .option('--pool <name>', 'take nothing but the ring of this pool from the file')
-    .option('--pace <rate>', 'move so many bytes in a second (default: 50mb/s)')
+    .option('--pace <rate>', 'move so many bytes in a second (default: 10mb/s)')
     .option('--max-step <duration>', 'the longest that moving a key may keep its server (default: 100ms)')
     .option('--big-keys <rule>', 'keys that take longer: wait (move them last, the default), or leave')
     .option(

@@ -18,7 +18,7 @@ export interface StartRequest {
   readonly ttlMs: number | null;
 }
 
-const DEFAULT_PACE_BYTES = 50 * 2 ** 20;
+const DEFAULT_PACE_BYTES = 10 * 2 ** 20;
 const MIN_PACE_BYTES = 1024;
 const DEFAULT_MAX_STEP_MS = 100;
 const DEFAULT_SAMPLE = 10_000;
