@@ -5,7 +5,7 @@ import { type AccessRule, ALL_ALLOWED, parseAccessRules } from '../../settings/a
 import type { Command } from './command.ts';
 import type { PoolCommands } from './command-rules.ts';
 import { refusalBy } from './permissions.ts';
-import { RequestArgs } from './request-args.ts';
+import type { RequestArgs } from './request-args.ts';
 import { printed, wrongSubcommandArity } from './request-errors.ts';
 import { encodeReply, errorReply, OK, ReplyMap, ReplySet } from './resp.ts';
 import type { RedisSession } from './session.ts';
@@ -116,15 +116,8 @@ export function dryRun(args: RequestArgs, accounts: Accounts, commands: PoolComm
   const name = args.bytes(2).toString();
   const account = accounts.find(name);
   if (account === null) return errorReply(`ERR User '${printed(args, 2)}' not found`);
-  const inner = new RequestArgs();
-  inner.buf = args.buf;
-  inner.starts = args.starts.slice(3, args.count);
-  inner.ends = args.ends.slice(3, args.count);
-  inner.count = args.count - 3;
-  let command = commands.find(inner.buf, inner.starts[0]!, inner.ends[0]!);
-  if (command?.subcommands && inner.count > 1) {
-    command = command.subcommands.find(inner.buf, inner.starts[1]!, inner.ends[1]!);
-  }
+  const inner = args.from(3);
+  const command = commands.named(inner);
   if (command === null) return errorReply(`ERR Command '${printed(inner, 0)}' not found`);
   const { arity } = command;
   if (arity > 0 ? inner.count !== arity : inner.count < -arity) {

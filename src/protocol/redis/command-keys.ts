@@ -3,7 +3,7 @@ import type { Command } from './command.ts';
 import type { PoolCommands } from './command-rules.ts';
 import { findKeys } from './key-finder.ts';
 import { SPEC_UNCLEAR } from './key-spec.ts';
-import { KeyRanges, RequestArgs } from './request-args.ts';
+import { KeyRanges, type RequestArgs } from './request-args.ts';
 import { encodeReply, errorReply, ReplySet, type ReplyValue, SimpleText } from './resp.ts';
 import type { RedisSession } from './session.ts';
 
@@ -36,15 +36,8 @@ export function getKeysAndFlags(args: RequestArgs, commands: PoolCommands, sessi
 
 /** The keys, or the error to be answered. */
 function keysOf(args: RequestArgs, commands: PoolCommands): readonly FoundKey[] | Buffer {
-  const inner = new RequestArgs();
-  inner.buf = args.buf;
-  inner.starts = args.starts.slice(2, args.count);
-  inner.ends = args.ends.slice(2, args.count);
-  inner.count = args.count - 2;
-  let command = commands.find(inner.buf, inner.starts[0]!, inner.ends[0]!);
-  if (command?.subcommands && inner.count > 1) {
-    command = command.subcommands.find(inner.buf, inner.starts[1]!, inner.ends[1]!);
-  }
+  const inner = args.from(2);
+  const command = commands.named(inner);
   if (command === null) return INVALID_COMMAND;
   // A channel is found as a key is, but is none.
   if (command.keySpecs.every(spec => spec.flags.includes('not_key'))) return NO_KEYS;

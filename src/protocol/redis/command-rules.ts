@@ -15,6 +15,7 @@ import type { CommandRow } from './command-data.ts';
 import { specOfRange } from './command-families.ts';
 import { IN_PRESENTED_CLUSTER, LOCAL, OF_SLOT, refusalText } from './command-policy.ts';
 import { COMMAND_INDEX, COMMANDS, joinContainers, TOP_COMMANDS } from './command-table.ts';
+import type { RequestArgs } from './request-args.ts';
 import { errorReply } from './resp.ts';
 
 const DEFAULTS: CommandRules = {
@@ -97,6 +98,13 @@ export class PoolCommands {
   /** The command that `buf[start, end)` names, or null: the table's, else one that was added. */
   find(buf: Buffer, start: number, end: number): Command | null {
     return COMMAND_INDEX.find(buf, start, end) ?? this.addedIndex.find(buf, start, end);
+  }
+
+  /** The command or subcommand that `args` name; null: there is none. */
+  named({ buf, starts, ends, count }: RequestArgs): Command | null {
+    const command = this.find(buf, starts[0]!, ends[0]!);
+    if (!command?.subcommands || count === 1) return command;
+    return command.subcommands.find(buf, starts[1]!, ends[1]!);
   }
 
   /**

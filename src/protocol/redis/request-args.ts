@@ -51,6 +51,16 @@ export class RequestArgs {
     return args;
   }
 
+  /** The request that the arguments from `first` on are. */
+  from(first: number): RequestArgs {
+    const args = new RequestArgs();
+    args.buf = this.buf;
+    args.starts = this.starts.slice(first, this.count);
+    args.ends = this.ends.slice(first, this.count);
+    args.count = this.count - first;
+    return args;
+  }
+
   /** From the first byte of the command's name to the last of the last argument. */
   get byteCount(): number {
     return this.ends[this.count - 1]! - this.starts[0]!;
