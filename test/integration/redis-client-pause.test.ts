@@ -6,9 +6,9 @@ import type { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { encodeCommand } from '../support/resp-reader.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { clientInEach, workerOf } from '../support/worker-clients.ts';
 
 const FOR_EVER = '9223372036854775807';
-const CLIENTS_PER_PROCESS = 2 ** 24;
 const wire = (...lines: readonly string[]) => Buffer.concat(lines.map(line => encodeCommand(...line.split(' '))));
 
 interface Started {
@@ -28,19 +28,8 @@ async function start(t: TestContext): Promise<Started> {
     t.after(() => connected.destroy());
     return connected;
   };
-  const clients = async () => {
-    const byWorker = new Map<number, RawClient>();
-    while (byWorker.size < 2) {
-      const connected = await client();
-      byWorker.set(await workerOf(connected), connected);
-    }
-    return [...byWorker.values()];
-  };
+  const clients = () => clientInEach(2, client);
   return { daemon, server, client, clients };
-}
-
-async function workerOf(client: RawClient): Promise<number> {
-  return Math.floor(Number(await client.command('CLIENT', 'ID')) / CLIENTS_PER_PROCESS);
 }
 
 /** The reply to the first of these, which is a read; the others are parsed by then. */

@@ -8,6 +8,7 @@ import { startRedis } from '../support/redis-server.ts';
 import { encodeCommand, parseReply } from '../support/resp-reader.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { workerOf } from '../support/worker-clients.ts';
 
 const WORKERS = 2;
 const LISTENERS_A_WORKER = 5;
@@ -15,12 +16,6 @@ const STEPS = 200;
 const CHANNELS = ['a', 'ab', 'b', 'c'];
 const PATTERNS = ['*', 'a*', '[bc]'];
 const MATCHES: Readonly<Record<string, RegExp>> = { '*': /^/, 'a*': /^a/, '[bc]': /^[bc]$/ };
-/** The number of a client says which process it is connected to. */
-const CLIENTS_PER_PROCESS = 2 ** 24;
-
-async function workerOf(client: RawClient): Promise<number> {
-  return Math.floor(Number(await client.command('CLIENT', 'ID')) / CLIENTS_PER_PROCESS);
-}
 
 /** So many clients of each of so many workers, by the number of its process. */
 async function clientsOfWorkers(t: TestContext, daemon: Daemon, workers: number, each: number) {

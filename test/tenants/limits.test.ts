@@ -9,9 +9,9 @@ import type { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { encodeCommand } from '../support/resp-reader.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { clientInEach } from '../support/worker-clients.ts';
 
 const LIMITED = '-ERR over a limit for this client, its user or its pool: try again later\r\n';
-const CLIENTS_PER_PROCESS = 2 ** 24;
 const wire = (...lines: readonly string[]) => Buffer.concat(lines.map(line => encodeCommand(...line.split(' '))));
 
 interface Started {
@@ -32,15 +32,8 @@ async function start(t: TestContext, settings: readonly string[], workers = 2): 
     t.after(() => connected.destroy());
     return connected;
   };
-  const clients = async () => {
-    const byWorker = new Map<number, RawClient>();
-    while (byWorker.size < workers) {
-      const connected = await client();
-      // Answered by the proxy whatever the limit is; before there is one, here.
-      byWorker.set(Math.floor(Number(await connected.command('CLIENT', 'ID')) / CLIENTS_PER_PROCESS), connected);
-    }
-    return [...byWorker.values()];
-  };
+  // Answered by the proxy whatever the limit is; before there is one, here.
+  const clients = () => clientInEach(workers, client);
   const set = async (settings: Readonly<Record<string, string | null>>) => {
     const named = Object.entries(settings);
     const toDefault = named.flatMap(([path, value]) => (value === null ? [path] : []));
