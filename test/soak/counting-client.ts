@@ -8,6 +8,8 @@ export class CountingClient {
   letGo = 0;
   /** Of those, how often a request had been sent by then: it was not done, and was asked again. */
   crossed = 0;
+  /** Whether it has been answered on the connection it has. */
+  isServed = false;
   private readonly port: number;
   private readonly key: string;
   private readonly everyMs: number;
@@ -44,6 +46,7 @@ export class CountingClient {
     let isEnded = false;
     client.socket.once('end', () => {
       isEnded = true;
+      this.isServed = false;
     });
     while (!this.isOver) {
       if (isEnded || client.error !== null) break;
@@ -51,6 +54,7 @@ export class CountingClient {
       if (reply === this.count + 1) {
         this.count++;
         this.answered++;
+        this.isServed = true;
         await delay(Math.random() * this.everyMs);
         continue;
       }
@@ -62,6 +66,7 @@ export class CountingClient {
       break;
     }
     if (client.error !== null) this.fail(`a client that stays was cut off: ${client.error.message}`);
+    this.isServed = false;
     if (!this.isOver) this.letGo++;
   }
 }

@@ -132,11 +132,13 @@ class UpgradeDrill {
     const startedAtMs = performance.now();
     this.load();
     for (let n = 0; n < upgrades; n++) {
+      await this.allServed(n);
       const isDone = await this.upgrade(tookMs, endedMs);
       say(
         `upgrade ${n + 1}: ${isDone ? `${tookMs.at(-1)} ms, the old one was gone after ${endedMs.at(-1)} ms` : 'refused'}`,
       );
     }
+    await this.allServed(upgrades);
     const seconds = (performance.now() - startedAtMs) / 1000;
     for (const client of this.staying) client.stop();
     await Promise.all([this.short.stop(), this.running]);
@@ -157,6 +159,13 @@ class UpgradeDrill {
   private load(): void {
     this.short.start();
     this.running = Promise.all(this.staying.map(client => client.run()));
+  }
+
+  /** Who is between two connections while an upgrade happens is not let go by it: each upgrade is to meet all that stay. */
+  private async allServed(upgrades: number): Promise<void> {
+    const isServed = () => this.staying.every(client => client.letGo >= upgrades && client.isServed);
+    const what = `all that stay to be served after ${upgrades} upgrades`;
+    await waitFor(isServed, { what, timeoutMs: END_WITHIN_MS }).catch(() => this.problems.push(`not ${what}`));
   }
 
   /** False when it was refused. Returns once nothing of the old one is left. */
