@@ -146,7 +146,8 @@ test('a start with one that has expired goes on, with a warning; and it is not l
   const now = Date.now();
   install(await authority.signBetween('old', new Date(now - 2 * DAY_MS), new Date(now - DAY_MS)), files);
   const daemon = await start(t, { p: files }, 'none');
-  assert.match(String(daemon.logged(/^a certificate is not valid now$/)[0]?.why), /cert\.pem has expired on 20/);
+  const [warning] = await daemon.untilLogged(/^a certificate is not valid now$/);
+  assert.match(String(warning?.why), /cert\.pem has expired on 20/);
   install(await authority.sign('new'), files);
   const body = { set: { certificate_check: '20ms' } };
   assert.equal((await askAdmin(daemon.adminPort, '/api/v1/settings', { method: 'PATCH', body })).status, 200);
