@@ -30,6 +30,8 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
   checkListenAddresses(draft, problems);
   checkLimits(draft, problems);
   checkUsers(draft, problems);
+  const { adminTls } = draft.top;
+  if (adminTls) checkShown(adminTls, message => problems.add(draft.adminTlsOffset, 'admin_tls', message));
 }
 
 /** What is another protocol's, a pool must not say. */

@@ -250,6 +250,7 @@ function draftOf(config: Config): ConfigDraft {
   return {
     top: config,
     adminOffset: -1,
+    adminTlsOffset: 0,
     pools: config.pools.map(pool => {
       const path = poolPath(config, pool);
       const given = Object.entries(POOL_SETTINGS).filter(([field, setting]) => {

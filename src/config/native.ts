@@ -20,6 +20,7 @@ export function readNativeForm(root: YamlMap, secrets: Secrets, problems: Proble
   return {
     top: { ...fields, form: 'native', ignored: [], withoutHash, exposedSecrets: secrets.exposed },
     adminOffset: offsets.get('admin') ?? -1,
+    adminTlsOffset: offsets.get('admin_tls') ?? 0,
     pools,
     users: readUsers(root.entries.get('users'), problems),
   };

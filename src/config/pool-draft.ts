@@ -30,6 +30,7 @@ export interface ConfigDraft {
   readonly top: Partial<Omit<Config, 'pools' | 'users'>>;
   /** Where `admin` stands; -1: not given. */
   readonly adminOffset: number;
+  readonly adminTlsOffset: number;
   readonly pools: readonly PoolDraft[];
   readonly users: readonly UserDraft[];
 }

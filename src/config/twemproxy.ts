@@ -66,7 +66,7 @@ export function readTwemproxyForm(root: YamlMap, text: string, problems: Problem
     withoutHash: [],
     exposedSecrets: [],
   } as const;
-  return { top, adminOffset: -1, pools, users: [] };
+  return { top, adminOffset: -1, adminTlsOffset: 0, pools, users: [] };
 }
 
 function notAPool(name: string): string {

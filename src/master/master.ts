@@ -213,6 +213,7 @@ export class Master implements WorkerSlotHost {
       const slots = slotCount(this.config);
       const { closeObsolete } = this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
       await this.monitoring.listen(this.config, statsAddress, address => this.succession.serverHandle(address));
+      this.deployment.sayExpired();
       await this.clusters.start(this.deployment.served.pools);
       if (!this.isStopping) await this.startWorkers(slots);
       if (this.isStopping) {
