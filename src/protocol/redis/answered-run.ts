@@ -1,6 +1,6 @@
 import { INCOMPLETE } from '../protocol.ts';
 import type { ReplyTransform, TransformOut } from '../reply-transform.ts';
-import type { QueuedAnswer } from './queued-answers.ts';
+import type { QueuedAnswer } from './queued-answer.ts';
 import { RedisReplyScanner } from './reply-scanner.ts';
 import { LF, MINUS, STAR } from './resp.ts';
 import { REPLIES_OFF, type RedisSession } from './session.ts';

@@ -5,7 +5,7 @@ import type { LocalCommands } from './local-commands.ts';
 import { RequestArgs } from './request-args.ts';
 import { localTooLarge } from './request-errors.ts';
 import { EMPTY, encodeRequest, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
-import { REPLIES_ON, RedisSession } from './session.ts';
+import { REPLIES_ON, REPLIES_SKIP, RedisSession } from './session.ts';
 
 /** What of the requests of one transaction may be kept. */
 const MAX_KEPT_BYTES = 256 * 1024;
@@ -18,17 +18,6 @@ const OTHER_RIGHTS = 'inside a transaction it would change whose rights and keys
 const OTHER_VERSION =
   'for another version of the protocol inside a transaction it can have no AUTH, and the pool no more than one server';
 const NO_TRACKING = 'invalidations come from servers that other clients share';
-
-/** One of a transaction's requests that the server does not know, or that changes the client. */
-export interface QueuedAnswer {
-  /** Which of the transaction's requests it is. */
-  readonly place: number;
-  /**
-   * It has been run. `isError`: so says the server of what kept its place. Returns what the client reads for a reply, or null:
-   * what the server says.
-   */
-  settle(isError: boolean): Buffer | null;
-}
 
 /** What becomes of a request that Ringmaster answers outside of transactions. */
 export interface QueuedRequest {
@@ -108,11 +97,14 @@ export function queueSelect(
   return { placeholder: ['SELECT', String(databases.firstDatabase + database)], isSoiling: true };
 }
 
-/** What CLIENT REPLY says of itself goes by what it has changed. */
+/** What CLIENT REPLY says of itself goes by what it has changed; as in Redis, ON does not take back a SKIP of the same transaction. */
 function answerNow(command: Command, args: RequestArgs, session: RedisSession, local: LocalCommands): Buffer {
+  const { replyMode } = session;
   const reply = local.answer(command, args, session);
-  const isMuted = command.name === 'client|reply' && reply === OK && session.replyMode !== REPLIES_ON;
-  return isMuted ? EMPTY : reply;
+  if (command.name !== 'client|reply' || reply !== OK) return reply;
+  if (session.replyMode !== REPLIES_ON) return EMPTY;
+  if (replyMode === REPLIES_SKIP) session.replyMode = REPLIES_SKIP;
+  return reply;
 }
 
 function requestInPlace(
