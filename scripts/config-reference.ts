@@ -81,6 +81,7 @@ const APPLIES = {
   'new-connections': 'new connections',
   'new-pool': 'new pool',
   'worker-restart': 'new workers',
+  restart: 'restart',
 };
 
 function appliesText(setting: Setting): string {

@@ -6,8 +6,8 @@ import { ensurePackagesOrExit } from './debian-packages.ts';
 import { ensureServersOrExit } from './ensure-servers.ts';
 import { TestRun } from './test-run.ts';
 
-const BUDGET_MS = 110_000;
-const TIMEOUT_MS = 60_000;
+const BUDGET_MS = 220_000;
+const TIMEOUT_MS = 120_000;
 
 const PROGRAMS = {
   prometheus: { commands: ['prometheus', 'promtool'], packages: ['prometheus'] },

@@ -1,7 +1,7 @@
 import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
-import { dirname } from 'node:path';
-import { type FileId, fileIdOf, isOurs, isServed, removeIfLeft, removeIfSocket } from '../system/unix-socket.ts';
+import { isDenied } from '../system/privileges.ts';
+import { bindUnixSocket, type FileId, fileIdOf, isOurs, isServed, removeIfLeft } from '../system/unix-socket.ts';
 
 export interface HostPort {
   /** A name or an address; IPv6 without brackets. */
@@ -88,24 +88,18 @@ export async function listenOnSocket(
   if (await isServed(path)) throw new Error(`${what} cannot listen on ${path}: another process serves it`);
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) => {
-      // libuv calls a directory that is not there a lack of permission.
-      const code = existsSync(dirname(path)) ? (error.code ?? '') : 'ENOENT';
-      reject(new Error(`${what} cannot listen on ${path}: ${SOCKET_REFUSALS[code] ?? error.message}`));
+      const why = SOCKET_REFUSALS[error.code ?? ''] ?? error.message;
+      reject(new Error(`${what} cannot listen on ${path}: ${why}`));
     };
-    const before = process.umask(0o777 & ~mode);
     try {
-      // What a process that was killed left behind.
-      removeIfSocket(path);
+      const bound = bindUnixSocket(path, mode);
       server.once('error', refuse);
-      // Its file is made before this returns.
-      server.listen({ path }, () => {
+      server.listen(bound, () => {
         server.off('error', refuse);
         resolve({ path, file: fileIdOf(path) });
       });
     } catch (error) {
       refuse(error as NodeJS.ErrnoException);
-    } finally {
-      process.umask(before);
     }
   });
 }
@@ -124,7 +118,14 @@ export function closeSocket(server: Server, { path, file }: SocketFile): void {
 /** As `closeServer`, where another process has the same socket: its file stays. */
 export function leaveSocket(server: Server, { path }: SocketFile): void {
   const second = `${path}.${process.pid}`;
-  linkSync(path, second);
+  try {
+    linkSync(path, second);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    // Nor can it be removed by who may not do that.
+    void closeServer(server);
+    return;
+  }
   void closeServer(server);
   // libuv has removed the file of a socket that this process has bound.
   if (existsSync(path)) rmSync(second);

@@ -1,5 +1,4 @@
-import { adminDates, type CertificateDates, datesOf, whyNotNow } from '../config/certificate-dates.ts';
-import { CertificateError, readAdminTls, withTlsFiles } from '../config/certificates.ts';
+import { CertificateError, withTlsFiles } from '../config/certificates.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { PasswordFileError, withUsers } from '../config/pool-users.ts';
 import { type ConfigWarning, configWarnings, poolPath } from '../config/warnings.ts';
@@ -22,10 +21,9 @@ export function checkWarnings(config: Config, machine: Machine): ConfigWarning[]
     } else if (pool.poolBy === null) {
       warnings.push(...shareWarnings(pool, path), ...hashWarnings(pool, path));
     }
-    warnings.push(...fileWarnings(path, () => datesOf(withTlsFiles(pool))));
+    warnings.push(...tlsFileWarnings(pool, path));
     if (pool.listen !== null) warnings.push(...portWarnings(`${path}.listen`, pool.listen, machine));
   }
-  warnings.push(...fileWarnings('admin_tls', () => adminDates(readAdminTls(config.adminTls))));
   warnings.push(...passwordFileWarnings(config));
   if (config.admin !== null) warnings.push(...portWarnings('admin', config.admin, machine));
   warnings.push(...openFilesWarnings(config, machine));
@@ -45,12 +43,10 @@ function passwordFileWarnings(config: Config): ConfigWarning[] {
 }
 
 /** A file may well be meant for another machine. */
-function fileWarnings(path: string, read: () => readonly CertificateDates[]): ConfigWarning[] {
+function tlsFileWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   try {
-    return read().flatMap(dates => {
-      const message = whyNotNow(dates);
-      return message === null ? [] : [{ path, message }];
-    });
+    withTlsFiles(pool);
+    return [];
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
     return [{ path, message: `it would not start here: ${error.message}` }];

@@ -3,11 +3,13 @@ import type { Config, PoolConfig } from '../config/config.ts';
 import { ConfigError, type ConfigProblem, formatProblem } from '../config/errors.ts';
 import { type ConfigFile, loadConfigFile } from '../config/load.ts';
 import { portPools } from '../config/port-pools.ts';
+import type { ConfigWarning } from '../config/warnings.ts';
 import { checkWarnings } from './check-warnings.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { lookOnline, type OnlineFinding } from './online.ts';
 import { type OpenFiles, openFiles } from './open-files.ts';
 import { serverShares } from './pool-ring.ts';
+import { userToBecome, userWarnings } from './run-as.ts';
 import { printable } from './state-text.ts';
 import { counted, grouped, percent, textTable } from './text-table.ts';
 
@@ -41,11 +43,20 @@ export async function checkFile(file: string, options: CheckOptions): Promise<{ 
 }
 
 function placedWarnings(file: string, { config, places }: ConfigFile, machine: Machine): ConfigProblem[] {
-  const warnings = checkWarnings(config, machine).map(({ path, message }) => {
+  const warnings = [...checkWarnings(config, machine), ...warningsOfUser(config, file)].map(({ path, message }) => {
     const { line, column } = places.of(path) ?? { line: 0, column: 0 };
     return { file, line, column, path, message };
   });
   return warnings.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** What becomes of it that somebody else runs it than who starts it. */
+function warningsOfUser(config: Config, file: string): ConfigWarning[] {
+  try {
+    return userWarnings(config, file, userToBecome(config, true));
+  } catch (error) {
+    return [{ path: 'user', message: `it would not start here: ${(error as Error).message.replace(/^user: /, '')}` }];
+  }
 }
 
 function toJson(

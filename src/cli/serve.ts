@@ -5,10 +5,12 @@ import { configWarnings } from '../config/warnings.ts';
 import { Master } from '../master/master.ts';
 import { isSuccessor, Takeover } from '../master/takeover.ts';
 import type { LogLevel } from '../system/log.ts';
+import { intendUser } from '../system/privileges.ts';
 import { isDaemon, reportOutcome, startDaemon } from './daemonize.ts';
 import { thisMachine } from './machine.ts';
 import { openFilesWarnings } from './open-files.ts';
 import type { DaemonOptions } from './options.ts';
+import { userToBecome, userWarnings } from './run-as.ts';
 
 /** From the least to the most that is written. */
 const LEVELS: readonly LogLevel[] = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'];
@@ -37,11 +39,13 @@ async function run(file: RereadConfig, options: DaemonOptions, takeover: Takeove
   const { config } = initial;
   // As long as somebody looks: later it would be said in a log.
   for (const pool of config.pools) withTlsFiles(pool);
+  const user = userToBecome(config);
   if (options.daemonize && !isDaemon && takeover === null) {
     const failure = await startDaemon();
     if (failure !== null) throw new Error(failure);
     return;
   }
+  if (user !== null) intendUser(user);
   const master = new Master(initial, {
     takeover,
     pidFile: options.pidFile,
@@ -53,7 +57,11 @@ async function run(file: RereadConfig, options: DaemonOptions, takeover: Takeove
     },
   });
   // What a reload finds odd is in its answer and its log entry.
-  const warnings = [...configWarnings(config), ...openFilesWarnings(config, thisMachine())];
+  const warnings = [
+    ...configWarnings(config),
+    ...openFilesWarnings(config, thisMachine()),
+    ...userWarnings(config, options.confFile, user),
+  ];
   for (const { path, message } of warnings) master.log.warn({ setting: path }, message);
   const ended = followSignals(master);
   try {

@@ -76,6 +76,7 @@ const WHEN: Readonly<Record<string, string>> = {
   live: '',
   'new-connections': '; for connections made from now on',
   'new-pool': '; its clients are let go',
+  restart: '',
   'worker-restart': '; in effect after `ringmaster restart-workers`',
 };
 

@@ -7,7 +7,7 @@ import type { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import type { DAEMON_SETTINGS } from './daemon-settings.ts';
 import type { LIMIT_SETTINGS } from './limit-settings.ts';
 import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './pool-settings.ts';
-import type { ExposedSecret } from './secrets.ts';
+import type { SecretFile } from './secrets.ts';
 import type { SENTINEL_SETTINGS } from './sentinel-settings.ts';
 import type { LISTEN_TLS_SETTINGS } from './tls-settings.ts';
 import type { USER_SETTINGS } from './user-settings.ts';
@@ -28,8 +28,8 @@ export interface Config extends SettingsOf<typeof DAEMON_SETTINGS> {
   readonly ignored: readonly string[];
   /** Pools of our own form, by name, that leave `hash` to a default that was another once. */
   readonly withoutHash: readonly string[];
-  /** Files with secrets that anybody can read. */
-  readonly exposedSecrets: readonly ExposedSecret[];
+  /** Files that secrets are read from. */
+  readonly secretFiles: readonly SecretFile[];
 }
 
 export type PoolSettings = SettingsOf<typeof POOL_SETTINGS>;

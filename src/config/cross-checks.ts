@@ -30,8 +30,14 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
   checkListenAddresses(draft, problems);
   checkLimits(draft, problems);
   checkUsers(draft, problems);
-  const { adminTls } = draft.top;
-  if (adminTls) checkShown(adminTls, message => problems.add(draft.adminTlsOffset, 'admin_tls', message));
+  if (draft.top.group != null && draft.top.user == null) {
+    problems.add(offsetOf(draft, 'group'), 'group', 'only with user: the group is that of whom it runs as');
+  }
+}
+
+/** -1: not given. */
+function offsetOf({ offsets }: ConfigDraft, key: string): number {
+  return offsets.get(key) ?? -1;
 }
 
 /** What is another protocol's, a pool must not say. */
@@ -226,9 +232,10 @@ function checkListenAddresses(draft: ConfigDraft, problems: Problems): void {
     if (address) listeners.push({ path: joinPath(pool.path, 'listen'), offset, address });
   }
   const admin = draft.top.admin;
-  if (admin) listeners.push({ path: 'admin', offset: draft.adminOffset, address: admin });
+  if (admin) listeners.push({ path: 'admin', offset: offsetOf(draft, 'admin'), address: admin });
   const { adminSocket } = draft.top;
-  if (adminSocket) listeners.push({ path: 'admin_socket', offset: -1, address: adminSocket });
+  if (adminSocket)
+    listeners.push({ path: 'admin_socket', offset: offsetOf(draft, 'admin_socket'), address: adminSocket });
 
   const taken = new Map<string | number, TakenPort>();
   for (const listener of listeners) {

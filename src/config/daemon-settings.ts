@@ -64,6 +64,25 @@ export const DAEMON_SETTINGS = {
     about: 'Worker processes; `auto` means one for each core.',
     applies: 'live',
   },
+  /** Whom master and workers run as once all sockets are bound; null: as who started them. By name or number. */
+  user: {
+    key: 'user',
+    kind: text('name or number', checkUnixName),
+    default: null,
+    unset: 'who started it',
+    about:
+      'Whom it runs as once every socket is bound and its files are open; for that, root has to start it. See ' +
+      '[A user of its own](security.md#a-user-of-its-own).',
+    applies: 'restart',
+  },
+  group: {
+    key: 'group',
+    kind: text('name or number', checkUnixName),
+    default: null,
+    unset: "the user's",
+    about: "The group of it, where that is not the user's own. Supplementary groups are the user's.",
+    applies: 'restart',
+  },
   /** Which signal to the master asks for an upgrade. */
   upgradeOn: {
     key: 'upgrade_on',
@@ -258,6 +277,11 @@ function adminOfPeer(): Kind<string> {
 function checkToken(text: string): string {
   if (!/^[\x21-\x7e]+$/.test(text)) throw new SettingError('must be printable ASCII characters without spaces');
   return text;
+}
+
+function checkUnixName(name: string): string {
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?$/.test(name)) throw new SettingError('must be a name or a number');
+  return name;
 }
 
 function checkLogFile(text: string): string {

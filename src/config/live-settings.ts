@@ -249,8 +249,7 @@ function shown({ setting, isServerAddress }: SettingAddress, value: unknown): st
 function draftOf(config: Config): ConfigDraft {
   return {
     top: config,
-    adminOffset: -1,
-    adminTlsOffset: 0,
+    offsets: new Map(),
     pools: config.pools.map(pool => {
       const path = poolPath(config, pool);
       const given = Object.entries(POOL_SETTINGS).filter(([field, setting]) => {

@@ -18,9 +18,8 @@ export function readNativeForm(root: YamlMap, secrets: Secrets, problems: Proble
   const pools = readPools(root.entries.get('pools'), secrets, problems);
   const withoutHash = pools.filter(pool => !pool.offsets.has(POOL_SETTINGS.hash.key)).map(({ name }) => name);
   return {
-    top: { ...fields, form: 'native', ignored: [], withoutHash, exposedSecrets: secrets.exposed },
-    adminOffset: offsets.get('admin') ?? -1,
-    adminTlsOffset: offsets.get('admin_tls') ?? 0,
+    top: { ...fields, form: 'native', ignored: [], withoutHash, secretFiles: secrets.files },
+    offsets,
     pools,
     users: readUsers(root.entries.get('users'), problems),
   };

@@ -28,9 +28,8 @@ export interface ServerDraft {
 export interface ConfigDraft {
   /** What stands beside the pools; in twemproxy's form, the defaults. */
   readonly top: Partial<Omit<Config, 'pools' | 'users'>>;
-  /** Where `admin` stands; -1: not given. */
-  readonly adminOffset: number;
-  readonly adminTlsOffset: number;
+  /** Where the values beside the pools stand that are given, by key. */
+  readonly offsets: ReadonlyMap<string, number>;
   readonly pools: readonly PoolDraft[];
   readonly users: readonly UserDraft[];
 }

@@ -7,11 +7,13 @@ import type { YamlMap } from './yaml-tree.ts';
 const MAX_FILE_BYTES = 64 * 1024;
 const ANYBODY_READS = 0o004;
 
-/** A file with a secret that others than its owner and its group may read. */
-export interface ExposedSecret {
+/** A file that a secret is read from. */
+export interface SecretFile {
   /** Of the setting. */
   readonly path: string;
   readonly file: string;
+  /** Others than its owner and its group may read it. */
+  readonly isExposed: boolean;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface ExposedSecret {
  * that the configuration file is read.
  */
 export class Secrets {
-  readonly exposed: ExposedSecret[] = [];
+  readonly files: SecretFile[] = [];
   private readonly directory: string;
   private readonly taken: { readonly read: () => string; readonly text: string }[] = [];
 
@@ -34,11 +36,7 @@ export class Secrets {
     if (reference.entries.size !== 1 || entry?.value.kind !== 'scalar' || (key !== 'file' && key !== 'env')) {
       throw new SettingError('must be a text, { file: PATH } or { env: NAME }');
     }
-    return this.named(key, entry.value.text, setting);
-  }
-
-  /** As `read`, of what a reference says. */
-  named(key: 'file' | 'env', named: string, setting: string): string {
+    const { text: named } = entry.value;
     const read = key === 'env' ? () => ofEnvironment(named) : () => this.ofFile(named, setting);
     const text = read();
     this.taken.push({ read, text });
@@ -58,8 +56,8 @@ export class Secrets {
   private ofFile(named: string, setting: string): string {
     const file = path.resolve(this.directory, named);
     const { text, mode } = readSecretFile(file);
-    const isKnown = this.exposed.some(each => each.path === setting);
-    if ((mode & ANYBODY_READS) !== 0 && !isKnown) this.exposed.push({ path: setting, file });
+    const isKnown = this.files.some(each => each.path === setting);
+    if (!isKnown) this.files.push({ path: setting, file, isExposed: (mode & ANYBODY_READS) !== 0 });
     return text.replace(/\r?\n$/, '');
   }
 }

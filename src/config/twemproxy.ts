@@ -64,9 +64,9 @@ export function readTwemproxyForm(root: YamlMap, text: string, problems: Problem
     form: 'twemproxy',
     ignored,
     withoutHash: [],
-    exposedSecrets: [],
+    secretFiles: [],
   } as const;
-  return { top, adminOffset: -1, adminTlsOffset: 0, pools, users: [] };
+  return { top, offsets: new Map(), pools, users: [] };
 }
 
 function notAPool(name: string): string {

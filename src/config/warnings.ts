@@ -17,7 +17,7 @@ const DEFAULT_SERVER_RETRY_TIMEOUT_MS = 30_000;
 /** What a user should be told about a valid configuration, once, at start. In the order of the file's pools. */
 export function configWarnings(config: Config): ConfigWarning[] {
   const warnings = config.ignored.map(path => ({ path, message: 'accepted, and has no effect here' }));
-  for (const { path, file } of config.exposedSecrets) {
+  for (const { path, file } of config.secretFiles.filter(({ isExposed }) => isExposed)) {
     warnings.push({ path, message: `anybody on this machine can read ${file}: chmod o-r` });
   }
   warnings.push(...defaultHashWarnings(config));
@@ -55,10 +55,7 @@ function userWarnings({ name, passwords, nopass, rules }: UserConfig): ConfigWar
   const warnings: ConfigWarning[] = [];
   const warn = (key: string, message: string) => warnings.push({ path: `users.${name}.${key}`, message });
   if (passwords?.some(({ isPlain }) => isPlain)) {
-    warn(
-      'passwords',
-      'a password in plain text: write what "ringmaster hash-password" makes of it, which begins with "#"',
-    );
+    warn('passwords', 'a password in plain text: write what "ringmaster hash-password" makes of it');
   }
   if (nopass && rules === ALL_ALLOWED) warn('nopass', 'whoever connects may do everything; give the user rules');
   return warnings;

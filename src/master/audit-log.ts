@@ -95,24 +95,11 @@ export class AuditLog {
   }
 
   private open(config: AuditConfig | null): void {
-    try {
-      if (config === null) this.closeWriter();
-      // What waits goes to the new file.
-      else if (this.writer !== null) this.writer.open(config.file);
-      else {
-        const onLosing = () => this.log.error({ file: this.config?.file }, 'audit log: lines are being lost');
-        this.writer = new LogWriter(config.file, lines => this.lost(lines), { onLosing, mode: MODE });
-      }
-    } catch (error) {
-      throw new Error(`audit_log: ${(error as Error).message}`);
-    }
-    this.bytes = config === null ? 0 : (statSync(config.file, { throwIfNoEntry: false })?.size ?? 0);
-  }
-
-  private closeWriter(): void {
-    this.writer?.close();
+    const next = config === null ? null : new LogWriter(config.file, lines => this.lost(lines), MODE);
     this.droppedElsewhere += this.writer?.droppedLines ?? 0;
-    this.writer = null;
+    this.writer?.close();
+    this.writer = next;
+    this.bytes = config === null ? 0 : (statSync(config.file, { throwIfNoEntry: false })?.size ?? 0);
   }
 
   /** Lines that come meanwhile go to the file under its new name. */

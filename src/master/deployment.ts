@@ -4,6 +4,7 @@ import { renewed, tlsFiles, withTlsFiles } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
 import { withUsers } from '../config/pool-users.ts';
 import { withPortLeads } from '../config/port-pools.ts';
+import { topSettingChanges } from '../config/setting-changes.ts';
 import type { Log } from '../system/log.ts';
 import type { AdminPlan } from './admin-listeners.ts';
 import { CertificateWatch } from './certificate-watch.ts';
@@ -60,6 +61,7 @@ export class Deployment {
     this.config = config;
     this.served = forWorkers(config);
     this.host = host;
+    this.sayExpired();
     // As long as the process: while nothing may be changed it changes nothing.
     new CertificateWatch({
       files: () => [
@@ -80,10 +82,9 @@ export class Deployment {
    * Serves by `config`; one at a time. Rejects with a RefusedError or ListenError when it can't be had, and then nothing has
    * changed; with an IncompleteError when a worker does not follow. `onAdopted`: it is in force.
    */
-  async serveBy(config: Config, onAdopted: () => void): Promise<Deployed> {
+  serveBy(config: Config, onAdopted: () => void): Promise<Deployed> {
     this.host.refuseUnlessRunning();
-    const deployed = await this.bring(config, readForWorkers(config), onAdopted);
-    return { ...deployed, problems: [...deployed.problems, ...this.sayExpired()] };
+    return this.bring(config, readForWorkers(config), onAdopted);
   }
 
   /** Reads the files again that TLS needs: what is good is in force, of what is not the old goes on. */
@@ -119,15 +120,11 @@ export class Deployment {
     else if (outcome !== null) log.error({ reason: outcome.refused }, 'certificates not renewed: the old ones stay');
   }
 
-  /** Warns of certificates that are not valid now, and returns the same for who asked. */
-  sayExpired(): string[] {
-    const { log, monitoring } = this.host;
-    return [...certificateDates(this.served), ...monitoring.adminCertificates].flatMap(dates => {
+  private sayExpired(): void {
+    for (const dates of certificateDates(this.served)) {
       const why = whyNotNow(dates);
-      if (why === null) return [];
-      log.warn({ pool: dates.pool, why }, 'a certificate is not valid now');
-      return [`${dates.pool === '' ? 'admin_tls' : `pool ${dates.pool}`}: ${why}`];
-    });
+      if (why !== null) this.host.log.warn({ pool: dates.pool, why }, 'a certificate is not valid now');
+    }
   }
 
   /** `served`: what workers get of `config`. */
@@ -210,6 +207,14 @@ function refuseLate(late: readonly WorkerSlot[]): void {
 
 export function slotCount({ workers }: Config): number {
   return workers === 'auto' ? availableParallelism() : workers;
+}
+
+/** What only a new start can change. Throws a RefusedError. */
+export function refuseRestart(before: Config, after: Config): void {
+  const changed = topSettingChanges(before, after).filter(({ applies }) => applies === 'restart');
+  if (changed.length === 0) return;
+  const what = changed.map(({ key, old, new: now }) => `${key} is ${old} and would be ${now}`).join('; ');
+  throw new RefusedError(`${what}: that takes a stop and a new start`);
 }
 
 /** Workers have no business with the admin server's secret. Throws a CertificateError or PasswordFileError. */

@@ -25,6 +25,9 @@ import type { ListenPlace } from './listen-sockets.ts';
  * out by who reads it: it is there for people, and what matters is found again by asking.
  */
 
+/** The first descriptor behind those that each child has: standard input, output, error, the channel. */
+export const PID_FILE_DESCRIPTOR = 4;
+
 /** Of the messages; one that is not known is refused, and the old master stays. */
 export const HANDOVER_FORMAT = 1;
 
@@ -68,6 +71,8 @@ export interface Handover {
   readonly pid: number;
   readonly sockets: readonly HandedSockets[];
   readonly servers: readonly HandedServer[];
+  /** The descriptor that the new master has of the pid file where it could not open it by its name. */
+  readonly pidFile?: number;
   readonly state: HandedState;
 }
 

@@ -1,11 +1,11 @@
 import { lookup } from 'node:dns/promises';
-import { chmodSync } from 'node:fs';
-import net from 'node:net';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { ListenAddress } from '../config/address.ts';
 import { portCalls } from '../system/port-calls.ts';
-import { type FileId, fileIdOf, isOurs, isServed, removeIfLeft, removeIfSocket } from '../system/unix-socket.ts';
+import { asHeir, isDenied } from '../system/privileges.ts';
+import { type BoundHandle, createServerHandle } from '../system/server-handle.ts';
+import { bindUnixSocket, type FileId, fileIdOf, isOurs, isServed, removeIfLeft } from '../system/unix-socket.ts';
 import { ListenError } from './errors.ts';
 
 /*
@@ -17,36 +17,13 @@ import { ListenError } from './errors.ts';
  * SO_REUSEPORT would also let a second Ringmaster quietly take half of the connections. Whether a port is free only a socket
  * without it can tell, and against sockets that do not listen yet not even that one, since libuv sets SO_REUSEADDR. So the
  * first socket of a port listens alone before it shares, and closes once those of the slots listen, too; all in one turn.
- *
- * Node has no public way to bind without accepting; `net._createServerHandle` (used by node:cluster itself) is the
- * only internal we lean on here.
  */
-
-/** node's TCP or Pipe handle: bound, not yet listening. */
-export interface BoundHandle {
-  /** Its descriptor. */
-  readonly fd?: number;
-  /** Fills in `address` and `port`; returns 0 or a negative errno, also one that `bind` kept for later. */
-  getsockname?(out: { address?: string; port?: number }): number;
-  close(): void;
-  /** No longer keeps this process from its end. */
-  unref?(): void;
-}
 
 const UV_TCP_REUSEPORT = 2;
 const UV_EADDRINUSE = -constants.errno.EADDRINUSE;
+const NEEDS_PRIVILEGE = 'it has to be started anew by root, or with CAP_NET_BIND_SERVICE';
 /** Until the worker that accepts says its own. */
 const BACKLOG = 511;
-
-type CreateServerHandle = (
-  address: string | null,
-  port: number,
-  family: number,
-  fd?: number,
-  flags?: number,
-) => BoundHandle | number;
-
-const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
 
 /** The sockets of one pool: `handles[slot]`, and where they listen (the port the system chose for port 0). */
 export interface PoolSockets {
@@ -96,26 +73,55 @@ export async function bindPool(
     const file = fileIdOf(place.path);
     return { handles: new Array<BoundHandle>(slots).fill(handle), address: listen, place, file };
   }
-  const { ip, family } = place;
-  const taken = sharesPort ? null : takePort(name, place);
-  const bound = { ip, family, port: taken?.port ?? place.port };
+  const bind = () => bindPort(name, place, slots, sharesPort);
+  // Who shares a port has to be the same user for the kernel; more are bound when there are more workers.
+  const { handles, bound } = asHeir(bind, bind);
+  const address = 'path' in listen ? listen : { host: listen.host, port: bound.port };
+  return { handles, address, place: bound, file: null };
+}
+
+interface Port {
+  readonly ip: string;
+  readonly family: number;
+  readonly port: number;
+}
+
+function bindPort(pool: string, place: Port, slots: number, sharesPort: boolean) {
+  const taken = sharesPort ? null : takePort(pool, place);
+  const bound = { ip: place.ip, family: place.family, port: taken?.port ?? place.port };
   try {
-    const handles = bindMore(name, bound, slots);
+    const handles = bindMore(pool, bound, slots);
     if (taken !== null) for (const { fd } of handles) portCalls?.listen(fd as number, BACKLOG);
-    const address = 'path' in listen ? listen : { host: listen.host, port: bound.port };
-    return { handles, address, place: bound, file: null };
+    return { handles, bound };
   } finally {
     taken?.release();
   }
 }
 
-/** The same sockets for another number of worker slots; `handles` that are new are bound, those that go stay open. */
+/**
+ * The same sockets for another number of worker slots; `handles` that are new are bound, those that go stay open. Where only root could
+ * bind more, and privileges were dropped, the new slots accept from sockets of the others.
+ */
 export function resizePool(pool: string, sockets: PoolSockets, slots: number): PoolSockets {
   const { handles, place } = sockets;
   if (handles.length >= slots) return { ...sockets, handles: handles.slice(0, slots) };
   const missing = slots - handles.length;
-  const more = 'path' in place ? new Array<BoundHandle>(missing).fill(handles[0]!) : bindMore(pool, place, missing);
+  const more = 'path' in place ? shared(handles, missing) : bindOrShare(pool, place, missing, handles);
   return { ...sockets, handles: [...handles, ...more] };
+}
+
+function bindOrShare(pool: string, place: Port, count: number, handles: readonly BoundHandle[]): BoundHandle[] {
+  try {
+    return bindMore(pool, place, count);
+  } catch (error) {
+    if (!(error instanceof ListenError) || !isDenied(error)) throw error;
+    return shared(handles, count);
+  }
+}
+
+/** `count` of them, in turn. */
+function shared(handles: readonly BoundHandle[], count: number): BoundHandle[] {
+  return Array.from({ length: count }, (_, i) => handles[i % handles.length] as BoundHandle);
 }
 
 interface TakenPort {
@@ -128,7 +134,7 @@ interface TakenPort {
  * A port that no other process has, which our sockets may share from now on. Without native calls it can't be kept meanwhile: another
  * process that takes it in the same moment is not seen. Throws a ListenError.
  */
-function takePort(pool: string, { ip, port, family }: { ip: string; port: number; family: number }): TakenPort {
+function takePort(pool: string, { ip, port, family }: Port): TakenPort {
   const handle = bindOne(pool, ip, port, family, 0);
   const taken = { port: portOf(handle), release: () => handle.close() };
   if (portCalls === null) {
@@ -143,7 +149,7 @@ function takePort(pool: string, { ip, port, family }: { ip: string; port: number
   return taken;
 }
 
-function bindMore(pool: string, place: { ip: string; family: number; port: number }, count: number): BoundHandle[] {
+function bindMore(pool: string, place: Port, count: number): BoundHandle[] {
   const handles: BoundHandle[] = [];
   try {
     while (handles.length < count) handles.push(bindOne(pool, place.ip, place.port, place.family, UV_TCP_REUSEPORT));
@@ -164,7 +170,10 @@ function bindOne(pool: string, address: string, port: number, family: number, fl
 
 function cannotListen(pool: string, ip: string, port: number, family: number, errno: number): ListenError {
   const where = family === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
-  return new ListenError(`pool ${pool}: cannot listen on ${where}: ${reasonOf(errno)}`);
+  const name = getSystemErrorName(errno);
+  // Which ports need a privilege is the system's to say; it did.
+  const why = name === 'EACCES' ? `${reasonOf(name)}: ${NEEDS_PRIVILEGE}` : reasonOf(name);
+  return new ListenError(`pool ${pool}: cannot listen on ${where}: ${why}`, name);
 }
 
 function portOf(handle: BoundHandle): number {
@@ -175,23 +184,11 @@ function portOf(handle: BoundHandle): number {
 
 async function bindUnix(pool: string, path: string, mode: number | null): Promise<BoundHandle> {
   if (await isServed(path)) throw new ListenError(`pool ${pool}: cannot listen on ${path}: another process serves it`);
-  // What a process that was killed left behind; a file that is no socket is not ours to remove.
-  removeIfSocket(path);
-  const handle = createServerHandle(path, -1, -1);
-  if (typeof handle === 'number') {
-    throw new ListenError(`pool ${pool}: cannot listen on ${path}: ${reasonOf(handle)}`);
+  try {
+    return bindUnixSocket(path, mode);
+  } catch (error) {
+    throw new ListenError(`pool ${pool}: cannot listen on ${path}: ${reasonOf((error as NodeJS.ErrnoException).code)}`);
   }
-  if (mode !== null) {
-    try {
-      chmodSync(path, mode);
-    } catch (error) {
-      handle.close();
-      throw new ListenError(
-        `pool ${pool}: cannot set mode ${mode.toString(8)} on ${path}: ${(error as Error).message}`,
-      );
-    }
-  }
-  return handle;
 }
 
 /**
@@ -207,11 +204,10 @@ export function closeUnix(handle: BoundHandle, path: string, file: FileId): void
   removeIfLeft(path, file);
 }
 
-function reasonOf(errno: number): string {
-  const name = getSystemErrorName(errno);
+function reasonOf(name: string | undefined): string {
   if (name === 'EADDRINUSE') return 'the address is in use';
   if (name === 'EACCES') return 'permission denied';
   if (name === 'EADDRNOTAVAIL') return 'this machine has no such address';
   if (name === 'ENOENT') return 'its directory does not exist';
-  return name;
+  return String(name);
 }

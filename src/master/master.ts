@@ -3,11 +3,12 @@ import type { Overridden } from '../config/overrides.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
+import { dropPrivileges } from '../system/privileges.ts';
 import { Blocks } from './blocks.ts';
 import { ClientMatters } from './client-matters.ts';
 import { Clusters } from './clusters.ts';
 import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
-import { Deployment, slotCount } from './deployment.ts';
+import { Deployment, refuseRestart, slotCount } from './deployment.ts';
 import type { Trouble } from './ejections.ts';
 import { RefusedError, StartError } from './errors.ts';
 import { Events } from './events.ts';
@@ -16,7 +17,6 @@ import { LiveConfig } from './live-config.ts';
 import { MasterLog } from './master-log.ts';
 import type { MasterOptions } from './master-options.ts';
 import { Monitoring } from './monitoring.ts';
-import { PidFile } from './pid-file.ts';
 import type { ReloadResult } from './progress.ts';
 import { reshardRoutes } from './reshard/reshard-api.ts';
 import { Resharding } from './reshard/resharding.ts';
@@ -64,7 +64,6 @@ export class Master implements WorkerSlotHost {
   private readonly clusters: Clusters;
   private readonly resharding: Resharding;
   readonly succession: Succession;
-  private pidFile: PidFile | null = null;
   private isStarted = false;
   /** What changes the workers, one after the other. */
   private readonly inTurn = oneByOne();
@@ -187,6 +186,7 @@ export class Master implements WorkerSlotHost {
   }
 
   private serveBy(config: Config, onAdopted: () => void) {
+    refuseRestart(this.config, config);
     this.resharding.refuse(config);
     return this.deployment.serveBy(config, onAdopted);
   }
@@ -208,12 +208,13 @@ export class Master implements WorkerSlotHost {
     try {
       // Whether it can be written is known before anybody is served.
       const { pidFile, statsAddress } = this.options;
-      if (pidFile !== null) this.pidFile = new PidFile(pidFile, this.succession.predecessor);
+      if (pidFile !== null) this.succession.takePidFile(pidFile);
       this.succession.inherit(this.deployment.served.pools);
       const slots = slotCount(this.config);
       const { closeObsolete } = this.sockets.adopt(await this.sockets.plan(this.config.pools, slots));
       await this.monitoring.listen(this.config, statsAddress, address => this.succession.serverHandle(address));
-      this.deployment.sayExpired();
+      const user = dropPrivileges();
+      if (user !== null) this.log.info({ ...user }, 'privileges dropped');
       await this.clusters.start(this.deployment.served.pools);
       if (!this.isStopping) await this.startWorkers(slots);
       if (this.isStopping) {
@@ -221,7 +222,6 @@ export class Master implements WorkerSlotHost {
         if (this.slots.current.length === 0) this.release();
         return false;
       }
-      this.pidFile?.write();
       this.succession.done();
       closeObsolete();
     } catch (error) {
@@ -388,9 +388,7 @@ export class Master implements WorkerSlotHost {
   private release(): void {
     this.watchdog.stop();
     this.serviceManager.close();
-    this.succession.closeSockets();
     this.monitoring.close();
-    this.pidFile?.release();
-    this.pidFile = null;
+    this.succession.over();
   }
 }

@@ -8,16 +8,23 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   rmSync,
   type Stats,
   statSync,
   writeSync,
 } from 'node:fs';
 
+import { asHeir } from '../system/privileges.ts';
+
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
+const MAX_ID_BYTES = 32;
 
 /**
  * The file with this process's id, from the check that it can be written to its end.
+ *
+ * Where privileges are dropped and the directory is not the user's, a new one has its name from the beginning, and is empty until it is
+ * written; it can't be removed then, and is emptied at the end.
  *
  * It stays open: that is how another daemon knows that the process whose id it holds still has it, and is no other that got the
  * same number later. One that was left behind is written in place, as is a device; a new one gets its name when it is
@@ -25,25 +32,39 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
  */
 export class PidFile {
   private readonly path: string;
-  private readonly descriptor: number;
+  readonly descriptor: number;
   /** The name of a new one until it is written. */
   private readonly draft: string | null;
 
   /**
+   * `inherited`: a descriptor of it that `predecessor` has passed on, because it can't be opened by its name.
    * Throws an Error that names the file when it can't be written, is a link, or a living daemon has it, other than
    * `predecessor`.
    */
-  constructor(path: string, predecessor: number | null = null) {
+  constructor(path: string, predecessor: number | null = null, inherited: number | null = null) {
     this.path = path;
+    if (inherited !== null) {
+      this.descriptor = inherited;
+      this.draft = null;
+      return;
+    }
     try {
       const status = lstatSync(path, { throwIfNoEntry: false });
       if (status !== undefined) refuseUnlessFree(path, status, predecessor);
-      this.draft = status === undefined ? `${path}.${process.pid}` : null;
-      const flags = this.draft === null ? 0 : O_CREAT | O_EXCL;
-      this.descriptor = openSync(this.draft ?? path, O_RDWR | O_NOFOLLOW | flags, 0o644);
+      const opened = asHeir(
+        () => open(path, status, `${path}.${process.pid}`),
+        () => openAsRoot(path, status),
+      );
+      this.descriptor = opened.descriptor;
+      this.draft = opened.draft;
     } catch (error) {
       throw this.failure(error);
     }
+  }
+
+  /** Whether only who has a descriptor of it can write it, from now on. */
+  get needsDescriptor(): boolean {
+    return process.geteuid?.() !== 0 && fstatSync(this.descriptor).uid !== process.geteuid?.();
   }
 
   /** Writes this process's id. Throws an Error that names the file. */
@@ -66,17 +87,51 @@ export class PidFile {
     const { path, descriptor, draft } = this;
     try {
       if (draft !== null) rmSync(draft, { force: true });
-      const there = lstatSync(path, { throwIfNoEntry: false });
-      const isOurs = there?.isFile() === true && isSame(there, fstatSync(descriptor));
-      if (isOurs && Number(readFileSync(path, 'utf8')) === process.pid) rmSync(path);
+      const file = fstatSync(descriptor);
+      const text = file.isFile() ? textOf(descriptor) : null;
+      if (text === '' || Number(text ?? Number.NaN) === process.pid) removeOrEmpty(path, file, descriptor);
     } catch {
-      // Its directory is gone, or no longer ours to change.
+      // Its directory is gone.
     }
     closeSync(descriptor);
   }
 
   private failure(error: unknown): Error {
     return new Error(`cannot write the pid file ${this.path}: ${(error as Error).message}`);
+  }
+}
+
+interface OpenedFile {
+  readonly descriptor: number;
+  readonly draft: string | null;
+}
+
+/** `newName`: under which a file is made that is not there. */
+function open(path: string, status: Stats | undefined, newName: string): OpenedFile {
+  if (status !== undefined) return { descriptor: openSync(path, O_RDWR | O_NOFOLLOW), draft: null };
+  const descriptor = openSync(newName, O_RDWR | O_NOFOLLOW | O_CREAT | O_EXCL, 0o644);
+  return { descriptor, draft: newName === path ? null : newName };
+}
+
+/** In a directory where the user may not make it, or of a file that is not the user's. */
+function openAsRoot(path: string, status: Stats | undefined): OpenedFile {
+  if (status !== undefined && status.nlink > 1) throw new Error('it has another name, too');
+  return open(path, status, path);
+}
+
+/** Its beginning, wherever others who share the descriptor stand. */
+function textOf(descriptor: number): string {
+  const bytes = Buffer.alloc(MAX_ID_BYTES);
+  return bytes.toString('latin1', 0, readSync(descriptor, bytes, 0, MAX_ID_BYTES, 0));
+}
+
+/** Who can't remove it, or see it, at least leaves nobody's id there. */
+function removeOrEmpty(path: string, file: Stats, descriptor: number): void {
+  try {
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    if (there !== undefined && isSame(there, file)) rmSync(path);
+  } catch {
+    ftruncateSync(descriptor, 0);
   }
 }
 

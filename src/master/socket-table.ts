@@ -2,16 +2,10 @@ import { chmodSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { ListenAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
+import { asHeir } from '../system/privileges.ts';
+import type { BoundHandle } from '../system/server-handle.ts';
 import type { HandedSockets } from './handover.ts';
-import {
-  type BoundHandle,
-  bindPool,
-  closeUnix,
-  type ListenPlace,
-  type PoolSockets,
-  placeOf,
-  resizePool,
-} from './listen-sockets.ts';
+import { bindPool, closeUnix, type ListenPlace, type PoolSockets, placeOf, resizePool } from './listen-sockets.ts';
 
 /** A pool that has a socket of its own. */
 type BoundPool = PoolConfig & { readonly listen: ListenAddress };
@@ -74,7 +68,7 @@ export class SocketTable {
       const { listen } = pool;
       if (!('path' in listen) || listen.mode === null) continue;
       try {
-        chmodSync(listen.path, listen.mode);
+        setMode(listen.path, listen.mode);
       } catch (error) {
         problems.push(`pool ${name}: cannot set the mode of ${listen.path}: ${(error as Error).message}`);
       }
@@ -143,6 +137,14 @@ export class SocketTable {
       ({ sockets }) => 'port' in sockets.place && sockets.place.port === place.port,
     );
   }
+}
+
+/** As it was bound, it has the mode that it was bound for: root goes after no file that the user can't reach. */
+function setMode(path: string, mode: number): void {
+  asHeir(
+    () => chmodSync(path, mode),
+    () => {},
+  );
 }
 
 /** Whether a worker that listens for `before` has to do so anew for `after`, on the same socket. */

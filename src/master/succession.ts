@@ -1,13 +1,14 @@
 import type { HostPort } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
 import type { Log } from '../system/log.ts';
+import type { BoundHandle } from '../system/server-handle.ts';
 import type { Blocks } from './blocks.ts';
 import type { Events } from './events.ts';
-import { HANDOVER_FORMAT, type Handover } from './handover.ts';
-import type { BoundHandle } from './listen-sockets.ts';
+import { HANDOVER_FORMAT, type Handover, PID_FILE_DESCRIPTOR } from './handover.ts';
 import type { LiveConfig } from './live-config.ts';
 import type { MasterLog } from './master-log.ts';
 import type { Monitoring } from './monitoring.ts';
+import { PidFile } from './pid-file.ts';
 import type { ServerVerdicts } from './server-verdicts.ts';
 import type { ServiceManager } from './service-manager.ts';
 import type { SocketTable } from './socket-table.ts';
@@ -44,6 +45,7 @@ export class Succession {
   private readonly estate: Estate;
   private readonly takeover: Takeover | null;
   private readonly upgrade: Upgrade;
+  private pidFile: PidFile | null = null;
 
   constructor(estate: Estate, takeover: Takeover | null, host: SuccessionHost) {
     this.estate = estate;
@@ -58,7 +60,8 @@ export class Succession {
         host.refuseUnlessRunning();
         host.refuseWhileResharding();
       },
-      handover: () => bequest(estate),
+      handover: () => bequest(estate, this.inheritedPidFile()),
+      pidFile: () => this.inheritedPidFile(),
       onHandedOver: pid => {
         estate.sockets.giveAway();
         host.serviceManager.handOver(pid);
@@ -78,6 +81,15 @@ export class Succession {
     return this.takeover === null || this.takeover.isDone ? null : this.takeover.handover.pid;
   }
 
+  /** Takes hold of it, before anybody is served. Throws an Error that names it when it can't be written. */
+  takePidFile(path: string): void {
+    this.pidFile = new PidFile(path, this.predecessor, this.takeover?.handover.pidFile ?? null);
+  }
+
+  private inheritedPidFile(): number | null {
+    return this.pidFile?.needsDescriptor ? this.pidFile.descriptor : null;
+  }
+
   /** Goes on with what the one before it has, before any worker is there. `pools`: with their TLS files. */
   inherit(pools: readonly PoolConfig[]): void {
     if (this.takeover !== null) inherit(this.estate, this.takeover, pools);
@@ -88,9 +100,17 @@ export class Succession {
     return this.takeover?.serverHandle(address) ?? null;
   }
 
-  /** All workers serve: the one before it may go. */
+  /** All workers serve: the pid file says who is the master, and the one before it may go. Throws an Error that names the file. */
   done(): void {
+    this.pidFile?.write();
     this.takeover?.done();
+  }
+
+  /** Nothing is left of this master but its process. */
+  over(): void {
+    this.closeSockets();
+    this.pidFile?.release();
+    this.pidFile = null;
   }
 
   /** Those that are another master's as well are left alone. */
@@ -101,7 +121,10 @@ export class Succession {
 }
 
 /** All of it, as a successor gets it, and the handles that are sent before. */
-function bequest(estate: Estate): { readonly handover: Handover; readonly handles: readonly BoundHandle[] } {
+function bequest(
+  estate: Estate,
+  pidFile: number | null,
+): { readonly handover: Handover; readonly handles: readonly BoundHandle[] } {
   const handles: BoundHandle[] = [];
   const number = (handle: BoundHandle): number => {
     const known = handles.indexOf(handle);
@@ -115,6 +138,7 @@ function bequest(estate: Estate): { readonly handover: Handover; readonly handle
     pid: process.pid,
     sockets: estate.sockets.offered(number),
     servers: monitoring.offered().map(({ wanted, handle }) => ({ wanted, handle: number(handle as BoundHandle) })),
+    ...(pidFile !== null && { pidFile: PID_FILE_DESCRIPTOR }),
     state: {
       settings: liveConfig.bequest(),
       logLevel: masterLog.level,

@@ -1,9 +1,9 @@
 import { addressText, type HostPort } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import { type Overridden, reloadedOverrides } from '../config/overrides.ts';
+import type { BoundHandle } from '../system/server-handle.ts';
 import { VERSION } from '../system/version.ts';
 import { type FromSuccessor, HANDOVER_FORMAT, type HandedState, type Handover, type ToSuccessor } from './handover.ts';
-import type { BoundHandle } from './listen-sockets.ts';
 
 /** Tells a process that it is to take the place of the one that started it. */
 export const TAKEOVER_MARK = 'RINGMASTER_TAKEOVER';

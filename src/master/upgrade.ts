@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Log } from '../system/log.ts';
+import type { BoundHandle } from '../system/server-handle.ts';
 import { VERSION } from '../system/version.ts';
 import { RefusedError } from './errors.ts';
 import { type FromSuccessor, HANDOVER_FORMAT, type Handover, type ToSuccessor } from './handover.ts';
-import type { BoundHandle } from './listen-sockets.ts';
 import { TAKEOVER_MARK } from './takeover.ts';
 
 export const UPGRADE_WITHIN_MS = 30_000;
@@ -21,6 +21,8 @@ export interface UpgradeHost {
   refuseUnlessRunning(): void;
   /** What there is to hand over, and the handles that it speaks of. */
   handover(): { readonly handover: Handover; readonly handles: readonly BoundHandle[] };
+  /** Of the pid file, where a child could not open it by its name; null: it can, or there is none. */
+  pidFile(): number | null;
   /** Of the service manager, which a child does not get by itself. */
   serviceEnvironment(): NodeJS.ProcessEnv;
   /** The successor serves: this master gives up what it has. */
@@ -81,8 +83,9 @@ export class Upgrade {
   /** The program that is there now, at the path that this one was started by, with the same flags. */
   private start(program: string | null): ChildProcess {
     const [, own = '', ...flags] = process.argv;
+    const pidFile = this.host.pidFile();
     return spawn(process.execPath, [...process.execArgv, program ?? path.resolve(own), ...flags], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...(pidFile === null ? [] : [pidFile])],
       env: { ...process.env, ...this.host.serviceEnvironment(), [TAKEOVER_MARK]: '1' },
     });
   }

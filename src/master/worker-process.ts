@@ -3,9 +3,9 @@ import type { Config, PoolConfig } from '../config/config.ts';
 import { IPC_VERSION, readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
 import type { Log, LogLevel } from '../system/log.ts';
+import type { BoundHandle } from '../system/server-handle.ts';
 import type { PlaceMessage } from './connection-quotas.ts';
 import type { Trouble } from './ejections.ts';
-import type { BoundHandle } from './listen-sockets.ts';
 import type { ShareMessage } from './rate-leases.ts';
 import type { Watched } from './watchdog.ts';
 

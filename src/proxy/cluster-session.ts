@@ -229,9 +229,7 @@ export class ClusterSession extends PrivateSession {
       ...own.takeKept().map(kept => new TransactionStep(null, kept)),
       new TransactionStep(request, bytes.keep()),
     ];
-    // What the reply changes at the client is changed before the next request is read.
-    if (parser.transform === null) this.finish(true);
-    else this.endTransaction();
+    this.finish(true);
     order.start(new SlotTransaction(order, origin, slot, steps, words));
   }
 

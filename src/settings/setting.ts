@@ -17,9 +17,10 @@ import type { Kind } from './kinds.ts';
  * `live`: at once, for all that comes next;
  * `new-connections`: for connections (of clients or to servers, as the setting says) that are made afterwards;
  * `new-pool`: the pool's clients are closed once what they asked is answered, and the pool begins anew;
- * `worker-restart`: in workers that start afterwards (`ringmaster restart-workers`).
+ * `worker-restart`: in workers that start afterwards (`ringmaster restart-workers`);
+ * `restart`: when the daemon is started anew; while it runs, a change is refused.
  */
-export type Applies = 'live' | 'new-connections' | 'new-pool' | 'worker-restart';
+export type Applies = 'live' | 'new-connections' | 'new-pool' | 'worker-restart' | 'restart';
 
 /** One value of the file. */
 export interface ScalarSetting<T = unknown> {

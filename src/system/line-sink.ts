@@ -1,6 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, statSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, fchownSync, fstatSync, openSync, statSync, write, writeSync } from 'node:fs';
 import { addressOf } from './copy.ts';
 import { intFunction, native } from './native.ts';
+import { actAs, asHeir, isDenied } from './privileges.ts';
+import { type UnixUser, userText } from './unix-user.ts';
 
 /*
  * Where the lines of a log go. A reader that stopped, a full disk or a disk that hangs must not stop the process:
@@ -36,16 +38,45 @@ const MSG_DONTWAIT = 0x40n;
 const MSG_NOSIGNAL = 0x4000n;
 
 /**
- * Opens `file` for appending, and makes it with `mode` where it is not there; null: standard error. Throws an Error with the file's name when it can't be opened.
+ * Opens `file` for appending, and makes it with `mode` where it is not there; null: standard error. A process that is going to be another
+ * user opens it as that one, who has to open it again; one that is made is his. Throws an Error with the file's name when it can't be opened.
  */
 export function openSink(file: string | null, onDone: OnDone, mode = 0o666): LineSink {
   if (file === null) return sinkOf(STANDARD_ERROR, onDone);
+  const descriptor = asHeir(
+    () => openToAppend(file, mode),
+    heir => {
+      makeFor(heir, file, mode);
+      try {
+        return actAs(heir, () => openToAppend(file, mode));
+      } catch (error) {
+        throw isDenied(error) ? new Error(`${userText(heir)} may not write to ${file}`) : error;
+      }
+    },
+  );
+  const isRegular = fstatSync(descriptor).isFile();
+  return isRegular ? new ThreadSink(descriptor, onDone) : new NonBlockingSink(descriptor);
+}
+
+function openToAppend(file: string, mode: number): number {
   const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY, O_RDWR } = constants;
   // A FIFO opened for writing alone is refused as long as nobody reads: read-write, lines wait in it for the reader.
   const isFifo = statSync(file, { throwIfNoEntry: false })?.isFIFO() === true;
-  const descriptor = openSync(file, O_APPEND | O_NONBLOCK | (isFifo ? O_RDWR : O_WRONLY | O_CREAT), mode);
-  const isRegular = fstatSync(descriptor).isFile();
-  return isRegular ? new ThreadSink(descriptor, onDone) : new NonBlockingSink(descriptor);
+  return openSync(file, O_APPEND | O_NONBLOCK | (isFifo ? O_RDWR : O_WRONLY | O_CREAT), mode);
+}
+
+/** In a directory that is not the user's; a file that is there already stays as it is. */
+function makeFor({ uid, gid }: UnixUser, file: string, mode: number): void {
+  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    throw error;
+  }
+  fchownSync(descriptor, uid, gid);
+  closeSync(descriptor);
 }
 
 function sinkOf(descriptor: number, onDone: OnDone): LineSink {
@@ -174,7 +205,7 @@ class ThreadSink implements LineSink {
       }
       this.isWriting = false;
       if (this.isClosed) this.closeNow();
-      this.onDone(error === null ? null : bytes.subarray(start));
+      else this.onDone(error === null ? null : bytes.subarray(start));
     });
   }
 

@@ -1,6 +1,10 @@
 // The files of unix sockets that this process serves.
-import { lstatSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, lchownSync, lstatSync, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { getSystemErrorName } from 'node:util';
+import { asHeir, isDenied } from './privileges.ts';
+import { type BoundHandle, createServerHandle } from './server-handle.ts';
 
 /** How long an existing unix socket may take to show that somebody serves it. */
 const UNIX_CHECK_MS = 500;
@@ -23,12 +27,47 @@ export function isOurs(path: string, file: FileId): boolean {
 }
 
 /**
+ * Binds a unix socket at `path`, with that mode from the first moment on (null: the umask's), in the place of a socket that nobody
+ * serves any more. It belongs to the user that this process is going to be. Throws an Error with a `code`.
+ */
+export function bindUnixSocket(path: string, mode: number | null): BoundHandle {
+  return asHeir(
+    () => bindNow(path, mode),
+    ({ uid, gid }) => {
+      const handle = bindNow(path, mode);
+      lchownSync(path, uid, gid);
+      return handle;
+    },
+  );
+}
+
+function bindNow(path: string, mode: number | null): BoundHandle {
+  // What a process that was killed left behind.
+  removeIfSocket(path);
+  const before = mode === null ? null : process.umask(0o777 & ~mode);
+  try {
+    const handle = createServerHandle(path, -1, -1);
+    if (typeof handle !== 'number') return handle;
+    // libuv calls a directory that is not there a lack of permission.
+    const code = existsSync(dirname(path)) ? getSystemErrorName(handle) : 'ENOENT';
+    throw Object.assign(new Error(`${code}: bind ${path}`), { code });
+  } finally {
+    if (before !== null) process.umask(before);
+  }
+}
+
+/**
  * Removes the file of a socket that is closed. libuv does so by itself with a handle that it has bound; of one from another
- * process it does not know.
+ * process it does not know. Where the directory is not ours to change it stays, and who binds there next removes it.
  */
 export function removeIfLeft(path: string, file: FileId): void {
   const there = lstatSync(path, { throwIfNoEntry: false });
-  if (there?.dev === file.dev && there.ino === file.ino) unlinkSync(path);
+  if (there?.dev !== file.dev || there.ino !== file.ino) return;
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+  }
 }
 
 /** Whether somebody may serve the unix socket: only where nobody listens is it refused. */
@@ -47,6 +86,6 @@ export function isServed(path: string): Promise<boolean> {
 }
 
 /** Removes the file of a unix socket; another kind of file is not ours to remove. */
-export function removeIfSocket(path: string): void {
+function removeIfSocket(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path);
 }

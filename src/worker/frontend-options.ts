@@ -51,7 +51,6 @@ export function frontendOptions(
       maxPipeline: config.maxPipeline,
       bufferBytes: config.clientBufferBytes,
       outputLimitBytes: config.clientOutputLimitBytes,
-      sweepTimeoutMs: config.sweepTimeoutMs,
       reshard: {
         patienceMs: config.reshardPatienceMs,
         stepTimeoutMs: config.reshardStepTimeoutMs,

@@ -61,6 +61,9 @@ pools:
 
   const values: Readonly<Record<string, string | null>> = {
     workers: '3',
+    // A new start.
+    user: null,
+    group: null,
     admin: `127.0.0.1:${nextAdminPort}`,
     admin_socket: path.join(temporaryDirectory('admin'), 'admin.sock'),
     admin_token: 'geheim',
@@ -151,7 +154,6 @@ pools:
     'red.cross_server': 'first_key',
     'red.keyless_scripts': 'any',
     'red.scripts_under_prefix': 'allow',
-    'red.sweep_timeout': '30s',
     'red.read_from': 'any',
     'red.replica_unavailable': 'error',
     'red.replica_check': '500ms',

@@ -1,4 +1,5 @@
-import { type BoundHandle, bindPool } from '../../src/master/listen-sockets.ts';
+import { bindPool } from '../../src/master/listen-sockets.ts';
+import type { BoundHandle } from '../../src/system/server-handle.ts';
 
 /** A socket bound to a port of 127.0.0.1 that the system chose; it does not listen yet. */
 export async function bindLocal(): Promise<{ handle: BoundHandle; port: number }> {

@@ -136,27 +136,20 @@ export const byteByByte: Delivery = async (socket, reply) => {
   }
 };
 
-/** The right reply, too late: by so long at least. */
+/** The right reply, too late. */
 export function late(delayMs: number): Delivery {
   return (socket, reply) =>
     new Promise(resolve => {
-      const dueMs = performance.now() + delayMs;
       const onClose = () => {
         clearTimeout(timer);
         resolve();
       };
-      const onTimer = () => {
-        // Timers count from when the turn of the event loop began, which may be a while ago.
-        const leftMs = dueMs - performance.now();
-        if (leftMs > 0) {
-          timer = setTimeout(onTimer, leftMs).unref();
-          return;
-        }
+      const timer = setTimeout(() => {
         socket.off('close', onClose);
         if (!socket.destroyed) socket.write(reply);
         resolve();
-      };
-      let timer = setTimeout(onTimer, delayMs).unref();
+      }, delayMs);
+      timer.unref();
       socket.once('close', onClose);
     });
 }

@@ -10,6 +10,8 @@ export interface RingmasterOptions {
   readonly config: string;
   /** A file that is there, which is used as it is; then `config` is of no use. */
   readonly configFile?: string;
+  /** -p, another file than the one that this makes. One that is there stays, and is empty or names a process that is gone. */
+  readonly pidFile?: string;
   /** -w */
   readonly workers?: number;
   /** Further flags. */
@@ -65,9 +67,9 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 export async function startRingmaster(options: RingmasterOptions): Promise<Ringmaster> {
   const dir = temporaryDirectory('daemon');
   const configFile = options.configFile ?? path.join(dir, 'ringmaster.yml');
-  const pidFile = path.join(dir, 'ringmaster.pid');
+  const pidFile = options.pidFile ?? path.join(dir, 'ringmaster.pid');
   if (options.configFile === undefined) writeFileSync(configFile, options.config);
-  rmSync(pidFile, { force: true });
+  if (options.pidFile === undefined) rmSync(pidFile, { force: true });
   const args = [options.entry ?? MAIN, '-c', configFile, '-p', pidFile];
   if (options.workers !== undefined) args.push('-w', String(options.workers));
   args.push(...(options.args ?? []));

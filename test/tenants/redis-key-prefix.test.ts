@@ -28,6 +28,9 @@ const REFUSED_COMMANDS: readonly string[] = [
   'acl|getuser',
   'acl|list',
   'acl|users',
+  'dbsize',
+  'flushall',
+  'flushdb',
   'function|delete',
   'function|dump',
   'function|flush',
@@ -36,6 +39,7 @@ const REFUSED_COMMANDS: readonly string[] = [
   'function|restore',
   'function|stats',
   'pubsub|numpat',
+  'randomkey',
   'script|flush',
 ];
 

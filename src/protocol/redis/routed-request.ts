@@ -1,6 +1,5 @@
 import type { Block } from '../../memory/block.ts';
 import type { ClientInquiry } from '../client-inquiry.ts';
-import type { KeySweep } from '../key-sweep.ts';
 import type { Coalescer } from '../protocol.ts';
 import type { Remedy } from '../remedy.ts';
 import type { ReplyTransform } from '../reply-transform.ts';
@@ -21,7 +20,6 @@ export class RoutedRequest {
   remedy: Remedy | null = null;
   serverPlace = 0;
   slot = 0;
-  sweep: KeySweep | null = null;
   readonly cutStart = 0;
   readonly cutEnd = 0;
   isNoreply = false;
