@@ -9,6 +9,8 @@ import { LogWriter } from '../system/log-writer.ts';
 const MODE = 0o600;
 /** Something that nobody did whom we know. */
 const ALSO: ReadonlySet<string> = new Set(['admin request refused', 'ringmaster is ready', 'ringmaster drains']);
+/** What JSON lets stand, and a terminal or a reader takes for something else: controls, ends of lines, changes of direction. */
+const UNSEEN = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 const CLIENT_CUT = 'client cut off by hand';
 
 export interface AuditCounts {
@@ -86,7 +88,7 @@ export class AuditLog {
   }
 
   private write(entry: object): void {
-    const line = `${JSON.stringify(entry)}\n`;
+    const line = `${JSON.stringify(entry).replace(UNSEEN, asEscape)}\n`;
     this.writer?.write(line);
     this.written++;
     this.bytes += Buffer.byteLength(line);
@@ -122,6 +124,10 @@ export class AuditLog {
   private lost(lines: number): void {
     this.log.error({ lines }, 'audit log: lines could not be written');
   }
+}
+
+function asEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../figures/audit-entry.ts';
-import { keyText } from '../figures/key-label.ts';
+import { keyLabel, labelText } from '../figures/key-label.ts';
 import type { RequestReading, Session } from '../protocol/protocol.ts';
 import { FLAG_AUDITED, ROUTE_LOCAL } from '../protocol/routes.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
@@ -94,5 +94,6 @@ function isError(reply: Buffer): boolean {
 
 function keysOf({ route, keyCount, keyStarts, keyEnds }: RequestReading, { keyBuf }: RequestBytes): string[] {
   const count = route === ROUTE_LOCAL ? 0 : Math.min(keyCount, KEYS_MAX);
-  return Array.from({ length: count }, (_, i) => keyText(keyBuf, keyStarts[i] as number, keyEnds[i] as number));
+  const textOf = (i: number) => labelText(keyLabel(keyBuf, keyStarts[i] as number, keyEnds[i] as number));
+  return Array.from({ length: count }, (_, i) => textOf(i));
 }

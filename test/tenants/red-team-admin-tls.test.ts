@@ -146,7 +146,8 @@ test('who does not speak TLS is not answered in plain words, does nothing, and f
       }),
   );
   // Nothing, or an alert of TLS.
-  for (const answer of answers) assert.match(answer, /^(?:\x15\x03[\s\S]{5})?$/);
+  for (const answer of answers)
+    assert.ok(answer === '' || (answer.startsWith('\x15\x03') && answer.length === 7), answer);
   assert.match(await health(t, port), HEALTHY);
   const lines = daemon
     .stderr()
@@ -204,7 +205,10 @@ test('headers, lines and bodies without an end are refused, and two lengths of o
     [`GET /healthz HTTP/1.1\r\n${host}${'x: a\r\n'.repeat(5000)}\r\n`, /^HTTP\/1\.1 431 /],
     [`GET /${'a'.repeat(20_000)} HTTP/1.1\r\n${host}\r\n`, /^HTTP\/1\.1 431 /],
     [`POST /api/v1/blocks HTTP/1.1\r\n${host}content-length: 5\r\ncontent-length: 6\r\n\r\n{}`, /^HTTP\/1\.1 400 /],
-    [`POST /api/v1/blocks HTTP/1.1\r\n${host}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n`, /^HTTP\/1\.1 400 /],
+    [
+      `POST /api/v1/blocks HTTP/1.1\r\n${host}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n`,
+      /^HTTP\/1\.1 400 /,
+    ],
     [`POST /api/v1/blocks HTTP/1.1\r\n${host}transfer-encoding: gzip, identity\r\n\r\n`, /^HTTP\/1\.1 400 /],
     [
       `POST /api/v1/blocks HTTP/1.1\r\n${host}content-type: application/json\r\ncontent-length: 999999999\r\n\r\n{${'"a"'.repeat(50_000)}`,

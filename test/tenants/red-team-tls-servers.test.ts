@@ -191,7 +191,9 @@ test('memcached: an error, and no shorter value', async () => {
 test('/readyz asks in TLS, and says of each server what is wrong', async () => {
   const report = async () => {
     const { body } = await daemon.page('/readyz');
-    const { pools } = JSON.parse(body) as { pools: { name: string; ready: boolean; servers: { why: string | null }[] }[] };
+    const { pools } = JSON.parse(body) as {
+      pools: { name: string; ready: boolean; servers: { why: string | null }[] }[];
+    };
     return new Map(pools.map(({ name, ready, servers: [server] }) => [name, { ready, why: server?.why ?? null }]));
   };
   const all = await waitFor(
