@@ -57,6 +57,13 @@ export class SeriesTotals {
     return total;
   }
 
+  /** One of them. */
+  numberOf(field: number): number {
+    let total = this.kept[field]!;
+    for (const gauges of this.gauges.values()) total += gauges[field]!;
+    return total;
+  }
+
   /** By the order of the shape; null: nothing was timed yet. */
   get times(): readonly (LatencyWindows | null)[] {
     return this.windows;

@@ -47,11 +47,29 @@ export interface PoolNumbers {
   readonly servers: readonly { readonly name: string; readonly numbers: Float64Array }[];
 }
 
+/** What went through a pool, and who is connected. */
+export interface PoolTraffic {
+  readonly requests: number;
+  readonly errors: number;
+  readonly clients: number;
+  /** Keys that were asked for and were there, or not. */
+  readonly hits: number;
+  readonly misses: number;
+  /** null: none yet. */
+  readonly times: LatencyWindows | null;
+}
+
 /** Of more servers than this, those that nobody has asked anything yet are not listed. */
 const ALL_SERVERS_MAX = 10_000;
 /** What a worker sent before its end may arrive after it, so that much is remembered of so many of the dead. */
 const RETIRED_KEPT = 64;
-const CLIENT_CONNECTIONS = POOL_FIELDS.findIndex(({ field }) => field === 'clientConnections');
+const poolField = (wanted: keyof PoolStats) => POOL_FIELDS.findIndex(({ field }) => field === wanted);
+const serverField = (wanted: keyof BackendStats) => BACKEND_FIELDS.findIndex(({ field }) => field === wanted);
+const CLIENT_CONNECTIONS = poolField('clientConnections');
+const REQUESTS = poolField('requests');
+const FORWARD_ERRORS = poolField('forwardError');
+const VALUES_FOUND = serverField('valuesFound');
+const VALUES_MISSING = serverField('valuesMissing');
 
 interface Reporter {
   readonly reader: ReportReader;
@@ -144,12 +162,26 @@ export class Totals {
     return this.entries.map(({ name }) => name);
   }
 
-  /** Pools, and the servers of each, in twemproxy's order. */
-  pools(): PoolSnapshot[] {
-    return this.entries.map(entry => entry.total());
+  /** Pools, and the servers of each, in twemproxy's order. `only`: this pool; null: all. */
+  pools(only: string | null = null): PoolSnapshot[] {
+    return this.entriesOf(only).map(entry => entry.total());
   }
 
-  /** The numbers of the same. Of very many servers those are left out of which nothing but zeros would be said. */
+  /** The same without the servers. */
+  poolStats(): Pick<PoolSnapshot, 'name' | 'stats'>[] {
+    return this.entries.map(entry => ({ name: entry.name, stats: entry.stats() }));
+  }
+
+  private entriesOf(only: string | null): readonly PoolEntry[] {
+    return only === null ? this.entries : this.entries.filter(({ name }) => name === only);
+  }
+
+  /** What is looked at every second: of thousands of servers most are passed over. Null: there is no such pool. */
+  traffic(pool: string): PoolTraffic | null {
+    return this.byName.get(pool)?.traffic() ?? null;
+  }
+
+  /** The numbers of all pools. Of very many servers those are left out of which nothing but zeros would be said. */
   figures(): PoolNumbers[] {
     const servers = this.entries.reduce((sum, entry) => sum + entry.serverCount, 0);
     const isLong = servers > ALL_SERVERS_MAX;
@@ -161,9 +193,9 @@ export class Totals {
     return this.entries.flatMap(entry => entry.users.numbers(entry.name));
   }
 
-  /** In the same order. */
-  latencies(): PoolLatencies[] {
-    return this.entries.map(entry => entry.latencies());
+  /** In the order of `pools`. */
+  latencies(only: string | null = null): PoolLatencies[] {
+    return this.entriesOf(only).map(entry => entry.latencies());
   }
 
   /** Living workers that have reported, by slot; of two in one slot the younger. */
@@ -257,10 +289,35 @@ class PoolEntry {
     return { name: this.name, numbers: this.series.numbers(), servers };
   }
 
-  total(): PoolSnapshot {
+  stats(): PoolStats {
     const stats = new PoolStats();
     fill(stats, POOL_FIELDS, this.series.numbers());
-    return { name: this.name, stats, backends: [...this.servers].map(([name, series]) => serverTotal(name, series)) };
+    return stats;
+  }
+
+  total(): PoolSnapshot {
+    return {
+      name: this.name,
+      stats: this.stats(),
+      backends: [...this.servers].map(([name, series]) => serverTotal(name, series)),
+    };
+  }
+
+  traffic(): PoolTraffic {
+    const { series } = this;
+    let [hits, misses] = [0, 0];
+    for (const server of this.servers.values()) {
+      if (!server.isTouched) continue;
+      hits += server.numberOf(VALUES_FOUND);
+      misses += server.numberOf(VALUES_MISSING);
+    }
+    return {
+      ...{ hits, misses },
+      requests: series.numberOf(REQUESTS),
+      errors: series.numberOf(FORWARD_ERRORS),
+      clients: series.numberOf(CLIENT_CONNECTIONS),
+      times: series.times[0]!,
+    };
   }
 
   latencies(): PoolLatencies {

@@ -22,8 +22,10 @@ export interface StatField<Stats> {
 /** Failed requests by reason. */
 export type FailureCounts = Record<FailureReason, number>;
 
+const NO_FAILURES = Object.fromEntries(FAILURE_REASONS.map(reason => [reason, 0])) as FailureCounts;
+
 export function newFailureCounts(): FailureCounts {
-  return Object.fromEntries(FAILURE_REASONS.map(reason => [reason, 0])) as FailureCounts;
+  return { ...NO_FAILURES };
 }
 
 /** Of one pool in one worker. */

@@ -1,5 +1,4 @@
-import type { Totals } from '../admin/totals.ts';
-import type { PoolSnapshot, PoolStats } from '../figures/statistics.ts';
+import type { PoolTraffic, Totals } from '../admin/totals.ts';
 
 /** Pools beyond these have no history: each takes some 70 KB. */
 const POOLS_MAX = 64;
@@ -76,13 +75,7 @@ const NO_TRACK = new Track(0);
 const round = (value: number): number => Math.round(value * 100) / 100;
 
 /** What rates are made of. */
-interface Counts {
-  readonly requests: number;
-  readonly errors: number;
-  /** Keys that were asked for and were there, or not. */
-  readonly hits: number;
-  readonly misses: number;
-}
+type Counts = Pick<PoolTraffic, 'requests' | 'errors' | 'hits' | 'misses'>;
 
 interface PoolHistory {
   /** Of the last second, and of a minute ago. */
@@ -110,20 +103,20 @@ export class History {
     const nowS = this.totals.nowS();
     const passedS = Math.max(0.001, nowS - this.lastAtS);
     this.lastAtS = nowS;
-    const names = this.totals.poolNames();
-    for (const name of this.pools.keys()) if (!names.includes(name)) this.pools.delete(name);
-    const latencies = new Map(this.totals.latencies().map(({ name, total }) => [name, total]));
-    for (const { name, stats, backends } of this.totals.pools()) {
-      const counts = countsOf(stats, backends);
-      const clients = stats.clientConnections;
+    const names = new Set(this.totals.poolNames());
+    for (const name of this.pools.keys()) if (!names.has(name)) this.pools.delete(name);
+    for (const name of names) {
       let pool = this.pools.get(name);
+      if (pool === undefined && this.pools.size >= POOLS_MAX) continue;
+      const traffic = this.totals.traffic(name);
+      if (traffic === null) continue;
+      const { clients, times: latencies, ...counts } = traffic;
       if (pool === undefined) {
-        if (this.pools.size >= POOLS_MAX) continue;
         pool = newPool(counts);
         this.pools.set(name, pool);
       }
       const point = (windowS: number, since: Counts, overS: number): HistoryPoint => {
-        const times = latencies.get(name)?.window(windowS, nowS);
+        const times = latencies?.window(windowS, nowS);
         // What a server that was taken away had counted is gone.
         const rate = (count: keyof Counts) => Math.max(0, counts[count] - since[count]) / overS;
         return {
@@ -176,15 +169,6 @@ export class History {
       series: ((isSeconds ? history?.bySecond : history?.byMinute) ?? NO_TRACK).series(),
     };
   }
-}
-
-function countsOf({ requests, forwardError }: PoolStats, backends: PoolSnapshot['backends']): Counts {
-  let [hits, misses] = [0, 0];
-  for (const { stats } of backends) {
-    hits += stats.valuesFound;
-    misses += stats.valuesMissing;
-  }
-  return { requests, errors: forwardError, hits, misses };
 }
 
 /** Of a pool of which nothing is known yet. */

@@ -109,21 +109,24 @@ export function overview(source: StateSource): Overview {
 function servers(source: StateSource, only: string | null): ServerRow[] {
   const { totals } = source;
   const nowS = totals.nowS();
-  const figures = new Map(totals.pools().map(each => [each.name, new Map(each.backends.map(b => [b.name, b.stats]))]));
-  const times = new Map(
-    totals.latencies().map(each => [each.name, new Map(each.servers.map(s => [s.name, s.server]))]),
+  const figures = new Map(
+    totals.pools(only).map(each => [each.name, new Map(each.backends.map(b => [b.name, b.stats]))]),
   );
-  const out = source.out();
+  const times = new Map(
+    totals.latencies(only).map(each => [each.name, new Map(each.servers.map(s => [s.name, s.server]))]),
+  );
+  const out = Map.groupBy(source.out(), ({ pool }) => pool);
   const found = new Map(
     source.topologies().map(each => [each.pool, new Map(each.nodes.map(node => [node.server, node]))]),
   );
   return source.config().pools.flatMap(pool => {
     if (only !== null && pool.name !== only) return [];
     const ofPool = figures.get(pool.name);
+    const verdicts = firstByServer(out.get(pool.name) ?? []);
     return serversOf(pool, ofPool?.keys() ?? []).map(({ name, address, weight }): ServerRow => {
       const stats = ofPool?.get(name);
       const recent = times.get(pool.name)?.get(name)?.window(RATE_WINDOW_S, nowS);
-      const verdict = out.find(each => each.pool === pool.name && each.server === name);
+      const verdict = verdicts.get(name);
       const hand = source.byHand(pool.name, name);
       const node = found.get(pool.name)?.get(name);
       const state = hand === null ? verdict && (verdict.isEjected ? 'ejected' : 'down') : (`${hand} by hand` as const);
@@ -149,6 +152,11 @@ function servers(source: StateSource, only: string | null): ServerRow[] {
       };
     });
   });
+}
+
+/** A server may be both down and ejected: what is said first counts. */
+function firstByServer(out: readonly OutServer[]): ReadonlyMap<string, OutServer> {
+  return new Map(out.toReversed().map(verdict => [verdict.server, verdict]));
 }
 
 /** Of a cluster the file has a few of its nodes only; their names are their addresses. */
@@ -183,7 +191,7 @@ export function stateRoutes(source: StateSource): ApiRoute[] {
     get('overview', async () => ({ status: 200, body: overview(source) })),
     get('pools', async ({ query }) => {
       await source.fresh();
-      const figures = new Map(source.totals.pools().map(({ name, stats }) => [name, stats]));
+      const figures = new Map(source.totals.poolStats().map(({ name, stats }) => [name, stats]));
       const rows = source.config().pools.map(({ name, protocol, listen }) => ({
         ...{ pool: name, protocol, listen: listenText(listen), ...(source.history.last(name) ?? NO_POINT) },
         figures: { ...figures.get(name) },
