@@ -14,8 +14,10 @@ export interface MemoryHolder {
   describe(): Readonly<Record<string, unknown>>;
 }
 
+export type HolderVisit = (holder: MemoryHolder) => void;
+
 /** Calls `visit` for every holder of the worker. */
-export type HolderWalk = (visit: (holder: MemoryHolder) => void) => void;
+export type HolderWalk = (visit: HolderVisit) => void;
 
 /** Shedding ends below this share of the limit, so that not every further read sheds somebody. */
 const SHED_TO = 0.9;

@@ -1,7 +1,7 @@
 import type { BackendStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
-import type { HolderWalk } from '../memory/memory-ceiling.ts';
+import type { HolderVisit } from '../memory/memory-ceiling.ts';
 import { FlapPenalty } from '../placement/flap-penalty.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
@@ -69,7 +69,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
   private readonly penalty = new FlapPenalty();
   private retryTimer: NodeJS.Timeout | null = null;
   private retireTimer: NodeJS.Timeout | null = null;
-  private onRetired: () => void = () => {};
+  private onRetired: (() => void) | null = null;
 
   /** `stats` may be those of a backend of the same name that this one takes the place of. */
   constructor(options: BackendOptions, host: BackendHost, stats: BackendStats) {
@@ -245,14 +245,14 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     this.connections.close();
     this.privates.close();
     const { onRetired } = this;
-    this.onRetired = () => {};
-    onRetired();
+    this.onRetired = null;
+    onRetired?.();
   }
 
-  readonly eachHolder: HolderWalk = visit => {
+  eachHolder(visit: HolderVisit): void {
     this.connections.eachHolder(visit);
     this.privates.eachHolder(visit);
-  };
+  }
 
   /** Brings the gauges of `stats` up to date and returns it. */
   snapshot(): BackendStats {

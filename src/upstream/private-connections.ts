@@ -1,4 +1,4 @@
-import type { HolderWalk } from '../memory/memory-ceiling.ts';
+import type { HolderVisit } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ConnectionHost } from './connection-host.ts';
 import { PrivateConnection, type PrivateConnectionUser } from './private-connection.ts';
@@ -133,9 +133,9 @@ export class PrivateConnections {
     this.cutAll('no_backend');
   }
 
-  readonly eachHolder: HolderWalk = visit => {
+  eachHolder(visit: HolderVisit): void {
     for (const connection of this.inUse) visit(connection);
-  };
+  }
 
   /** Brings the gauges of the backend's figures up to date. */
   measure(): void {

@@ -1,5 +1,5 @@
 import type { BackendStats } from '../figures/statistics.ts';
-import type { HolderWalk } from '../memory/memory-ceiling.ts';
+import type { HolderVisit } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import { BackendConnection } from './backend-connection.ts';
 import type { ConnectionOwner } from './connection-host.ts';
@@ -10,8 +10,9 @@ const UNUSED_MS = 60_000;
 
 /**
  * The connections of one backend that all clients of a worker share: for each `Session.variant` as many as the pool has
- * `server_connections`. Each opens with the first request of a client that it serves. Those of variants that few clients need
- * are made when one does, and closed once none has for a while.
+ * `server_connections`. Those of a variant are made when the first client needs them: of thousands of servers most are never
+ * asked anything. Each opens with the first request of a client that it serves. Those of variants that few clients need are
+ * closed once none has for a while.
  *
  * They come in generations. A client may be served by another connection than before when they are made anew, so what was
  * sent on the old ones is answered before anything leaves on the new ones: nobody's requests overtake each other.
@@ -23,7 +24,7 @@ export class SharedConnections {
   private readonly owner: ConnectionOwner<BackendConnection>;
   private readonly byVariant: BackendConnection[][];
   private readonly retiring = new Set<BackendConnection>();
-  /** Variants below have connections from the beginning. */
+  /** Variants below keep their connections. */
   private readonly permanent: number;
   /** When a client last needed a variant, on the worker's clock; of those that are not permanent. */
   private readonly usedAtMs: number[] = [];
@@ -32,6 +33,9 @@ export class SharedConnections {
   private generation = 0;
   /** Clients ask for more than what is plain: once one has, all connections are made so. */
   private isDemanding = false;
+  /** Requests on all of them are refused, also on those to come; null: they are not. */
+  private suspendedFor: FailureReason | null = null;
+  private isClosed = false;
 
   constructor(owner: ConnectionOwner<BackendConnection>) {
     this.owner = owner;
@@ -39,7 +43,6 @@ export class SharedConnections {
     this.permanent = protocol.variants;
     this.byVariant = Array.from({ length: protocol.variants }, () => []);
     this.count = connections;
-    this.replace(connections);
   }
 
   /** Some still answer what is inflight on them. */
@@ -47,20 +50,21 @@ export class SharedConnections {
     return this.retiring.size > 0;
   }
 
-  /** All are retired. */
+  /** All are retired, and there will be no others. */
   get isEmpty(): boolean {
-    return this.retiring.size === 0 && this.byVariant.every(set => set.length === 0);
+    return this.count === 0 && this.retiring.size === 0 && this.byVariant.every(set => set.length === 0);
   }
 
   /** The one that probes use; null when all are retired. */
   get first(): BackendConnection | null {
-    return this.byVariant[0]?.[0] ?? null;
+    return this.made(0)[0] ?? null;
   }
 
   /** The connection that serves a client: always the same, whatever their number, so that its requests keep their order. */
   of(clientId: number, variant: number): BackendConnection {
-    if (variant >= this.permanent) this.need(variant);
-    const connections = this.byVariant[variant] as BackendConnection[];
+    let connections = this.byVariant[variant];
+    if (variant >= this.permanent || connections?.length === 0) connections = this.made(variant);
+    connections = connections as BackendConnection[];
     return (
       connections.length === 1 ? connections[0] : connections[clientId % connections.length]
     ) as BackendConnection;
@@ -68,7 +72,8 @@ export class SharedConnections {
 
   /** Why requests of this variant fail at once; null: they don't. */
   whyDown(variant: number): FailureReason | null {
-    return this.byVariant[variant]?.[0]?.whyDown ?? null;
+    const first = this.byVariant[variant]?.[0];
+    return first === undefined ? this.suspendedFor : first.whyDown;
   }
 
   /** For so long nothing has come on some connection, though a reply was due. */
@@ -98,19 +103,25 @@ export class SharedConnections {
     if (this.count !== count) this.replace(count);
   }
 
-  /** A client asks on connections that there may not be yet. */
-  private need(variant: number): void {
-    this.usedAtMs[variant] = this.owner.clock.nowMs;
+  /** Those of a variant that somebody needs; none when all are retired. */
+  private made(variant: number): BackendConnection[] {
+    if (variant >= this.permanent) this.usedAtMs[variant] = this.owner.clock.nowMs;
     while (this.byVariant.length <= variant) this.byVariant.push([]);
     const set = this.byVariant[variant] as BackendConnection[];
-    if (set.length > 0) return;
+    if (set.length > 0) return set;
     this.make(variant, this.count);
     this.releaseHeld();
+    return set;
   }
 
   private make(variant: number, count: number): void {
     const set = this.byVariant[variant] as BackendConnection[];
-    while (set.length < count) set.push(new BackendConnection(this.owner, variant, this.generation, this.isDemanding));
+    while (set.length < count) {
+      const connection = new BackendConnection(this.owner, variant, this.generation, this.isDemanding);
+      if (this.isClosed) connection.close();
+      else if (this.suspendedFor !== null) connection.suspend(this.suspendedFor);
+      set.push(connection);
+    }
   }
 
   /** Nobody has asked anything on them for long, and all is answered. */
@@ -130,7 +141,7 @@ export class SharedConnections {
     this.generation++;
     this.count = count;
     for (const [variant, set] of this.byVariant.entries()) {
-      const isMade = variant < this.permanent || set.length > 0;
+      const isMade = set.length > 0;
       set.length = 0;
       if (isMade) this.make(variant, count);
     }
@@ -156,7 +167,7 @@ export class SharedConnections {
 
   /** Opens those that most clients need, ahead of the first request. */
   preconnect(): void {
-    for (const connection of this.byVariant[0] as BackendConnection[]) connection.preconnect();
+    for (const connection of this.made(0)) connection.preconnect();
   }
 
   /** Nothing on them has a deadline. */
@@ -176,24 +187,27 @@ export class SharedConnections {
 
   /** Refuses requests on all of them. */
   suspend(reason: FailureReason): void {
+    this.suspendedFor = reason;
     for (const connection of [...this.byVariant.flat(), ...this.retiring]) connection.suspend(reason);
   }
 
   /** Ends `suspend`, and the wait of those that are down. */
   resume(): void {
+    this.suspendedFor = null;
     for (const connection of this.byVariant.flat()) connection.resume();
   }
 
   close(): void {
+    this.isClosed = true;
     for (const connection of this.byVariant.flat()) connection.close();
     for (const connection of this.retiring) connection.close();
     this.retiring.clear();
   }
 
-  readonly eachHolder: HolderWalk = visit => {
+  eachHolder(visit: HolderVisit): void {
     for (const set of this.byVariant) for (const connection of set) visit(connection);
     for (const connection of this.retiring) visit(connection);
-  };
+  }
 
   /** Brings the gauges of the backend's figures up to date. */
   measure(stats: BackendStats): void {
