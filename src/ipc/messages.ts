@@ -17,7 +17,7 @@ import { isReshardState, type ReshardState } from './reshard-state.ts';
  * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
  * workers that it starts from then on are of another version, and must not guess.
  */
-export const IPC_VERSION = 13;
+export const IPC_VERSION = 14;
 
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {
@@ -38,6 +38,9 @@ export interface Blocked {
 /** A topic that clients of a worker have subscribed to, and how many of them its server does not see; see upstream/crowd.ts. */
 export type CrowdRow = readonly [kind: number, name: string, beyond: number];
 
+/** A pool's configuration, or the name of a pool that the worker serves by this very configuration already. */
+export type HandedPool = PoolConfig | string;
+
 export type ToWorker =
   /** First message. `level`: an operator may have changed it since the configuration was read. */
   | {
@@ -53,9 +56,12 @@ export type ToWorker =
    * Pools of the configuration that a `prepare` with this id will complete: a large one comes in parts, so that no message
    * keeps clients waiting. Build what they need, and say `took` or `refused`.
    */
-  | { readonly type: 'pools'; readonly id: number; readonly pools: readonly PoolConfig[] }
-  /** Build what this configuration needs, with the pools that came before, and say `prepared` or `refused`. */
-  | { readonly type: 'prepare'; readonly id: number; readonly config: Config }
+  | { readonly type: 'pools'; readonly id: number; readonly pools: readonly HandedPool[] }
+  /**
+   * Build what this configuration needs, whose pools are those that came before and these, and say `prepared` or `refused`.
+   * It has none itself.
+   */
+  | { readonly type: 'prepare'; readonly id: number; readonly config: Config; readonly pools: readonly HandedPool[] }
   /** Serve by what was prepared; say `switched` once all listeners accept. */
   | { readonly type: 'switch'; readonly id: number }
   /** Forget what was prepared and its sockets. */
@@ -234,6 +240,7 @@ const isFlag: Check = value => typeof value === 'boolean';
 /** Plain data that was checked before it was sent. */
 const isData: Check = value => typeof value === 'object' && value !== null;
 const isList: Check = value => Array.isArray(value) && value.every(isData);
+const isHandedPools: Check = value => Array.isArray(value) && value.every(each => isText(each) || isData(each));
 const isOutServers: Check = value =>
   Array.isArray(value) &&
   value.every(each => isText(each?.pool) && isText(each.server) && isText(each.why) && isFlag(each.isEjected));
@@ -250,8 +257,8 @@ const orNull =
 const TO_WORKER: Shapes<ToWorker> = {
   start: { version: isCount, slot: isCount, config: isData, level: isText },
   socket: { pool: isText },
-  pools: { id: isCount, pools: isData },
-  prepare: { id: isCount, config: isData },
+  pools: { id: isCount, pools: isHandedPools },
+  prepare: { id: isCount, config: isData, pools: isHandedPools },
   switch: { id: isCount },
   abandon: { id: isCount },
   drain: {},

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { certificateDates, whyNotNow } from '../config/certificate-dates.ts';
 import { renewed, tlsFiles, withTlsFiles } from '../config/certificates.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
 import { withUsers } from '../config/pool-users.ts';
 import { withPortLeads } from '../config/port-pools.ts';
 import { topSettingChanges } from '../config/setting-changes.ts';
 import type { Log } from '../system/log.ts';
+import { Slices } from '../system/slices.ts';
 import type { AdminPlan } from './admin-listeners.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { IncompleteError, RefusedError } from './errors.ts';
@@ -131,7 +132,7 @@ export class Deployment {
   private async bring(config: Config, next: Config, onAdopted: () => void): Promise<Deployed> {
     const { slots } = this.host;
     const startedAtMs = performance.now();
-    const { problems, closeObsolete, closeOldAdmin } = await this.prepareAll(config, next);
+    const { problems, closeObsolete, closeOldAdmin } = await this.prepareAll(config, await this.withServed(next));
     onAdopted();
     const id = this.generation;
     const count = slotCount(config);
@@ -147,6 +148,20 @@ export class Deployment {
     closeOldAdmin();
     refuseLate(slots.current.filter((_, i) => workers[i] === null));
     return { problems, workers: workers.filter(worker => worker !== null), tookMs: elapsedMs(startedAtMs) };
+  }
+
+  /** The pools that stay as they are by the very configuration that is served: workers that have it are not told it again. */
+  private async withServed(next: Config): Promise<Config> {
+    const now = new Map(this.served.pools.map(pool => [pool.name, pool]));
+    const slices = new Slices();
+    const pools: PoolConfig[] = [];
+    for (const pool of next.pools) {
+      const same = now.get(pool.name);
+      // They are plain data, made by the same program: equal ones have their fields in the same order.
+      pools.push(same !== undefined && JSON.stringify(same) === JSON.stringify(pool) ? same : pool);
+      await slices.next();
+    }
+    return { ...next, pools };
   }
 
   /** All that can be refused; what follows can't. Makes `config` the current one. */

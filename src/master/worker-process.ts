@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Config, PoolConfig } from '../config/config.ts';
-import { IPC_VERSION, readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
+import { type HandedPool, IPC_VERSION, readToMaster, type ToMaster, type ToWorker } from '../ipc/messages.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import type { BoundHandle } from '../system/server-handle.ts';
@@ -96,6 +96,9 @@ export class WorkerProcess implements Watched {
   private lastReshard = 0;
   /** Of what it has prepared. */
   private servers = 0;
+  /** What it was handed last, and what it serves by. */
+  private handed: Generation | null = null;
+  private served: Config | null = null;
 
   /** Forks a worker, hands it its configuration and its sockets. */
   constructor(
@@ -237,6 +240,7 @@ export class WorkerProcess implements Watched {
         return;
       case 'switched':
         this.generation = message.id;
+        this.served = this.handed?.id === message.id ? this.handed.config : null;
         this.isServing = true;
         this.settle({ kind: 'done' }, message.id);
         this.events.onServing(this);
@@ -300,10 +304,15 @@ export class WorkerProcess implements Watched {
     settle?.(message.type === 'notResharding' ? { kind: 'refused', message: message.why } : { kind });
   }
 
-  /** Sends it a configuration, part by part, each when it has built what the one before needs. */
-  private async hand({ id, config }: Generation, sockets: Sockets, withinMs: number): Promise<Answer> {
+  /**
+   * Sends it a configuration, part by part, each when it has built what the one before needs. Of pools that it serves by the same
+   * configuration, not just an equal one, it gets the names.
+   */
+  private async hand(generation: Generation, sockets: Sockets, withinMs: number): Promise<Answer> {
+    const { id, config } = generation;
+    this.handed = generation;
     for (const [pool, handle] of sockets) this.send({ type: 'socket', pool }, handle);
-    const parts = partsOf(config.pools);
+    const parts = partsOf(config.pools, new Set(this.served?.pools));
     const last = parts.pop() ?? [];
     for (const pools of parts) {
       const took = this.ask(id, withinMs);
@@ -312,7 +321,7 @@ export class WorkerProcess implements Watched {
       if (answer.kind !== 'done') return answer;
     }
     const prepared = this.ask(id, withinMs);
-    this.send({ type: 'prepare', id, config: { ...config, pools: last } });
+    this.send({ type: 'prepare', id, config: { ...config, pools: [] }, pools: last });
     return prepared;
   }
 
@@ -343,16 +352,17 @@ function serversOf(pools: readonly PoolConfig[]): number {
   return pools.reduce((sum, { servers }) => sum + servers.length, 0);
 }
 
-function partsOf(pools: readonly PoolConfig[]): (readonly PoolConfig[])[] {
-  const parts: PoolConfig[][] = [];
+function partsOf(pools: readonly PoolConfig[], known: ReadonlySet<PoolConfig>): (readonly HandedPool[])[] {
+  const parts: HandedPool[][] = [];
   let servers = SERVERS_PER_PART;
   for (const pool of pools) {
     if (servers >= SERVERS_PER_PART) {
       parts.push([]);
       servers = 0;
     }
-    parts.at(-1)!.push(pool);
-    servers += pool.servers.length + 1;
+    const isKnown = known.has(pool);
+    parts.at(-1)!.push(isKnown ? pool.name : pool);
+    servers += 1 + (isKnown ? 0 : pool.servers.length);
   }
   return parts;
 }

@@ -2,6 +2,7 @@ import { addressText } from '../config/address.ts';
 import type { ClusterConfig, Config, PoolConfig } from '../config/config.ts';
 import { isFound } from '../config/found-servers.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
+import type { HandedPool } from '../ipc/messages.ts';
 import { poolServers } from '../ipc/pool-servers.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
@@ -27,8 +28,8 @@ export interface DataPathPlan {
 
 /** What runs now: what need not be built again. */
 export interface RunningPools {
-  /** Whether the pool is served by just this configuration already. */
-  servesAsIs(pool: PoolConfig): boolean;
+  /** By what the pool is served; null: there is no such pool. */
+  configOf(pool: string): PoolConfig | null;
   placementOf(pool: string): Pool['placement'] | null;
 }
 
@@ -42,12 +43,13 @@ export class DataPathPlanner {
     this.running = running;
   }
 
-  /** Rejects with a RangeError for weights that no ring can have. */
-  async add(pools: readonly PoolConfig[]): Promise<void> {
+  /** Rejects with a RangeError for weights that no ring can have, with an Error for names that are not served. */
+  async add(pools: readonly HandedPool[]): Promise<void> {
     const slices = new Slices();
     for (const pool of pools) {
-      this.configs.push(pool);
-      if (this.running?.servesAsIs(pool) !== true) {
+      if (typeof pool === 'string') this.configs.push(this.served(pool));
+      else {
+        this.configs.push(pool);
         // Of servers that are found the plan is made anew when it is applied: by then its topology may be known.
         this.plans.set(pool.name, planPool(poolOptions(pool, NO_TOPOLOGY), this.running?.placementOf(pool.name)));
       }
@@ -55,9 +57,14 @@ export class DataPathPlanner {
     }
   }
 
-  /** `config`: with the pools that were not added yet. Rejects as `add` does. */
-  async finish(config: Config): Promise<DataPathPlan> {
-    await this.add(config.pools);
+  private served(name: string): PoolConfig {
+    const config = this.running?.configOf(name) ?? null;
+    if (config === null) throw new Error(`pool ${name} was to stay as it is, and is not served`);
+    return config;
+  }
+
+  /** `config`: its pools are those that were added. */
+  finish(config: Config): DataPathPlan {
     return { config: { ...config, pools: this.configs }, pools: this.plans };
   }
 }

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { isDeepStrictEqual } from 'node:util';
 import { addressText } from '../config/address.ts';
 import { pairPools } from '../config/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
@@ -206,9 +205,9 @@ export class DataPath {
     return this.applying;
   }
 
-  /** Whether the pool is served by just this configuration already. */
-  servesAsIs(pool: PoolConfig): boolean {
-    return isDeepStrictEqual(this.lanes.get(pool.name)?.config, pool);
+  /** By what the pool is served; null: there is no such pool. */
+  configOf(pool: string): PoolConfig | null {
+    return this.lanes.get(pool)?.config ?? null;
   }
 
   private async applyInSlices(plan: DataPathPlan, handles: ReadonlyMap<string, ListenHandle>): Promise<void> {

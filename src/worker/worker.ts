@@ -1,10 +1,10 @@
 import type { Worker } from 'node:cluster';
 import { cpus, setPriority } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import type { Config, PoolConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import type { ClientSearch } from '../figures/client-row.ts';
 import type { ProcessSnapshot } from '../figures/statistics.ts';
-import { readToWorker, type ToMaster } from '../ipc/messages.ts';
+import { type HandedPool, readToWorker, type ToMaster } from '../ipc/messages.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
 import { heapMemory, residentBytes } from '../memory/process-memory.ts';
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
@@ -87,7 +87,7 @@ class WorkerRole {
         void this.take(message.id, message.pools);
         return;
       case 'prepare':
-        void this.prepare(message.id, message.config);
+        void this.prepare(message.id, message.config, message.pools);
         return;
       case 'switch':
         void this.switch(message.id);
@@ -273,7 +273,7 @@ class WorkerRole {
     }
   }
 
-  private async take(id: number, pools: readonly PoolConfig[]): Promise<void> {
+  private async take(id: number, pools: readonly HandedPool[]): Promise<void> {
     try {
       await this.plannerOf(id).add(pools);
       send({ type: 'took', id });
@@ -282,12 +282,12 @@ class WorkerRole {
     }
   }
 
-  private async prepare(id: number, config: Config): Promise<void> {
+  private async prepare(id: number, config: Config, last: readonly HandedPool[]): Promise<void> {
     try {
       const planner = this.plannerOf(id);
-      this.preparing = planner.finish(config).then(plan => {
+      this.preparing = planner.add(last).then(() => {
         // It may have been told to forget it.
-        if (this.planning?.planner === planner) this.prepared = { id, plan };
+        if (this.planning?.planner === planner) this.prepared = { id, plan: planner.finish(config) };
       });
       await this.preparing;
       send({ type: 'prepared', id });

@@ -11,24 +11,25 @@ import { startRingmaster } from '../support/ringmaster.ts';
 const POOLS = 60;
 const SERVERS = 50;
 
-test('clients are served while a reload changes nothing, or everything', async t => {
+test('clients are served while a reload changes nothing, one pool of many, or everything', async t => {
   const directory = temporaryDirectory('many');
   const adminPort = await freePort();
-  const config = (weight: number) => {
+  const config = (weightOf: (pool: number) => number) => {
     let text = `admin: 127.0.0.1:${adminPort}\npools:\n`;
     for (let pool = 0; pool < POOLS; pool++) {
       text += `  p${pool}:\n    listen: ${path.join(directory, `${pool}.sock`)}\n    protocol: redis\n    servers:\n`;
-      for (let server = 0; server < SERVERS; server++) text += `      - 10.0.${pool}.${server}:6379:${weight}\n`;
+      for (let server = 0; server < SERVERS; server++)
+        text += `      - 10.0.${pool}.${server}:6379:${weightOf(pool)}\n`;
     }
     return text;
   };
-  const ringmaster = await startRingmaster({ config: config(1), workers: 1, startTimeoutMs: 60_000 });
+  const ringmaster = await startRingmaster({ config: config(() => 1), workers: 1, startTimeoutMs: 60_000 });
   t.after(() => ringmaster.kill());
   const client = await RawClient.connect(path.join(directory, '0.sock'));
   t.after(() => client.destroy());
 
-  /** Commands that were answered while the daemon reloaded. */
-  const servedDuring = async (): Promise<number> => {
+  /** Reloads, while commands are answered; the pools that it changed. */
+  const servedDuring = async (): Promise<string[]> => {
     let isDone = false;
     const reload = postAdmin(adminPort, '/-/reload').finally(() => {
       isDone = true;
@@ -40,11 +41,14 @@ test('clients are served while a reload changes nothing, or everything', async t
     }
     const { status, text } = await reload;
     assert.equal(status, 200, text);
-    return served;
+    assert.ok(served > 0);
+    return (JSON.parse(text) as { changes: { changed: { pool: string }[] } }).changes.changed.map(({ pool }) => pool);
   };
-  await servedDuring();
-  ringmaster.writeConfig(config(2));
-  const served = await servedDuring();
-  assert.ok(served > 0);
+  assert.deepEqual(await servedDuring(), []);
+  ringmaster.writeConfig(config(pool => (pool === 7 ? 2 : 1)));
+  assert.deepEqual(await servedDuring(), ['p7']);
+  assert.deepEqual(await servedDuring(), []);
+  ringmaster.writeConfig(config(() => 3));
+  assert.equal((await servedDuring()).length, POOLS);
   await ringmaster.stop();
 });

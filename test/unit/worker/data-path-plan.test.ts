@@ -24,17 +24,26 @@ test('rings are built one by one, and the event loop turns between them', async 
   };
   setImmediate(count);
   const config = largeConfig();
-  const plan = await new DataPathPlanner(null).finish(config);
+  const planner = new DataPathPlanner(null);
+  await planner.add(config.pools);
+  const plan = planner.finish({ ...config, pools: [] });
   isDone = true;
   assert.equal(plan.pools.size, POOLS);
   assert.ok(turns >= POOLS / 2, `${turns} turns`);
 });
 
-test('pools that are served as they are need nothing; parts make one configuration', async () => {
+test('pools that are only named are served as they are, and need nothing; parts make one configuration', async () => {
   const config = largeConfig();
-  const planner = new DataPathPlanner({ servesAsIs: ({ name }) => name !== 'p3', placementOf: () => null });
-  await planner.add(config.pools.slice(0, 4));
-  const plan = await planner.finish({ ...config, pools: config.pools.slice(4) });
+  const served = new Map(config.pools.map(pool => [pool.name, pool]));
+  const planner = new DataPathPlanner({ configOf: name => served.get(name) ?? null, placementOf: () => null });
+  await planner.add(['p0', 'p1', 'p2', config.pools[3]!]);
+  await planner.add(config.pools.slice(4).map(({ name }) => name));
+  const plan = planner.finish({ ...config, pools: [] });
   assert.deepEqual([...plan.pools.keys()], ['p3']);
   assert.deepEqual(plan.config, config);
+});
+
+test('a name that is not served is refused', async () => {
+  const planner = new DataPathPlanner({ configOf: () => null, placementOf: () => null });
+  await assert.rejects(planner.add(['p0']), /^Error: pool p0 was to stay as it is, and is not served$/);
 });
