@@ -12,7 +12,7 @@ import type { FuzzTarget } from '../test/fuzz/fuzz-target.ts';
 import { runLiveFuzz } from '../test/fuzz/live-fuzz.ts';
 import { asTest, writeTest } from '../test/fuzz/report.ts';
 import { TARGETS, targetNamed } from '../test/fuzz/targets.ts';
-import { SeededRandom, seedFrom } from '../test/support/seeded-random.ts';
+import { newSeed, SeededRandom, seedFrom } from '../test/support/seeded-random.ts';
 
 const { values } = parseArgs({
   options: {
@@ -24,7 +24,7 @@ const { values } = parseArgs({
   },
 });
 const seconds = Number(values.seconds);
-const seed = values.seed === undefined ? seedFrom('FUZZ_SEED') : Number(values.seed);
+const seed = values.seed === undefined ? seedFrom('FUZZ_SEED', newSeed()) : Number(values.seed);
 if (!(seconds > 0) || !Number.isInteger(seed)) {
   console.error('npm run fuzz: --seconds is a number above 0, --seed an integer');
   process.exit(1);

@@ -10,7 +10,7 @@ import { reshardAndBack, reshardFaults, reshardTo } from '../test/soak/reshard-c
 import { type ReshardSoakReport, runReshardSoak } from '../test/soak/reshard-soak.ts';
 import { runSoak, type SoakReport } from '../test/soak/soak.ts';
 import { runUpgradeDrill } from '../test/soak/upgrade-drill.ts';
-import { seedFrom } from '../test/support/seeded-random.ts';
+import { newSeed, seedFrom } from '../test/support/seeded-random.ts';
 import { ensureServersOrExit } from './ensure-servers.ts';
 
 /** Of a reshard after the other. */
@@ -27,7 +27,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '3000' },
   },
 });
-const seed = values.seed === undefined ? seedFrom('SOAK_SEED') : Number(values.seed);
+const seed = values.seed === undefined ? seedFrom('SOAK_SEED', newSeed()) : Number(values.seed);
 const upgrades = Number(values.upgrades);
 const clients = Number(values.clients ?? (upgrades > 0 ? 200 : 8));
 const [minutes, workers, perSecond] = [values.minutes, values.workers, values.rate].map(Number) as [

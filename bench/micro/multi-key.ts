@@ -177,6 +177,7 @@ class MultiKeyRequest {
     this.router = new Router(pool as unknown as Pool, protocol, false, {
       maxPipeline: 4096,
       bufferBytes: 1 << 20,
+      sweepTimeoutMs: 60_000,
       subscriptions: { ofClient: 1, ofWorker: 1 },
       reshard: IDLE_RESHARD,
     });

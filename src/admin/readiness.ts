@@ -9,6 +9,8 @@ export interface ReadinessPool {
   readonly servers: readonly { readonly name: string; readonly address: ProbeTarget['address'] }[];
   /** Left out: off. */
   readonly serverProxyProtocol?: NonNullable<ProbeTarget['proxyVersion']>;
+  /** Not null: TLS is spoken with its servers, see `ReadinessOptions.tls`. */
+  readonly serverTls?: object | null;
 }
 
 /** A worker slot as far as its readiness is concerned. */
@@ -27,6 +29,8 @@ export interface ReadinessOptions {
   readonly workers: () => readonly WorkerReadiness[];
   /** The pool that is between two rings, and how far; null: none is. */
   readonly reshard?: () => { readonly pool: string; readonly phase: string } | null;
+  /** How, as of now, with the servers of a pool that speaks it. */
+  readonly tls?: (pool: string) => NonNullable<ProbeTarget['tls']> | null;
   /** For tests: what asks a server; see `probe`. */
   readonly probe?: (target: ProbeTarget, timeoutMs: number) => Promise<string | null>;
 }
@@ -67,7 +71,7 @@ const COMPLETION_MS = 50;
 export class Readiness {
   private readonly options: ReadinessOptions;
   private pools: readonly ReadinessPool[] = [];
-  /** By protocol and address: a server that is in two pools is asked once. */
+  /** By protocol and address: a server that is in two pools is asked once, unless each has its own idea of whom to trust. */
   private servers = new Map<string, ProbedServer>();
 
   constructor(options: ReadinessOptions) {
@@ -80,14 +84,19 @@ export class Readiness {
     const old = this.servers;
     this.pools = pools;
     this.servers = new Map();
-    for (const { protocol, servers, serverProxyProtocol: proxyVersion = 'off' } of pools) {
-      for (const { address } of servers) {
-        const key = keyOf(protocol, address, proxyVersion);
-        const server =
-          old.get(key) ?? new ProbedServer({ protocol, address, proxyVersion }, this.options.probe ?? probe);
-        this.servers.set(key, server);
+    for (const pool of pools) {
+      for (const { address } of pool.servers) {
+        const key = keyOf(pool, address);
+        this.servers.set(key, old.get(key) ?? new ProbedServer(this.asked(pool, address)));
       }
     }
+  }
+
+  private asked({ name, protocol, serverProxyProtocol, serverTls }: ReadinessPool, address: ProbeTarget['address']) {
+    const { probe: ask = probe, tls = () => null } = this.options;
+    const target = { protocol, address, proxyVersion: serverProxyProtocol ?? 'off' } as const;
+    // Certificates are renewed without a word to us.
+    return () => ask(serverTls ? { ...target, tls: tls(name) } : target, PROBE_TIMEOUT_MS);
   }
 
   /** The servers of one pool are others now. */
@@ -104,7 +113,7 @@ export class Readiness {
       pool,
       servers: pool.servers.map(({ name, address }) => ({
         name,
-        server: this.servers.get(keyOf(pool.protocol, address, pool.serverProxyProtocol))!,
+        server: this.servers.get(keyOf(pool, address))!,
       })),
     }));
     const decided = Promise.all(probed.map(({ servers }) => untilDecided(servers.map(({ server }) => server))));
@@ -138,8 +147,12 @@ function judge(name: string, workers: number, servers: readonly ServerReadiness[
   return { name, ready: faults.length === 0, workers, why: faults.length === 0 ? null : faults.join('; '), servers };
 }
 
-function keyOf(protocol: string, address: ProbeTarget['address'], proxyVersion = 'off'): string {
-  return JSON.stringify([protocol, proxyVersion, Object.entries(address).sort()]);
+function keyOf(
+  { name, protocol, serverProxyProtocol, serverTls }: ReadinessPool,
+  address: ProbeTarget['address'],
+): string {
+  const pool = serverTls ? name : null;
+  return JSON.stringify([protocol, serverProxyProtocol ?? 'off', Object.entries(address).sort(), pool]);
 }
 
 /** Resolves when one of the servers is reachable or all are known not to be. */
@@ -161,11 +174,11 @@ class ProbedServer {
   readonly check: () => Promise<string | null>;
   private last: { readonly why: string | null; readonly atMs: number } | null = null;
 
-  constructor(target: ProbeTarget, ask: NonNullable<ReadinessOptions['probe']>) {
+  constructor(ask: () => Promise<string | null>) {
     this.check = joinRunning(async () => {
       if (this.last === null || performance.now() - this.last.atMs >= RESULT_LIFETIME_MS) {
         this.last = null;
-        const why = await ask(target, PROBE_TIMEOUT_MS);
+        const why = await ask();
         this.last = { why, atMs: performance.now() };
       }
       return this.last.why;

@@ -164,11 +164,12 @@ export class AdminServer {
   ): Promise<AdminListener<HostPort>> {
     let door: Door = 'network';
     const server = this.createServer(() => door);
-    const onSecured = (socket: Socket, plain: Socket) => {
-      this.book.leave(plain);
-      this.book.enter(socket, SILENT);
-    };
-    const tlsDoor = new TlsDoor(server, tls, { log: this.log, onSecured });
+    const tlsDoor = new TlsDoor(server, tls, {
+      log: this.log,
+      onPlain: socket => this.book.enter(socket, SILENT),
+      // It enters the book anew, as what is served.
+      onSecured: (_, plain) => this.book.leave(plain),
+    });
     const actual = await listenOn(server, address, 'admin server', handle);
     if (isLoopback(actual.host)) door = 'loopback';
     const close = () => void closeServer(server);

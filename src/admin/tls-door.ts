@@ -1,11 +1,14 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket, Server as TlsServer } from 'node:tls';
+import { certificateComplaint, handshakeComplaint, shownCertificate } from '../system/handshake-complaint.ts';
 import { createTlsServer, type ListenTls } from '../system/listen-tls.ts';
 import type { Log } from '../system/log.ts';
 
 export interface TlsDoorHost {
   readonly log: Log;
+  /** It is to speak TLS now; until then it does nothing else. */
+  onPlain(socket: Socket): void;
   /** It speaks TLS over `plain`, and its certificate is good where one is wanted. */
   onSecured(socket: TLSSocket, plain: Socket): void;
 }
@@ -38,24 +41,34 @@ export class TlsDoor {
   }
 
   private enter(socket: Socket): void {
-    if (this.tls === null) this.serve(socket);
-    else this.tls.emit('connection', socket);
+    if (this.tls === null) {
+      this.serve(socket);
+      return;
+    }
+    // The TLS socket over it hears of them, too.
+    socket.on('error', () => {});
+    this.host.onPlain(socket);
+    if (!socket.destroyed) this.tls.emit('connection', socket);
   }
 
   private createServer(tls: ListenTls): TlsServer {
     const server = createTlsServer(tls);
     server.on('secureConnection', socket => {
-      const isBad =
-        tls.clientCert !== 'none' && !socket.authorized && Object.keys(socket.getPeerCertificate()).length > 0;
-      if (isBad) this.refuse(socket, `its certificate is not accepted: ${socket.authorizationError}`);
+      const certificate = tls.clientCert === 'none' ? null : shownCertificate(socket);
+      const complaint = certificate === null ? null : certificateComplaint(socket, certificate);
+      if (complaint !== null) this.refuse(socket, complaint);
       else this.begin(socket);
     });
-    server.on('tlsClientError', (error, socket) => this.refuse(socket, error.message));
+    server.on('tlsClientError', (error, socket) => {
+      const complaint = handshakeComplaint(error, socket);
+      if (complaint !== null) this.refuse(socket, complaint);
+      else socket.destroy();
+    });
     return server;
   }
 
   private begin(socket: TLSSocket): void {
-    // Node's own name for what is below; without it two entries stand for one client until it goes.
+    // Node's own name for what is below.
     const { _parent: plain } = socket as unknown as { readonly _parent?: Socket };
     this.host.onSecured(socket, plain ?? socket);
     this.serve(socket);

@@ -5,15 +5,11 @@ import { request as requestTls } from 'node:https';
 import { userInfo } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import { type Command, Option } from 'commander';
-import { isMap, parseDocument } from 'yaml';
 import { addressText, type FixedAddress } from '../config/address.ts';
 import { parseServerAddress } from '../config/addresses.ts';
-import type { Config } from '../config/config.ts';
-import { DAEMON_SETTINGS } from '../config/daemon-settings.ts';
 import { ConfigError } from '../config/errors.ts';
 import { loadConfig } from '../config/load.ts';
-import type { Kind } from '../settings/kinds.ts';
-import { defaultOf, type Setting } from '../settings/setting.ts';
+import { type AdminSettings, adminOfBadFile } from './admin-of-bad-file.ts';
 import { UsageError } from './usage-error.ts';
 
 /** How a running daemon is asked. */
@@ -79,8 +75,6 @@ function trustOf({ adminCa, adminCert, adminKey }: DoorFlags, own: string | null
   };
 }
 
-type AdminSettings = Pick<Config, 'admin' | 'adminSocket' | 'adminToken' | 'adminTls'>;
-
 /**
  * Where the daemon of a configuration file is asked. A file that can't be used may still say so: then the daemon
  * refuses it, and its log has it too.
@@ -92,26 +86,6 @@ function adminSettings(file: string): AdminSettings {
     const settings = error instanceof ConfigError ? adminOfBadFile(file) : null;
     if (settings === null) throw error;
     return settings;
-  }
-}
-
-function adminOfBadFile(file: string): AdminSettings | null {
-  try {
-    const document = parseDocument(readFileSync(file, 'utf8'), { schema: 'failsafe', uniqueKeys: false });
-    if (!isMap(document.contents) || !document.has('pools')) return null;
-    const given = <T>(setting: { readonly key: string; readonly kind: Kind<T> }): T => {
-      const text = document.get(setting.key);
-      return text === undefined ? (defaultOf(setting as Setting, 'native') as T) : setting.kind.read(text as string);
-    };
-    const { admin, adminSocket, adminToken } = DAEMON_SETTINGS;
-    return {
-      admin: given(admin),
-      adminSocket: given<AdminSettings['adminSocket']>(adminSocket),
-      adminToken: given<string | null>(adminToken),
-      adminTls: null,
-    };
-  } catch {
-    return null;
   }
 }
 
@@ -177,10 +151,8 @@ export function askDaemon(
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {
       const isNobody = error.code === 'ECONNREFUSED' || error.code === 'ENOENT';
-      // Whoever speaks TLS closes a connection on which somebody does not, and the other way round.
       const why = isNobody ? 'nobody listens there' : error.message;
-      const hint = 'is the daemon running, and is this its admin address?';
-      reject(new UsageError(`no answer from ${addressText(address)}: ${why}; ${hint}`));
+      reject(new UsageError(`no answer from ${addressText(address)}: ${why}; ${hintFor(error, tls !== null)}`));
     };
     const options = { ...target(address), path, method, headers, agent: false };
     const asked = tls === null ? request(options) : requestTls({ ...options, ...tls });
@@ -196,6 +168,17 @@ export function askDaemon(
     });
     asked.end(body && JSON.stringify(body));
   });
+}
+
+/** What may be the reason, and what helps. */
+function hintFor({ code = '' }: NodeJS.ErrnoException, isTls: boolean): string {
+  // Whoever speaks TLS closes a connection on which somebody does not, and the other way round.
+  if (!isTls && code === 'ECONNRESET') return 'it may speak TLS: --admin https://HOST:PORT, or admin_tls in the file';
+  if (isTls && /^ERR_SSL_(WRONG_VERSION|PACKET_LENGTH|RECORD)/.test(code)) return 'it does not seem to speak TLS';
+  if (isTls && /CERT|SIGNATURE|ALTNAME|CHAIN/.test(code)) {
+    return 'is its certificate another than that of the configuration file? Then signal it (reload -p PIDFILE), or --admin https://HOST:PORT --admin-ca FILE';
+  }
+  return 'is the daemon running, and is this its admin address?';
 }
 
 function target(address: FixedAddress): RequestOptions {

@@ -1,4 +1,5 @@
-import { CertificateError, withTlsFiles } from '../config/certificates.ts';
+import { adminDates, type CertificateDates, datesOf, whyNotNow } from '../config/certificate-dates.ts';
+import { CertificateError, readAdminTls, withTlsFiles } from '../config/certificates.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { PasswordFileError, withUsers } from '../config/pool-users.ts';
 import { type ConfigWarning, configWarnings, poolPath } from '../config/warnings.ts';
@@ -21,9 +22,10 @@ export function checkWarnings(config: Config, machine: Machine): ConfigWarning[]
     } else if (pool.poolBy === null) {
       warnings.push(...shareWarnings(pool, path), ...hashWarnings(pool, path));
     }
-    warnings.push(...tlsFileWarnings(pool, path));
+    warnings.push(...fileWarnings(path, () => datesOf(withTlsFiles(pool))));
     if (pool.listen !== null) warnings.push(...portWarnings(`${path}.listen`, pool.listen, machine));
   }
+  warnings.push(...fileWarnings('admin_tls', () => adminDates(readAdminTls(config.adminTls))));
   warnings.push(...passwordFileWarnings(config));
   if (config.admin !== null) warnings.push(...portWarnings('admin', config.admin, machine));
   warnings.push(...openFilesWarnings(config, machine));
@@ -43,10 +45,12 @@ function passwordFileWarnings(config: Config): ConfigWarning[] {
 }
 
 /** A file may well be meant for another machine. */
-function tlsFileWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
+function fileWarnings(path: string, read: () => readonly CertificateDates[]): ConfigWarning[] {
   try {
-    withTlsFiles(pool);
-    return [];
+    return read().flatMap(dates => {
+      const message = whyNotNow(dates);
+      return message === null ? [] : [{ path, message }];
+    });
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
     return [{ path, message: `it would not start here: ${error.message}` }];

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { createTlsServer, type ListenTls } from '../system/listen-tls.ts';
+import { type CertifiedKey, createTlsServer, type ListenTls } from '../system/listen-tls.ts';
 import { type ServerTls, serverTlsContext } from '../system/server-tls.ts';
 import { adminDates, datesOf, whyNotNow } from './certificate-dates.ts';
 import type { ListenTlsConfig, PoolConfig, PoolTls } from './config.ts';
@@ -49,6 +49,7 @@ function readShown(settings: ListenTlsConfig, where: string): ListenTls {
     crl: crl === null ? null : readPem(crl, where),
     ticketKeys: randomBytes(TICKET_KEYS_BYTES).toString('base64'),
   };
+  for (const [i, pair] of tls.certificates.entries()) checkPair(where, pair, key[i] as string);
   const files = [...cert, ...key, ...[ca, crl].filter(path => path !== null)];
   tried(where, files, () => createTlsServer(tls));
   return tls;
@@ -105,12 +106,26 @@ export function readServerTls({ name, serverTls }: PoolConfig): ServerTls | null
   const read = (path: string | null) => (path === null ? null : readPem(path, where));
   const { ca, cert, key } = serverTls;
   const tls: ServerTls = { ...serverTls, ca: read(ca), cert: read(cert), key: read(key) };
+  if (tls.cert !== null && tls.key !== null) {
+    checkPair(where, { cert: tls.cert, key: tls.key, file: cert as string }, key as string);
+  }
   tried(
     where,
     [ca, cert, key].filter(path => path !== null),
     () => serverTlsContext(tls),
   );
   return tls;
+}
+
+/** Whoever has mixed up two files is told which. What else may be wrong with them OpenSSL says when it uses them. */
+function checkPair(where: string, { cert, key, file }: CertifiedKey, keyFile: string): void {
+  let isPair: boolean;
+  try {
+    isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return;
+  }
+  if (!isPair) throw new CertificateError(`${where}: ${keyFile} is not the key of ${file}`);
 }
 
 function tried(where: string, files: readonly string[], use: () => unknown): void {
@@ -126,7 +141,7 @@ function readPem(path: string, where: string): string {
   try {
     text = readFileSync(path, 'latin1');
   } catch (error) {
-    throw new CertificateError(`${where}: cannot read ${path}: ${(error as Error).message}`);
+    throw new CertificateError(`${where}: cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
   }
   if (text.length > MAX_FILE_BYTES || !text.includes('-----BEGIN ')) {
     throw new CertificateError(`${where}: ${path} is no PEM file`);

@@ -30,6 +30,8 @@ export function crossCheck(draft: ConfigDraft, problems: Problems): void {
   checkListenAddresses(draft, problems);
   checkLimits(draft, problems);
   checkUsers(draft, problems);
+  const { adminTls } = draft.top;
+  if (adminTls) checkShown(adminTls, message => problems.add(offsetOf(draft, 'admin_tls'), 'admin_tls', message));
   if (draft.top.group != null && draft.top.user == null) {
     problems.add(offsetOf(draft, 'group'), 'group', 'only with user: the group is that of whom it runs as');
   }

@@ -36,7 +36,11 @@ export class Secrets {
     if (reference.entries.size !== 1 || entry?.value.kind !== 'scalar' || (key !== 'file' && key !== 'env')) {
       throw new SettingError('must be a text, { file: PATH } or { env: NAME }');
     }
-    const { text: named } = entry.value;
+    return this.named(key, entry.value.text, setting);
+  }
+
+  /** As `read`, of what a reference says. */
+  named(key: 'file' | 'env', named: string, setting: string): string {
     const read = key === 'env' ? () => ofEnvironment(named) : () => this.ofFile(named, setting);
     const text = read();
     this.taken.push({ read, text });

@@ -121,7 +121,7 @@ function passwordList(): Kind<readonly UserPassword[]> {
     return items.map(userPassword);
   };
   return {
-    takes: 'a list of hashes',
+    takes: 'a list of hashes, in quotes',
     // A comma may be part of a plain one.
     read: written => (/^#[0-9a-f]{64}\s*,/.test(written) ? readItems(written.split(/\s*,\s*/)) : readItems([written])),
     readItems,

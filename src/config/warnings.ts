@@ -55,7 +55,10 @@ function userWarnings({ name, passwords, nopass, rules }: UserConfig): ConfigWar
   const warnings: ConfigWarning[] = [];
   const warn = (key: string, message: string) => warnings.push({ path: `users.${name}.${key}`, message });
   if (passwords?.some(({ isPlain }) => isPlain)) {
-    warn('passwords', 'a password in plain text: write what "ringmaster hash-password" makes of it');
+    warn(
+      'passwords',
+      'a password in plain text: write what "ringmaster hash-password" makes of it, which begins with "#"',
+    );
   }
   if (nopass && rules === ALL_ALLOWED) warn('nopass', 'whoever connects may do everything; give the user rules');
   return warnings;

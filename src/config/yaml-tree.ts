@@ -77,6 +77,9 @@ function syntaxMessage(code: string, message: string): string {
     case 'BLOCK_AS_IMPLICIT_KEY':
       return 'not valid YAML: a nested "key: value" where a value should be; check the indentation or add quotes';
     default:
+      // As a hash of a password does.
+      if (message.startsWith('Comments must be'))
+        return 'YAML takes what begins with "#" for a comment; put it in quotes';
       if (message.startsWith('Maximum call stack')) return 'not valid YAML: nested too deeply';
       return `not valid YAML: ${message.split(':')[0]}`;
   }

@@ -97,11 +97,24 @@ export class AuditLog {
   }
 
   private open(config: AuditConfig | null): void {
-    const next = config === null ? null : new LogWriter(config.file, lines => this.lost(lines), MODE);
-    this.droppedElsewhere += this.writer?.droppedLines ?? 0;
-    this.writer?.close();
-    this.writer = next;
+    try {
+      if (config === null) this.closeWriter();
+      // What waits goes to the new file.
+      else if (this.writer !== null) this.writer.open(config.file);
+      else {
+        const onLosing = () => this.log.error({ file: this.config?.file }, 'audit log: lines are being lost');
+        this.writer = new LogWriter(config.file, lines => this.lost(lines), { onLosing, mode: MODE });
+      }
+    } catch (error) {
+      throw new Error(`audit_log: ${(error as Error).message}`);
+    }
     this.bytes = config === null ? 0 : (statSync(config.file, { throwIfNoEntry: false })?.size ?? 0);
+  }
+
+  private closeWriter(): void {
+    this.writer?.close();
+    this.droppedElsewhere += this.writer?.droppedLines ?? 0;
+    this.writer = null;
   }
 
   /** Lines that come meanwhile go to the file under its new name. */

@@ -62,7 +62,6 @@ export class Deployment {
     this.config = config;
     this.served = forWorkers(config);
     this.host = host;
-    this.sayExpired();
     // As long as the process: while nothing may be changed it changes nothing.
     new CertificateWatch({
       files: () => [
@@ -83,9 +82,10 @@ export class Deployment {
    * Serves by `config`; one at a time. Rejects with a RefusedError or ListenError when it can't be had, and then nothing has
    * changed; with an IncompleteError when a worker does not follow. `onAdopted`: it is in force.
    */
-  serveBy(config: Config, onAdopted: () => void): Promise<Deployed> {
+  async serveBy(config: Config, onAdopted: () => void): Promise<Deployed> {
     this.host.refuseUnlessRunning();
-    return this.bring(config, readForWorkers(config), onAdopted);
+    const deployed = await this.bring(config, readForWorkers(config), onAdopted);
+    return { ...deployed, problems: [...deployed.problems, ...this.sayExpired()] };
   }
 
   /** Reads the files again that TLS needs: what is good is in force, of what is not the old goes on. */
@@ -121,11 +121,15 @@ export class Deployment {
     else if (outcome !== null) log.error({ reason: outcome.refused }, 'certificates not renewed: the old ones stay');
   }
 
-  private sayExpired(): void {
-    for (const dates of certificateDates(this.served)) {
+  /** Warns of certificates that are not valid now, and returns the same for who asked. */
+  sayExpired(): string[] {
+    const { log, monitoring } = this.host;
+    return [...certificateDates(this.served), ...monitoring.adminCertificates].flatMap(dates => {
       const why = whyNotNow(dates);
-      if (why !== null) this.host.log.warn({ pool: dates.pool, why }, 'a certificate is not valid now');
-    }
+      if (why === null) return [];
+      log.warn({ pool: dates.pool, why }, 'a certificate is not valid now');
+      return [`${dates.pool === '' ? 'admin_tls' : `pool ${dates.pool}`}: ${why}`];
+    });
   }
 
   /** `served`: what workers get of `config`. */

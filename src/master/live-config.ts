@@ -183,7 +183,9 @@ export class LiveConfig {
       if (now === then && override === undefined) return [];
       return [{ path, running: now, file: then, setBy: override?.by ?? null, setAt: override?.at ?? null }];
     });
-    return { settings, changes: configChanges(file, config) };
+    // Of a group those of its settings that differ.
+    const isGroup = ({ path }: Difference) => settings.some(other => other.path.startsWith(`${path}.`));
+    return { settings: settings.filter(each => !isGroup(each)), changes: configChanges(file, config) };
   }
 
   private serveBy(next: Overridden): Promise<Deployed> {

@@ -215,6 +215,7 @@ export class Master implements WorkerSlotHost {
       await this.monitoring.listen(this.config, statsAddress, address => this.succession.serverHandle(address));
       const user = dropPrivileges();
       if (user !== null) this.log.info({ ...user }, 'privileges dropped');
+      this.deployment.sayExpired();
       await this.clusters.start(this.deployment.served.pools);
       if (!this.isStopping) await this.startWorkers(slots);
       if (this.isStopping) {

@@ -10,7 +10,7 @@ import { StatsPort } from '../admin/stats-port.ts';
 import { Totals } from '../admin/totals.ts';
 import { trafficPages } from '../admin/traffic-pages.ts';
 import type { HostPort } from '../config/address.ts';
-import { certificateDates } from '../config/certificate-dates.ts';
+import { type CertificateDates, certificateDates } from '../config/certificate-dates.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { redactConfig } from '../config/redact.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
@@ -128,6 +128,7 @@ export class Monitoring {
       pools: config.pools,
       workers: () => source.workers(),
       reshard: () => source.reshard().active,
+      tls: name => source.served().pools.find(pool => pool.name === name)?.tls?.servers ?? null,
     });
     const admin = new AdminServer({
       metrics,
@@ -169,6 +170,11 @@ export class Monitoring {
     this.listeners.handleFor = () => null;
     this.statsWanted = statsAddress;
     if (statsAddress !== null) this.stats = await this.statsPort.listen(statsAddress, handleFor(statsAddress));
+  }
+
+  /** Those of the admin server. */
+  get adminCertificates(): readonly CertificateDates[] {
+    return this.listeners.dates;
   }
 
   /** What another process needs to listen there, too. */

@@ -8,6 +8,7 @@ import type { BringWords } from './bringing.ts';
 import type { ClientInquiry, ClientQuestion } from './client-inquiry.ts';
 import type { ConnectionEnds } from './connection-ends.ts';
 import type { ControlRequest, HandshakeOptions } from './control-request.ts';
+import type { KeySweep } from './key-sweep.ts';
 import type { Lesson } from './lesson.ts';
 import type { ParserOptions } from './parser-options.ts';
 import type { PortGuest } from './port-guest.ts';
@@ -209,6 +210,8 @@ export interface RequestReading {
   readonly serverPlace: number;
   /** For ROUTE_SLOT. */
   readonly slot: number;
+  /** ROUTE_SWEEP: what is asked, this request's alone; else not to be looked at. */
+  readonly sweep: KeySweep | null;
   /** ROUTE_AUDIENCE: the reply has numbers of subscribers. */
   readonly isCountingListeners: boolean;
   /** ROUTE_CLIENTS: what is asked; else not to be looked at. */

@@ -27,11 +27,13 @@ export const ROUTE_AUDIENCE = 11;
 export const ROUTE_CLIENTS = 12;
 /** To the owner of the slot `slot` of a cluster. */
 export const ROUTE_SLOT = 13;
+/** To every server, again and again until it has no more: `sweep`. */
+export const ROUTE_SWEEP = 14;
 /** Nothing is known of it, and the servers may tell: `lesson`. Once they have, it is parsed again. */
-export const ROUTE_UNKNOWN = 14;
+export const ROUTE_UNKNOWN = 15;
 /** For another pool of the port that the client has come by: see `PortGuest.goTo`. That pool parses it again. */
-export const ROUTE_ELSEWHERE = 15;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15;
+export const ROUTE_ELSEWHERE = 16;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16;
 
 /** To the servers of its keys, as any other request. */
 export function isByKeys(route: Route): boolean {

@@ -27,6 +27,8 @@ export interface ClientLimits {
   readonly bufferBytes: number;
   /** Unsent replies, those included that wait for their turn, above which it is cut off. */
   readonly outputLimitBytes: number;
+  /** How long a request that asks all servers again and again may take. */
+  readonly sweepTimeoutMs: number;
   readonly subscriptions: SubscriptionLimits;
   readonly reshard: ReshardLimits;
 }

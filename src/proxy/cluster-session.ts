@@ -229,7 +229,9 @@ export class ClusterSession extends PrivateSession {
       ...own.takeKept().map(kept => new TransactionStep(null, kept)),
       new TransactionStep(request, bytes.keep()),
     ];
-    this.finish(true);
+    // What the reply changes at the client is changed before the next request is read.
+    if (parser.transform === null) this.finish(true);
+    else this.endTransaction();
     order.start(new SlotTransaction(order, origin, slot, steps, words));
   }
 

@@ -41,6 +41,7 @@ export class DeferredRequest implements RequestReading {
   readonly variants;
   readonly serverPlace;
   readonly slot;
+  readonly sweep;
   readonly replyKind;
   readonly transform;
   readonly remedy;
@@ -83,6 +84,7 @@ export class DeferredRequest implements RequestReading {
     this.variants = reading.variants;
     this.serverPlace = reading.serverPlace;
     this.slot = reading.slot;
+    this.sweep = reading.sweep;
     this.replyKind = reading.replyKind;
     this.transform = reading.transform;
     this.remedy = reading.remedy;

@@ -21,6 +21,7 @@ import {
   ROUTE_SLOT,
   ROUTE_SPLIT,
   ROUTE_SUBSCRIPTION,
+  ROUTE_SWEEP,
 } from '../protocol/routes.ts';
 import type { SubscriptionWords } from '../protocol/subscription-words.ts';
 import { TOPIC_SHARD } from '../protocol/topics.ts';
@@ -39,6 +40,7 @@ import { readElsewhere, readsOf } from './operations/read-elsewhere.ts';
 import { refuse } from './operations/refuse.ts';
 import { SlotForward } from './operations/slot-forward.ts';
 import { Split } from './operations/split.ts';
+import { Sweep } from './operations/sweep.ts';
 import { WholeTransaction } from './operations/whole-transaction.ts';
 import type { PrivateLimits } from './private-limits.ts';
 import type { RequestBlocks } from './request-blocks.ts';
@@ -51,6 +53,8 @@ import { Subscriber } from './subscriber.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
 
 export interface RouterLimits extends PrivateLimits {
+  /** How long a request that asks all servers again and again may take. */
+  readonly sweepTimeoutMs: number;
   readonly reshard: ReshardLimits;
   readonly subscriptions: SubscriptionLimits;
 }
@@ -133,6 +137,9 @@ export class Router {
         return;
       case ROUTE_SLOT:
         this.cluster?.forwardToSlot(origin, parser, parser.slot, bytes);
+        return;
+      case ROUTE_SWEEP:
+        if (parser.sweep !== null) new Sweep(this.pool, origin, parser, parser.sweep, this.limits.sweepTimeoutMs);
         return;
       case ROUTE_PRIVATE:
         this.goPrivate(origin, parser, bytes);

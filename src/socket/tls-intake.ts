@@ -1,5 +1,6 @@
-import type { PeerCertificate, Server, TLSSocket } from 'node:tls';
+import type { Server, TLSSocket } from 'node:tls';
 import { certificateNames } from '../system/certificate-names.ts';
+import { certificateComplaint, handshakeComplaint, shownCertificate } from '../system/handshake-complaint.ts';
 import { createTlsServer, type ListenTls } from '../system/listen-tls.ts';
 import type { Log } from '../system/log.ts';
 import { nodeSocket } from './sockets.ts';
@@ -8,15 +9,6 @@ import { TlsSocket } from './tls-socket.ts';
 
 /** Handshakes that are under way; a client that comes beside so many is closed. */
 const HANDSHAKES_MAX = 1024;
-
-/** What OpenSSL calls a client that speaks something else than TLS. */
-const PLAIN_CLIENT: ReadonlySet<string | undefined> = new Set([
-  'ERR_SSL_WRONG_VERSION_NUMBER',
-  'ERR_SSL_HTTP_REQUEST',
-  'ERR_SSL_HTTPS_PROXY_REQUEST',
-  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
-  'ERR_SSL_RECORD_LAYER_FAILURE',
-]);
 
 /** What a client has said of itself in its handshake. */
 export interface TlsGreeting {
@@ -84,28 +76,23 @@ export class TlsIntake {
 
   private secured(socket: TLSSocket, wantsCertificate: boolean): void {
     this.ended();
-    const certificate = wantsCertificate ? socket.getPeerCertificate() : null;
-    const isShown = certificate !== null && Object.keys(certificate).length > 0;
-    const complaint = isShown ? complaintOf(socket, certificate) : null;
-    if (complaint !== null) this.refuse(peerOf(socket), `its certificate is not accepted: ${complaint}`);
+    const certificate = wantsCertificate ? shownCertificate(socket) : null;
+    const complaint = certificate === null ? null : certificateComplaint(socket, certificate);
+    if (complaint !== null) this.refuse(peerOf(socket), complaint);
     if (complaint !== null || this.isClosed) {
       socket.on('error', () => {});
       socket.destroy();
       return;
     }
-    const names = isShown ? certificateNames(certificate) : [];
+    const names = certificate === null ? [] : certificateNames(certificate);
     this.accept(new TlsSocket(socket), { serverName: serverNameOf(socket), certificateNames: names });
   }
 
   private failed(error: NodeJS.ErrnoException, socket: TLSSocket): void {
     this.ended();
-    const { authorizationError } = socket;
-    if (authorizationError) this.refuse(peerOf(socket), `its certificate is not accepted: ${authorizationError}`);
-    else if (PLAIN_CLIENT.has(error.code)) this.refuse(peerOf(socket), 'it does not speak TLS, and this pool does');
-    // It went away, as port scanners and balancers that look whether we are there do.
-    else if (error.code === 'ECONNRESET')
-      this.host.log.debug({ pool: this.host.poolName }, 'client left in its handshake');
-    else this.refuse(peerOf(socket), error.message);
+    const complaint = handshakeComplaint(error, socket);
+    if (complaint !== null) this.refuse(peerOf(socket), complaint);
+    else this.host.log.debug({ pool: this.host.poolName }, 'client left in its handshake');
     socket.destroy();
   }
 
@@ -116,15 +103,6 @@ export class TlsIntake {
   private refuse(client: string, why: string): void {
     this.host.log.warn({ pool: this.host.poolName, client, why }, 'no TLS with a client');
   }
-}
-
-/**
- * What is wrong with a certificate that is shown, also where none is required: who shows it wants to be known by it. Of a session
- * that is resumed it was looked at when that began, and may have run out since. Null: nothing.
- */
-function complaintOf(socket: TLSSocket, { valid_to: validTo }: PeerCertificate): string | null {
-  if (!socket.authorized) return String(socket.authorizationError);
-  return Date.parse(validTo) >= Date.now() ? null : 'CERT_HAS_EXPIRED';
 }
 
 /** Node says `false` where the client has asked for none. */

@@ -205,7 +205,7 @@ class ThreadSink implements LineSink {
       }
       this.isWriting = false;
       if (this.isClosed) this.closeNow();
-      else this.onDone(error === null ? null : bytes.subarray(start));
+      this.onDone(error === null ? null : bytes.subarray(start));
     });
   }
 

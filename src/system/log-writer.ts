@@ -29,10 +29,21 @@ export class LogWriter {
   private isFailing = false;
   private retryTimer: NodeJS.Timeout | null = null;
   private readonly onRecovered: (lines: number) => void;
+  private readonly onLosing: () => void;
+  private readonly mode: number | undefined;
 
-  /** null: standard error. `mode`: of a file that is made. Throws an Error with the file's name when it can't be opened. */
-  constructor(file: string | null, onRecovered: (lines: number) => void, mode?: number) {
+  /**
+   * null: standard error. `onLosing`: the first line is lost since all could be written. `mode`: of a file that is made. Throws an Error
+   * with the file's name when it can't be opened.
+   */
+  constructor(
+    file: string | null,
+    onRecovered: (lines: number) => void,
+    { onLosing = () => {}, mode }: { readonly onLosing?: () => void; readonly mode?: number } = {},
+  ) {
     this.onRecovered = onRecovered;
+    this.onLosing = onLosing;
+    this.mode = mode;
     this.sink = openSink(file, lost => this.onDone(lost), mode);
   }
 
@@ -49,16 +60,21 @@ export class LogWriter {
 
   /** Goes on in another file, or the same one opened anew. Throws as the constructor does; then nothing has changed. */
   open(file: string | null): void {
-    const next = openSink(file, lost => this.onDone(lost));
+    const next = openSink(file, lost => this.onDone(lost), this.mode);
     this.end(0);
+    this.loseBegunLine();
     this.sink.close();
     this.sink = next;
     this.pump();
   }
 
-  /** Writes what waits as far as it is taken now, and lets go of the file. */
+  /** Writes what waits as far as it is taken now, and lets go of the file; the rest is dropped, and counted. */
   close(): void {
     this.end(0);
+    for (const line of this.queue) this.lose(line.subarray(line === this.queue[0] ? this.written : 0));
+    this.queue = [];
+    this.queuedBytes = 0;
+    this.written = 0;
     if (this.retryTimer !== null) clearTimeout(this.retryTimer);
     this.retryTimer = null;
     this.sink.close();
@@ -115,6 +131,18 @@ export class LogWriter {
     if (done > 0) this.queue = this.queue.slice(done);
   }
 
+  /** Half of it would be the first line of another file. */
+  private loseBegunLine(): void {
+    const [first] = this.queue;
+    if (first === undefined || this.written === 0) return;
+    const rest = first.subarray(first.indexOf(NEWLINE, this.written) + 1);
+    this.queuedBytes -= first.length - rest.length;
+    this.written = 0;
+    if (rest.length > 0) this.queue[0] = rest;
+    else this.queue.shift();
+    this.drop();
+  }
+
   private onDone(lost: Buffer | null): void {
     if (lost === null) this.isFailing = false;
     else this.lose(lost);
@@ -128,6 +156,6 @@ export class LogWriter {
 
   private drop(): void {
     this.droppedLines++;
-    this.droppedSince++;
+    if (this.droppedSince++ === 0) this.onLosing();
   }
 }

@@ -51,6 +51,7 @@ export function frontendOptions(
       maxPipeline: config.maxPipeline,
       bufferBytes: config.clientBufferBytes,
       outputLimitBytes: config.clientOutputLimitBytes,
+      sweepTimeoutMs: config.sweepTimeoutMs,
       reshard: {
         patienceMs: config.reshardPatienceMs,
         stepTimeoutMs: config.reshardStepTimeoutMs,

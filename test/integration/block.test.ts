@@ -65,7 +65,7 @@ describe('once the answer is there', () => {
       isBlocked(await client.command('MGET', 'a', 'b', 'hot', 'c'));
       assert.equal(await client.command('GET', 'hotter'), null);
     }
-    assert.equal(await daemon.metric('ringmaster_pool_blocked_requests_total', { pool: 'red' }), 24);
+    await daemon.untilMetric('ringmaster_pool_blocked_requests_total', { pool: 'red' }, 24);
     await unblock(id);
     for (const client of all) {
       assert.equal(String(await client.command('GET', 'hot')), '1');

@@ -55,7 +55,7 @@ test('nodes, roles and slots are shown, and a fail-over is told', async t => {
   const events = (JSON.parse(body) as { events: { event: string; details: { server?: string } }[] }).events;
   assert.equal(events.find(({ event }) => event === 'failed_over')?.details.server, name(follower));
   assert.ok(events.some(({ event }) => event === 'topology_changed'));
-  assert.equal(await daemon.metric('ringmaster_pool_fail_overs_total', { pool: 'orders' }), 1);
+  await daemon.untilMetric('ringmaster_pool_fail_overs_total', { pool: 'orders' }, 1);
   assert.equal(await daemon.metric('ringmaster_pool_unserved_slots', { pool: 'orders' }), 0);
   assert.ok((await daemon.metric('ringmaster_pool_topology_refreshes_total', { pool: 'orders' })) >= 2);
 

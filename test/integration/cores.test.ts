@@ -32,7 +32,7 @@ test('cpu_affinity: auto pins the workers to the cores in turn', async t => {
   const cores = daemon.ringmaster.workerPids().map(coresOf).sort();
   const want = Array.from({ length: CORES + 1 }, (_, slot) => String(slot % CORES)).sort();
   assert.deepEqual(cores, want);
-  const logged = daemon.logged(/^worker pinned to a core/).map(({ core }) => String(core));
+  const logged = (await daemon.untilLogged(/^worker pinned to a core/, want.length)).map(({ core }) => String(core));
   assert.deepEqual(logged.sort(), want);
 });
 
@@ -64,7 +64,7 @@ test('worker_nice is the priority of the workers, not of the master', async t =>
 test('quick ACKs and polled sockets are in /metrics, by worker', async t => {
   const daemon = await start(t, []);
   for (const worker of ['0', '1']) {
-    assert.equal(await daemon.metric('ringmaster_worker_quick_ack', { worker }), 1);
-    assert.equal(await daemon.metric('ringmaster_worker_polled_sockets', { worker }), 1);
+    await daemon.untilMetric('ringmaster_worker_quick_ack', { worker }, 1);
+    await daemon.untilMetric('ringmaster_worker_polled_sockets', { worker }, 1);
   }
 });

@@ -244,8 +244,9 @@ test('the pid file of another process is left alone', async () => {
 test('what is odd about the file stands in the log, from the start and after a reload', async () => {
   const good = native(await freePort());
   const ringmaster = await startRingmaster({ config: good.replace('servers:', 'hash_tag: "{}"\n    servers:') });
-  const [warning] = entriesOf(ringmaster.stderr(), 'no effect: the pool has one server, which gets every key');
-  assert.equal(warning!.setting, 'pools.p.hash_tag');
+  const warnings = () => entriesOf(ringmaster.stderr(), 'no effect: the pool has one server, which gets every key');
+  await ringmaster.until(() => warnings().length > 0, 'the warning');
+  assert.equal(warnings()[0]!.setting, 'pools.p.hash_tag');
   ringmaster.writeConfig(good.replace('servers:', 'hash_tag: "##"\n    servers:'));
   ringmaster.signal('SIGHUP');
   await ringmaster.until(() => ringmaster.stderr().includes('both characters are the same'), 'the new warning');

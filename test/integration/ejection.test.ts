@@ -55,8 +55,8 @@ for (const wire of WIRES) {
     await first.close();
     await waitFor(async () => (await askAll()).length === 0, { what: 'the keys to have moved' });
     const labels = { pool: 'pool', server: 'server-0' };
-    assert.equal(await daemon.metric('ringmaster_server_ejected', labels), 1);
-    assert.equal(await daemon.metric('ringmaster_pool_server_ejects_total', { pool: 'pool' }), 1);
+    await daemon.untilMetric('ringmaster_server_ejected', labels, 1);
+    await daemon.untilMetric('ringmaster_pool_server_ejects_total', { pool: 'pool' }, 1);
     const ejectedAtMs = (await daemon.metric('ringmaster_server_ejected_timestamp_microseconds', labels)) / 1000;
     assert.ok(Math.abs(ejectedAtMs - Date.now()) < 60_000);
     assert.equal((await daemon.untilLogged(/^server ejected$/)).length, 1);
@@ -99,7 +99,7 @@ test('the only server of a pool: while it is ejected every request fails at once
   assert.match(await ask(client, wire, 'a'), /Connection refused/);
   const before = await daemon.metric('ringmaster_pool_forward_errors_total', { pool: 'pool' });
   for (let i = 0; i < 10; i++) assert.match(await ask(client, wire, `key${i}`), /Connection refused/);
-  assert.equal(await daemon.metric('ringmaster_pool_forward_errors_total', { pool: 'pool' }), before + 10);
+  await daemon.untilMetric('ringmaster_pool_forward_errors_total', { pool: 'pool' }, before + 10);
   const server = await serve(wire.split, wire.answer, port);
   t.after(() => server.close());
   await waitFor(async () => (await ask(client, wire, 'a')) === wire.value('a'), { what: 'the server to be back' });

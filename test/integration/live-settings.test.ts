@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { type AdminAnswer, askAdmin, postAdmin } from '../support/admin-client.ts';
 import { freePorts } from '../support/free-port.ts';
 import { logLines } from '../support/log-lines.ts';
@@ -92,13 +93,12 @@ describe('a setting that is set', () => {
     assert.equal(workers.length, 2);
     const { value, inFile, setBy } = await setting('red.timeout');
     assert.deepEqual([value, inFile, setBy], ['300ms', '1000ms', 'admin from 127.0.0.1']);
-    const logged = logLines(daemon.stderr())
-      .filter(({ msg }) => msg === 'setting changed')
-      .at(-1)!;
-    assert.deepEqual(
-      [logged.setting, logged.old, logged.new, logged.by],
-      ['red.timeout', '1000ms', '300ms', 'admin from 127.0.0.1'],
-    );
+    const wanted = ['red.timeout', '1000ms', '300ms', 'admin from 127.0.0.1'];
+    const isLogged = () => {
+      const line = logLines(daemon.stderr()).findLast(({ msg }) => msg === 'setting changed');
+      return isDeepStrictEqual([line?.setting, line?.old, line?.new, line?.by], wanted);
+    };
+    await daemon.until(isLogged, 'the change in the log');
   });
 
   test('is refused as a file with it would be, and nothing of what was asked with it is done', async () => {
@@ -145,7 +145,8 @@ describe('a reload', () => {
     ]);
     assert.equal((await setting('red.timeout')).value, '300ms');
     assert.equal((await setting('worker_timeout')).value, '20000ms');
-    assert.ok(logLines(daemon.stderr()).some(({ msg }) => msg === 'reload: what was set is kept'));
+    const isLogged = () => logLines(daemon.stderr()).some(({ msg }) => msg === 'reload: what was set is kept');
+    await daemon.until(isLogged, 'what was kept in the log');
   });
 
   test("gives way to the file's own new value, and says so", async () => {

@@ -29,7 +29,7 @@ test('RINGMASTER_SOCKETS=net turns polled sockets off, and the log says so', asy
   process.env.RINGMASTER_SOCKETS = 'net';
   t.after(() => delete process.env.RINGMASTER_SOCKETS);
   const { ringmaster, client } = await startRedisPool(t);
-  assert.match(ringmaster.stderr(), /"sockets":"net"/);
+  await ringmaster.until(() => /"sockets":"net"/.test(ringmaster.stderr()), 'the line that says so');
   const far = await client();
   far.send('SET k v\r\n');
   assert.equal((await far.readUntil(5)).toString(), '+OK\r\n');

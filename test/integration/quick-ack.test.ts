@@ -29,7 +29,10 @@ after(async () => {
   await redis?.stop();
 });
 
-/** What a round takes, in ms, the median of all, for a client with Nagle on that writes each request in two pieces. */
+/**
+ * What a round takes, in ms, the quicker quarter of all, for a client with Nagle on that writes each request in two pieces: a stall
+ * is in each but the first, and what else holds a busy machine up is not.
+ */
 async function twoPieceRound(to: number): Promise<number> {
   const socket = connect({ host: '127.0.0.1', port: to, noDelay: false });
   await waitForEvent(socket, 'connect', { what: 'the connection' });
@@ -44,7 +47,7 @@ async function twoPieceRound(to: number): Promise<number> {
     tookMs.push(performance.now() - startedAtMs);
   }
   socket.destroy();
-  return tookMs.sort((a, b) => a - b)[ROUNDS / 2] as number;
+  return tookMs.sort((a, b) => a - b)[ROUNDS / 4] as number;
 }
 
 test('a request written in two pieces does not wait for a delayed ACK', async t => {

@@ -347,6 +347,9 @@ test('elements, transactions and messages, while servers and workers are killed'
   for (const kind of ['pushers', 'transactions', 'publishers']) await crowd.stop(kind, false);
   for (const kind of ['poppers', 'movers', 'listeners']) await crowd.stop(kind, true);
   assert.deepEqual(crowd.faults, []);
+  // What was asked for clients that were cut off has been done, or never is.
+  await daemon.untilMetric('ringmaster_pool_client_connections', {}, 0);
+  await daemon.untilMetric('ringmaster_server_private_connections', {}, 0);
   const each = (...words: string[]) => Promise.all(servers.map(server => server.command(...words)));
   await queues.check(async key => (await each('LRANGE', key, '0', '-1')).flat().map(String));
   await transactions.check(async key =>

@@ -183,8 +183,8 @@ describe('a reload', () => {
     assert.deepEqual([changes.changed[0]!.pool, changes.changed[0]!.oldName], ['renamed', 'main']);
     for (const client of [...old, ...(await clients(port))]) await client.command('GET', 'k');
     assert.deepEqual(await connectionIds(redisA), ids);
-    const figure = await metricOf(adminPort, 'ringmaster_pool_client_connections', { pool: 'renamed' });
-    assert.ok(figure >= old.length, `${figure} clients`);
+    const figure = () => metricOf(adminPort, 'ringmaster_pool_client_connections', { pool: 'renamed' });
+    await waitFor(async () => (await figure()) >= old.length, { what: 'the clients under the new name' });
     for (const client of old) client.destroy();
   });
 

@@ -6,6 +6,7 @@ import { RawClient } from '../support/raw-client.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { encodeCommand } from '../support/resp-reader.ts';
 import { runRingmaster, startRingmaster } from '../support/ringmaster.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const WORKERS = 2;
 const STORM = 8;
@@ -86,7 +87,8 @@ pools:
   assert.equal((await idle.readToEnd()).length, 0);
   assert.equal(idle.error, null, 'an idle client is let go, not reset');
   assert.equal(await metricOf(adminPort, 'ringmaster_worker_restarts_total'), 0, 'a restart is no death');
-  assert.ok((await metricOf(adminPort, 'ringmaster_pool_requests_total')) > visits * 2, 'figures go on');
+  const requests = () => metricOf(adminPort, 'ringmaster_pool_requests_total');
+  await waitFor(async () => (await requests()) > visits * 2, { what: 'figures that go on' });
   await daemon.stop();
 });
 

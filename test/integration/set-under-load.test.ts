@@ -154,6 +154,7 @@ pools:
     'red.cross_server': 'first_key',
     'red.keyless_scripts': 'any',
     'red.scripts_under_prefix': 'allow',
+    'red.sweep_timeout': '30s',
     'red.read_from': 'any',
     'red.replica_unavailable': 'error',
     'red.replica_check': '500ms',

@@ -6,6 +6,7 @@ import { startDaemon } from '../support/pool-daemon.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { runRingmaster } from '../support/ringmaster.ts';
 import { untilEqual, waitFor } from '../support/wait-for.ts';
+import { clientInEach } from '../support/worker-clients.ts';
 
 type Daemon = Awaited<ReturnType<typeof startDaemon>>;
 type Entry = Readonly<Record<string, unknown>>;
@@ -14,6 +15,15 @@ async function slowlog(daemon: Daemon, query = ''): Promise<Entry[]> {
   const { status, body } = await daemon.page(`/api/v1/slowlog?count=1000${query}`);
   assert.equal(status, 200, body);
   return JSON.parse(body).entries;
+}
+
+/** The entries, once there are so many. A worker that does not answer in time is left out of an answer. */
+function untilEntries(daemon: Daemon, count: number): Promise<Entry[]> {
+  const entries = async () => {
+    const found = await slowlog(daemon);
+    return found.length === count && found;
+  };
+  return waitFor(entries, { what: `${count} entries` });
 }
 
 /** A reply with its strings as text. */
@@ -33,8 +43,8 @@ async function startSlow(t: Parameters<typeof startDaemon>[0], settings: string[
 describe('SLOWLOG', () => {
   test("has the pool's slow requests of all workers, in Redis's shape, and empties them for all", async t => {
     const daemon = await startSlow(t);
-    // Connections are spread over the workers by the kernel.
-    const clients = await Promise.all(Array.from({ length: 12 }, () => daemon.client('p')));
+    const connect = () => daemon.client('p');
+    const clients = [...(await clientInEach(2, connect)), ...(await Promise.all(Array.from({ length: 10 }, connect)))];
     for (const [i, client] of clients.entries()) {
       await client.command('client', 'setname', `app-${i}`);
       await client.command('set', `key:${i}`, 'x');
@@ -44,21 +54,17 @@ describe('SLOWLOG', () => {
     const workers = async () => new Set((await slowlog(daemon)).map(({ worker }) => worker)).size;
     const sets = async () => (await slowlog(daemon)).filter(({ command }) => command === 'set').length;
     await waitFor(async () => (await sets()) === 12, { what: 'all twelve in the slow log' });
-    assert.equal(await workers(), 2);
+    await untilEqual(workers, 2, 'workers in the slow log');
 
     const [asker] = clients;
-    const isWhole = async () => Number(await asker!.command('slowlog', 'len')) >= 24;
-    await waitFor(isWhole, { what: 'the worker to know of the others' });
-    const all = texts(await asker!.command('slowlog', 'get', -1)) as [
-      number,
-      number,
-      number,
-      string[],
-      string,
-      string,
-    ][];
-    const keys = all.filter(entry => entry[3][0] === 'set').map(entry => entry[3][1]);
-    assert.deepEqual(new Set(keys), new Set(clients.map((_, i) => `key:${i}`)));
+    type Line = [number, number, number, string[], string, string];
+    let all: Line[] = [];
+    const keys = async () => {
+      all = texts(await asker!.command('slowlog', 'get', -1)) as Line[];
+      return new Set(all.filter(entry => entry[3][0] === 'set').map(entry => entry[3][1]));
+    };
+    // The worker has to hear of the others.
+    await untilEqual(keys, new Set(clients.map((_, i) => `key:${i}`)), 'the keys of all workers');
     const [id, atS, us, words, address, name] = all.find(entry => entry[3][1] === 'key:3')!;
     assert.ok(id >= 0 && Math.abs(atS - Date.now() / 1000) < 60 && us > 0);
     assert.deepEqual([words, name], [['set', 'key:3'], 'app-3']);
@@ -96,8 +102,7 @@ test('a split request is told with its slowest server, its sizes and its times',
   const client = await daemon.client('p');
   const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
   await client.command('mset', ...keys.flatMap(key => [key, 'x'.repeat(50)]));
-  await waitFor(async () => (await slowlog(daemon)).length === 1, { what: 'an entry' });
-  const [entry] = await slowlog(daemon, '&pool=p');
+  const [entry] = await untilEntries(daemon, 1);
   assert.equal(entry!.command, 'mset');
   assert.equal(entry!.key, 'k0');
   assert.ok((entry!.requestBytes as number) > 30 * 50);
@@ -111,8 +116,7 @@ test('what a server never answered is there too: it took as long as it was waite
   const client = await daemon.client('p');
   client.send('*2\r\n$3\r\nGET\r\n$1\r\na\r\n');
   await client.readReply();
-  await waitFor(async () => (await slowlog(daemon)).length === 1, { what: 'an entry' });
-  const [entry] = await slowlog(daemon);
+  const [entry] = await untilEntries(daemon, 1);
   assert.deepEqual([entry!.command, entry!.key, entry!.server], ['get', 'a', 'server-0']);
 });
 
@@ -128,9 +132,9 @@ test('memcached pools have one, and slowlog_length bounds it; keys may be left o
     await waitFor(async () => (await daemon.metric('ringmaster_pool_slow_requests_total')) === i + 1, {
       what: 'one more',
     });
-    await waitFor(async () => (await slowlog(daemon)).length === Math.min(3, i + 1), { what: 'it in the log' });
+    await untilEntries(daemon, Math.min(3, i + 1));
   }
-  const entries = await slowlog(daemon);
+  const entries = await untilEntries(daemon, 3);
   assert.deepEqual(
     entries.map(({ command, key }) => [command, key]),
     Array(3).fill(['get', null]),
@@ -164,7 +168,7 @@ test('it outlives the worker, and its successor knows it', async t => {
   const daemon = await startSlow(t, [], 1);
   const client = await daemon.client('p');
   await client.command('set', 'a', 'x');
-  await waitFor(async () => (await slowlog(daemon)).length === 1, { what: 'an entry' });
+  await untilEntries(daemon, 1);
   const [pid] = daemon.ringmaster.workerPids();
   process.kill(pid!, 'SIGKILL');
   const isReplaced = () => daemon.ringmaster.workerPids().length === 1 && daemon.ringmaster.workerPids()[0] !== pid;
@@ -179,13 +183,15 @@ test('the command line shows it as a table or as JSON, and says what is wrong', 
   const daemon = await startSlow(t, [], 1);
   const client = await daemon.client('p');
   await client.command('set', 'the-key', 'x');
-  await waitFor(async () => (await slowlog(daemon)).length === 1, { what: 'an entry' });
   const run = (...args: string[]) => runRingmaster(['slowlog', '--admin', `127.0.0.1:${daemon.adminPort}`, ...args]);
-  const table = await run('--pool', 'p');
-  assert.equal(table.code, 0);
-  assert.match(table.stdout, /^when +pool +total[^\n]*\n\S+ +p +[^\n]* set +the-key /);
-  const json = await run('--json', '-n', '5');
-  assert.equal(JSON.parse(json.stdout).entries[0].key, 'the-key');
+  const isInTable = async () => {
+    const table = await run('--pool', 'p');
+    assert.equal(table.code, 0);
+    return /^when +pool +total[^\n]*\n\S+ +p +[^\n]* set +the-key /.test(table.stdout);
+  };
+  await waitFor(isInTable, { what: 'the entry in the table' });
+  const keyInJson = async () => JSON.parse((await run('--json', '-n', '5')).stdout).entries[0]?.key;
+  await untilEqual(keyInJson, 'the-key', 'the entry in JSON');
   const wrong = await run('--pool', 'x');
   assert.deepEqual([wrong.code, wrong.stderr], [1, 'ringmaster: there is no pool x\n']);
 });

@@ -7,7 +7,8 @@ import { redisWords } from '../support/request-splitter.ts';
 import { encodeCommand } from '../support/resp-reader.ts';
 import { ask, readOne, WIRES } from '../support/wire.ts';
 
-const TIMEOUT_MS = 100;
+/** A server that is well answers within this also on a busy machine. */
+const TIMEOUT_MS = 1000;
 /** So long that what takes less was not waited for, however busy the machine is. */
 const CONNECT_TIMEOUT_MS = 2000;
 
@@ -34,11 +35,8 @@ for (const wire of WIRES) {
     assert.ok(right.length > 0 && failed.length > 0);
     assert.ok(tookMs >= TIMEOUT_MS * 0.95, `after ${tookMs} ms`);
     const labels = { pool: 'pool', server: 'server-0' };
-    assert.equal(await daemon.metric('ringmaster_server_timeouts_total', labels), 1);
-    assert.equal(
-      await daemon.metric('ringmaster_server_failures_total', { ...labels, reason: 'timed_out' }),
-      failed.length,
-    );
+    await daemon.untilMetric('ringmaster_server_timeouts_total', labels, 1);
+    await daemon.untilMetric('ringmaster_server_failures_total', { ...labels, reason: 'timed_out' }, failed.length);
     assert.equal(await daemon.metric('ringmaster_server_timeouts_total', { pool: 'pool', server: 'server-1' }), 0);
     assert.equal((await daemon.untilLogged(/server timed out/)).length, 1);
     client.destroy();
@@ -103,6 +101,6 @@ test('a handshake that takes too long: the server is down, and requests to it fa
     if (reply === wire!.value('c')) break;
     assert.match(reply, wire!.error);
   }
-  assert.equal(await daemon.metric('ringmaster_server_connections'), 1);
+  await daemon.untilMetric('ringmaster_server_connections', {}, 1);
   client.destroy();
 });

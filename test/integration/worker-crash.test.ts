@@ -101,7 +101,12 @@ describe('a worker that is killed', () => {
     for (const client of clients) assert.equal(await client.command('PING'), 'PONG');
     const [killed] = daemon.workerPids();
     const figure = async (worker: string) => metricOf(adminPort, 'ringmaster_worker_client_connections', { worker });
-    const counts = [await figure('0'), await figure('1')];
+    let counts: number[] = [];
+    const areAllCounted = async () => {
+      counts = [await figure('0'), await figure('1')];
+      return counts[0]! + counts[1]! === clients.length;
+    };
+    await waitFor(areAllCounted, { what: 'all clients to be counted' });
     process.kill(killed!, 'SIGKILL');
     const death = await logged(daemon, /^worker died/);
     assert.deepEqual([death.signal, death.restartInMs], ['SIGKILL', 0]);

@@ -95,7 +95,7 @@ test('one of two workers: its clients lose their connections, the others nothing
     { what: 'another worker' },
   );
   assert.ok(isReadySeen > 0, 'a pool with a worker and a server is ready');
-  assert.equal(await daemon.metric('ringmaster_worker_restarts_total'), 1);
+  await daemon.untilMetric('ringmaster_worker_restarts_total', {}, 1);
   assert.equal((await daemon.untilLogged(/worker died/)).length, 1);
   assert.equal((await daemon.untilLogged(/worker died/))[0]!.signal, 'SIGKILL');
 

@@ -54,9 +54,12 @@ export async function startDaemon(
   };
 }
 
-/** The lines of a log. */
+/** The lines of a log, but for the last one while only a part of it is there. */
 export function entries(log: string): Record<string, unknown>[] {
-  const lines = log.split('\n').filter(line => line !== '');
+  const lines = log
+    .split('\n')
+    .slice(0, -1)
+    .filter(line => line !== '');
   return lines.map(line => JSON.parse(line) as Record<string, unknown>);
 }
 

@@ -136,20 +136,27 @@ export const byteByByte: Delivery = async (socket, reply) => {
   }
 };
 
-/** The right reply, too late. */
+/** The right reply, too late: by so long at least. */
 export function late(delayMs: number): Delivery {
   return (socket, reply) =>
     new Promise(resolve => {
+      const dueMs = performance.now() + delayMs;
       const onClose = () => {
         clearTimeout(timer);
         resolve();
       };
-      const timer = setTimeout(() => {
+      const onTimer = () => {
+        // Timers count from when the turn of the event loop began, which may be a while ago.
+        const leftMs = dueMs - performance.now();
+        if (leftMs > 0) {
+          timer = setTimeout(onTimer, leftMs).unref();
+          return;
+        }
         socket.off('close', onClose);
         if (!socket.destroyed) socket.write(reply);
         resolve();
-      }, delayMs);
-      timer.unref();
+      };
+      let timer = setTimeout(onTimer, delayMs).unref();
       socket.once('close', onClose);
     });
 }

@@ -155,6 +155,7 @@ export const ROOMY_LIMITS: ClientLimits = {
   maxPipeline: 4096,
   bufferBytes: 1 << 20,
   outputLimitBytes: 1 << 30,
+  sweepTimeoutMs: 60_000,
   subscriptions: { ofClient: 1000, ofWorker: 10_000 },
   reshard: IDLE_RESHARD,
 };

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { freePort, freePorts } from './free-port.ts';
+import { logLines } from './log-lines.ts';
 import { parsePrometheusText } from './prometheus-text.ts';
 import { RawClient, type RawClientOptions } from './raw-client.ts';
 import { type Ringmaster, startRingmaster } from './ringmaster.ts';
@@ -92,12 +93,7 @@ export class Daemon {
 
   /** Lines of its log with this message that have come so far. */
   logged(message: RegExp): Record<string, unknown>[] {
-    return this.ringmaster
-      .stderr()
-      .split('\n')
-      .filter(line => line.startsWith('{'))
-      .map(line => JSON.parse(line) as Record<string, unknown>)
-      .filter(event => message.test(String(event.msg)));
+    return logLines(this.ringmaster.stderr()).filter(({ msg }) => message.test(String(msg)));
   }
 }
 

@@ -4,24 +4,38 @@ import { closeSync, openSync } from 'node:fs';
 import { listenOn } from '../../src/socket/sockets.ts';
 import { bindLocal } from './bind-local.ts';
 
+const files: number[] = [];
+let isStarving = true;
+
 const { handle, port } = await bindLocal();
 await listenOn(
   handle,
   { keepaliveIdleMs: 0, backlog: 128 },
-  () => console.log('accepted'),
+  socket => {
+    if (!isStarving) return void console.log('accepted');
+    // Node had a descriptor open yet, of a module that it has loaded.
+    socket.destroy();
+    takeAll();
+    console.log('late');
+  },
   error => console.log((error as NodeJS.ErrnoException).code),
 );
 
-const files: number[] = [];
 process.stdin.once('data', () => {
+  isStarving = false;
   for (const file of files) closeSync(file);
   console.log('freed');
 });
 // Whatever starts lazily has started when the port is known.
 process.stdout.write('', () => {
+  takeAll();
+  console.log(`port ${port}`);
+});
+
+function takeAll(): void {
   try {
     for (;;) files.push(openSync('/dev/null', 'r'));
   } catch {
-    console.log(`port ${port}`);
+    // None is left.
   }
-});
+}

@@ -11,6 +11,7 @@ import { metricOf } from '../support/admin-client.ts';
 import { Authority, type CertificateFiles } from '../support/certificates.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { freePort, freePorts } from '../support/free-port.ts';
+import { logLines } from '../support/log-lines.ts';
 import { type Ringmaster, runRingmaster, startRingmaster } from '../support/ringmaster.ts';
 import { untilEqual, waitFor, waitForEvent } from '../support/wait-for.ts';
 
@@ -77,9 +78,8 @@ test('the page, the API and /metrics are there over HTTPS, and nothing over HTTP
   await assert.rejects(ask(port, '/metrics', { ca: [] }), /self-signed|unable to (get|verify)/);
 });
 
-function lines(daemon: Ringmaster, message: RegExp): Record<string, unknown>[] {
-  const all = daemon.stderr().split('\n');
-  return all.flatMap(line => (line.startsWith('{') ? [JSON.parse(line)] : [])).filter(({ msg }) => message.test(msg));
+function lines(daemon: Ringmaster, message: RegExp): readonly object[] {
+  return logLines(daemon.stderr()).filter(({ msg }) => message.test(msg));
 }
 
 test('the command line by the configuration file, and from elsewhere by an authority', async t => {

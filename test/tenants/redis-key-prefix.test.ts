@@ -28,9 +28,6 @@ const REFUSED_COMMANDS: readonly string[] = [
   'acl|getuser',
   'acl|list',
   'acl|users',
-  'dbsize',
-  'flushall',
-  'flushdb',
   'function|delete',
   'function|dump',
   'function|flush',
@@ -39,7 +36,6 @@ const REFUSED_COMMANDS: readonly string[] = [
   'function|restore',
   'function|stats',
   'pubsub|numpat',
-  'randomkey',
   'script|flush',
 ];
 

@@ -27,6 +27,7 @@ export class ParsedRequest {
   readonly waitMs = 0;
   readonly serverPlace = 0;
   readonly slot = 0;
+  readonly sweep = null;
   readonly remedy = null;
   readonly kept = null;
   readonly lesson = null;

@@ -141,11 +141,16 @@ export class AllServersRequest extends RoutedRequest {
   }
 
   /** FLUSHALL empties the databases that clients of the pool can see: one, or all they may choose from. */
-  protected flushAll({ variant, database }: RedisSession): void {
-    const { databases } = this.commands;
+  protected flushAll(session: RedisSession): void {
     this.rewriteArguments('FLUSHDB', 1);
-    if (databases === 1) return;
+    this.variants = this.variantsOfAll(session);
+  }
+
+  /** Of server connections to each of the databases that clients may choose from; null: there is just one. */
+  protected variantsOfAll({ variant, database }: RedisSession): readonly number[] | null {
+    const { databases } = this.commands;
+    if (databases === 1) return null;
     const version = variant - 2 * database;
-    this.variants = Array.from({ length: databases }, (_, each) => version + 2 * each);
+    return Array.from({ length: databases }, (_, each) => version + 2 * each);
   }
 }

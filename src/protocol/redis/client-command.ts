@@ -71,11 +71,12 @@ export function onOff(args: RequestArgs): Buffer {
 
 /** CLIENT INFO: by what its session knows. */
 export function info(session: RedisSession): Buffer {
-  return encodeReply(new VerbatimText(clientLine(session, ASKING)), session.respVersion);
+  const command = session.runningRequests < 0 ? 'client|info' : 'exec';
+  return encodeReply(new VerbatimText(clientLine(session, { ...ASKING, command })), session.respVersion);
 }
 
 /** A client that is just being answered. */
-const ASKING = { idleMs: 0, isBlocked: false, command: 'client|info', unsentBytes: 0, memoryBytes: 0 };
+const ASKING = { idleMs: 0, isBlocked: false, unsentBytes: 0, memoryBytes: 0 };
 
 /** Only the bytes from `!` to `~`, as Redis wants it of names. */
 function isPrintable(text: string): boolean {

@@ -10,13 +10,14 @@ export function clientKind({ topics }: RedisSession): 'normal' | 'pubsub' {
 /** What servers keep for it, and its buffers apart from what it has not read, are not known: they are 0. */
 export function clientLine(session: RedisSession, state: ClientState): string {
   const { id, addresses, name, libName, libVersion, respVersion, database, topics } = session;
+  const multi = session.isInTransaction ? session.queuedRequests : session.runningRequests;
   const ageSeconds = Math.floor((Date.now() - session.connectedAtMs) / 1000);
   const [sub, psub, ssub] = topics;
   const { command, unsentBytes, memoryBytes } = state;
   return (
     `id=${id} ${addresses} name=${name} age=${ageSeconds} idle=${Math.floor(state.idleMs / 1000)} ` +
     `flags=${flagsOf(session, state)} db=${database} sub=${sub} psub=${psub} ssub=${ssub} ` +
-    `multi=${session.isInTransaction ? 0 : -1} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 ` +
+    `multi=${multi} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 ` +
     `omem=${unsentBytes} tot-mem=${memoryBytes} events=r cmd=${command === '' ? 'NULL' : command} user=${session.user} redir=-1 ` +
     `resp=${respVersion} lib-name=${libName} lib-ver=${libVersion}\n`
   );
@@ -25,6 +26,6 @@ export function clientLine(session: RedisSession, state: ClientState): string {
 /** Subscribed, waits, in a transaction; else none. */
 function flagsOf(session: RedisSession, { isBlocked }: ClientState): string {
   const subscribed = clientKind(session) === 'pubsub' ? 'P' : '';
-  const flags = `${subscribed}${session.isInTransaction ? 'x' : ''}${isBlocked ? 'b' : ''}`;
+  const flags = `${subscribed}${session.isInTransaction || session.runningRequests >= 0 ? 'x' : ''}${isBlocked ? 'b' : ''}`;
   return flags === '' ? 'N' : flags;
 }

@@ -7,7 +7,10 @@ import * as client from './client-command.ts';
 import type { Command } from './command.ts';
 import { CommandIntrospection } from './command-introspection.ts';
 import { getKeys, getKeysAndFlags } from './command-keys.ts';
+import { refusalText } from './command-policy.ts';
 import type { PoolCommands } from './command-rules.ts';
+import { OwnSlowLog } from './key-prefix/own-slow-log.ts';
+import { OF_ALL_TENANTS } from './key-prefix/prefix-policy.ts';
 import { presentedCluster } from './presented-cluster.ts';
 import type { RequestArgs } from './request-args.ts';
 import { EMPTY_ARRAY, encodeReply, errorReply, OK, simpleReply } from './resp.ts';
@@ -22,6 +25,7 @@ const PONG = simpleReply('PONG');
 const RESET = simpleReply('RESET');
 const PING_ARITY = errorReply("ERR wrong number of arguments for 'ping' command");
 
+const NO_RESET = errorReply(refusalText('slowlog|reset', OF_ALL_TENANTS));
 const NO_SLOW_LOG: SlowLogSource = { length: 0, newest: () => [], reset: () => {} };
 
 export class LocalCommands {
@@ -50,6 +54,10 @@ function handlersOf(
   const introspection = new CommandIntrospection(commands);
   const cluster = commands.presentedCluster;
   const slowLog = options.slowLog ?? NO_SLOW_LOG;
+  const slowLogOf = ({ account }: RedisSession): SlowLogSource => {
+    const prefix = account === null ? (options.keyPrefix ?? '') : account.keyPrefix.toString('latin1');
+    return prefix === '' ? slowLog : new OwnSlowLog(slowLog, prefix, account?.isTenant ?? false);
+  };
   const accounts = options.accounts ?? acl.impliedAccounts(options.password !== null);
   return {
     ...(cluster === null ? {} : presentedCluster(cluster, options.poolName)),
@@ -92,9 +100,9 @@ function handlersOf(
       return RESET;
     },
     select: (args, session) => select(args, session, options.rules?.databases ?? 1),
-    'slowlog|get': (args, session) => slowlog.get(args, session, slowLog),
-    'slowlog|len': () => slowlog.length(slowLog),
-    'slowlog|reset': () => slowlog.reset(slowLog),
+    'slowlog|get': (args, session) => slowlog.get(args, session, slowLogOf(session)),
+    'slowlog|len': (_args, session) => slowlog.length(slowLogOf(session)),
+    'slowlog|reset': (_args, session) => (session.account?.isTenant ? NO_RESET : slowlog.reset(slowLog)),
     time,
   };
 }

@@ -2,7 +2,15 @@ import { chained } from '../chained-transform.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import type { RequestParser } from '../protocol.ts';
 import type { ReplyTransform } from '../reply-transform.ts';
-import { HOLD_OPEN, HOLD_QUEUE, HOLD_RUN, ROUTE_LOCAL, ROUTE_PRIVATE, ROUTE_SUBSCRIPTION } from '../routes.ts';
+import {
+  HOLD_OPEN,
+  HOLD_QUEUE,
+  HOLD_RUN,
+  ROUTE_LOCAL,
+  ROUTE_PRIVATE,
+  ROUTE_SUBSCRIPTION,
+  ROUTE_SWEEP,
+} from '../routes.ts';
 import { NO_TOPICS } from '../topics.ts';
 import { AllServersRequest } from './all-servers-request.ts';
 import type { Command } from './command.ts';
@@ -12,8 +20,10 @@ import { NOT_TO_BE_HAD, prefixPlace } from './key-prefix/event-scope.ts';
 import type { KeyPrefix } from './key-prefix/key-prefix.ts';
 import { KeyPrefixes } from './key-prefix/key-prefixes.ts';
 import { NameStripper } from './key-prefix/name-stripper.ts';
+import { ALL_KEYS, OF_ALL_TENANTS } from './key-prefix/prefix-policy.ts';
 import { PrefixedArguments } from './key-prefix/prefixed-arguments.ts';
 import { type ReplyShape, SHAPE_ERROR, SHAPE_PLAIN, SHAPE_RUN } from './key-prefix/reply-shape.ts';
+import { sweepOf } from './key-prefix/sweeps/sweeps.ts';
 import { KeyRanges } from './request-args.ts';
 import { SYNTAX_ERROR } from './request-errors.ts';
 import { errorReply } from './resp.ts';
@@ -95,7 +105,7 @@ export abstract class PrefixedRequest extends AllServersRequest {
     this.transform = chained(this.transform, stripper);
   }
 
-  /** The request of `command`, with the prefix where its names are. False: it is answered. */
+  /** The request of `command`, with the prefix where its names are. False: it is answered, or known where it goes. */
   protected putPrefix(command: Command, session: RedisSession): boolean {
     const { args, names, commands } = this;
     const { prefixRule } = command;
@@ -107,6 +117,7 @@ export abstract class PrefixedRequest extends AllServersRequest {
     if (session.isInTransaction && session.queuedShapes.length >= MAX_QUEUED) {
       return this.answered(command, TOO_MANY_QUEUED);
     }
+    if (prefixRule.names === 'sweep') return this.sweepKeys(command, session);
     names.begin(args.count);
     const refusal = this.markNames(command, session);
     if (refusal !== null) return this.answered(command, refusal);
@@ -115,6 +126,18 @@ export abstract class PrefixedRequest extends AllServersRequest {
 
   private answered(command: Command, reply: Buffer): false {
     this.answer(command.name, reply);
+    return false;
+  }
+
+  private sweepKeys(command: Command, session: RedisSession): false {
+    const { args, options, keyPrefix } = this;
+    if (session.isInTransaction) return this.answered(command, errorReply(refusalText(command.name, ALL_KEYS)));
+    const maxBytes = options.rules?.keysLimitBytes ?? Number.POSITIVE_INFINITY;
+    const sweep = sweepOf(command, args, (keyPrefix as KeyPrefix).bytes, maxBytes, session.respVersion);
+    if (Buffer.isBuffer(sweep)) return this.answered(command, sweep);
+    this.route = ROUTE_SWEEP;
+    this.sweep = sweep;
+    if (command.name === 'flushall') this.variants = this.variantsOfAll(session);
     return false;
   }
 
@@ -140,6 +163,8 @@ export abstract class PrefixedRequest extends AllServersRequest {
       case 'info':
         this.hidesAllKeys = true;
         return isInTransaction ? INFO_INSIDE : null;
+      case 'log':
+        return isInTransaction ? errorReply(refusalText(command.name, OF_ALL_TENANTS)) : null;
       default:
         return null;
     }

@@ -8,10 +8,8 @@ import {
   FLAG_PAUSED_AS_WRITE,
   HOLD_ABORT,
   HOLD_BLOCK,
-  HOLD_CHANGE,
   HOLD_QUEUE,
   HOLD_REFUSE,
-  HOLD_RUN,
   isOfAllServers,
   ROUTE_ALL,
   ROUTE_ANY,
@@ -40,28 +38,19 @@ import { COMMANDS, UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { buildFragment } from './fragment.ts';
 import { FunctionStatsCoalescer, LibrariesCoalescer } from './function-command.ts';
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
-import { LocalCommands, WRONG_DB } from './local-commands.ts';
+import { WRONG_DB } from './local-commands.ts';
 import { permit } from './permissions.ts';
 import { GOES_ELSEWHERE, portChoice } from './port-choice.ts';
-import { PrefixedRequest } from './prefixed-request.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
-import { SelectingRun } from './selecting-run.ts';
 import { REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
 import { isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
-import {
-  endsByRefusal,
-  endsByReset,
-  isImmediate,
-  refusalInside,
-  refusalOfAll,
-  transactionStep,
-} from './transactions.ts';
+import { TransactionRequest } from './transaction-request.ts';
+import { endsByRefusal, endsByReset, isImmediate, isServersInside, refusalOfAll } from './transactions.ts';
 
 /** The half of the parser that knows commands. */
-export class RequestRouting extends PrefixedRequest {
+export class RequestRouting extends TransactionRequest {
   private found: Command = COMMANDS[0]!;
-  protected readonly local: LocalCommands;
   private readonly keysCoalescer: Coalescer;
   /** Clients must sign in. */
   protected readonly hasPassword: boolean;
@@ -70,7 +59,6 @@ export class RequestRouting extends PrefixedRequest {
 
   constructor(options: ParserOptions, before?: RequestParser) {
     super(options, before);
-    this.local = new LocalCommands(options, this.commands);
     this.keysCoalescer = new LimitedKeysCoalescer(options.rules?.keysLimitBytes ?? Number.POSITIVE_INFINITY);
     this.hasPassword = options.password !== null || this.accounts !== null;
     if (this.accounts !== null) permit(this.accounts, this.commands);
@@ -194,14 +182,14 @@ export class RequestRouting extends PrefixedRequest {
       this.takeStep(command, session);
       return;
     }
-    const isOurs =
-      route === ROUTE_LOCAL || route === ROUTE_SUBSCRIPTION || route === ROUTE_CLIENTS || route === ROUTE_SLOT;
-    const refusal = isOurs ? (this.commands.refusals[command.id] ?? refusalInside(command, session)) : null;
+    const refusal = this.refusalOfQueued(command, route, session);
+    let isSoiling = false;
     if (isImmediate(command) && !this.isLookingAhead) this.answerItself(command, session);
     else if (refusal !== null) this.answer(command.name, refusal);
     else if (route === ROUTE_AUDIENCE && this.commands.hasOneServer) this.route = ROUTE_ANY;
     else if (command.merge === 'info') this.route = ROUTE_ANY;
     else if (isOfAllServers(route)) this.answer(command.name, refusalOfAll(command));
+    else if (route === ROUTE_LOCAL && !isServersInside(command)) isSoiling = this.queueOwn(command, session);
     else if (route === ROUTE_LOCAL || route === ROUTE_PRIVATE) this.route = ROUTE_ANY;
     else this.findKeys(command, route, session);
     if (route === ROUTE_PRIVATE) findKeys(command, this.args, this.keys);
@@ -209,46 +197,9 @@ export class RequestRouting extends PrefixedRequest {
     if (this.route === ROUTE_LOCAL) this.refuseInside();
     else {
       this.goPrivate(HOLD_QUEUE);
+      this.isSoiling = isSoiling;
       if ((command.effects & FLAG_PAUSED_AS_WRITE) !== 0) session.hasQueuedWrite = true;
-    }
-    if (command.name === 'select') this.selectInside(session);
-  }
-
-  /**
-   * SELECT inside a transaction is the server's, by its own numbers: the client is in that database once the transaction was
-   * run, and the connection, which is too, is nobody else's any more.
-   */
-  private selectInside(session: RedisSession): void {
-    const { databases, firstDatabase } = this.commands;
-    const database = this.args.integer(1);
-    if (Number.isNaN(database)) return;
-    const isKnown = database >= 0 && database < databases;
-    // The server's words for it are those that EXEC has.
-    this.rewriteArguments('SELECT', 2, String(isKnown ? firstDatabase + database : -1));
-    if (!isKnown) return;
-    session.databaseToBe = database;
-    this.isSoiling = true;
-  }
-
-  /** SELECT of a client that watches keys: its own connection is in that database, too, and then nobody else's any more. */
-  private selectWatching(command: Command, session: RedisSession): void {
-    const { database } = session;
-    this.answer(command.name, this.local.answer(command, this.args, session));
-    if (session.database === database) return;
-    this.rewriteArguments('SELECT', 2, String(this.commands.firstDatabase + session.database));
-    this.goPrivate(HOLD_CHANGE);
-  }
-
-  /** MULTI and its like. */
-  private takeStep(command: Command, session: RedisSession): void {
-    const { databaseToBe, hasQueuedWrite } = session;
-    const step = transactionStep(command, session);
-    if (step === HOLD_RUN && databaseToBe >= 0) this.transform = new SelectingRun(session, databaseToBe);
-    if (step === HOLD_RUN && hasQueuedWrite) this.flags |= FLAG_PAUSED_AS_WRITE;
-    if (typeof step !== 'number') this.answer(command.name, step);
-    else {
-      findKeys(command, this.args, this.keys);
-      this.goPrivate(step);
+      session.queuedRequests++;
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Block } from '../../memory/block.ts';
 import type { ClientInquiry } from '../client-inquiry.ts';
+import type { KeySweep } from '../key-sweep.ts';
 import type { Coalescer } from '../protocol.ts';
 import type { Remedy } from '../remedy.ts';
 import type { ReplyTransform } from '../reply-transform.ts';
@@ -20,6 +21,7 @@ export class RoutedRequest {
   remedy: Remedy | null = null;
   serverPlace = 0;
   slot = 0;
+  sweep: KeySweep | null = null;
   readonly cutStart = 0;
   readonly cutEnd = 0;
   isNoreply = false;

@@ -5,6 +5,7 @@ import type { PortGuest } from '../port-guest.ts';
 import type { Session } from '../protocol.ts';
 import { NO_TOPICS, type TopicCounts } from '../topics.ts';
 import type { ReplyShape } from './key-prefix/reply-shape.ts';
+import type { QueuedAnswer } from './queued-answer.ts';
 import type { RespVersion } from './resp.ts';
 
 /** The lowest bit of a variant says which protocol, the others which database. */
@@ -35,8 +36,13 @@ const marked = {
   hasQueuedWrite: false,
   databaseToBe: -1,
   replyMode: REPLIES_ON as number,
+  queuedRequests: 0,
   queuedShapes: [] as ReplyShape[],
-  queued: 0,
+  shapes: 0,
+  queuedAnswers: [] as QueuedAnswer[],
+  answers: 0,
+  queuedBytes: 0,
+  versionToBe: null as RespVersion | null,
 };
 
 /** What Ringmaster remembers of one Redis client. */
@@ -66,6 +72,15 @@ export class RedisSession implements Session {
   port: PortGuest | null = null;
   /** What a transaction selects once it is run; -1: nothing. */
   databaseToBe = -1;
+  /** What it makes the client speak; null: what it does. */
+  versionToBe: RespVersion | null = null;
+  /** Requests of the transaction. */
+  queuedRequests = 0;
+  /** Those of them that the server does not answer, or not alone, by their places; and what is kept of them. */
+  queuedAnswers: QueuedAnswer[] = [];
+  queuedBytes = 0;
+  /** Requests of the transaction that is just run; below 0: none is. */
+  runningRequests = -1;
   /** Where in the reply of each request of the transaction names stand, under a key prefix. */
   queuedShapes: ReplyShape[] = [];
   /** CLIENT REPLY. */
@@ -101,7 +116,8 @@ export class RedisSession implements Session {
   }
 
   get keptBytes(): number {
-    return this.name.length + this.libName.length + this.libVersion.length + SHAPE_BYTES * this.queuedShapes.length;
+    const { name, libName, libVersion, queuedShapes, queuedBytes } = this;
+    return name.length + libName.length + libVersion.length + SHAPE_BYTES * queuedShapes.length + queuedBytes;
   }
 
   get respVersion(): RespVersion {
@@ -159,7 +175,12 @@ export class RedisSession implements Session {
     marked.databaseToBe = this.databaseToBe;
     marked.replyMode = this.replyMode;
     marked.queuedShapes = this.queuedShapes;
-    marked.queued = this.queuedShapes.length;
+    marked.shapes = this.queuedShapes.length;
+    marked.queuedRequests = this.queuedRequests;
+    marked.queuedAnswers = this.queuedAnswers;
+    marked.answers = this.queuedAnswers.length;
+    marked.queuedBytes = this.queuedBytes;
+    marked.versionToBe = this.versionToBe;
   }
 
   rewind(): void {
@@ -170,15 +191,39 @@ export class RedisSession implements Session {
     this.databaseToBe = marked.databaseToBe;
     this.replyMode = marked.replyMode;
     this.queuedShapes = marked.queuedShapes;
-    this.queuedShapes.length = marked.queued;
+    this.queuedShapes.length = marked.shapes;
+    this.queuedRequests = marked.queuedRequests;
+    this.queuedAnswers = marked.queuedAnswers;
+    this.queuedAnswers.length = marked.answers;
+    this.queuedBytes = marked.queuedBytes;
+    this.versionToBe = marked.versionToBe;
+  }
+
+  /** `bytes`: what is kept for it. */
+  addQueued(bytes: number, answer: QueuedAnswer): void {
+    this.queuedAnswers.push(answer);
+    this.queuedBytes += bytes;
+  }
+
+  beginTransaction(): void {
+    this.forgetQueued();
+    this.isInTransaction = true;
   }
 
   endTransaction(): void {
-    this.hasQueuedWrite = false;
     this.isInTransaction = false;
     this.isWatching = false;
+    this.forgetQueued();
+  }
+
+  private forgetQueued(): void {
+    this.hasQueuedWrite = false;
     this.databaseToBe = -1;
+    this.versionToBe = null;
+    this.queuedRequests = 0;
     this.queuedShapes = [];
+    this.queuedAnswers = [];
+    this.queuedBytes = 0;
   }
 }
 

@@ -123,7 +123,6 @@ export const REDIS_SETTINGS = {
       "an error that says so, or (twemproxy's way, with wrong answers) all of it to the first key's server.",
     applies: 'live',
   },
-  /** Where EVAL and its like run that name no key, in pools of several servers. */
   /** Scripts of clients whose keys have a prefix. */
   scriptsUnderPrefix: {
     key: 'scripts_under_prefix',
@@ -135,6 +134,17 @@ export const REDIS_SETTINGS = {
     applies: 'live',
     isHarmlessElsewhere: true,
   },
+  sweepTimeoutMs: {
+    key: 'sweep_timeout',
+    kind: duration(1),
+    default: '60s',
+    about:
+      'Time that DBSIZE, RANDOMKEY, FLUSHDB or FLUSHALL of a client whose keys have a `key_prefix` may take: servers look through all ' +
+      'of their keys for them, step by step, each a request with `timeout`. Redis only.',
+    applies: 'live',
+    isHarmlessElsewhere: true,
+  },
+  /** Where EVAL and its like run that name no key, in pools of several servers. */
   keylessScripts: {
     key: 'keyless_scripts',
     kind: oneOf<'error' | 'any' | 'all'>('place', ['error', 'any', 'all']),

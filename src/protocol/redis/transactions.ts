@@ -1,6 +1,17 @@
 // What MULTI, EXEC, DISCARD, WATCH and UNWATCH mean for the requests of a client, and what of a transaction can't be had.
 
-import { HOLD_DISCARD, HOLD_OPEN, HOLD_RUN, HOLD_UNWATCH, HOLD_WATCH, type Hold } from '../routes.ts';
+import {
+  HOLD_DISCARD,
+  HOLD_OPEN,
+  HOLD_RUN,
+  HOLD_UNWATCH,
+  HOLD_WATCH,
+  type Hold,
+  ROUTE_CLIENTS,
+  ROUTE_SLOT,
+  ROUTE_SUBSCRIPTION,
+  type Route,
+} from '../routes.ts';
 import type { TransactionWords } from '../transaction-words.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
@@ -37,7 +48,7 @@ export function transactionStep(command: Command, session: RedisSession): Hold |
   switch (command.name) {
     case 'multi':
       if (isInTransaction) return NESTED;
-      session.isInTransaction = true;
+      session.beginTransaction();
       return HOLD_OPEN;
     case 'watch':
       if (isInTransaction) return WATCH_INSIDE;
@@ -70,22 +81,30 @@ export function endsByReset(command: Command, session: RedisSession): boolean {
   return command.name === 'reset' && (session.isInTransaction || session.isWatching);
 }
 
-const OF_CONNECTION = ['auth', 'hello'];
-const ONE_CONNECTION = 'inside a transaction it would concern the connection to the server, not the one to the client';
-const OTHER_CLUSTER = 'inside a transaction the server would speak of itself, not of the pool';
+const OTHER_SLOT = 'inside a transaction the server would speak of itself, not of the pool';
 const OTHER_POOL = 'inside a transaction the databases of this port are other servers';
+const ALL_WORKERS = 'inside a transaction it would have to wait for all workers';
+const MESSAGES = 'inside a transaction its confirmations would have to come out of the reply to EXEC';
 const NO_CURSOR = 'inside a transaction its cursor would not say which server it is of';
 const ONE_SERVER = 'inside a transaction only one of the servers would have it';
 
-/** Answered by Ringmaster elsewhere; inside a transaction it is the server's to answer, or, by this error, nobody's. */
-export function refusalInside(command: Command, { port }: RedisSession): Buffer | null {
+/** Not the server's to answer, and not ours, as long as the client is inside a transaction; null: it may be part of one. */
+export function refusalInside(command: Command, route: Route, { port }: RedisSession): Buffer | null {
   const { name } = command;
   if (name === 'select' && port?.poolBy === 'database') return errorReply(refusalText(name, OTHER_POOL));
-  const isOfConnection =
-    OF_CONNECTION.includes(name) || name.startsWith('client|') || command.family === 'subscription';
-  if (command.family === 'cluster') return errorReply(refusalText(name, OTHER_CLUSTER));
-  if (!isOfConnection) return null;
-  return errorReply(refusalText(name, ONE_CONNECTION));
+  if (route === ROUTE_SLOT) return errorReply(refusalText(name, OTHER_SLOT));
+  if (route === ROUTE_CLIENTS) return errorReply(refusalText(name, ALL_WORKERS));
+  return route === ROUTE_SUBSCRIPTION ? errorReply(refusalText(name, MESSAGES)) : null;
+}
+
+/** A server says no to it in the same words, and when the transaction is run. */
+export function isSaidByServers(command: Command, refusal: Buffer): boolean {
+  return command.family === 'cluster' && refusal === command.refusal;
+}
+
+/** The server's to answer inside of a transaction, although it is ours outside. */
+export function isServersInside({ name, isAnsweredAlike }: Command): boolean {
+  return isAnsweredAlike || name === 'time';
 }
 
 /** It goes to all servers, which a transaction can't. */

@@ -73,8 +73,8 @@ export function broadcast(
   send(round, first, 0, kept);
 }
 
-/** Those in the ring, or all; `part`: only those of one of two rings. */
-function serversOf(pool: Pool, isForEvery: boolean, part: PartRing | null): readonly Backend[] {
+/** Those of the pool in the ring, or all; `part`: only those of one of two rings. */
+export function serversOf(pool: Pool, isForEvery: boolean, part: PartRing | null): readonly Backend[] {
   const places = part === null ? null : new Set(part.places);
   return pool.holders.filter((backend, place) => (isForEvery || backend.isLive) && (places?.has(place) ?? true));
 }

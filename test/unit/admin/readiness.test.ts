@@ -210,3 +210,19 @@ test('asks real servers', async t => {
 function settled(): Promise<void> {
   return setImmediate();
 }
+
+test('a server of a pool that speaks TLS is asked in TLS, as that is now, and apart from one that does not', async () => {
+  const asked: ProbeTarget[] = [];
+  const probe = (target: ProbeTarget) => {
+    asked.push(target);
+    return Promise.resolve(null);
+  };
+  const tls = { ca: null, cert: null, key: null, serverName: null, verify: true };
+  const pools = [{ ...pool('secure', [1]), serverTls: {} }, pool('plain', [1])];
+  const readiness = new Readiness({ pools, probe, workers: () => [SERVING], tls: () => tls });
+  assert.equal((await readiness.check()).ready, true);
+  assert.deepEqual(
+    asked.map(target => target.tls),
+    [tls, undefined],
+  );
+});

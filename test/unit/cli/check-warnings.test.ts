@@ -4,6 +4,7 @@ import { checkWarnings } from '../../../src/cli/check-warnings.ts';
 import type { Machine } from '../../../src/cli/machine.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { parseOpenFilesLimit } from '../../../src/system/open-files-limit.ts';
+import { Authority } from '../../support/certificates.ts';
 
 const ROOMY: Machine = { cores: 2, maxOpenFiles: 20_000, firstFreePort: 1024 };
 
@@ -117,4 +118,16 @@ test('a hash that keeps running numbers together is warned about, by the server 
     assert.deepEqual(warningsOf(`${four}hash: ${hash}`), [], hash);
   }
   assert.deepEqual(warningsOf(`${four}hash: fnv1a_64\ndistribution: random`), []);
+});
+
+test('a certificate that is not good now, of a pool and of the admin server', async () => {
+  const authority = await Authority.create();
+  const day = 86_400_000;
+  const { cert, key } = await authority.signBetween('old', new Date(Date.now() - 3 * day), new Date(Date.now() - day));
+  const pool = `${TWO}listen_tls: { cert: ${cert}, key: ${key} }\n`;
+  const top = `admin: h:2001\nadmin_tls: { cert: ${cert}, key: ${key} }\n`;
+  const warnings = warningsOf(pool, {}, top);
+  assert.equal(warnings.length, 2, warnings.join('\n'));
+  assert.match(warnings[0]!, /^pools\.p: .*old\.pem has expired on 20/);
+  assert.match(warnings[1]!, /^admin_tls: .*old\.pem has expired on 20/);
 });

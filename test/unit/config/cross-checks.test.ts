@@ -66,6 +66,15 @@ test('cross-checks report beside errors of single keys', () => {
   );
 });
 
+test('admin_tls needs what listen_tls needs', () => {
+  const pools = "pools:\n  p: { listen: '127.0.0.1:1', protocol: redis, servers: ['h:1'] }\n";
+  const problems = (tls: string) => configProblems(`admin_tls: ${tls}\n${pools}`);
+  assert.match(problems('{ cert: a.pem }').join(), /^1:12: admin_tls: needs cert and key$/);
+  assert.match(problems('{ cert: [a.pem, b.pem], key: a.key }').join(), /admin_tls: has 2 of cert and 1 of key/);
+  assert.match(problems('{ cert: a.pem, key: a.key, client_cert: required }').join(), /admin_tls: client_cert asks/);
+  assert.deepEqual(problems('{ cert: a.pem, key: a.key }'), []);
+});
+
 test('weights that overflow the ring are refused', () => {
   const servers = [1, 2, 3].map(i => `'h:${i}:2147483647'`).join(', ');
   const text = `pools:\n  a: { listen: 'h:1', protocol: redis, servers: [${servers}] }\n`;

@@ -62,6 +62,7 @@ pools:
     cross_server: first_key
     keyless_scripts: all
     scripts_under_prefix: allow
+    sweep_timeout: 90s
     key_prefix: 'shop:'
     keys_limit: 1mb
     deny_commands: [FLUSHDB, config|set, script load]
@@ -191,6 +192,7 @@ test('every key of the native form arrives in the configuration', () => {
         crossServer: 'first_key',
         keylessScripts: 'all',
         scriptsUnderPrefix: 'allow',
+        sweepTimeoutMs: 90_000,
         keyPrefix: 'shop:',
         keysLimitBytes: 1_048_576,
         scriptMemoryBytes: 4_194_304,
@@ -313,6 +315,7 @@ test('what is left out has its default', () => {
         crossServer: 'error',
         keylessScripts: 'error',
         scriptsUnderPrefix: 'refuse',
+        sweepTimeoutMs: 60_000,
         keyPrefix: null,
         keysLimitBytes: 67_108_864,
         scriptMemoryBytes: 4_194_304,

@@ -91,3 +91,14 @@ test('of very many problems the first thousand are told, and how many there are'
   assert.equal(problems[0]!.split(';')[0], '1:1: key0: unknown key');
   assert.match(problems[1000]!, /^and 2001 more problems$/);
 });
+
+test('a hash of a password without quotes is a comment, and that is said', () => {
+  const hash = `#${'0'.repeat(64)}`;
+  const users = (passwords: string) => `users:\n  u:\n    pools: [a]\n    passwords: ${passwords}\n${COMMON}`;
+  assert.match(
+    configProblems(users(`[${hash}]`)).join('\n'),
+    /^4:17: YAML takes what begins with "#" for a comment; put/,
+  );
+  assert.match(configProblems(users(hash)).join('\n'), /is empty; write a list of hashes, in quotes/);
+  assert.deepEqual(configProblems(users(`['${hash}']`)), []);
+});

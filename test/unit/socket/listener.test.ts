@@ -96,13 +96,20 @@ test('without a descriptor left, clients are closed, each told of once, and the 
   const said = (what: string) => child.until(() => child.stdout().includes(what), what);
   await said('port ');
   const port = Number(/port (\d+)/.exec(child.stdout())?.[1]);
-  for (let i = 0; i < 3; i++) {
+  const starving = () => child.stdout().split('\n').slice(1, -1);
+  const isTurnedAway = (line: string) => line === 'EMFILE';
+  let clients = 0;
+  while (starving().filter(isTurnedAway).length < 3) {
     const client = await RawClient.connect(port);
     await client.closed;
+    clients++;
+    await child.until(() => starving().length >= clients, 'what became of the client');
   }
-  const starving = () => child.stdout().slice(child.stdout().indexOf('\n') + 1);
-  await child.until(() => starving().length >= 'EMFILE\n'.length * 3, 'three complaints');
-  assert.equal(starving(), 'EMFILE\n'.repeat(3));
+  // Those that met a descriptor that Node let go of late were accepted.
+  assert.deepEqual(
+    [starving().length, starving().filter(line => line !== 'late' && !isTurnedAway(line))],
+    [clients, []],
+  );
   child.stdin.write('free\n');
   await said('freed');
   const client = await RawClient.connect(port);

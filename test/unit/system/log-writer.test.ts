@@ -92,3 +92,30 @@ test('at the end what waits is written, within a bound', t => {
   writer.end(0);
   assert.equal(fifo.read(), 'last words\n');
 });
+
+test('what is lost is said at its beginning, and what waits when it is closed is lost too', t => {
+  const fifo = new Fifo(t);
+  let told = 0;
+  const writer = new LogWriter(fifo.path, () => {}, { onLosing: () => told++ });
+  fifo.fill();
+  for (let i = 0; i < 3; i++) writer.write(`${i}\n`);
+  assert.deepEqual([writer.droppedLines, told], [0, 0]);
+  writer.close();
+  assert.deepEqual([writer.droppedLines, told], [3, 1]);
+  const full = new LogWriter('/dev/full', () => {}, { onLosing: () => told++ });
+  full.write('one\n');
+  full.write('two\n');
+  assert.deepEqual([full.droppedLines, told], [2, 2]);
+});
+
+test('half a line is not the beginning of another file', async t => {
+  const fifo = new Fifo(t);
+  const writer = new LogWriter(fifo.path, () => {});
+  // Larger than what a pipe takes whole.
+  writer.write(`${'x'.repeat(100_000)}\n`);
+  writer.write('next\n');
+  const file = path.join(temporaryDirectory('log'), 'log');
+  writer.open(file);
+  await waitFor(() => readFileSync(file, 'utf8') === 'next\n', { what: 'the next line' });
+  assert.equal(writer.droppedLines, 1);
+});

@@ -22,8 +22,20 @@ import {
  * pattern    one, which is a glob pattern; it may be left out
  * scan       the pattern of MATCH
  * info       none, and of the reply the sections about all keys are left out
+ * log        none: Ringmaster answers it, and inside a transaction the server would, with what all clients have asked
+ * sweep      none: it is about all keys that have the prefix; see sweeps/
  */
-export type NamePlaces = 'none' | 'keys' | 'sort' | 'topics' | 'channels' | 'pattern' | 'scan' | 'info';
+export type NamePlaces =
+  | 'none'
+  | 'keys'
+  | 'sort'
+  | 'topics'
+  | 'channels'
+  | 'pattern'
+  | 'scan'
+  | 'info'
+  | 'log'
+  | 'sweep';
 
 export interface PrefixRule {
   readonly names: NamePlaces;
@@ -35,8 +47,8 @@ export interface PrefixRule {
 }
 
 const NOT_LOOKED_AT = 'what it does to keys under a key_prefix is not known';
-const ALL_KEYS = 'it concerns all keys, those without the key_prefix too';
-const OF_ALL_TENANTS = 'with a key_prefix it would concern what all who share the servers have in common';
+export const ALL_KEYS = 'it concerns all keys, those without the key_prefix too';
+export const OF_ALL_TENANTS = 'with a key_prefix it would concern what all who share the servers have in common';
 const SCRIPTS_REFUSED =
   'a script may use keys without the key_prefix; the setting scripts_under_prefix can allow it all the same';
 
@@ -112,16 +124,18 @@ const RULES: readonly (readonly [commands: string, rule: PrefixRule])[] = [
   ['keys', rule('pattern', SHAPE_NAMES)],
   ['scan', rule('scan', SHAPE_SCAN)],
   ['info', rule('info')],
+  ['slowlog|get slowlog|len slowlog|reset', rule('log')],
   ['psubscribe punsubscribe subscribe unsubscribe', rule('topics')],
   ['ssubscribe sunsubscribe', rule('channels')],
   ['pubsub|channels pubsub|shardchannels', rule('pattern', SHAPE_NAMES)],
   ['pubsub|numsub pubsub|shardnumsub', rule('channels', SHAPE_PAIRS)],
   [SCRIPTS, script('keys')],
   ['script|exists script|load', script('none')],
-  ['dbsize flushall flushdb randomkey cluster|countkeysinslot cluster|getkeysinslot', refused(ALL_KEYS)],
+  ['dbsize flushall flushdb randomkey', rule('sweep')],
+  ['cluster|countkeysinslot cluster|getkeysinslot', refused(ALL_KEYS)],
   [
     `acl|dryrun acl|getuser acl|list acl|users function|delete function|dump function|flush function|list function|load function|restore function|stats pubsub|numpat
-      script|flush script|show slowlog|get slowlog|len slowlog|reset`,
+      script|flush script|show`,
     refused(OF_ALL_TENANTS),
   ],
 ];
