@@ -1,6 +1,6 @@
 // Clients that come through a balancer, which says who they are; and who may come in at all.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
@@ -144,9 +144,13 @@ test('a header that is half there while the pool begins to speak TLS ends as it 
   const authority = await Authority.create();
   const { cert, key } = await authority.sign('proxy');
   const daemon = await redisPool(t, 'proxy_protocol: 127.0.0.1');
+  const { ringmaster } = daemon;
+  const openFiles = () => readdirSync(`/proc/${ringmaster.workerPids()[0]}/fd`).length;
+  const before = openFiles();
   const client = await connected(t, daemon);
   client.send(HEADER.subarray(0, 20));
-  const { ringmaster } = daemon;
+  // It is no client before its header is whole, and counted nowhere.
+  await waitFor(() => openFiles() > before, { what: 'it to be accepted' });
   const text = readFileSync(ringmaster.configFile, 'utf8');
   ringmaster.writeConfig(text.replace(/^( *)proxy_protocol:.*$/m, `$&\n$1listen_tls: { cert: ${cert}, key: ${key} }`));
   const answer = await fetch(`http://127.0.0.1:${daemon.adminPort}/-/reload`, { method: 'POST' });

@@ -12,6 +12,7 @@ import { RawClient } from '../support/raw-client.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { redisRequest } from '../support/request-splitter.ts';
 import { startRingmaster } from '../support/ringmaster.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const TOKEN = 'a-token-of-the-test';
 const LATE_MS = 20;
@@ -132,7 +133,7 @@ test('the page shows traffic, trouble, changes and a daemon that is gone', async
   await page.locator('button[name=set]').click();
   await until(page, '#answer', /admin_token/);
   // The browser's own line on the 401.
-  assert.equal(complaints().length, 1);
+  await waitFor(() => complaints().length === 1, { what: 'one complaint of the browser' });
   await page.locator('#token').fill(TOKEN);
   await page.locator('button[name=set]').click();
   await until(page, '#answer', /set: red\.timeout: 5000ms → 700ms/);
