@@ -18,6 +18,7 @@ import { SHAPE_ERROR, SHAPE_PLAIN } from '../src/protocol/redis/key-prefix/reply
 import {
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_ASIDE,
   ROUTE_AUDIENCE,
   ROUTE_CLIENTS,
   ROUTE_EVERY,
@@ -185,6 +186,8 @@ function serviceOf(command: Command): string {
     case ROUTE_ALL:
     case ROUTE_AUDIENCE:
       return 'Sent to every server; replies merged';
+    case ROUTE_ASIDE:
+      return ASIDE;
     case ROUTE_CLIENTS:
       return CLIENTS;
     case ROUTE_EVERY:
@@ -213,6 +216,8 @@ const SUBSCRIPTION = 'For all clients of a worker over one connection to each se
 const CHANNEL = 'Sent to the server of its channel';
 const PRIVATE = 'On a server connection that the client has to itself; the keys must be on one server';
 
+const ASIDE =
+  'Sent to every server, on connections of their own, which a script that runs does not hold up; replies merged';
 const EVERY = 'Sent to every server, and an error where one cannot be reached; replies merged';
 const SERVER = 'Sent to one server after the other; the cursor says which is next';
 
@@ -226,6 +231,7 @@ const SERVICES = [
   'Sent to any server',
   'Sent to every server; replies merged',
   EVERY,
+  ASIDE,
   CLIENTS,
   SERVER,
   'Answered by Ringmaster itself',

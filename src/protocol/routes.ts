@@ -29,11 +29,13 @@ export const ROUTE_CLIENTS = 12;
 export const ROUTE_SLOT = 13;
 /** To every server, again and again until it has no more: `sweep`. */
 export const ROUTE_SWEEP = 14;
+/** As ROUTE_ALL, to each on a connection of one of `variants` that nothing else is asked on meanwhile. */
+export const ROUTE_ASIDE = 15;
 /** Nothing is known of it, and the servers may tell: `lesson`. Once they have, it is parsed again. */
-export const ROUTE_UNKNOWN = 15;
+export const ROUTE_UNKNOWN = 16;
 /** For another pool of the port that the client has come by: see `PortGuest.goTo`. That pool parses it again. */
-export const ROUTE_ELSEWHERE = 16;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16;
+export const ROUTE_ELSEWHERE = 17;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17;
 
 /** To the servers of its keys, as any other request. */
 export function isByKeys(route: Route): boolean {
@@ -42,6 +44,7 @@ export function isByKeys(route: Route): boolean {
 
 /** To all servers, now or one after the other. Where a pool has one, hardly any request is. */
 export function isOfAllServers(route: Route): boolean {
+  if (route === ROUTE_ASIDE) return true;
   return route === ROUTE_ALL || route === ROUTE_AUDIENCE || route === ROUTE_EVERY || route === ROUTE_SERVER;
 }
 

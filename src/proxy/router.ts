@@ -9,6 +9,7 @@ import {
   type Hold,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_ASIDE,
   ROUTE_AUDIENCE,
   ROUTE_CLIENTS,
   ROUTE_EVERY,
@@ -32,6 +33,7 @@ import type { Pool } from '../upstream/pool.ts';
 import type { SubscriptionHub } from '../upstream/subscription-hub.ts';
 import { ClusterSession } from './cluster-session.ts';
 import { DeferredRequest } from './deferred-request.ts';
+import { askAside } from './operations/aside.ts';
 import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
@@ -128,6 +130,9 @@ export class Router {
         return;
       case ROUTE_ALL:
         broadcast(this.pool, origin, parser, bytes, false);
+        return;
+      case ROUTE_ASIDE:
+        askAside(this.pool, origin, parser, bytes);
         return;
       case ROUTE_EVERY:
         broadcast(this.pool, origin, parser, bytes, true);

@@ -24,6 +24,9 @@ export type FailureReason =
   | 'server_noauth'
   | 'server_wrongpass'
   | 'server_noperm'
+  | 'server_busy'
+  | 'server_busy_function'
+  | 'server_loading'
   | 'server_version'
   | 'server_garbage'
   | 'server_tls';
@@ -50,10 +53,20 @@ export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
   server_noauth: 'server refused the proxy: authentication required',
   server_wrongpass: 'server refused the proxy: wrong password or user',
   server_noperm: 'server refused the proxy: its user lacks a permission',
+  server_busy: 'server is busy running a script',
+  server_busy_function: 'server is busy running a function',
+  server_loading: 'server is loading its data',
   server_version: 'server does not speak the version of the protocol that this client has chosen',
   server_garbage: 'server answered something that is not its protocol',
   server_tls: 'server and proxy could not agree on TLS',
 };
+
+/** The server is well, but does not do for some what they want, or not now. */
+export const REASONS_OF_A_WELL_SERVER: ReadonlySet<FailureReason> = new Set([
+  'server_busy',
+  'server_busy_function',
+  'server_version',
+]);
 
 export const FAILURE_REASONS = Object.keys(FAILURE_TEXT) as readonly FailureReason[];
 

@@ -3,7 +3,7 @@ import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderVisit } from '../memory/memory-ceiling.ts';
 import { FlapPenalty } from '../placement/flap-penalty.ts';
-import type { FailureReason } from '../request/failure.ts';
+import { type FailureReason, REASONS_OF_A_WELL_SERVER } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
 import type { BackendConnection } from './backend-connection.ts';
@@ -300,8 +300,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
   /** A connection was lost with requests on it, or could not be made. */
   failed(reason: FailureReason): void {
     const { autoEject, failureLimit } = this.options;
-    // The server is well: it does not speak what some clients want, and goes on to serve the others.
-    if (reason === 'server_version') return;
+    if (REASONS_OF_A_WELL_SERVER.has(reason)) return;
     this.host.onDoubt(this);
     if (!autoEject || this.isEjected || ++this.failuresInARow < failureLimit) return;
     this.tellTrouble(reason, this.failuresInARow);

@@ -240,7 +240,7 @@ const BIT_BYTES = 4;
 const RESP3_NULL_BYTES = 3;
 
 /** Others are made for the request. */
-export type SharedMergeKind = Exclude<MergeKind, 'info' | 'config' | 'libraries' | 'function_stats'>;
+export type SharedMergeKind = Exclude<MergeKind, 'info' | 'config' | 'libraries' | 'function_stats' | 'one_succeeded'>;
 
 const COALESCERS: Readonly<Record<SharedMergeKind, Coalescer>> = {
   values: new ValuesCoalescer(),

@@ -99,10 +99,10 @@ const MEMBERS: readonly FamilyMembers[] = [
     isServedByOne: false,
     commands: `acl|deluser acl|load acl|log acl|save acl|setuser
       backup bgrewriteaof bgsave commandlog|get commandlog|help commandlog|len commandlog|reset config|resetstat config|rewrite
-      config|set debug ft.config function|kill hotkeys|get hotkeys|reset hotkeys|start hotkeys|stop lastsave
+      config|set debug ft.config hotkeys|get hotkeys|reset hotkeys|start hotkeys|stop lastsave
       latency|doctor latency|graph latency|histogram latency|history latency|latest latency|reset memory|doctor
       memory|malloc-stats memory|purge memory|stats migrate module|load module|loadex module|unload monitor pfdebug pfselftest
-      restore-asking role save script|kill shutdown`,
+      restore-asking role save shutdown`,
   },
   {
     family: 'replication',

@@ -13,7 +13,8 @@ export type MergeKind =
   | 'info'
   | 'config'
   | 'libraries'
-  | 'function_stats';
+  | 'function_stats'
+  | 'one_succeeded';
 
 /** Finders of keys for commands whose key specifications say too little; see key-finder.ts. */
 export type Finder = 'one_key' | 'channel' | 'streams' | 'sort' | 'geo_store';
@@ -37,7 +38,6 @@ export const TO_ALL: Readonly<Record<string, MergeKind>> = {
   'function|list': 'libraries',
   'function|load': 'same',
   'function|restore': 'same',
-  'function|stats': 'function_stats',
   info: 'info',
   keys: 'keys',
   randomkey: 'one_of',
@@ -48,6 +48,13 @@ export const TO_ALL: Readonly<Record<string, MergeKind>> = {
 
 /** Sent to every server, and failing where one is out of the ring: what it has would be there again when it comes back. */
 export const TO_EVERY: Readonly<Record<string, MergeKind>> = { flushall: 'same', flushdb: 'same' };
+
+/** What a server answers while it runs a script, which holds up the connection that the script came on: not by that one. */
+export const ASIDE: Readonly<Record<string, MergeKind>> = {
+  'function|kill': 'one_succeeded',
+  'function|stats': 'function_stats',
+  'script|kill': 'one_succeeded',
+};
 
 /** Every server answers these alike. */
 export const TO_ANY: readonly string[] = [

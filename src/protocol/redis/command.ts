@@ -10,6 +10,7 @@ import {
   FLAG_WRITES,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_ASIDE,
   ROUTE_AUDIENCE,
   ROUTE_CLIENTS,
   ROUTE_EVERY,
@@ -27,6 +28,7 @@ import type { CommandRow } from './command-data.ts';
 import { CLUSTER_DISABLED, FAMILY_OF, type Family } from './command-families.ts';
 import {
   ANSWERED_ALIKE,
+  ASIDE,
   BEFORE_AUTH,
   FINDERS,
   type Finder,
@@ -117,7 +119,7 @@ export class Command {
     this.tips = row[8];
     this.origin = origin;
     this.finder = FINDERS[name] ?? null;
-    this.merge = SPLIT[name] ?? TO_ALL[name] ?? TO_EVERY[name] ?? null;
+    this.merge = SPLIT[name] ?? TO_ALL[name] ?? TO_EVERY[name] ?? ASIDE[name] ?? null;
     this.family = family?.family ?? null;
     this.isScript = SCRIPTS.includes(name);
     this.scriptAt = SCRIPT_PLACES[name] ?? 0;
@@ -175,7 +177,8 @@ export class Command {
     if (why === null) return null;
     if (why !== undefined) return errorReply(refusalText(name, why));
     if (this.isUnlisted && (this.effects & FLAG_BLOCKS) !== 0) return errorReply(refusalText(name, BLOCKS));
-    const isListed = name in TO_ALL || name in TO_EVERY || TO_ANY.includes(name) || LOCAL.includes(name);
+    const isListed =
+      name in TO_ALL || name in TO_EVERY || name in ASIDE || TO_ANY.includes(name) || LOCAL.includes(name);
     if (isListed || this.keys !== KEYS_NONE) return null;
     return errorReply(refusalText(name, 'it has no keys that would say which server it is for'));
   }
@@ -201,6 +204,7 @@ export class Command {
     if (name in SPLIT) return ROUTE_SPLIT;
     if (name in TO_ALL) return ROUTE_ALL;
     if (name in TO_EVERY) return ROUTE_EVERY;
+    if (name in ASIDE) return ROUTE_ASIDE;
     if (name === 'scan') return ROUTE_SERVER;
     if (TO_ANY.includes(name)) return ROUTE_ANY;
     return this.keys === KEYS_ONE ? ROUTE_KEY : ROUTE_SAME_SERVER;

@@ -29,9 +29,18 @@ const FAILURE_CODES: Readonly<Partial<Record<FailureReason, string>>> = {
   server_wrongpass: 'WRONGPASS',
   server_noperm: 'NOPERM',
 };
+/** What it says to clients of its own. */
+const FAILURE_WORDS: Readonly<Partial<Record<FailureReason, string>>> = {
+  server_busy: 'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+  server_busy_function: 'BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.',
+  server_loading: 'LOADING Redis is loading the dataset in memory',
+};
 
 const FAILURES: ReadonlyMap<FailureReason, Buffer> = new Map(
-  FAILURE_REASONS.map(reason => [reason, errorReply(`${FAILURE_CODES[reason] ?? 'ERR'} ${FAILURE_TEXT[reason]}`)]),
+  FAILURE_REASONS.map(reason => [
+    reason,
+    errorReply(FAILURE_WORDS[reason] ?? `${FAILURE_CODES[reason] ?? 'ERR'} ${FAILURE_TEXT[reason]}`),
+  ]),
 );
 
 /** What the client of a failed request reads. */

@@ -13,6 +13,7 @@ import {
   isOfAllServers,
   ROUTE_ALL,
   ROUTE_ANY,
+  ROUTE_ASIDE,
   ROUTE_AUDIENCE,
   ROUTE_CLIENTS,
   ROUTE_ELSEWHERE,
@@ -39,11 +40,12 @@ import { buildFragment } from './fragment.ts';
 import { FunctionStatsCoalescer, LibrariesCoalescer } from './function-command.ts';
 import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
 import { WRONG_DB } from './local-commands.ts';
+import { OneSucceededCoalescer } from './one-succeeded.ts';
 import { permit } from './permissions.ts';
 import { GOES_ELSEWHERE, portChoice } from './port-choice.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
-import { REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
+import { asideVariant, REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
 import { isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
 import { TransactionRequest } from './transaction-request.ts';
 import { endsByRefusal, endsByReset, isImmediate, isServersInside, refusalOfAll } from './transactions.ts';
@@ -186,7 +188,7 @@ export class RequestRouting extends TransactionRequest {
     let isSoiling = false;
     if (isImmediate(command) && !this.isLookingAhead) this.answerItself(command, session);
     else if (refusal !== null) this.answer(command.name, refusal);
-    else if (route === ROUTE_AUDIENCE && this.commands.hasOneServer) this.route = ROUTE_ANY;
+    else if ((route === ROUTE_AUDIENCE || route === ROUTE_ASIDE) && this.commands.hasOneServer) this.route = ROUTE_ANY;
     else if (command.merge === 'info') this.route = ROUTE_ANY;
     else if (isOfAllServers(route)) this.answer(command.name, refusalOfAll(command));
     else if (route === ROUTE_LOCAL && !isServersInside(command)) isSoiling = this.queueOwn(command, session);
@@ -271,7 +273,9 @@ export class RequestRouting extends TransactionRequest {
     if (command.merge === 'keys') this.coalescer = this.keysCoalescer;
     else if (command.merge === 'libraries') this.coalescer = LIBRARIES;
     else if (command.merge === 'function_stats') this.coalescer = FUNCTION_STATS;
+    else if (command.merge === 'one_succeeded') this.coalescer = ONE_SUCCEEDED;
     else if (command.merge !== null) this.coalescer = coalescerFor(command.merge);
+    if (route === ROUTE_ASIDE) this.variants = [asideVariant(session.variant)];
     if (command.name === 'flushall') this.flushAll(session);
     if (command.scriptAt !== 0) this.knowScript(command, session);
     if (result === KEYS_BLOCK) this.block(command);
@@ -335,4 +339,5 @@ export class RequestRouting extends TransactionRequest {
 
 const LIBRARIES = new LibrariesCoalescer();
 const FUNCTION_STATS = new FunctionStatsCoalescer();
+const ONE_SUCCEEDED = new OneSucceededCoalescer();
 const UNKNOWN_KEYS = 'where its keys are is not known';

@@ -15,7 +15,10 @@ const REFUSALS: Readonly<Record<string, FailureReason>> = {
   NOAUTH: 'server_noauth',
   WRONGPASS: 'server_wrongpass',
   NOPERM: 'server_noperm',
+  LOADING: 'server_loading',
 };
+
+const FUNCTION_KILL = 'FUNCTION KILL';
 
 class OkRequest implements ControlRequest {
   readonly bytes: Buffer;
@@ -51,6 +54,7 @@ const HELLO_3: ControlRequest = {
 
 function refusalOf(reply: Buffer): FailureReason | undefined {
   const code = /^-([A-Z]+) /.exec(reply.toString('latin1', 0, MAX_QUOTED_BYTES))?.[1];
+  if (code === 'BUSY') return reply.includes(FUNCTION_KILL) ? 'server_busy_function' : 'server_busy';
   return code === undefined ? undefined : REFUSALS[code];
 }
 
@@ -67,8 +71,9 @@ export function handshakeRequests(options: HandshakeOptions): readonly ControlRe
     requests.push(new OkRequest(name as string, args, '+OK\r\n', options.credentials));
   }
   if (isResp3(options.variant)) requests.push(HELLO_3);
-  const db = options.db + databaseOf(options.variant);
-  if (db !== 0) requests.push(new OkRequest('SELECT', [String(db)], '+OK\r\n'));
+  const database = databaseOf(options.variant);
+  const db = options.db + database;
+  if (database >= 0 && db !== 0) requests.push(new OkRequest('SELECT', [String(db)], '+OK\r\n'));
   if (options.isReadAsReplica) requests.push(new OkRequest('READONLY', [], '+OK\r\n'));
   return requests;
 }

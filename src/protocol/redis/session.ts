@@ -20,6 +20,11 @@ export function databaseOf(variant: number): number {
   return variant >> 1;
 }
 
+/** Of connections that are in no database in particular, by the version that a client of `variant` speaks: they open while a script runs. */
+export function asideVariant(variant: number): number {
+  return isResp3(variant) ? -1 : -2;
+}
+
 const NO_ENDS: ConnectionEnds = { peer: '', local: '', descriptor: -1 };
 
 // What becomes of a client's replies.

@@ -4,10 +4,10 @@ const named = (names: string): readonly string[] => names.trim().split(/\s+/);
 export const REFUSED_COMMANDS: readonly string[] = named(`
   acl|deluser acl|load acl|log acl|save acl|setuser
   bgrewriteaof bgsave config|resetstat config|rewrite config|set debug failover
-  function|kill lastsave latency|doctor latency|graph latency|histogram latency|history
+  lastsave latency|doctor latency|graph latency|histogram latency|history
   latency|latest latency|reset memory|doctor memory|malloc-stats memory|purge memory|stats migrate module|load
   module|loadex module|unload monitor pfdebug pfselftest psync replconf replicaof
-  restore-asking role save script|debug script|kill shutdown slaveof swapdb sync`);
+  restore-asking role save script|debug shutdown slaveof swapdb sync`);
 
 /** What only a member of a Redis Cluster answers. */
 export const CLUSTER_COMMANDS: readonly string[] = named(`

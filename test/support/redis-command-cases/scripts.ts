@@ -37,7 +37,9 @@ export const SCRIPTS_CASES: Readonly<Record<string, CaseList>> = {
     `FUNCTION LOAD REPLACE ${FUNCTION_LIBRARY}`,
     'FUNCTION LOAD rubbish',
   ],
+  'function|kill': ['FUNCTION KILL'],
   'function|stats': ['FUNCTION STATS'],
+  'script|kill': ['SCRIPT KILL'],
   'function|restore': ['FUNCTION RESTORE rubbish', 'FUNCTION RESTORE rubbish WRONG'],
   'script|exists': [
     'SCRIPT EXISTS x',

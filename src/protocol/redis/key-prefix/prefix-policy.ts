@@ -134,8 +134,8 @@ const RULES: readonly (readonly [commands: string, rule: PrefixRule])[] = [
   ['dbsize flushall flushdb randomkey', rule('sweep')],
   ['cluster|countkeysinslot cluster|getkeysinslot', refused(ALL_KEYS)],
   [
-    `acl|dryrun acl|getuser acl|list acl|users function|delete function|dump function|flush function|list function|load function|restore function|stats pubsub|numpat
-      script|flush script|show`,
+    `acl|dryrun acl|getuser acl|list acl|users function|delete function|dump function|flush function|kill function|list function|load function|restore function|stats pubsub|numpat
+      script|flush script|kill script|show`,
     refused(OF_ALL_TENANTS),
   ],
 ];

@@ -52,6 +52,7 @@ test('every list of the policy names commands that exist', () => {
   const listed = [
     ...Object.keys(policy.SPLIT),
     ...Object.keys(policy.TO_ALL),
+    ...Object.keys(policy.ASIDE),
     ...Object.keys(policy.FINDERS),
     ...policy.SCRIPTS,
     ...policy.TO_ANY,
@@ -72,6 +73,7 @@ test('every command has exactly one policy: its keys, or one of the lists', () =
       name in policy.SPLIT,
       name in policy.TO_ALL,
       name in policy.TO_EVERY,
+      name in policy.ASIDE,
       policy.TO_ANY.includes(name),
       policy.LOCAL.includes(name),
       FAMILY_OF.has(name),
