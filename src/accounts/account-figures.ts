@@ -12,6 +12,10 @@ export class AccountFigures {
   signIns = 0;
   refusedSignIns = 0;
   deniedRequests = 0;
+  /** Clients that are signed in as it now. */
+  connections = 0;
+  /** Of clients that gave the right password, or had the right certificate: it had as many connections as it may. */
+  turnedAwayConnections = 0;
   passwords: readonly PasswordUse[] = [];
   /** Something of it changed since it was last reported. */
   isUnreported = true;
@@ -35,6 +39,17 @@ export class AccountFigures {
 
   refused(): void {
     this.refusedSignIns++;
+    this.isUnreported = true;
+  }
+
+  turnedAway(): void {
+    this.turnedAwayConnections++;
+    this.isUnreported = true;
+  }
+
+  /** So many clients more, or less. */
+  changeConnections(by: number): void {
+    this.connections += by;
     this.isUnreported = true;
   }
 

@@ -22,16 +22,17 @@ export function addUsersCommand(program: Command): void {
 /** A line for each password of a user in a pool, from the first on. */
 function usersText({ users }: { readonly users: readonly UserRow[] }): string {
   if (users.length === 0) return 'no pool has users\n';
-  const rows = users.flatMap(({ pool, user, signIns, refusedSignIns, deniedRequests, passwords }) => {
-    const figures = [signIns, refusedSignIns, deniedRequests].map(grouped);
+  const rows = users.flatMap(({ passwords, ...row }) => {
+    const { pool, user, connections, signIns, refusedSignIns, deniedRequests } = row;
+    const figures = [connections, signIns, refusedSignIns, deniedRequests].map(grouped);
     const uses = passwords.map(({ uses, lastUsedAt }, i) => [
       `${i + 1}`,
       grouped(uses),
       lastUsedAt ?? 'not since the start',
     ]);
     const [first = ['-', '-', ''], ...others] = uses;
-    return [[pool, printable(user), ...figures, ...first], ...others.map(each => ['', '', '', '', '', ...each])];
+    return [[pool, printable(user), ...figures, ...first], ...others.map(each => ['', '', '', '', '', '', ...each])];
   });
-  const head = ['pool', 'user', 'sign-ins', 'refused', 'denied', 'password', 'uses', 'last used'];
-  return textTable([head, ...rows], '', [2, 3, 4, 5, 6]);
+  const head = ['pool', 'user', 'clients', 'sign-ins', 'refused', 'denied', 'password', 'uses', 'last used'];
+  return textTable([head, ...rows], '', [2, 3, 4, 5, 6, 7]);
 }

@@ -109,6 +109,21 @@ export const LIMIT_SETTINGS = {
   },
 } as const satisfies SettingTable;
 
+/** Of the clients of a user, or of an address; a pool has `client_connections`. */
+export const HOLDER_LIMIT_SETTINGS = {
+  connections: {
+    key: 'connections',
+    kind: count(1),
+    default: null,
+    unset: 'unlimited',
+    about:
+      'Connections at once, over all workers; further ones are refused: of an address when they come, of a user when they sign in. ' +
+      'A pool has `client_connections` instead.',
+    applies: 'live',
+  },
+  ...LIMIT_SETTINGS,
+} as const satisfies SettingTable;
+
 /** Of a pool, for all its clients. */
 export const POOL_LIMIT_SETTINGS = {
   limits: {
@@ -122,7 +137,7 @@ export const POOL_LIMIT_SETTINGS = {
   },
   addressLimits: {
     key: 'address_limits',
-    settings: LIMIT_SETTINGS,
+    settings: HOLDER_LIMIT_SETTINGS,
     default: null,
     takes: 'a map of limits',
     example: '{ requests: 1000/s }',

@@ -4,7 +4,7 @@ import { keyPrefix } from '../settings/key-prefix.ts';
 import { ANY_TEXT_JSON, count, flag, type Kind, listOf, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
-import { LIMIT_SETTINGS } from './limit-settings.ts';
+import { HOLDER_LIMIT_SETTINGS } from './limit-settings.ts';
 
 /* What a user may say, under `users`. How a table of settings works, and what a new one needs: settings/setting.ts. */
 
@@ -75,7 +75,7 @@ export const USER_SETTINGS = {
   },
   limits: {
     key: 'limits',
-    settings: LIMIT_SETTINGS,
+    settings: HOLDER_LIMIT_SETTINGS,
     default: null,
     takes: 'a map of limits',
     example: '{ requests: 1000/s }',

@@ -114,6 +114,13 @@ export const POOL_FIELDS: readonly StatField<PoolStats>[] = [
     help: 'requests refused because of a limit',
   },
   {
+    field: 'limitTurnedAway',
+    kind: 'counter',
+    statsName: null,
+    metric: 'ringmaster_pool_limit_turned_away_clients_total',
+    help: 'clients turned away because their address or user had as many connections as it may (connections)',
+  },
+  {
     field: 'outputLimitCloses',
     kind: 'counter',
     statsName: null,

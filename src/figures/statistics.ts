@@ -46,6 +46,7 @@ export class PoolStats {
   limitWaits = 0;
   limitWaiting = 0;
   limitRefusals = 0;
+  limitTurnedAway = 0;
   outputLimitCloses = 0;
   turnedAway = 0;
   deniedClients = 0;

@@ -27,6 +27,18 @@ export const USER_FIELDS = [
     metric: 'ringmaster_user_denied_requests_total',
     help: 'requests that the rules of the user refused',
   },
+  {
+    field: 'connections',
+    kind: 'gauge',
+    metric: 'ringmaster_user_connections',
+    help: 'clients that are signed in as the user now',
+  },
+  {
+    field: 'turnedAwayConnections',
+    kind: 'counter',
+    metric: 'ringmaster_user_turned_away_connections_total',
+    help: 'times a client might not sign in because the user had as many connections as it may (limits.connections)',
+  },
 ] as const satisfies readonly UserField[];
 
 /** Of one of its passwords. */

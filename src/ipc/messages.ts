@@ -41,6 +41,9 @@ export type CrowdRow = readonly [kind: number, name: string, beyond: number];
 /** A pool's configuration, or the name of a pool that the worker serves by this very configuration already. */
 export type HandedPool = PoolConfig | string;
 
+/** Whose connections are limited together. */
+export type PlaceScope = 'pool' | 'address' | 'user';
+
 export type ToWorker =
   /** First message. `level`: an operator may have changed it since the configuration was read. */
   | {
@@ -70,10 +73,17 @@ export type ToWorker =
   | { readonly type: 'drain' }
   /** Send a `report` with this id. */
   | { readonly type: 'report'; readonly id: number }
-  /** Places for so many more clients of the pool: the answer to `ask`. */
-  | { readonly type: 'grant'; readonly pool: string; readonly count: number; readonly isForced: boolean }
+  /** Places for so many more clients of the pool, or of an address or user in it (`scope`, `name`): the answer to `ask`. */
+  | {
+      readonly type: 'grant';
+      readonly pool: string;
+      readonly scope: PlaceScope;
+      readonly name: string;
+      readonly count: number;
+      readonly isForced: boolean;
+    }
   /** Give back the places that no client has. */
-  | { readonly type: 'recall'; readonly pool: string }
+  | { readonly type: 'recall'; readonly pool: string; readonly scope: PlaceScope; readonly name: string }
   /** So many units of a rate, and the tokens in them: the answer to `askShare`. */
   | { readonly type: 'share'; readonly key: string; readonly units: number; readonly tokens: number }
   /** Give back what is not needed of a rate, and all units above `keep`. */
@@ -147,10 +157,25 @@ export type ToMaster =
   | { readonly type: 'leaving'; readonly why: string }
   /** The worker can't do its work; it exits after this. */
   | { readonly type: 'failed'; readonly message: string }
-  /** Wants places for so many more clients of the pool; `isForced`: they are in already. */
-  | { readonly type: 'ask'; readonly pool: string; readonly count: number; readonly isForced: boolean }
+  /** Wants places for so many more clients, see `grant`, of which there may be `limit`; `isForced`: they are in already. */
+  | {
+      readonly type: 'ask';
+      readonly pool: string;
+      readonly scope: PlaceScope;
+      readonly name: string;
+      readonly limit: number;
+      readonly count: number;
+      readonly isForced: boolean;
+    }
   /** Needs so many places no more; `isAnswer`: to `recall`. */
-  | { readonly type: 'giveBack'; readonly pool: string; readonly count: number; readonly isAnswer: boolean }
+  | {
+      readonly type: 'giveBack';
+      readonly pool: string;
+      readonly scope: PlaceScope;
+      readonly name: string;
+      readonly count: number;
+      readonly isAnswer: boolean;
+    }
   /** Wants so many more of the units that a rate has, which holds over all workers; see proxy/limits/rate-share.ts. */
   | {
       readonly type: 'askShare';
@@ -237,6 +262,7 @@ const isCount: Check = value => Number.isSafeInteger(value) && (value as number)
 const isNumber: Check = value => Number.isFinite(value);
 const isText: Check = value => typeof value === 'string';
 const isFlag: Check = value => typeof value === 'boolean';
+const isScope: Check = value => value === 'pool' || value === 'address' || value === 'user';
 /** Plain data that was checked before it was sent. */
 const isData: Check = value => typeof value === 'object' && value !== null;
 const isList: Check = value => Array.isArray(value) && value.every(isData);
@@ -263,8 +289,8 @@ const TO_WORKER: Shapes<ToWorker> = {
   abandon: { id: isCount },
   drain: {},
   report: { id: isCount },
-  grant: { pool: isText, count: isCount, isForced: isFlag },
-  recall: { pool: isText },
+  grant: { pool: isText, scope: isScope, name: isText, count: isCount, isForced: isFlag },
+  recall: { pool: isText, scope: isScope, name: isText },
   share: { key: isText, units: isCount, tokens: isNumber },
   recallShare: { key: isText, keep: isCount },
   health: { out: isOutServers },
@@ -288,8 +314,8 @@ const TO_MASTER: Shapes<ToMaster> = {
   switched: { id: isCount },
   leaving: { why: isText },
   failed: { message: isText },
-  ask: { pool: isText, count: isCount, isForced: isFlag },
-  giveBack: { pool: isText, count: isCount, isAnswer: isFlag },
+  ask: { pool: isText, scope: isScope, name: isText, limit: isCount, count: isCount, isForced: isFlag },
+  giveBack: { pool: isText, scope: isScope, name: isText, count: isCount, isAnswer: isFlag },
   askShare: { key: isText, perMs: isNumber, capacity: isNumber, ofUnits: isCount, wants: isCount },
   giveShare: { key: isText, units: isCount, tokens: isNumber, isAnswer: isFlag },
   limiting: { pool: isText, scope: isText, name: isText, over: orNull(isText) },

@@ -2,6 +2,7 @@ import type { ApiRoute } from '../admin/api.ts';
 import type { Log } from '../system/log.ts';
 import { ClientInquiries } from './client-inquiries.ts';
 import { clientRoutes } from './clients-api.ts';
+import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
 import { Crowds } from './crowds.ts';
 import { Limiting } from './limiting.ts';
 import { Pauses } from './pauses.ts';
@@ -15,6 +16,7 @@ export class ClientMatters {
   private readonly pauses: Pauses;
   private readonly leases = new RateLeases();
   private readonly limiting: Limiting;
+  private readonly quotas: ConnectionQuotas;
   private readonly log: Log;
 
   constructor(workers: () => Iterable<WorkerProcess>, log: Log) {
@@ -22,6 +24,7 @@ export class ClientMatters {
     this.crowds = new Crowds(workers);
     this.pauses = new Pauses(workers, log);
     this.limiting = new Limiting(log);
+    this.quotas = new ConnectionQuotas(holder => this.limiting.turnedAway(holder));
     this.log = log;
   }
 
@@ -66,6 +69,11 @@ export class ClientMatters {
     }
   }
 
+  /** See `Admission`. */
+  placesAsked(worker: WorkerProcess, message: PlaceMessage): void {
+    this.quotas.receive(worker, message);
+  }
+
   /** What a new worker has to know. */
   greet(worker: WorkerProcess): void {
     this.crowds.greet(worker);
@@ -77,6 +85,7 @@ export class ClientMatters {
     this.crowds.gone(worker);
     this.pauses.gone(worker);
     this.leases.retire(worker);
+    this.quotas.retire(worker);
     this.limiting.gone(worker);
   }
 }

@@ -9,7 +9,7 @@ export interface QuotaMessenger {
 export const RECALL_WITHIN_MS = 300;
 
 /**
- * The places for clients of one pool, leased to workers (see proxy/admission.ts). When none is free, those that lie idle
+ * The places for clients of one pool, address or user, leased to workers (see proxy/admission.ts). When none is free, those that lie idle
  * in other workers are recalled before anybody is turned away, so that the limit holds to the client.
  */
 export class ConnectionQuota {
@@ -42,7 +42,9 @@ export class ConnectionQuota {
   /** A worker gives back what it does not need, or answers a recall. */
   giveBack(worker: number, count: number, isAnswer: boolean): void {
     this.mute.delete(worker);
-    this.leases.set(worker, Math.max(0, (this.leases.get(worker) ?? 0) - count));
+    const left = (this.leases.get(worker) ?? 0) - count;
+    if (left > 0) this.leases.set(worker, left);
+    else this.leases.delete(worker);
     if (isAnswer) this.recalled.delete(worker);
     this.serve();
   }
@@ -55,6 +57,11 @@ export class ConnectionQuota {
     const index = this.waiting.findIndex(each => each.worker === worker);
     if (index >= 0) this.waiting.splice(index, 1);
     this.serve();
+  }
+
+  /** Nobody has a place, nor waits for one. */
+  get isUnused(): boolean {
+    return this.leases.size === 0 && this.waiting.length === 0;
   }
 
   private get free(): number {
@@ -100,7 +107,7 @@ export class ConnectionQuota {
   }
 
   private lease(worker: number, count: number, isForced: boolean): void {
-    this.leases.set(worker, (this.leases.get(worker) ?? 0) + count);
+    if (count > 0) this.leases.set(worker, (this.leases.get(worker) ?? 0) + count);
     this.messenger.grant(worker, count, isForced);
   }
 }

@@ -1,4 +1,3 @@
-import type { PoolConfig } from '../config/config.ts';
 import type { ToMaster, ToWorker } from '../ipc/messages.ts';
 import { ConnectionQuota } from './connection-quota.ts';
 
@@ -11,29 +10,40 @@ export interface QuotaWorker {
 
 export type PlaceMessage = Extract<ToMaster, { readonly type: 'ask' | 'giveBack' }>;
 
-/** `client_connections` of all pools, kept over all workers. */
-export class ConnectionQuotas {
-  private quotas = new Map<string, ConnectionQuota>();
-  private readonly workers = new Map<number, QuotaWorker>();
+/** Whose connections are limited together: those of a pool, or of an address or a user in it. */
+export interface PlaceHolder extends Pick<PlaceMessage, 'pool' | 'scope' | 'name'> {}
 
-  /** Takes over other limits. A pool that was renamed is a new one: its workers ask again for the clients they have. */
-  setPools(pools: readonly PoolConfig[]): void {
-    const before = this.quotas;
-    this.quotas = new Map(
-      pools.map(({ name, clientConnections }) => {
-        const quota = before.get(name) ?? this.newQuota(name);
-        quota.limit = clientConnections;
-        return [name, quota];
-      }),
-    );
+/** What nobody has places of is forgotten so often. */
+const SWEEP_MS = 10_000;
+
+/** `client_connections` of pools and `connections` of addresses and users, kept over all workers. */
+export class ConnectionQuotas {
+  private readonly quotas = new Map<string, ConnectionQuota>();
+  private readonly workers = new Map<number, QuotaWorker>();
+  private readonly onFull: (holder: PlaceHolder) => void;
+
+  /** `onFull`: somebody is turned away. */
+  constructor(onFull: (holder: PlaceHolder) => void) {
+    this.onFull = onFull;
+    setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
   receive(worker: QuotaWorker, message: PlaceMessage): void {
     this.workers.set(worker.id, worker);
-    const quota = this.quotas.get(message.pool);
-    if (message.type === 'giveBack') quota?.giveBack(worker.id, message.count, message.isAnswer);
-    else if (quota !== undefined) quota.ask(worker.id, message.count, message.isForced);
-    else worker.send({ type: 'grant', pool: message.pool, count: 0, isForced: message.isForced });
+    const { pool, scope, name } = message;
+    const key = JSON.stringify([pool, scope, name]);
+    if (message.type === 'giveBack') {
+      this.quotas.get(key)?.giveBack(worker.id, message.count, message.isAnswer);
+      return;
+    }
+    let quota = this.quotas.get(key);
+    if (quota === undefined) {
+      quota = this.newQuota({ pool, scope, name });
+      this.quotas.set(key, quota);
+    }
+    // As the worker was told last; they all are, one shortly after the other.
+    quota.limit = message.limit;
+    quota.ask(worker.id, message.count, message.isForced);
   }
 
   /** The worker is gone, and its clients with it. */
@@ -42,12 +52,17 @@ export class ConnectionQuotas {
     for (const quota of this.quotas.values()) quota.retire(worker.id);
   }
 
-  private newQuota(pool: string): ConnectionQuota {
+  private newQuota(holder: PlaceHolder): ConnectionQuota {
     return new ConnectionQuota(0, {
       grant: (worker, count, isForced) => {
-        this.workers.get(worker)?.send({ type: 'grant', pool, count, isForced });
+        if (count === 0 && !isForced) this.onFull(holder);
+        this.workers.get(worker)?.send({ type: 'grant', ...holder, count, isForced });
       },
-      recall: worker => this.workers.get(worker)?.send({ type: 'recall', pool }) ?? false,
+      recall: worker => this.workers.get(worker)?.send({ type: 'recall', ...holder }) ?? false,
     });
+  }
+
+  private sweep(): void {
+    for (const [key, quota] of this.quotas) if (quota.isUnused) this.quotas.delete(key);
   }
 }

@@ -7,7 +7,7 @@ import { dropPrivileges } from '../system/privileges.ts';
 import { Blocks } from './blocks.ts';
 import { ClientMatters } from './client-matters.ts';
 import { Clusters } from './clusters.ts';
-import { ConnectionQuotas, type PlaceMessage } from './connection-quotas.ts';
+import type { PlaceMessage } from './connection-quotas.ts';
 import { Deployment, refuseRestart, slotCount } from './deployment.ts';
 import type { Trouble } from './ejections.ts';
 import { RefusedError, StartError } from './errors.ts';
@@ -57,7 +57,6 @@ export class Master implements WorkerSlotHost {
   private readonly answers = new WorkerAnswers(this.slots);
   private readonly slowLogs: SlowLogs;
   private readonly clientMatters: ClientMatters;
-  private readonly quotas = new ConnectionQuotas();
   private readonly verdicts: ServerVerdicts;
   private readonly blocks: Blocks;
   private readonly serviceManager: ServiceManager;
@@ -85,7 +84,6 @@ export class Master implements WorkerSlotHost {
         return `${slots.filter(slot => slot.isServing).length} of ${slots.length} workers serve`;
       },
     });
-    this.quotas.setPools(config.pools);
     this.masterLog = new MasterLog(config, message => this.slots.broadcast(message));
     this.events = new Events(event => this.monitoring.stream.send('event', event));
     this.log = this.masterLog.audit.from(this.events.from(this.masterLog.log));
@@ -192,7 +190,6 @@ export class Master implements WorkerSlotHost {
   }
 
   private adopt(config: Config): void {
-    this.quotas.setPools(config.pools);
     this.slowLogs.setPools(config.pools);
     this.verdicts.setPools(config, this.deployment.served);
     this.blocks.keepPools(config.pools.map(({ name }) => name));
@@ -332,7 +329,7 @@ export class Master implements WorkerSlotHost {
   }
 
   onPlaces(worker: WorkerProcess, message: PlaceMessage): void {
-    this.quotas.receive(worker, message);
+    this.clientMatters.placesAsked(worker, message);
   }
 
   onReport(worker: WorkerProcess, { id, process, figures }: Report): void {
@@ -366,7 +363,6 @@ export class Master implements WorkerSlotHost {
   onGone(worker: WorkerProcess): void {
     this.clientMatters.gone(worker);
     this.answers.gone(worker);
-    this.quotas.retire(worker);
     this.monitoring.totals.retire(worker.id);
     if (!this.isStarted && !this.isStopping)
       this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));

@@ -8,6 +8,10 @@ export interface UserRow {
   readonly signIns: number;
   readonly refusedSignIns: number;
   readonly deniedRequests: number;
+  /** Clients that are signed in as it now. */
+  readonly connections: number;
+  /** They gave the right password when there were as many as there may be. */
+  readonly turnedAwayConnections: number;
   /** In the order of the file; `lastUsedAt` is null when nobody has used it since the start. */
   readonly passwords: readonly { readonly uses: number; readonly lastUsedAt: string | null }[];
 }
@@ -18,7 +22,8 @@ export function userRows(totals: Totals): UserRow[] {
       numbers[USER_FIELDS.findIndex(each => each.field === field)] as number;
     return {
       ...{ pool, user, signIns: of('signIns'), refusedSignIns: of('refusedSignIns') },
-      deniedRequests: of('deniedRequests'),
+      ...{ deniedRequests: of('deniedRequests'), connections: of('connections') },
+      turnedAwayConnections: of('turnedAwayConnections'),
       passwords: passwords.map(values => {
         const lastUsedAtUs = values[LAST_USED] as number;
         return {

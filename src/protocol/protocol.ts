@@ -1,5 +1,6 @@
 import type { Account } from '../accounts/account.ts';
 import type { Accounts } from '../accounts/accounts.ts';
+import type { SignInPlaces } from '../accounts/sign-in-places.ts';
 import type { Block } from '../memory/block.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
@@ -174,6 +175,8 @@ export interface Session {
   topics: TopicCounts;
   /** Where it has come by a port that several pools share; null: by the pool's own. Whoever keeps the client sets it. */
   port: PortGuest | null;
+  /** Whether it may sign in as somebody who may have so many connections; null: nobody's are limited. Likewise. */
+  places: SignInPlaces | null;
   /** Remembers what requests that may have to wait change here, … */
   mark?(): void;
   /** … and takes back what was changed of it since. */

@@ -35,7 +35,9 @@ export const ROUTE_ASIDE = 15;
 export const ROUTE_UNKNOWN = 16;
 /** For another pool of the port that the client has come by: see `PortGuest.goTo`. That pool parses it again. */
 export const ROUTE_ELSEWHERE = 17;
-export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17;
+/** It would sign its client in, and whether there is a place for it is asked: see `SignInPlaces`. It is parsed again then. */
+export const ROUTE_PLACE = 18;
+export type Route = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17 | 18;
 
 /** To the servers of its keys, as any other request. */
 export function isByKeys(route: Route): boolean {

@@ -7,6 +7,8 @@ const NO_PREFIX = Buffer.alloc(0);
 /** A client that may have an account. */
 export interface AccountHolder {
   readonly session: Session;
+  /** It counts as whom it is now. */
+  countIn(): void;
   /** Ends the connection when what it asked is answered. */
   drain(): void;
 }
@@ -31,14 +33,17 @@ export function renewAccounts(
     const { account, user } = session;
     if (after === null) {
       session.signOut();
+      client.countIn();
       if (needsPassword) client.drain();
       continue;
     }
     // Who had given the pool's password before there were users has its account.
     const name = account?.name ?? (before === null && session.isAuthenticated ? user : null);
     const next = name === null ? after.open : after.find(name);
-    if (next !== null && mayStay(session, account, next)) session.signIn(next);
-    else if (account !== null || before === null || next !== null) {
+    if (next !== null && mayStay(session, account, next)) {
+      session.signIn(next);
+      client.countIn();
+    } else if (account !== null || before === null || next !== null) {
       session.signOut();
       client.drain();
     }

@@ -1,12 +1,12 @@
 /** The master's side of the limit, as a worker reaches it. */
 export interface LeaseOffice {
-  /** Asks for `count` more places; `Admission.granted` hears of it. `isForced`: the clients are here already. */
-  ask(count: number, isForced: boolean): void;
+  /** Asks for `count` more of the `limit` places; `Admission.granted` hears of it. `isForced`: the clients are here already. */
+  ask(count: number, isForced: boolean, limit: number): void;
   /** `isAnswer`: to a recall, also when there is nothing to give. */
   giveBack(count: number, isAnswer: boolean): void;
 }
 
-/** Who wants to be among a pool's clients. */
+/** Who wants to be among the clients of a pool, an address or a user. */
 export interface Newcomer {
   /** It does not want to any more. */
   readonly isGone: boolean;
@@ -14,6 +14,8 @@ export interface Newcomer {
   admit(): void;
   /** There is none. */
   turnAway(): void;
+  /** It was gone when its turn came. */
+  dropped(): void;
 }
 
 /** Places asked for at once, so that not every connection costs a message. */
@@ -22,8 +24,9 @@ const LEASE_MAX = 64;
 export const ANSWER_WITHIN_MS = 1000;
 
 /**
- * Keeps a pool's clients over all workers within `client_connections`. The master leases places to the workers;
- * a client that finds none free waits for the master's word, and is let in or turned away.
+ * Keeps the clients of a pool over all workers within `client_connections`, or those of an address or a user within their
+ * `connections`. The master leases places to the workers; a client that finds none free waits for the master's word, and is let in
+ * or turned away.
  */
 export class Admission {
   private readonly office: LeaseOffice;
@@ -47,8 +50,13 @@ export class Admission {
       if (this.leased > 0) this.giveBack(this.leased, false);
       this.admitWaiting();
     } else if (wasUnlimited && this.used > 0) {
-      this.office.ask(this.used, true);
+      this.office.ask(this.used, true, limit);
     }
+  }
+
+  /** Nobody has a place, nor waits for one. */
+  get isIdle(): boolean {
+    return this.used === 0 && this.waiting.length === 0;
   }
 
   /** The master knows nothing of us any more: the pool has another name. */
@@ -56,7 +64,7 @@ export class Admission {
     this.leased = 0;
     this.endAsking();
     if (this.limit === 0) return;
-    if (this.used > 0) this.office.ask(this.used, true);
+    if (this.used > 0) this.office.ask(this.used, true, this.limit);
     if (this.waiting.length > 0) this.askForMore();
   }
 
@@ -69,6 +77,12 @@ export class Admission {
     }
     this.waiting.push(newcomer);
     this.askForMore();
+  }
+
+  /** A client that is in already counts from now on, whether there is a place for it or not. */
+  occupy(): void {
+    this.used++;
+    if (this.limit !== 0 && this.used > this.leased) this.office.ask(1, true, this.limit);
   }
 
   /** A client that was let in is gone. */
@@ -110,7 +124,10 @@ export class Admission {
   private admitWaiting(): void {
     while (this.waiting.length > 0 && (this.limit === 0 || this.used < this.leased)) {
       const newcomer = this.waiting.shift() as Newcomer;
-      if (newcomer.isGone) continue;
+      if (newcomer.isGone) {
+        newcomer.dropped();
+        continue;
+      }
       this.used++;
       newcomer.admit();
     }
@@ -119,7 +136,7 @@ export class Admission {
   private askForMore(): void {
     if (this.isAsking) return;
     this.isAsking = true;
-    this.office.ask(Math.max(this.leaseSize(), this.waiting.length), false);
+    this.office.ask(Math.max(this.leaseSize(), this.waiting.length), false, this.limit);
     // An answer that came while this process was busy is read first.
     const timer = setTimeout(() => setImmediate(() => this.giveUpAsking(timer)), ANSWER_WITHIN_MS);
     this.askTimer = timer.unref();
@@ -141,7 +158,10 @@ export class Admission {
   private turnAllAway(): void {
     const { waiting } = this;
     this.waiting = [];
-    for (const newcomer of waiting) if (!newcomer.isGone) newcomer.turnAway();
+    for (const newcomer of waiting) {
+      if (newcomer.isGone) newcomer.dropped();
+      else newcomer.turnAway();
+    }
   }
 
   private giveBack(count: number, isAnswer: boolean): void {

@@ -1,15 +1,15 @@
 import type { StreamSocket } from '../socket/stream-socket.ts';
-import type { Newcomer } from './admission.ts';
+import type { ClientSeat, Guest } from './limits/client-seat.ts';
 import type { SharedPort } from './shared-port.ts';
 
 /** The pool that a client arrives at. */
 export interface ArrivalHost {
-  begin(arrival: Arrival): void;
-  turnAway(socket: StreamSocket): void;
+  begin(arrival: Arrival, seat: ClientSeat): void;
+  turnAway(socket: StreamSocket, isByLimit: boolean): void;
 }
 
 /** A client whose first request was not read yet. */
-export class Arrival implements Newcomer {
+export class Arrival implements Guest {
   readonly socket: StreamSocket;
   /** By which it has come, if that leads to several pools, and by what name it was led to this one; empty: by none. */
   readonly port: SharedPort | null;
@@ -36,11 +36,11 @@ export class Arrival implements Newcomer {
     return this.socket.isDestroyed;
   }
 
-  admit(): void {
-    this.host.begin(this);
+  admit(seat: ClientSeat): void {
+    this.host.begin(this, seat);
   }
 
-  turnAway(): void {
-    this.host.turnAway(this.socket);
+  turnAway(isByLimit: boolean): void {
+    this.host.turnAway(this.socket, isByLimit);
   }
 }

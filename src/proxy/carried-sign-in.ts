@@ -1,3 +1,4 @@
+import type { Account } from '../accounts/account.ts';
 import type { RequestParser, Session } from '../protocol/protocol.ts';
 
 /**
@@ -5,15 +6,20 @@ import type { RequestParser, Session } from '../protocol/protocol.ts';
  * the same password of the pool; else it is who clients are there that have not signed in.
  */
 export function carrySignIn(session: Session, before: RequestParser, after: RequestParser): void {
-  const { account, isAuthenticated } = session;
   if (after.accounts === null) {
     const isSame = before.accounts === null && after.hasPasswordOf(before);
     if (!isSame) session.signOut();
     return;
   }
-  const same = account === null ? null : after.accounts.find(account.name);
-  const isSame = isAuthenticated && same !== null && account !== null && same.passwords.isAlike(account.passwords);
-  const next = isSame ? same : after.accounts.open;
+  const next = carriedAccount(session, after);
   session.signOut();
   if (next !== null) session.signIn(next);
+}
+
+/** Whose account it has there, where there are users; null: nobody's. */
+export function carriedAccount({ account, isAuthenticated }: Session, after: RequestParser): Account | null {
+  if (after.accounts === null) return null;
+  const same = account === null ? null : after.accounts.find(account.name);
+  const isSame = isAuthenticated && same !== null && account !== null && same.passwords.isAlike(account.passwords);
+  return isSame ? same : after.accounts.open;
 }

@@ -1,3 +1,4 @@
+import type { AccountFigures } from '../accounts/account-figures.ts';
 import { expectedPeers } from '../loop/expected-peers.ts';
 import type { TurnTask } from '../loop/turn.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
@@ -10,6 +11,8 @@ import { ClientIntake } from './client-intake.ts';
 import type { ClientOwner } from './client-owner.ts';
 import type { ClientFigures, ListedClient } from './client-roll.ts';
 import type { IntakeOwner } from './intake-owner.ts';
+import type { ClientSeat, Seated } from './limits/client-seat.ts';
+import type { PlacedClient } from './limits/places.ts';
 import { type MovingClient, PoolPassage } from './pool-passage.ts';
 import { ReplyQueue } from './reply-queue.ts';
 import type { ReplyQueueOwner } from './reply-queue-owner.ts';
@@ -38,6 +41,8 @@ export class ClientConnection
     ListedClient,
     MovingClient,
     LeavingClient,
+    Seated,
+    PlacedClient,
     TurnTask
 {
   /** Among the owner's clients; the owner's. */
@@ -50,6 +55,9 @@ export class ClientConnection
   private readonly outbox: Outbox;
   private readonly replies: ReplyQueue;
   private readonly intake: ClientIntake;
+  private seat: ClientSeat;
+  /** Whose connection it counts as. */
+  private countedBy: AccountFigures | null = null;
   /** The client sent its last byte. */
   private hasEnded = false;
   /** Nothing more is appended to the outbox. */
@@ -60,8 +68,9 @@ export class ClientConnection
   private isClosed = false;
   private readonly connectedAtMs: number;
 
-  constructor(id: number, { socket, port, name, certificateNames }: Arrival, host: ClientOwner) {
+  constructor(id: number, { socket, port, name, certificateNames }: Arrival, seat: ClientSeat, host: ClientOwner) {
     this.socket = socket;
+    this.seat = seat;
     this.host = host;
     this.passage = port === null ? null : new PoolPassage(port, name, this);
     const session = host.protocol.createSession(id, socket);
@@ -71,6 +80,7 @@ export class ClientConnection
     const account = shown ?? accounts?.open ?? null;
     if (account !== null) session.signIn(account);
     this.session = session;
+    this.sitDown(seat);
     session.port = this.passage;
     this.outbox = new Outbox(socket, host.turn, this);
     this.replies = new ReplyQueue(session, host, socket, this.outbox, this);
@@ -86,16 +96,28 @@ export class ClientConnection
     stats.clientConnections++;
     stats.clientConnectionsTotal++;
     this.host.addClient(this);
+    this.countIn();
   }
 
   private isOut(): void {
     this.host.stats.clientConnections--;
+    this.countedBy?.changeConnections(-1);
+    this.countedBy = null;
+    this.seat.leave();
     this.host.removeClient(this);
   }
 
-  moveTo(host: ClientOwner): void {
+  private sitDown(seat: ClientSeat): void {
+    this.seat = seat;
+    this.session.places = seat;
+    seat.take(this);
+  }
+
+  /** `seat`: in the pool of that host. */
+  moveTo(host: ClientOwner, seat: ClientSeat): void {
     this.isOut();
     this.host = host;
+    this.sitDown(seat);
     this.replies.moveTo(host);
     this.intake.moveTo(host);
     this.isIn();
@@ -107,7 +129,7 @@ export class ClientConnection
 
   get isFree(): boolean {
     const { privateLane, subscriptions, length, line } = this.replies;
-    return length === 0 && line === null && !privateLane?.isBusy && !subscriptions?.isBusy;
+    return length === 0 && line === null && !privateLane?.isBusy && !subscriptions?.isBusy && !this.seat.isAwaiting;
   }
 
   get isHeld(): boolean {
@@ -222,6 +244,16 @@ export class ClientConnection
     this.intake.setMeter(meter);
   }
 
+  countIn(): void {
+    const { account } = this.session;
+    this.seat.countAs(account?.name ?? null);
+    const figures = account?.figures ?? null;
+    if (figures === this.countedBy) return;
+    this.countedBy?.changeConnections(-1);
+    figures?.changeConnections(1);
+    this.countedBy = figures;
+  }
+
   /** Requests that waited may go on. */
   wake(): void {
     this.intake.wake();
@@ -277,6 +309,7 @@ export class ClientConnection
   }
 
   onSignedIn(): void {
+    this.countIn();
     this.limit();
   }
 

@@ -8,6 +8,7 @@ import {
   HOLD_REFUSE,
   ROUTE_ELSEWHERE,
   ROUTE_LOCAL,
+  ROUTE_PLACE,
   ROUTE_PRIVATE,
   ROUTE_UNKNOWN,
 } from '../protocol/routes.ts';
@@ -204,6 +205,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     if (parser.route >= ROUTE_UNKNOWN) {
       const request = Buffer.from(buf.subarray(start, end));
       if (parser.route === ROUTE_ELSEWHERE) this.passage?.putOff(request);
+      else if (parser.route === ROUTE_PLACE) this.awaitPlace(request);
       else this.askServers(request);
       return;
     }
@@ -236,7 +238,8 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       host.router.dispatch(replies, parser, requestBytes);
     }
     requestBytes.clear();
-    if (parser.route === ROUTE_LOCAL && session.account !== this.account) this.signedIn();
+    if (parser.route === ROUTE_LOCAL && (session.account !== this.account || session.places?.isKeeping))
+      this.signedIn();
     if (replies.subscriptions !== null) replies.subscriptions.afterRequest();
   }
 
@@ -309,7 +312,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
 
   private isOverBounds(): boolean {
     const { replies } = this;
-    if (this.isAskingServers) return true;
+    if (this.isAskingServers || this.session.places?.isAwaiting) return true;
     if (this.isAwaitingReplies) {
       // Requests on two connections could overtake each other.
       if (replies.length > 0 || this.passage?.isUnderway) return true;
@@ -346,6 +349,12 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
       this.isAskingServers = false;
       this.wake();
     });
+  }
+
+  /** `request` signs the client in once there is a place for it; it goes before all else that was read. */
+  private awaitPlace(request: Buffer): void {
+    if (this.passage?.isUnderway) this.passage.askAgain(request);
+    else this.heldUp = request;
   }
 
   private takeHeldUp(): Buffer | null {

@@ -1,5 +1,5 @@
-import type { Admission } from './admission.ts';
 import type { ClientHost } from './client-host.ts';
+import type { Places } from './limits/places.ts';
 import type { Tenants } from './tenants.ts';
 
 /** A client as its owner keeps it. */
@@ -10,9 +10,9 @@ export interface OwnedClient {
 
 /** Keeps the clients of a pool, or those of a port whose pool is not known yet. */
 export interface ClientOwner extends ClientHost {
-  readonly admission: Admission;
+  readonly places: Places;
   readonly tenants: Tenants;
-  /** It has a place; see `Admission`. */
+  /** It has its places; see `ClientSeat`. */
   addClient(client: OwnedClient): void;
   removeClient(client: OwnedClient): void;
 }

@@ -16,7 +16,6 @@ import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { renewAccounts } from './account-renewal.ts';
-import { Admission, type LeaseOffice } from './admission.ts';
 import { Arrival, type ArrivalHost } from './arrival.ts';
 import type { AuditTrail } from './audit-trail.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -30,6 +29,8 @@ import { Farewell } from './farewell.ts';
 import { FullRoomLog } from './full-room-log.ts';
 import { IdleClients } from './idle-clients.ts';
 import type { KeyTrail } from './key-trail.ts';
+import { ClientSeat } from './limits/client-seat.ts';
+import { type PlaceLink, type PlaceOptions, Places } from './limits/places.ts';
 import type { PoolLimitOptions, PoolLimitsHost } from './limits/pool-limits.ts';
 import type { AskClients } from './operations/inquire.ts';
 import { PausedClients } from './paused-clients.ts';
@@ -47,8 +48,7 @@ export interface FrontendOptions {
   readonly protocol: Protocol;
   readonly parser: Omit<ParserOptions, 'maxRequestBytes' | 'poolName'>;
   readonly limits: ClientLimits;
-  /** Clients at once, over all workers; 0: unlimited. */
-  readonly maxClients: number;
+  readonly places: PlaceOptions;
   readonly tenantLimits: PoolLimitOptions;
   /** A client that is silent this long is closed; 0: none is. */
   readonly idleTimeoutMs: number;
@@ -81,9 +81,7 @@ export interface FrontendHost {
   frontendOf(pool: string): Frontend | null;
   /** Numbers clients within the worker. */
   nextClientId(): number;
-  /** See `LeaseOffice`. */
-  askForPlaces(pool: string, count: number, isForced: boolean): void;
-  giveBackPlaces(pool: string, count: number, isAnswer: boolean): void;
+  readonly places: PlaceLink;
   readonly limiting: Pick<PoolLimitsHost, 'office' | 'tellLimiting'>;
 }
 
@@ -131,7 +129,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
   private readonly fullLog = new FullRoomLog();
 
   private readonly nextClientId: () => number;
-  readonly admission: Admission;
+  readonly places: Places;
 
   constructor(pool: Pool, options: FrontendOptions, worker: FrontendHost) {
     this.systemCalls = worker.systemCalls;
@@ -167,12 +165,8 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.tenants = new Tenants({ clock: this.clock, turn: this.turn, stats: this.stats, ...worker.limiting });
     this.tenants.configure(pool.name, options.tenantLimits, []);
     this.nextClientId = worker.nextClientId;
-    const office: LeaseOffice = {
-      ask: (count, isForced) => worker.askForPlaces(this.poolName, count, isForced),
-      giveBack: (count, isAnswer) => worker.giveBackPlaces(this.poolName, count, isAnswer),
-    };
-    this.admission = new Admission(office);
-    this.admission.setLimit(options.maxClients);
+    this.places = new Places(pool.name, worker.places);
+    this.places.configure(pool.name, options.places, []);
     this.idleClients = new IdleClients(this.clients, this.clock, this.stats);
     this.idleClients.watch(options.idleTimeoutMs);
     this.port = options.port === null ? null : new SharedPort(options.port, this, name => worker.frontendOf(name));
@@ -203,7 +197,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.router.poolChanged();
     this.limits = options.limits;
     this.lookAtTraffic(options);
-    this.admission.setLimit(options.maxClients);
+    this.places.configure(this.poolName, options.places, this.clients);
     this.idleClients.watch(options.idleTimeoutMs);
     if (options.port !== null) this.port?.configure(options.port);
     this.entrance.configure(options.entrance);
@@ -255,7 +249,6 @@ export class Frontend implements ClientOwner, ArrivalHost {
       clients[client.place] = last;
       last.place = client.place;
     }
-    this.admission.leave();
     if (this.isDraining && clients.length === 0) this.drained();
   }
 
@@ -275,7 +268,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
     const drainage = new ClientDrain(this.clients, this.clock);
     if (acceptsQueued) await this.entrance.finish();
     // Of a pool that is gone, the master grants no places.
-    else this.admission.close();
+    else this.places.close();
     this.entrance.close();
     await ports;
     if (this.clients.length > 0) {
@@ -349,24 +342,28 @@ export class Frontend implements ClientOwner, ArrivalHost {
     name: string,
   ): void {
     if (this.room.enter(socket)) {
-      this.admission.enter(new Arrival(socket, this, port, name, certificateNames));
+      const arrival = new Arrival(socket, this, port, name, certificateNames);
+      const { accounts } = this.parser;
+      const account = accounts === null ? null : (accounts.ofCertificate(certificateNames) ?? accounts.open);
+      new ClientSeat(this.places, arrival, socket.peer, account === null ? null : account.name).find();
       return;
     }
     this.fullLog.say(this.log, this.poolName, this.room.limit, this.clock.refresh());
     if (this.room.mayLinger(socket)) {
-      this.turnAway(socket);
+      this.turnAway(socket, false);
     } else {
       this.stats.turnedAway++;
       socket.destroy();
     }
   }
 
-  begin(arrival: Arrival): void {
-    new ClientConnection(this.nextClientId(), arrival, this);
+  begin(arrival: Arrival, seat: ClientSeat): void {
+    new ClientConnection(this.nextClientId(), arrival, seat, this);
   }
 
-  turnAway(socket: StreamSocket): void {
+  turnAway(socket: StreamSocket, isByLimit: boolean): void {
     this.stats.turnedAway++;
+    if (isByLimit) this.stats.limitTurnedAway++;
     new Farewell(socket, this.protocol.tooManyClientsReply);
   }
 }

@@ -7,9 +7,9 @@ import {
   type PortGuest,
 } from '../protocol/port-guest.ts';
 import type { Session } from '../protocol/protocol.ts';
-import type { Newcomer } from './admission.ts';
-import { carrySignIn } from './carried-sign-in.ts';
+import { carriedAccount, carrySignIn } from './carried-sign-in.ts';
 import type { ClientOwner } from './client-owner.ts';
+import { ClientSeat, type Guest } from './limits/client-seat.ts';
 import type { SharedPort } from './shared-port.ts';
 
 /** The client that moves. */
@@ -17,6 +17,7 @@ export interface MovingClient {
   readonly host: ClientOwner;
   readonly session: Session;
   readonly isGone: boolean;
+  readonly address: string;
   /** Nothing is owed to it, and it does nothing at a server that is not done. */
   readonly isFree: boolean;
   /** Its pool is paused. */
@@ -26,7 +27,9 @@ export interface MovingClient {
   /** It holds on to its pool: a transaction, watched keys, topics, something that it waits for there. */
   readonly isBound: boolean;
   /** It is `host`'s from now on. Nothing may be pending, and it may not be bound. */
-  moveTo(host: ClientOwner): void;
+  moveTo(host: ClientOwner, seat: ClientSeat): void;
+  /** It counts as whom it is now. */
+  countIn(): void;
   /** No further request of it is taken before the passage is over; goes on with it at the end of this turn. */
   beginPassage(): void;
   /** It is held to the limits of its pool, as whom it is now. */
@@ -58,7 +61,7 @@ const TRIED = 4;
  *
  * Nothing that the client sends after the request is looked at before its way is over.
  */
-export class PoolPassage implements PortGuest, Newcomer {
+export class PoolPassage implements PortGuest, Guest {
   private readonly port: SharedPort;
   private readonly client: MovingClient;
   /** What led to the pool that serves the client now; empty: nothing yet. */
@@ -71,6 +74,8 @@ export class PoolPassage implements PortGuest, Newcomer {
   /** The way back from a pool that does not let it in. */
   private origin: ClientOwner | null = null;
   private takeBack: (() => void) | null = null;
+  /** Whom it is there again. */
+  private takenBackAs: string | null = null;
 
   constructor(port: SharedPort, name: string, client: MovingClient) {
     this.port = port;
@@ -112,11 +117,17 @@ export class PoolPassage implements PortGuest, Newcomer {
     this.request = request;
   }
 
+  /** The pool that it has come to does not know yet whether it may sign in there. */
+  askAgain(request: Buffer): void {
+    this.request = request;
+    this.state = ARRIVED;
+  }
+
   /** Goes on as far as it can. Nothing happens before all that was asked is answered. */
   proceed(): void {
     const { client } = this;
     if (this.state === LEAVING && client.isFree) this.leave();
-    if (this.state === ARRIVED && !client.isHeld) {
+    if (this.state === ARRIVED && !client.isHeld && client.isFree) {
       const request = this.request as Buffer;
       this.request = null;
       this.state = TRIED;
@@ -149,19 +160,20 @@ export class PoolPassage implements PortGuest, Newcomer {
     return this.client.isGone || this.state !== WAITING;
   }
 
-  admit(): void {
+  admit(seat: ClientSeat): void {
     const { client, destination, request, takeBack } = this;
     const { host: before, session } = client;
     if (request === null) {
-      client.moveTo(destination as ClientOwner);
+      client.moveTo(destination as ClientOwner, seat);
       if (takeBack === null) this.follow(before);
       else this.goBack(takeBack);
       this.name = this.nextName;
       this.settle();
     } else {
       this.origin = before;
+      this.takenBackAs = session.account?.name ?? null;
       this.takeBack = session.signOut();
-      client.moveTo(destination as ClientOwner);
+      client.moveTo(destination as ClientOwner, seat);
       // One sign-in is for all databases.
       if (this.poolBy === 'database') {
         this.takeBack();
@@ -169,13 +181,17 @@ export class PoolPassage implements PortGuest, Newcomer {
       }
       this.state = ARRIVED;
     }
+    client.countIn();
     client.limit();
     client.wake();
   }
 
-  turnAway(): void {
+  turnAway(isByLimit: boolean): void {
     const { host } = this.client;
-    if (this.destination !== null) this.destination.stats.turnedAway++;
+    if (this.destination !== null) {
+      this.destination.stats.turnedAway++;
+      if (isByLimit) this.destination.stats.limitTurnedAway++;
+    }
     this.settle();
     this.client.turnAway(host.protocol.tooManyClientsReply);
   }
@@ -194,7 +210,19 @@ export class PoolPassage implements PortGuest, Newcomer {
       return;
     }
     this.state = WAITING;
-    destination.admission.enter(this);
+    new ClientSeat(destination.places, this, client.address, this.userThere(destination)).find();
+  }
+
+  /** Whom it will be there, as things are, before it asks for anything; null: nobody. */
+  private userThere(destination: ClientOwner): string | null {
+    const { client, poolBy, nextName } = this;
+    const { session } = client;
+    const { accounts } = destination.parser;
+    if (accounts === null) return null;
+    if (this.request !== null && poolBy !== 'database') return null;
+    if (this.takeBack !== null && this.request === null) return this.takenBackAs;
+    if (poolBy === 'user') return accounts.find(nextName)?.name ?? null;
+    return carriedAccount(session, destination.parser)?.name ?? null;
   }
 
   /** The pool has had the request that the client came for. */
@@ -247,6 +275,7 @@ export class PoolPassage implements PortGuest, Newcomer {
     if (account === null) client.drain();
     else {
       client.session.signIn(account);
+      client.countIn();
       client.limit();
     }
   }
@@ -262,5 +291,6 @@ export class PoolPassage implements PortGuest, Newcomer {
     this.request = null;
     this.origin = null;
     this.takeBack = null;
+    this.takenBackAs = null;
   }
 }

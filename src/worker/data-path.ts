@@ -15,6 +15,7 @@ import { MemoryCeiling } from '../memory/memory-ceiling.ts';
 import { ClientRoom } from '../proxy/client-room.ts';
 import { Frontend, type FrontendHost } from '../proxy/frontend.ts';
 import { KeyTrail } from '../proxy/key-trail.ts';
+import type { PlaceHolder } from '../proxy/limits/places.ts';
 import { type ShareLink, ShareOffice } from '../proxy/limits/share-office.ts';
 import { ReplyTimer } from '../proxy/reply-timer.ts';
 import { RequestBlocks } from '../proxy/request-blocks.ts';
@@ -46,8 +47,7 @@ const TRIM_PERIOD_MS = 1000;
 const SLOWLOG_MAX = 10_000;
 
 /** The master, as far as the data path knows it. */
-export interface MasterLink
-  extends Pick<FrontendHost, 'askForPlaces' | 'giveBackPlaces' | 'onSlowRequest' | 'clearSlowlog' | 'askClients'> {
+export interface MasterLink extends Pick<FrontendHost, 'places' | 'onSlowRequest' | 'clearSlowlog' | 'askClients'> {
   readonly audit: FrontendHost['audit'];
   readonly shares: ShareLink;
   readonly tellLimiting: FrontendHost['limiting']['tellLimiting'];
@@ -130,18 +130,18 @@ export class DataPath {
     return this.lanes.get(pool)?.pool.placement ?? null;
   }
 
-  /** The master's answer to `askForPlaces`. */
-  granted(pool: string, count: number, isForced: boolean): void {
-    const lane = this.lanes.get(pool);
-    if (lane !== undefined) lane.frontend.admission.granted(count, isForced);
-    else if (count > 0) this.frontendHost.giveBackPlaces(pool, count, false);
+  /** The master's answer to `PlaceLink.ask`. */
+  granted(holder: PlaceHolder, count: number, isForced: boolean): void {
+    const lane = this.lanes.get(holder.pool);
+    if (lane !== undefined) lane.frontend.places.granted(holder, count, isForced);
+    else if (count > 0) this.master.places.giveBack(holder, count, false);
   }
 
   /** The master needs places for another worker. */
-  recall(pool: string): void {
-    const lane = this.lanes.get(pool);
-    if (lane !== undefined) lane.frontend.admission.recall();
-    else this.frontendHost.giveBackPlaces(pool, 0, true);
+  recall(holder: PlaceHolder): void {
+    const lane = this.lanes.get(holder.pool);
+    if (lane !== undefined) lane.frontend.places.recall(holder);
+    else this.master.places.giveBack(holder, 0, true);
   }
 
   /** Takes over the master's verdicts: these servers are out, all others in; also those of pools to come. */
@@ -276,7 +276,6 @@ export class DataPath {
     if (lane !== undefined) {
       if (lane.pool.name !== next.name) lane.pool.rename(next.name);
       lane.pool.apply(plan, config.shutdownTimeoutMs);
-      if (lane.config.name !== next.name) lane.frontend.admission.reset();
       lane.frontend.reconfigure(frontendOptions(next, topology, reshard));
       if (next.listen === null) lane.frontend.stopListening();
     }

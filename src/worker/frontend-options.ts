@@ -8,7 +8,7 @@ import { PROTOCOLS } from '../protocol/protocols.ts';
 import type { FrontendOptions } from '../proxy/frontend.ts';
 import type { SharedPortOptions } from '../proxy/shared-port.ts';
 import { VERSION } from '../system/version.ts';
-import { limitOptions, userLimits } from './limit-options.ts';
+import { limitOptions, placeOptions, userLimits } from './limit-options.ts';
 import { accountsOf } from './pool-accounts.ts';
 import { servedShape, serversMovedTo } from './served-shape.ts';
 
@@ -68,7 +68,7 @@ export function frontendOptions(
       addresses: config.limitAddresses,
       users: userLimits(config.users ?? [], config.protocol),
     },
-    maxClients: config.clientConnections,
+    places: placeOptions(config),
     idleTimeoutMs: config.clientIdleTimeoutMs,
     sendsToFirstKey: config.crossServer === 'first_key',
     slowRequests: {

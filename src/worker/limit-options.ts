@@ -1,19 +1,32 @@
-import type { LimitConfig, PoolUser } from '../config/config.ts';
+import type { LimitConfig, PoolConfig, PoolUser } from '../config/config.ts';
 import type { ProtocolName } from '../protocol/protocol-traits.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import type { LimitOptions } from '../proxy/limits/limit-options.ts';
+import type { PlaceOptions } from '../proxy/limits/places.ts';
 
 /** What the data path needs of the limits of a tenant whose clients speak `protocol`. */
 export function limitOptions(config: LimitConfig | null, protocol: ProtocolName): LimitOptions | null {
   if (config === null) return null;
-  const { requests, bytesIn, bytesOut, pending, requestBytes, requestKeys, burstMs, over } = config;
+  const { requests, bytesIn, bytesOut, commands, pending, requestBytes, requestKeys, burstMs, over } = config;
+  if (!(requests ?? bytesIn ?? bytesOut ?? commands ?? pending ?? requestBytes ?? requestKeys)) return null;
   return {
     ...{ requests, bytesIn, bytesOut, pending, requestBytes, requestKeys, burstMs, isRefusing: over === 'error' },
-    commands: (config.commands ?? []).map(({ name, amount, periodMs }) => ({
+    commands: (commands ?? []).map(({ name, amount, periodMs }) => ({
       name,
       rate: { amount, periodMs },
       commands: new Set(PROTOCOLS[protocol].commandsOf(name)),
     })),
+  };
+}
+
+/** How many connections there may be at once, of the pool, of each address, and of the users that have a limit. */
+export function placeOptions({ clientConnections, addressLimits, users }: PoolConfig): PlaceOptions {
+  return {
+    pool: clientConnections,
+    address: addressLimits?.connections ?? 0,
+    users: new Map(
+      (users ?? []).flatMap(({ name, limits }) => (limits?.connections ? [[name, limits.connections]] : [])),
+    ),
   };
 }
 

@@ -105,10 +105,10 @@ class WorkerRole {
         this.reporter.report(message.id);
         return;
       case 'grant':
-        this.dataPath?.granted(message.pool, message.count, message.isForced);
+        this.dataPath?.granted(message, message.count, message.isForced);
         return;
       case 'recall':
-        this.dataPath?.recall(message.pool);
+        this.dataPath?.recall(message);
         return;
       case 'share':
         this.dataPath?.shares.granted(message.key, message);
@@ -219,7 +219,6 @@ class WorkerRole {
     this.auditNews.trail.options = auditOptions(config);
     this.dataPath = new DataPath(this.log.log, this.systemCalls, {
       audit: this.auditNews.trail,
-      askForPlaces: (pool, count, isForced) => send({ type: 'ask', pool, count, isForced }),
       tellTrouble: trouble => {
         send({ type: 'trouble', ...trouble });
         return process.connected;
@@ -235,7 +234,10 @@ class WorkerRole {
         give: (key, { units, tokens }, isAnswer) => send({ type: 'giveShare', key, units, tokens, isAnswer }),
       },
       tellLimiting: ({ pool, scope, name }, over) => send({ type: 'limiting', pool, scope, name, over }),
-      giveBackPlaces: (pool, count, isAnswer) => send({ type: 'giveBack', pool, count, isAnswer }),
+      places: {
+        ask: (holder, limit, count, isForced) => send({ type: 'ask', ...holder, limit, count, isForced }),
+        giveBack: (holder, count, isAnswer) => send({ type: 'giveBack', ...holder, count, isAnswer }),
+      },
     });
     this.setPriority(slot, config);
     setInterval(() => this.reporter.report(null), REPORT_PERIOD_MS).unref();

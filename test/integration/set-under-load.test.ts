@@ -129,6 +129,7 @@ pools:
     'red.limits.burst': '2s',
     'red.limits.over': 'error',
     'red.address_limits': '{}',
+    'red.address_limits.connections': '100000',
     'red.address_limits.requests': '1000000/s',
     'red.address_limits.bytes_in': '1gb/s',
     'red.address_limits.bytes_out': '1gb/s',

@@ -7,13 +7,14 @@ import { Turn } from '../../src/loop/turn.ts';
 import { MemoryCeiling } from '../../src/memory/memory-ceiling.ts';
 import type { Framer, Protocol, RequestParser, Session } from '../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
-import { Admission } from '../../src/proxy/admission.ts';
 import { Arrival } from '../../src/proxy/arrival.ts';
 import { AuditTrail } from '../../src/proxy/audit-trail.ts';
 import { ClientConnection } from '../../src/proxy/client-connection.ts';
 import type { ClientLimits } from '../../src/proxy/client-host.ts';
 import type { ClientOwner } from '../../src/proxy/client-owner.ts';
 import { KeyTrail } from '../../src/proxy/key-trail.ts';
+import { ClientSeat } from '../../src/proxy/limits/client-seat.ts';
+import { Places } from '../../src/proxy/limits/places.ts';
 import { ShareOffice } from '../../src/proxy/limits/share-office.ts';
 import { PausedClients } from '../../src/proxy/paused-clients.ts';
 import { PoolPause } from '../../src/proxy/pool-pause.ts';
@@ -201,7 +202,7 @@ export class FakeFrontend implements ClientOwner {
   readonly clients: ClientConnection[] = [];
   readonly systemCalls = null;
   readonly gone: ClientConnection[] = [];
-  readonly admission = new Admission({ ask: () => {}, giveBack: () => {} });
+  readonly places = new Places('fake', { ask: () => {}, giveBack: () => {} });
   private nextId = 1;
 
   constructor(backends: number, limits: Partial<ClientLimits> = {}, protocol: Protocol = redisProtocol) {
@@ -229,7 +230,9 @@ export class FakeFrontend implements ClientOwner {
     this.gone.push(client);
   }
 
-  begin(): void {}
+  begin(arrival: Arrival, seat: ClientSeat): void {
+    new ClientConnection(this.nextId++, arrival, seat, this);
+  }
 
   turnAway(): void {}
 
@@ -259,7 +262,8 @@ export class FakeFrontend implements ClientOwner {
       isPaused = false;
       resume.call(stream);
     };
-    const client = new ClientConnection(this.nextId++, new Arrival(stream, this, null, '', []), this);
+    new ClientSeat(this.places, new Arrival(stream, this, null, '', []), stream.peer, null).find();
+    const client = this.clients.at(-1) as ClientConnection;
     return { client, far, socket: stream, isPaused: () => isPaused };
   }
 

@@ -70,8 +70,7 @@ export class WorkerUnderTest {
     const { handle, port } = await bindLocal();
     const dataPath = new DataPath(log, null, {
       audit: new AuditTrail(() => {}),
-      askForPlaces: () => {},
-      giveBackPlaces: () => {},
+      places: { ask: () => {}, giveBack: () => {} },
       onSlowRequest: () => {},
       clearSlowlog: () => {},
       askClients: (_pool, _question, then) => then([], false),

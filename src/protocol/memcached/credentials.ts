@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Accounts } from '../../accounts/accounts.ts';
+import { SIGN_IN_AWAITED, SIGN_IN_DONE, SIGN_IN_WRONG, type SignInOutcome } from '../../accounts/sign-in-places.ts';
 import type { ParserOptions, SignInWitness } from '../parser-options.ts';
 import type { MemcachedSession } from './session.ts';
 
@@ -32,25 +33,22 @@ export class Credentials {
    * `value`: that of the `set` by which text clients authenticate, user and password with a space between them. Whoever is wrong
    * is nobody from then on. Takes the same time whatever is wrong.
    */
-  admit(session: MemcachedSession, value: Buffer): boolean {
+  admit(session: MemcachedSession, value: Buffer): SignInOutcome {
     session.signOut();
     const space = value.indexOf(SPACE);
     const name = value.toString('utf8', 0, Math.max(space, 0));
-    const isRight = this.isRight(session, value, name, space);
-    this.onSignIn(name, isRight);
-    return isRight;
+    const outcome = this.signIn(session, value, name, space);
+    if (outcome !== SIGN_IN_AWAITED) this.onSignIn(name, outcome === SIGN_IN_DONE);
+    return outcome;
   }
 
-  private isRight(session: MemcachedSession, value: Buffer, name: string, space: number): boolean {
+  private signIn(session: MemcachedSession, value: Buffer, name: string, space: number): SignInOutcome {
     const { accounts } = this;
-    if (accounts === null) {
-      session.isAuthenticated = timingSafeEqual(digestOf(value), this.digest);
-      if (session.isAuthenticated) session.user = this.user;
-      return session.isAuthenticated;
-    }
-    const account = accounts.signIn(name, value.subarray(space + 1));
-    if (account !== null) session.signIn(account);
-    return account !== null;
+    if (accounts !== null) return accounts.signIn(session, name, value.subarray(space + 1));
+    session.isAuthenticated = timingSafeEqual(digestOf(value), this.digest);
+    if (!session.isAuthenticated) return SIGN_IN_WRONG;
+    session.user = this.user;
+    return SIGN_IN_DONE;
   }
 
   /** Whoever has given `other` has given this. */
@@ -59,10 +57,10 @@ export class Credentials {
   }
 
   /** `message`: of SASL's PLAIN (RFC 4616): authorization, user and password, a zero byte between them. */
-  admitPlain(session: MemcachedSession, message: Buffer): boolean {
+  admitPlain(session: MemcachedSession, message: Buffer): SignInOutcome {
     const userStart = message.indexOf(NUL) + 1;
     const userEnd = message.indexOf(NUL, userStart);
-    if (userStart === 0 || userEnd < 0) return false;
+    if (userStart === 0 || userEnd < 0) return SIGN_IN_WRONG;
     const value = Buffer.from(message.subarray(userStart));
     value[userEnd - userStart] = SPACE;
     return this.admit(session, value);

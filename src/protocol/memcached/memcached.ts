@@ -2,7 +2,7 @@ import type { ParserOptions } from '../parser-options.ts';
 import type { Framer, Protocol, ReplyScanner, RequestParser, Session } from '../protocol.ts';
 import { BRING_WORDS } from './bringing.ts';
 import { commandsOf } from './command-names.ts';
-import { CROSS_SERVER, failureReply, REQUEST_TOO_LARGE } from './replies.ts';
+import { CROSS_SERVER, failureReply, REQUEST_TOO_LARGE, TOO_MANY_CLIENTS } from './replies.ts';
 import { MemcachedReplyScanner, REPLY_VERSION } from './reply-scanner.ts';
 import { MemcachedFramer } from './request-framer.ts';
 import { MemcachedRequestParser } from './request-parser.ts';
@@ -21,7 +21,7 @@ export const memcachedProtocol: Protocol = {
   crossServerReply: CROSS_SERVER,
   cluster: null,
   tooLargeReply: REQUEST_TOO_LARGE,
-  tooManyClientsReply: Buffer.from('ERROR Too many open connections\r\n'),
+  tooManyClientsReply: TOO_MANY_CLIENTS,
   variants: 1,
   plainReplyKind: REPLY_VERSION,
   handshake: handshakeRequests,

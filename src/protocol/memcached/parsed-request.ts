@@ -1,13 +1,20 @@
 import type { Accounts } from '../../accounts/accounts.ts';
+import { SIGN_IN_AWAITED, SIGN_IN_DONE, SIGN_IN_FULL, type SignInOutcome } from '../../accounts/sign-in-places.ts';
 import type { Block } from '../../memory/block.ts';
 import type { Coalescer } from '../protocol.ts';
 import type { ReplyTransform } from '../reply-transform.ts';
-import { HOLD_NONE, ROUTE_ALL, ROUTE_ANY, ROUTE_KEY, ROUTE_LOCAL, type Route } from '../routes.ts';
+import { HOLD_NONE, ROUTE_ALL, ROUTE_ANY, ROUTE_KEY, ROUTE_LOCAL, ROUTE_PLACE, type Route } from '../routes.ts';
 import { TOPIC_CHANNEL } from '../topics.ts';
 import { firstLineCoalescer } from './first-line-coalescer.ts';
 import { NO_REPLY } from './replies.ts';
 import { REPLY_LINE } from './reply-scanner.ts';
 import { RequestLine } from './request-line.ts';
+
+export interface SignInReplies {
+  readonly done: Buffer;
+  readonly wrong: Buffer;
+  readonly full: Buffer;
+}
 
 /**
  * What is known of the request last parsed, whatever its dialect: the fields that the proxy reads, and the words for what is
@@ -120,6 +127,16 @@ export class ParsedRequest {
 
   answerUnlessNoreply(reply: Buffer, next: number): number {
     return this.answer(this.isNoreply ? NO_REPLY : reply, next);
+  }
+
+  /** The answer to a sign-in: `replies` by its outcome. */
+  answerSignIn(outcome: SignInOutcome, { done, wrong, full }: SignInReplies, next: number): number {
+    if (outcome === SIGN_IN_AWAITED) return this.forward(ROUTE_PLACE, REPLY_LINE, next);
+    if (outcome === SIGN_IN_DONE) return this.answer(done, next);
+    if (outcome === SIGN_IN_FULL) return this.refuse(full, next);
+    this.answer(wrong, next);
+    this.isRefusedSignIn = true;
+    return next;
   }
 
   /** As the last answer of the connection. */

@@ -29,6 +29,8 @@ export const TOO_MANY_FLAGS: Buffer = line('CLIENT_ERROR options flags too long'
 /** memcached closes without a word. */
 export const LINE_TOO_LONG_REPLY: Buffer = line('CLIENT_ERROR line too long');
 export const REQUEST_TOO_LARGE: Buffer = line('CLIENT_ERROR request too large');
+/** Of who comes when there is no place, or signs in as somebody who has as many connections as it may. */
+export const TOO_MANY_CLIENTS: Buffer = line('ERROR Too many open connections');
 export const NOT_ASKED_FOR: Buffer = line('SERVER_ERROR a server answered with a key that it was not asked for');
 export const CROSS_SERVER: Buffer = line('SERVER_ERROR the keys are on different servers');
 

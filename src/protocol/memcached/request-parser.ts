@@ -2,7 +2,7 @@ import type { Account } from '../../accounts/account.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import { POOL_ELSEWHERE } from '../port-guest.ts';
 import { type Fragment, type Fragmenter, INCOMPLETE, type RequestParser, type Session } from '../protocol.ts';
-import { ROUTE_ANY, ROUTE_ELSEWHERE, ROUTE_KEY, ROUTE_LOCAL, ROUTE_SPLIT } from '../routes.ts';
+import { ROUTE_ANY, ROUTE_ELSEWHERE, ROUTE_KEY, ROUTE_LOCAL, ROUTE_PLACE, ROUTE_SPLIT } from '../routes.ts';
 import { BINARY_MAGIC } from './binary/binary-header.ts';
 import { BinaryRequests } from './binary/binary-requests.ts';
 import {
@@ -24,7 +24,7 @@ import { firstLineCoalescer } from './first-line-coalescer.ts';
 import { buildFragment } from './fragment.ts';
 import { prefixText } from './key-prefix/prefixed-text.ts';
 import { MetaRequests } from './meta/meta-requests.ts';
-import { ParsedRequest } from './parsed-request.ts';
+import { ParsedRequest, type SignInReplies } from './parsed-request.ts';
 import { permit } from './permissions.ts';
 import {
   BAD_DATA_CHUNK,
@@ -39,6 +39,7 @@ import {
   REQUEST_TOO_LARGE,
   SHUTDOWN_DISABLED,
   STORED,
+  TOO_MANY_CLIENTS,
   UNAUTHENTICATED,
   WRONG_PASSWORD,
 } from './replies.ts';
@@ -50,6 +51,7 @@ import { statsCoalescerFor } from './stats-command.ts';
 import { isExptime, storageDataBytes } from './storage-header.ts';
 import { ValuesCoalescer } from './values-coalescer.ts';
 
+const SIGN_IN_REPLIES: SignInReplies = { done: STORED, wrong: WRONG_PASSWORD, full: TOO_MANY_CLIENTS };
 const CR = 13;
 const LF = 10;
 const ZERO = 48;
@@ -88,13 +90,6 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
     if (start === end) return INCOMPLETE;
     this.reset();
     const client = session as MemcachedSession;
-    const refusals = this.accounts?.refusals;
-    const next = this.read(client, buf, start, end);
-    if (this.accounts?.refusals !== refusals) this.isRefusedSignIn = true;
-    return next;
-  }
-
-  private read(client: MemcachedSession, buf: Buffer, start: number, end: number): number {
     if (client.wire === WIRE_UNDECIDED) client.wire = buf[start] === BINARY_MAGIC ? WIRE_BINARY : WIRE_TEXT;
     const prefix = client.account === null ? this.poolPrefix : client.account.keyPrefix;
     this.prefix = prefix;
@@ -112,7 +107,8 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
   }
 
   private holdToRights(client: MemcachedSession, account: Account, buf: Buffer, start: number, next: number): void {
-    const isAnswered = this.route === ROUTE_LOCAL || this.route === ROUTE_ELSEWHERE;
+    const { route } = this;
+    const isAnswered = route === ROUTE_LOCAL || route === ROUTE_ELSEWHERE || route === ROUTE_PLACE;
     if (next !== INCOMPLETE && !isAnswered) checkAccount(this, client, account, buf, start, next);
   }
 
@@ -211,8 +207,7 @@ export class MemcachedRequestParser extends ParsedRequest implements RequestPars
         return this.forward(ROUTE_ELSEWHERE, REPLY_STORED, next);
       }
     }
-    const isAdmitted = credentials.admit(client, buf.subarray(lineEnd, next - 2));
-    return this.answer(isAdmitted ? STORED : WRONG_PASSWORD, next);
+    return this.answerSignIn(credentials.admit(client, buf.subarray(lineEnd, next - 2)), SIGN_IN_REPLIES, next);
   }
 
   private parseStore(buf: Buffer, start: number, lineEnd: number, end: number): number {

@@ -1,4 +1,5 @@
 import type { Account } from '../../accounts/account.ts';
+import type { SignInPlaces } from '../../accounts/sign-in-places.ts';
 import type { PortGuest } from '../port-guest.ts';
 import type { Session } from '../protocol.ts';
 import { NO_TOPICS, type TopicCounts } from '../topics.ts';
@@ -18,6 +19,7 @@ export class MemcachedSession implements Session {
   readonly keptBytes: number = 0;
   topics: TopicCounts = NO_TOPICS;
   port: PortGuest | null = null;
+  places: SignInPlaces | null = null;
   /** The connection's first byte decides, as in memcached: in text, a later line may begin with any byte. */
   wire: number = WIRE_UNDECIDED;
   /** It has signed in, where one must. */

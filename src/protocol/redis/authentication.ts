@@ -2,6 +2,14 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Accounts, DEFAULT_ACCOUNT } from '../../accounts/accounts.ts';
+import {
+  SIGN_IN_AWAITED,
+  SIGN_IN_DONE,
+  SIGN_IN_FULL,
+  SIGN_IN_NONE,
+  SIGN_IN_WRONG,
+  type SignInOutcome,
+} from '../../accounts/sign-in-places.ts';
 import type { SignInWitness } from '../parser-options.ts';
 import { setName } from './client-command.ts';
 import { REDIS_VERSION } from './command-data.ts';
@@ -26,6 +34,11 @@ const HELLO_WATCHING = errorReply(
   refusalText('hello', 'for another version while keys are watched; UNWATCH or EXEC comes first'),
 );
 
+/** What a client reads who can't be let in because there are too many. */
+export const TOO_MANY_CLIENTS = errorReply('ERR max number of clients reached');
+/** Nobody reads it: the request comes again. */
+const NOT_YET = Buffer.alloc(0);
+
 /** The name of a user, of any characters. */
 export function nameAt(args: RequestArgs, index: number): string {
   return args.buf.toString('utf8', args.starts[index]!, args.ends[index]!);
@@ -38,6 +51,7 @@ export class Authentication {
   private readonly hasResp3: boolean;
   private readonly mode: string;
   private readonly onSignIn: SignInWitness;
+  private outcome: SignInOutcome = SIGN_IN_NONE;
 
   /** `mode`: what HELLO says that the pool is. */
   constructor(
@@ -60,7 +74,7 @@ export class Authentication {
     const isOpen = this.accounts === null ? this.digest === null : this.accounts.open !== null;
     if (args.count === 2 && isOpen) return NO_PASSWORD_SET;
     const user = args.count === 3 ? nameAt(args, 1) : DEFAULT_ACCOUNT;
-    return this.admit(session, user, args.bytes(args.count - 1)) ? OK : WRONG_PASSWORD;
+    return this.admit(session, user, args.bytes(args.count - 1)) ? OK : this.refusal;
   }
 
   /** HELLO [protover [AUTH username password] [SETNAME name]]. */
@@ -76,7 +90,7 @@ export class Authentication {
     for (let at = 2; at < args.count; at++) {
       const more = args.count - 1 - at;
       if (args.isWord(at, 'auth') && more >= 2) {
-        if (!this.admit(session, nameAt(args, at + 1), args.bytes(at + 2))) return WRONG_PASSWORD;
+        if (!this.admit(session, nameAt(args, at + 1), args.bytes(at + 2))) return this.refusal;
         at += 2;
       } else if (args.isWord(at, 'setname') && more >= 1) {
         const error = setName(session, args.text(++at));
@@ -97,23 +111,33 @@ export class Authentication {
     return this.digest === null || (other.digest !== null && timingSafeEqual(this.digest, other.digest));
   }
 
+  /** What became of the sign-in that was tried since this was last asked. */
+  takeOutcome(): SignInOutcome {
+    const { outcome } = this;
+    this.outcome = SIGN_IN_NONE;
+    return outcome;
+  }
+
   private admit(session: RedisSession, user: string, password: Buffer): boolean {
-    const isRight = this.isRight(session, user, password);
-    this.onSignIn(user, isRight);
-    return isRight;
+    const outcome = this.signIn(session, user, password);
+    this.outcome = outcome;
+    if (outcome !== SIGN_IN_AWAITED) this.onSignIn(user, outcome === SIGN_IN_DONE);
+    return outcome === SIGN_IN_DONE;
+  }
+
+  /** To who was not admitted. */
+  private get refusal(): Buffer {
+    if (this.outcome === SIGN_IN_FULL) return TOO_MANY_CLIENTS;
+    return this.outcome === SIGN_IN_AWAITED ? NOT_YET : WRONG_PASSWORD;
   }
 
   /** Marks the session as authenticated when user and password are right. Takes the same time whatever is wrong. */
-  private isRight(session: RedisSession, user: string, password: Buffer): boolean {
-    if (this.accounts !== null) {
-      const account = this.accounts.signIn(user, password);
-      if (account !== null) session.signIn(account);
-      return account !== null;
-    }
+  private signIn(session: RedisSession, user: string, password: Buffer): SignInOutcome {
+    if (this.accounts !== null) return this.accounts.signIn(session, user, password);
     const isPasswordRight = this.digest === null || timingSafeEqual(digestOf(password), this.digest);
-    if (user !== DEFAULT_ACCOUNT || !isPasswordRight) return false;
+    if (user !== DEFAULT_ACCOUNT || !isPasswordRight) return SIGN_IN_WRONG;
     session.isAuthenticated = true;
-    return true;
+    return SIGN_IN_DONE;
   }
 }
 

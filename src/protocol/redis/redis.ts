@@ -1,4 +1,5 @@
 import type { Protocol, Session } from '../protocol.ts';
+import { TOO_MANY_CLIENTS } from './authentication.ts';
 import { BRING_WORDS } from './bring-words.ts';
 import { CLIENT_WORDS } from './clients-command.ts';
 import { CLUSTER_WORDS } from './cluster-words.ts';
@@ -24,7 +25,7 @@ export const redisProtocol: Protocol = {
   crossServerReply: CROSS_SERVER,
   cluster: CLUSTER_WORDS,
   tooLargeReply: TOO_LARGE,
-  tooManyClientsReply: Buffer.from('-ERR max number of clients reached\r\n'),
+  tooManyClientsReply: TOO_MANY_CLIENTS,
   variants: REDIS_VARIANTS,
   plainReplyKind: Number.MAX_SAFE_INTEGER,
   handshake: handshakeRequests,

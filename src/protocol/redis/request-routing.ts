@@ -1,5 +1,7 @@
 // What becomes of a request whose arguments are known: command table → arity, AUTH, transaction → route and key ranges, or
 // the answer.
+
+import { SIGN_IN_AWAITED, SIGN_IN_FULL, SIGN_IN_WRONG } from '../../accounts/sign-in-places.ts';
 import { SLOTS } from '../../hash/key-slot.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import type { Coalescer, Fragment, Fragmenter, RequestParser } from '../protocol.ts';
@@ -19,6 +21,7 @@ import {
   ROUTE_ELSEWHERE,
   ROUTE_KEY,
   ROUTE_LOCAL,
+  ROUTE_PLACE,
   ROUTE_PRIVATE,
   ROUTE_PUBLICATION,
   ROUTE_SAME_SERVER,
@@ -231,12 +234,17 @@ export class RequestRouting extends TransactionRequest {
     else {
       const endsTransaction = endsByReset(command, session);
       const { respVersion } = session;
-      const refusals = this.accounts?.refusals;
-      this.answer(command.name, this.local.answer(command, args, session));
-      this.isRefusedSignIn = this.accounts?.refusals !== refusals;
+      const reply = this.local.answer(command, args, session);
+      const signIn = this.local.authentication.takeOutcome();
+      if (signIn === SIGN_IN_AWAITED) {
+        this.route = ROUTE_PLACE;
+        return;
+      }
+      this.answer(command.name, reply);
+      this.isRefusedSignIn = signIn === SIGN_IN_WRONG;
       if (session.respVersion > respVersion) this.proveResp3(session);
       if (command.name === 'reset') session.port?.goHome();
-      this.closesClient = command.closesClient;
+      this.closesClient = command.closesClient || signIn === SIGN_IN_FULL;
       if (endsTransaction) this.goPrivate(HOLD_ABORT);
     }
   }

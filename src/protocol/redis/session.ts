@@ -1,5 +1,6 @@
 import type { Account } from '../../accounts/account.ts';
 import { DEFAULT_ACCOUNT } from '../../accounts/accounts.ts';
+import type { SignInPlaces } from '../../accounts/sign-in-places.ts';
 import type { ConnectionEnds } from '../connection-ends.ts';
 import type { PortGuest } from '../port-guest.ts';
 import type { Session } from '../protocol.ts';
@@ -75,6 +76,7 @@ export class RedisSession implements Session {
   hasQueuedWrite = false;
   topics: TopicCounts = NO_TOPICS;
   port: PortGuest | null = null;
+  places: SignInPlaces | null = null;
   /** What a transaction selects once it is run; -1: nothing. */
   databaseToBe = -1;
   /** What it makes the client speak; null: what it does. */

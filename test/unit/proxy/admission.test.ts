@@ -29,6 +29,7 @@ function cluster(workers: number, limit: number) {
       isGone: false,
       admit: () => inside.set(newcomer, worker),
       turnAway: () => away.push(newcomer),
+      dropped: () => {},
     };
     admissions[worker]?.enter(newcomer);
   };

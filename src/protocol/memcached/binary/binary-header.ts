@@ -22,6 +22,7 @@ export const STATUS_UNKNOWN_COMMAND = 0x81;
 export const STATUS_OUT_OF_MEMORY = 0x82;
 export const STATUS_NOT_SUPPORTED = 0x83;
 export const STATUS_INTERNAL_ERROR = 0x84;
+export const STATUS_BUSY = 0x85;
 export const STATUS_TEMPORARY_FAILURE = 0x86;
 
 /** memcached 1.6.18's words. */

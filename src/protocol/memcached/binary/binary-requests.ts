@@ -143,7 +143,7 @@ export class BinaryRequests {
       case OP_SASL_STEP:
         if (goesElsewhere(session, opcode.kind, buf, start, next))
           return out.forward(ROUTE_ELSEWHERE, REPLY_LINE, next);
-        return out.answer(answerSasl(this.credentials, session, opcode.kind, buf, start, next), next);
+        return answerSasl(out, this.credentials, session, opcode.kind, buf, start, next);
       case OP_FLUSH:
       case OP_VERBOSITY:
         // As a memcached with -F.

@@ -1,6 +1,8 @@
 // SASL in the binary protocol, as far as memcached's clients use it: the mechanism PLAIN, against the pool's user and password.
+import { SIGN_IN_DONE, SIGN_IN_NONE } from '../../../accounts/sign-in-places.ts';
 import { POOL_ELSEWHERE } from '../../port-guest.ts';
 import { type Credentials, userOfPlain } from '../credentials.ts';
+import type { ParsedRequest } from '../parsed-request.ts';
 import type { MemcachedSession } from '../session.ts';
 import {
   BINARY_HEADER_BYTES,
@@ -10,6 +12,7 @@ import {
   opcodeOf,
   response,
   STATUS_AUTH_ERROR,
+  STATUS_BUSY,
   STATUS_OK,
   STATUS_UNKNOWN_COMMAND,
 } from './binary-header.ts';
@@ -35,25 +38,30 @@ export function goesElsewhere(
   return true;
 }
 
-/** The response to the SASL request `buf[start, next)`. Without credentials there is no such command. */
+/** Answers the SASL request `buf[start, next)`; returns `next`. Without credentials there is no such command. */
 export function answerSasl(
+  out: ParsedRequest,
   credentials: Credentials | null,
   session: MemcachedSession,
   kind: number,
   buf: Buffer,
   start: number,
   next: number,
-): Buffer {
+): number {
   const code = opcodeOf(buf, start);
   const opaque = opaqueOf(buf, start);
-  if (credentials === null) return errorResponse(code, opaque, STATUS_UNKNOWN_COMMAND);
-  if (kind === OP_SASL_LIST) return response(code, opaque, STATUS_OK, 'PLAIN');
+  if (credentials === null) return out.answer(errorResponse(code, opaque, STATUS_UNKNOWN_COMMAND), next);
+  if (kind === OP_SASL_LIST) return out.answer(response(code, opaque, STATUS_OK, 'PLAIN'), next);
   const keyStart = start + BINARY_HEADER_BYTES;
   const keyEnd = keyStart + keyBytesOf(buf, start);
   const isPlain = kind === OP_SASL_AUTH && buf.toString('latin1', keyStart, keyEnd) === 'PLAIN';
-  if (!isPlain || !credentials.admitPlain(session, buf.subarray(keyEnd, next))) {
-    session.signOut();
-    return errorResponse(code, opaque, STATUS_AUTH_ERROR);
-  }
-  return response(code, opaque, STATUS_OK, 'Authenticated');
+  const outcome = isPlain ? credentials.admitPlain(session, buf.subarray(keyEnd, next)) : SIGN_IN_NONE;
+  if (outcome !== SIGN_IN_DONE) session.signOut();
+  if (outcome === SIGN_IN_NONE) return out.answer(errorResponse(code, opaque, STATUS_AUTH_ERROR), next);
+  const replies = {
+    done: response(code, opaque, STATUS_OK, 'Authenticated'),
+    wrong: errorResponse(code, opaque, STATUS_AUTH_ERROR),
+    full: response(code, opaque, STATUS_BUSY, 'Too many open connections'),
+  };
+  return out.answerSignIn(outcome, replies, next);
 }
