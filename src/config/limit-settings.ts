@@ -4,7 +4,7 @@ import type { SettingTable } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
 
 /*
- * What a tenant may ask: all clients of a pool together, all of one address, all of one user. Rates hold over all workers.
+ * What a tenant may ask: all clients of a pool together, all of one address, all of one user; over all workers.
  */
 
 /** Below this the share of a worker is used up between two looks at the clock. */
@@ -73,7 +73,7 @@ export const LIMIT_SETTINGS = {
     kind: count(1),
     default: null,
     unset: 'unlimited',
-    about: 'Requests at once that are not answered, in each worker.',
+    about: 'Requests at once that are not answered.',
     applies: 'live',
   },
   requestBytes: {

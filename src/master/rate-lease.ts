@@ -28,6 +28,8 @@ interface Holder {
   isRecalled: boolean;
   /** How much it was left then at most. */
   keep: number;
+  /** It knows that there is nothing for it for now. */
+  isTold: boolean;
 }
 
 /**
@@ -63,7 +65,7 @@ export class RateLease {
   }
 
   ask(worker: number, units: number): void {
-    const holder = this.holders.get(worker) ?? { units: 0, wants: 0, wantedAtMs: 0, isRecalled: false, keep: 0 };
+    const holder = this.holders.get(worker) ?? { units: 0, wants: 0, wantedAtMs: 0, isRecalled: false, keep: 0, isTold: false };
     this.holders.set(worker, holder);
     if (holder.wants === 0) this.line.push(worker);
     holder.wants = Math.max(1, units);
@@ -78,12 +80,16 @@ export class RateLease {
     holder.units -= units;
     if (isAnswer) {
       holder.isRecalled = false;
-      // It had asked when it needed more.
-      if (units > 0 && holder.units < holder.keep) this.leaveLine(worker, holder);
+      // It had asked when it needed more; it may ask again.
+      if (units > 0 && holder.units < holder.keep && holder.wants > 0) {
+        this.leaveLine(worker, holder);
+        this.messenger.grant(worker, 0, 0);
+      }
     }
     this.free += units;
     this.tokens = Math.min(this.tokens + tokens, this.capacityOf(this.free));
     this.serve();
+    if (isAnswer) this.tellLine();
   }
 
   /** The worker is gone, and what it had not used with it. */
@@ -95,11 +101,23 @@ export class RateLease {
     this.free += holder.units;
     this.leaveLine(worker, holder);
     this.serve();
+    this.tellLine();
   }
 
   /** To be called every `RECALL_EVERY_MS`. */
   look(): void {
     this.serve();
+  }
+
+  /** Whoever stands in line when all have said what they can spare has heard of us, and need not guess. */
+  private tellLine(): void {
+    for (const { isRecalled } of this.holders.values()) if (isRecalled) return;
+    for (const worker of this.line) {
+      const holder = this.holders.get(worker) as Holder;
+      if (holder.isTold) continue;
+      holder.isTold = true;
+      this.messenger.grant(worker, 0, 0);
+    }
   }
 
   private leaveLine(worker: number, holder: Holder): void {
@@ -118,6 +136,7 @@ export class RateLease {
       const holder = this.holders.get(worker) as Holder;
       const units = Math.min(holder.wants, this.free);
       holder.wants = 0;
+      holder.isTold = false;
       this.fill();
       const tokens = (this.tokens * units) / this.free;
       this.tokens -= tokens;
@@ -132,11 +151,12 @@ export class RateLease {
     const nowMs = this.clock();
     if (nowMs - this.recalledAtMs < RECALL_EVERY_MS) return;
     this.recalledAtMs = nowMs;
-    let wanting = 0;
-    for (const { wants, wantedAtMs } of this.holders.values()) {
-      if (wants > 0 || nowMs - wantedAtMs < WANTED_LATELY_MS) wanting++;
+    let sharing = 0;
+    // Whoever has some may need it, and does not ask.
+    for (const { units, wants, wantedAtMs } of this.holders.values()) {
+      if (units > 0 || wants > 0 || nowMs - wantedAtMs < WANTED_LATELY_MS) sharing++;
     }
-    const keep = Math.floor(this.rate.units / wanting);
+    const keep = Math.floor(this.rate.units / sharing);
     for (const [worker, holder] of this.holders) {
       if (holder.units === 0 || holder.isRecalled) continue;
       holder.keep = keep;

@@ -8,7 +8,6 @@ import type { PlaceOptions } from '../proxy/limits/places.ts';
 export function limitOptions(config: LimitConfig | null, protocol: ProtocolName): LimitOptions | null {
   if (config === null) return null;
   const { requests, bytesIn, bytesOut, commands, pending, requestBytes, requestKeys, burstMs, over } = config;
-  if (!(requests ?? bytesIn ?? bytesOut ?? commands ?? pending ?? requestBytes ?? requestKeys)) return null;
   return {
     ...{ requests, bytesIn, bytesOut, pending, requestBytes, requestKeys, burstMs, isRefusing: over === 'error' },
     commands: (commands ?? []).map(({ name, amount, periodMs }) => ({

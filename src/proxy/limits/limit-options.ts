@@ -4,13 +4,13 @@ export interface RateOption {
   readonly periodMs: number;
 }
 
-/** What a tenant may ask. Null: as much as it likes. Rates hold over all workers. */
+/** What a tenant may ask, over all workers. Null: as much as it likes. */
 export interface LimitOptions {
   readonly requests: RateOption | null;
   readonly bytesIn: RateOption | null;
   readonly bytesOut: RateOption | null;
   readonly commands: readonly CommandLimitOption[];
-  /** In this worker. */
+  /** Requests that are not answered. */
   readonly pending: number | null;
   readonly requestBytes: number | null;
   readonly requestKeys: number | null;

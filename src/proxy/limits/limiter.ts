@@ -4,6 +4,7 @@ import { Fifo } from '../../memory/fifo.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { ReadyLine } from '../../socket/ready-lines.ts';
 import type { LimitName, LimitOptions, RateOption } from './limit-options.ts';
+import { PendingShare } from './pending-share.ts';
 import { RateLimit, RateShare } from './rate-share.ts';
 import { ASK_EVERY_MS, type ShareOffice, type ShareUser } from './share-office.ts';
 
@@ -76,8 +77,8 @@ export class Limiter implements ShareUser, TurnTask {
   private readonly shares: readonly RateShare[];
   private readonly waiting = new Fifo<LimitedClient>();
   private readonly waitingForCommand = new Fifo<LimitedClient>();
-  /** Requests of its clients that are not answered. */
-  private pending = 0;
+  /** Of the requests that are not answered; null: as many as its clients like. */
+  private readonly pending: PendingShare | null;
   /** Where its clients wait to be read. */
   readonly line = new ReadyLine();
   private timer: NodeJS.Timeout | null = null;
@@ -110,12 +111,16 @@ export class Limiter implements ShareUser, TurnTask {
     }));
     const all = [this.requests, this.bytesIn, this.bytesOut, ...this.commands.map(({ share }) => share)];
     this.shares = all.filter(share => share !== null);
+    const { pending } = options;
+    this.pending = pending === null ? null : new PendingShare(placesKey(tenant, pending), pending);
     for (const share of this.shares) host.office.open(share, this);
+    if (this.pending !== null) host.office.open(this.pending, this);
   }
 
   /** Its clients are let go, and what it has leased is given back. */
   close(): void {
     for (const share of this.shares) this.host.office.close(share);
+    if (this.pending !== null) this.host.office.close(this.pending);
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
     for (const queue of [this.waiting, this.waitingForCommand]) {
@@ -155,15 +160,17 @@ export class Limiter implements ShareUser, TurnTask {
 
   /** Why a request of so many bytes and keys is refused; null: it is not. */
   refusal(command: string, bytes: number, keys: number, nowMs: number): FailureReason | null {
-    const { requestBytes, requestKeys, isRefusing, pending } = this.options;
+    const { requestBytes, requestKeys, isRefusing } = this.options;
+    const { pending } = this;
     if (requestBytes !== null && bytes > requestBytes) return 'limited_size';
     if (requestKeys !== null && keys > requestKeys) return 'limited_keys';
     if (!isRefusing) return null;
-    const isFull = pending !== null && this.pending >= pending;
+    const isFull = pending !== null && !pending.has(nowMs);
     const dry = this.dry(nowMs) ?? this.dryFor(command, nowMs);
     if (dry === null && !isFull) return null;
     this.isOver(nowMs, dry?.name ?? 'pending');
-    if (dry !== null) this.host.office.askForMore(dry, nowMs);
+    const lacking = dry ?? pending;
+    if (lacking !== null) this.host.office.askForMore(lacking, nowMs);
     return 'limited';
   }
 
@@ -189,13 +196,15 @@ export class Limiter implements ShareUser, TurnTask {
   }
 
   enqueued(): void {
-    this.pending++;
+    this.pending?.take();
   }
 
   /** So many requests are answered, or their client is gone. */
   answered(requests: number): void {
-    this.pending -= requests;
-    if (this.options.pending !== null && this.waiting.length > 0) this.serveSoon();
+    const { pending } = this;
+    if (pending === null) return;
+    pending.put(requests);
+    if (pending.isOwing || this.waiting.length > 0) this.serveSoon();
   }
 
   onLeased(): void {
@@ -226,6 +235,8 @@ export class Limiter implements ShareUser, TurnTask {
 
   private serve(): void {
     const nowMs = this.host.clock.turnMs();
+    const { pending } = this;
+    if (pending?.isOwing) this.host.office.gaveLate(pending, pending.giveOwed(nowMs));
     this.serveQueue(this.waiting, nowMs);
     this.serveQueue(this.waitingForCommand, nowMs);
     if (this.waitingClients > 0) this.arm(nowMs);
@@ -235,10 +246,10 @@ export class Limiter implements ShareUser, TurnTask {
   private serveQueue(queue: Fifo<LimitedClient>, nowMs: number): void {
     const count = queue.length;
     if (count === 0) return;
-    const { pending: most } = this.options;
+    const { pending } = this;
     const { isLifted } = this.host;
     const free = this.requests === null || isLifted ? Number.POSITIVE_INFINITY : this.requests.available(nowMs);
-    let left = most === null || isLifted ? free : Math.min(free, most - this.pending);
+    let left = pending === null || isLifted ? free : Math.min(free, pending.free);
     const part = Math.max(1, Math.floor(left / count));
     for (let i = 0; i < count; i++) {
       const client = queue.shift() as LimitedClient;
@@ -259,15 +270,14 @@ export class Limiter implements ShareUser, TurnTask {
 
   private isOpen(client: LimitedClient, nowMs: number): boolean {
     if (this.host.isLifted) return true;
-    const { isRefusing, pending } = this.options;
-    if (isRefusing) return this.areKnown;
-    if (pending !== null && this.pending >= pending) return false;
+    if (this.options.isRefusing) return this.areKnown;
+    if (this.pending !== null && !this.pending.has(nowMs)) return false;
     return this.dry(nowMs) === null && (client.wanted === null || client.wanted.has(1, nowMs));
   }
 
   private get areKnown(): boolean {
     for (const share of this.shares) if (!share.isKnown) return false;
-    return true;
+    return this.pending === null || this.pending.isKnown;
   }
 
   /** What all requests need and is used up. */
@@ -296,6 +306,7 @@ export class Limiter implements ShareUser, TurnTask {
   /** Looks again when there may be enough. */
   private arm(nowMs: number): void {
     let waitMs = Number.POSITIVE_INFINITY;
+    if (this.pending !== null && !this.pending.has(nowMs)) this.host.office.askForMore(this.pending, nowMs);
     for (const share of this.shares) {
       const least = share === this.bytesIn || share === this.bytesOut ? 0 : 1;
       if (share.has(least, nowMs)) continue;
@@ -317,6 +328,11 @@ function limitOf(rate: RateOption, { burstMs }: LimitOptions): RateLimit {
 }
 
 /** The same in all workers, and another when the limit is. */
+function placesKey({ pool, scope, name }: LimitedTenant, places: number): string {
+  return JSON.stringify([pool, scope, name, 'pending', places]);
+}
+
+/** Likewise. */
 function shareKey({ pool, scope, name }: LimitedTenant, what: string, rate: RateOption, burstMs: number): string {
   return JSON.stringify([pool, scope, name, what, rate.amount, rate.periodMs, burstMs]);
 }

@@ -1,4 +1,5 @@
 import type { RateOption } from './limit-options.ts';
+import type { LeasedShare } from './share-office.ts';
 
 /** A limit is leased in so many parts at most. */
 const UNITS_MAX = 64;
@@ -38,16 +39,14 @@ export interface Lease {
  *
  * Time is the worker's clock: one that was stopped has no more afterwards than its part of the capacity.
  */
-export class RateShare {
-  /** Names it, over all workers. */
+export class RateShare implements LeasedShare {
   readonly key: string;
   /** For people. */
   readonly name: string;
   readonly limit: RateLimit;
+  readonly asksForPart = false;
   units = 0;
-  /** The master has spoken, or is waited for no longer. */
   isKnown = false;
-  /** Taken without the master's word, because there was none. */
   isProvisional = false;
   private tokens = 0;
   private filledAtMs = 0;
@@ -106,7 +105,6 @@ export class RateShare {
     this.tokens = Math.min(this.tokens + tokens, this.capacity);
   }
 
-  /** So many units without the master's word. */
   provide(units: number, nowMs: number): void {
     this.isKnown = true;
     this.isProvisional = true;

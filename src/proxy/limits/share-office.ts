@@ -1,10 +1,32 @@
 import type { Clock } from '../../loop/clock.ts';
-import type { Lease, RateShare } from './rate-share.ts';
+import type { Lease } from './rate-share.ts';
+
+/** The part of a worker in something that is limited over all workers: of a rate, or of the requests that are not answered. */
+export interface LeasedShare {
+  /** Names it, over all workers. */
+  readonly key: string;
+  /** As a whole. */
+  readonly limit: { readonly perMs: number; readonly capacity: number; readonly units: number };
+  /** It asks for what each worker would have of it at once, not for ever more. */
+  readonly asksForPart: boolean;
+  /** Of these it has so many. */
+  readonly units: number;
+  /** The master has spoken, or is waited for no longer. */
+  isKnown: boolean;
+  /** Taken without the master's word, because there was none. */
+  isProvisional: boolean;
+  lease(lease: Lease, nowMs: number): void;
+  /** So many units without the master's word. */
+  provide(units: number, nowMs: number): void;
+  /** What it need not keep, if others want it, and what it has above `keep`. */
+  giveDownTo(keep: number, nowMs: number): Lease;
+  giveAll(nowMs: number): Lease;
+}
 
 /** The master's side of the rates, as a worker reaches it. */
 export interface ShareLink {
   /** Asks for `wants` more units; `ShareOffice.granted` hears of it. */
-  ask(share: RateShare, wants: number): void;
+  ask(share: LeasedShare, wants: number): void;
   /** `isAnswer`: to a recall, also when there is nothing to give. */
   give(key: string, lease: Lease, isAnswer: boolean): void;
 }
@@ -16,7 +38,7 @@ export interface ShareUser {
 }
 
 interface Entry {
-  readonly share: RateShare;
+  readonly share: LeasedShare;
   readonly user: ShareUser;
   isAsking: boolean;
   mayAskAtMs: number;
@@ -47,7 +69,7 @@ export class ShareOffice {
     this.clock = clock;
   }
 
-  open(share: RateShare, user: ShareUser): void {
+  open(share: LeasedShare, user: ShareUser): void {
     const entry = { share, user, isAsking: false, mayAskAtMs: 0 };
     this.entries.set(share.key, entry);
     this.ask(entry, this.partOf(share));
@@ -55,7 +77,7 @@ export class ShareOffice {
   }
 
   /** Nobody uses it any more. */
-  close(share: RateShare): void {
+  close(share: LeasedShare): void {
     if (this.entries.get(share.key)?.share !== share) return;
     this.entries.delete(share.key);
     // What was taken without the master it must not get.
@@ -63,10 +85,11 @@ export class ShareOffice {
   }
 
   /** It has run out. */
-  askForMore(share: RateShare, nowMs: number): void {
+  askForMore(share: LeasedShare, nowMs: number): void {
     const entry = this.entries.get(share.key);
     if (entry === undefined || share.units >= share.limit.units || nowMs < entry.mayAskAtMs) return;
-    this.ask(entry, Math.min(Math.max(1, share.units), share.limit.units - share.units));
+    const part = share.asksForPart ? this.partOf(share) - share.units : 0;
+    this.ask(entry, Math.min(Math.max(1, share.units, part), share.limit.units - share.units));
   }
 
   /** The master's answer to `ask`. */
@@ -88,6 +111,11 @@ export class ShareOffice {
     share.isKnown = true;
     share.lease(lease, nowMs);
     entry.user.onLeased();
+  }
+
+  /** It was recalled, and not free then. */
+  gaveLate(share: LeasedShare, lease: Lease): void {
+    if (this.entries.get(share.key)?.share === share && !share.isProvisional) this.giveBack(share.key, lease, false);
   }
 
   /** Another worker lacks some: each should have `keep` units at most. */
@@ -121,7 +149,7 @@ export class ShareOffice {
     if (isAnswer || lease.units > 0 || lease.tokens !== 0) this.link.give(key, lease, isAnswer);
   }
 
-  private partOf({ limit }: RateShare): number {
+  private partOf({ limit }: LeasedShare): number {
     return Math.max(1, Math.floor(limit.units / this.workers));
   }
 }
