@@ -9,6 +9,7 @@ import { runDaemonCommand } from './daemon-command.ts';
 import { diffFiles } from './diff.ts';
 import { addHashPassword } from './hash-password.ts';
 import type { SizedKey } from './key-spread.ts';
+import { addLimitsCommand } from './limits.ts';
 import { print } from './print.ts';
 import { addReshardCommands } from './reshard.ts';
 import { poolsOf, routeKeys } from './route.ts';
@@ -93,6 +94,7 @@ export function addCommands(program: Command): void {
   addTopologyCommand(program);
   addClientCommands(program);
   addUsersCommand(program);
+  addLimitsCommand(program);
   addReshardCommands(program);
 
   addControl(program, 'reload', 'have the running daemon read its configuration file again', askReload);

@@ -17,7 +17,7 @@ import { isReshardState, type ReshardState } from './reshard-state.ts';
  * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
  * workers that it starts from then on are of another version, and must not guess.
  */
-export const IPC_VERSION = 14;
+export const IPC_VERSION = 15;
 
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {
@@ -40,6 +40,8 @@ export type CrowdRow = readonly [kind: number, name: string, beyond: number];
 
 /** A pool's configuration, or the name of a pool that the worker serves by this very configuration already. */
 export type HandedPool = PoolConfig | string;
+
+export type AddressCount = readonly [address: string, count: number];
 
 /** Whose connections are limited together. */
 export type PlaceScope = 'pool' | 'address' | 'user';
@@ -201,6 +203,8 @@ export type ToMaster =
       readonly name: string;
       readonly over: string | null;
     }
+  /** Wrong passwords of a pool's clients, by address, since that was last said; empty address: by a unix socket. */
+  | { readonly type: 'wrongPasswords'; readonly pool: string; readonly addresses: readonly AddressCount[] }
   /** `failures` requests in a row to a server have failed: it should leave the ring of all workers; see `health`. */
   | {
       readonly type: 'trouble';
@@ -275,6 +279,9 @@ const isBlockedList: Check = value =>
 const isCrowds: Check = value =>
   Array.isArray(value) &&
   value.every(row => Array.isArray(row) && row.length === 3 && isCount(row[0]) && isText(row[1]) && isCount(row[2]));
+const isAddressCounts: Check = value =>
+  Array.isArray(value) &&
+  value.every(row => Array.isArray(row) && row.length === 2 && isText(row[0]) && isCount(row[1]));
 const orNull =
   (check: Check): Check =>
   value =>
@@ -318,6 +325,7 @@ const TO_MASTER: Shapes<ToMaster> = {
   giveBack: { pool: isText, scope: isScope, name: isText, count: isCount, isAnswer: isFlag },
   askShare: { key: isText, perMs: isNumber, capacity: isNumber, ofUnits: isCount, wants: isCount },
   giveShare: { key: isText, units: isCount, tokens: isNumber, isAnswer: isFlag },
+  wrongPasswords: { pool: isText, addresses: isAddressCounts },
   limiting: { pool: isText, scope: isText, name: isText, over: orNull(isText) },
   trouble: { pool: isText, server: isText, reason: isText, failures: isCount },
   blocking: { id: isCount },

@@ -8,6 +8,7 @@ import { Limiting } from './limiting.ts';
 import { Pauses } from './pauses.ts';
 import { RateLeases } from './rate-leases.ts';
 import type { ClientMessage, WorkerProcess } from './worker-process.ts';
+import { WrongPasswords } from './wrong-passwords.ts';
 
 /** What the workers have to know of each other's clients. */
 export class ClientMatters {
@@ -17,6 +18,7 @@ export class ClientMatters {
   private readonly leases = new RateLeases();
   private readonly limiting: Limiting;
   private readonly quotas: ConnectionQuotas;
+  private readonly wrongPasswords: WrongPasswords;
   private readonly log: Log;
 
   constructor(workers: () => Iterable<WorkerProcess>, log: Log) {
@@ -25,6 +27,7 @@ export class ClientMatters {
     this.pauses = new Pauses(workers, log);
     this.limiting = new Limiting(log);
     this.quotas = new ConnectionQuotas(holder => this.limiting.turnedAway(holder));
+    this.wrongPasswords = new WrongPasswords(log);
     this.log = log;
   }
 
@@ -34,7 +37,7 @@ export class ClientMatters {
       {
         method: 'GET',
         path: '/api/v1/limits',
-        handle: async () => ({ status: 200, body: { over: this.limiting.list() } }),
+        handle: async ({ query }) => ({ status: 200, body: this.limits(query.get('pool')) }),
       },
     ];
   }
@@ -66,7 +69,16 @@ export class ClientMatters {
       case 'limiting':
         this.limiting.receive(worker, message);
         return;
+      case 'wrongPasswords':
+        this.wrongPasswords.receive(message);
+        return;
     }
+  }
+
+  /** Of this pool, or of all. */
+  private limits(only: string | null) {
+    const isOf = ({ pool }: { readonly pool: string }) => only === null || pool === only;
+    return { over: this.limiting.list().filter(isOf), wrongPasswords: this.wrongPasswords.list().filter(isOf) };
   }
 
   /** See `Admission`. */

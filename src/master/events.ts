@@ -23,6 +23,7 @@ export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['client cut off by hand', 'client_cut'],
   ['over a limit', 'limited'],
   ['within its limits again', 'limit_over'],
+  ['wrong passwords of one address', 'wrong_passwords'],
   ['server ejected', 'server_ejected'],
   ['server readmitted', 'server_readmitted'],
   ['server ejected by hand', 'server_ejected_by_hand'],

@@ -65,7 +65,14 @@ export class RateLease {
   }
 
   ask(worker: number, units: number): void {
-    const holder = this.holders.get(worker) ?? { units: 0, wants: 0, wantedAtMs: 0, isRecalled: false, keep: 0, isTold: false };
+    const holder = this.holders.get(worker) ?? {
+      units: 0,
+      wants: 0,
+      wantedAtMs: 0,
+      isRecalled: false,
+      keep: 0,
+      isTold: false,
+    };
     this.holders.set(worker, holder);
     if (holder.wants === 0) this.line.push(worker);
     holder.wants = Math.max(1, units);

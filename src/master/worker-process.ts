@@ -34,7 +34,17 @@ export type SeenMessage = Extract<ToMaster, { readonly type: 'slow' | 'clearSlow
 export type ClientMessage =
   | Extract<
       ToMaster,
-      { readonly type: 'askClients' | 'clients' | 'crowds' | 'crowdsKnown' | 'pause' | 'paused' | 'limiting' }
+      {
+        readonly type:
+          | 'askClients'
+          | 'clients'
+          | 'crowds'
+          | 'crowdsKnown'
+          | 'pause'
+          | 'paused'
+          | 'limiting'
+          | 'wrongPasswords';
+      }
     >
   | ShareMessage;
 
@@ -287,6 +297,7 @@ export class WorkerProcess implements Watched {
       case 'askShare':
       case 'giveShare':
       case 'limiting':
+      case 'wrongPasswords':
         this.events.onClients(this, message);
         return;
       case 'slow':

@@ -82,6 +82,8 @@ export interface FrontendHost {
   /** Numbers clients within the worker. */
   nextClientId(): number;
   readonly places: PlaceLink;
+  /** See `SignInPenalty.tell`. */
+  tellWrongPasswords(pool: string, addresses: readonly (readonly [string, number])[]): void;
   readonly limiting: Pick<PoolLimitsHost, 'office' | 'tellLimiting'>;
 }
 
@@ -149,6 +151,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.serverLesson = new ServerLesson(pool, () => this.parser.lesson);
     this.router = new Router(pool, options.protocol, options.sendsToFirstKey, options.limits);
     this.router.askClients = (question, then) => worker.askClients(this.poolName, question, then);
+    this.router.penalty.tell = addresses => worker.tellWrongPasswords(this.poolName, addresses);
     this.router.poolChanged();
     this.limits = options.limits;
     this.clock = pool.clock;

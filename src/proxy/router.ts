@@ -80,7 +80,7 @@ export class Router {
   private readonly pool: Pool;
   private readonly protocol: Protocol;
   private readonly split: Split;
-  private readonly penalty = new SignInPenalty();
+  readonly penalty = new SignInPenalty();
   /** Null: the pool is a ring. */
   readonly cluster: SlotForward | null;
 

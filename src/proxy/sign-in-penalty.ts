@@ -1,5 +1,6 @@
 import type { RequestReading } from '../protocol/protocol.ts';
 import { Request } from '../request/request.ts';
+import { tenantAddress } from './limits/tenant-address.ts';
 import type { RequestOrigin } from './request-origin.ts';
 
 /** The answer to the first wrong password of an address waits so long, … */
@@ -13,6 +14,11 @@ const MAX_WAITING = 1000;
 /** Addresses remembered; then the one that was heard of first is forgotten. */
 const MAX_ADDRESSES = 10_000;
 
+/** What addresses gave is told so long after the first: what comes meanwhile goes with it. */
+const TOLD_AFTER_MS = 1000;
+/** Addresses in one message; of more it is only counted. */
+const MAX_TOLD = 1000;
+
 interface Offender {
   wrong: number;
   atMs: number;
@@ -25,10 +31,15 @@ interface Offender {
 export class SignInPenalty {
   private readonly offenders = new Map<string, Offender>();
   private waiting = 0;
+  private untold = new Map<string, number>();
+  /** Wrong passwords by address; empty address: by a unix socket. */
+  tell: (addresses: readonly (readonly [string, number])[]) => void = () => {};
 
   /** Gives the client what it reads of its wrong password, `parser.reply`, in its time. */
   answer(origin: RequestOrigin, parser: RequestReading, nowMs: number): void {
-    const delayMs = this.delayOf(hostOf(origin.peer), nowMs);
+    const address = tenantAddress(origin.peer) ?? '';
+    this.count(address);
+    const delayMs = this.delayOf(address, nowMs);
     const { reply } = parser;
     if (this.waiting >= MAX_WAITING) {
       origin.answer(reply, true);
@@ -45,6 +56,19 @@ export class SignInPenalty {
     timer.unref();
   }
 
+  private count(address: string): void {
+    const { untold } = this;
+    if (untold.size === 0) setTimeout(() => this.tellAll(), TOLD_AFTER_MS).unref();
+    const before = untold.get(address);
+    if (before !== undefined || untold.size < MAX_TOLD) untold.set(address, (before ?? 0) + 1);
+  }
+
+  private tellAll(): void {
+    const { untold } = this;
+    this.untold = new Map();
+    this.tell([...untold]);
+  }
+
   private delayOf(host: string, nowMs: number): number {
     let offender = this.offenders.get(host);
     if (offender === undefined || nowMs - offender.atMs > FORGOTTEN_MS) {
@@ -57,10 +81,4 @@ export class SignInPenalty {
     offender.atMs = nowMs;
     return Math.min(FIRST_MS * 2 ** offender.wrong++, LONGEST_MS);
   }
-}
-
-/** An address without its port. */
-function hostOf(peer: string): string {
-  const colon = peer.lastIndexOf(':');
-  return colon < 0 ? peer : peer.slice(0, colon);
 }

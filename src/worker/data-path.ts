@@ -47,7 +47,8 @@ const TRIM_PERIOD_MS = 1000;
 const SLOWLOG_MAX = 10_000;
 
 /** The master, as far as the data path knows it. */
-export interface MasterLink extends Pick<FrontendHost, 'places' | 'onSlowRequest' | 'clearSlowlog' | 'askClients'> {
+export interface MasterLink
+  extends Pick<FrontendHost, 'places' | 'tellWrongPasswords' | 'onSlowRequest' | 'clearSlowlog' | 'askClients'> {
   readonly audit: FrontendHost['audit'];
   readonly shares: ShareLink;
   readonly tellLimiting: FrontendHost['limiting']['tellLimiting'];

@@ -233,6 +233,7 @@ class WorkerRole {
           send({ type: 'askShare', key, perMs, capacity, ofUnits, wants }),
         give: (key, { units, tokens }, isAnswer) => send({ type: 'giveShare', key, units, tokens, isAnswer }),
       },
+      tellWrongPasswords: (pool, addresses) => send({ type: 'wrongPasswords', pool, addresses }),
       tellLimiting: ({ pool, scope, name }, over) => send({ type: 'limiting', pool, scope, name, over }),
       places: {
         ask: (holder, limit, count, isForced) => send({ type: 'ask', ...holder, limit, count, isForced }),

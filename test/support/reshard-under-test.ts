@@ -70,6 +70,7 @@ export class WorkerUnderTest {
     const { handle, port } = await bindLocal();
     const dataPath = new DataPath(log, null, {
       audit: new AuditTrail(() => {}),
+      tellWrongPasswords: () => {},
       places: { ask: () => {}, giveBack: () => {} },
       onSlowRequest: () => {},
       clearSlowlog: () => {},

@@ -191,6 +191,25 @@ test('pending: no more is asked of the servers at once; the next goes when one i
   assert.equal((await one.readReplies(4)).length, 4);
 });
 
+test('pending: over all workers no more is asked of the servers at once, and one gets what the other has left', async t => {
+  const { daemon, server, clients, set } = await start(t, []);
+  const both = (await clients()) as [RawClient, RawClient];
+  await set({ 'pool.limits.pending': '4' });
+  server.freeze();
+  for (const client of both) client.send(gets(8));
+  await daemon.untilMetric('ringmaster_pool_limit_waiting_clients', { pool: 'pool' }, 2);
+  await daemon.untilMetric('ringmaster_server_inflight_requests', { pool: 'pool' }, 4);
+  server.thaw();
+  for (const client of both) assert.equal((await client.readReplies(8)).length, 8);
+  const [one] = both;
+  server.freeze();
+  one.send(gets(8));
+  await daemon.untilMetric('ringmaster_server_inflight_requests', { pool: 'pool' }, 4);
+  await daemon.untilMetric('ringmaster_pool_limit_waiting_clients', { pool: 'pool' }, 1);
+  server.thaw();
+  assert.equal((await one.readReplies(8)).length, 8);
+});
+
 test('addresses have each their own', async t => {
   const { daemon, client } = await start(t, ['address_limits: { requests: 1/24h }', 'proxy_protocol: [127.0.0.1]'], 1);
   const as = async (address: string, ...lines: readonly string[]) => {

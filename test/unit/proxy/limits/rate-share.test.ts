@@ -231,6 +231,21 @@ test('a master that says nothing is waited for once; afterwards each worker take
   assert.equal(share.isProvisional, false);
 });
 
+test('a worker that has all and uses it up has to share with one that begins', () => {
+  const world = worldOf(new RateLimit({ amount: 1000, periodMs: 1000 }, 100), 2);
+  const used = [0, 0];
+  for (; world.nowMs < 20_000; world.nowMs += 0.5) {
+    for (const worker of world.nowMs < 5000 ? [0] : [0, 1]) {
+      if (use(world, worker) && world.nowMs >= 6000) used[worker]!++;
+    }
+    world.lease.look();
+    world.deliver();
+  }
+  const [first, second] = used as [number, number];
+  assert.ok(first + second > 13_000, `${used} of 14000`);
+  assert.ok(Math.abs(first - second) < 2000, `${used}`);
+});
+
 test('who needs it no more leaves it to others, though it stands in line itself', () => {
   const world = worldOf(new RateLimit({ amount: 1000, periodMs: 1000 }, 100), 2);
   let used = 0;
