@@ -1,5 +1,4 @@
-import type { Lease } from './rate-share.ts';
-import type { LeasedShare } from './share-office.ts';
+import type { Lease, LeasedShare } from './leased-share.ts';
 
 /** What a worker had no place for lately it needs. */
 const DRY_LATELY_MS = 500;

@@ -1,5 +1,5 @@
+import type { Lease, LeasedShare } from './leased-share.ts';
 import type { RateOption } from './limit-options.ts';
-import type { LeasedShare } from './share-office.ts';
 
 /** A limit is leased in so many parts at most. */
 const UNITS_MAX = 64;
@@ -23,12 +23,6 @@ export class RateLimit {
     this.capacity = Math.max(1, this.perMs * burstMs);
     this.units = Math.max(1, Math.min(UNITS_MAX, Math.floor(this.capacity + ROUNDING)));
   }
-}
-
-/** What goes from one who has leased to another. */
-export interface Lease {
-  readonly units: number;
-  readonly tokens: number;
 }
 
 /**
