@@ -1,6 +1,7 @@
 import { withTlsFiles } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
-import { parseConfig, RereadConfig } from '../config/load.ts';
+import { parseConfig } from '../config/load.ts';
+import { RereadConfig } from '../config/reread-config.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { Master } from '../master/master.ts';
 import { isSuccessor, Takeover } from '../master/takeover.ts';
@@ -53,6 +54,7 @@ async function run(file: RereadConfig, options: DaemonOptions, takeover: Takeove
     configFile: {
       path: options.confFile,
       load: () => withFlags(file.load(), options),
+      loadInBackground: async () => withFlags(await file.loadInBackground(), options),
       parse: text => withFlags(parseConfig(text, options.confFile), options),
     },
   });

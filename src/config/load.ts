@@ -43,29 +43,11 @@ export function loadConfigFile(path: string): ConfigFile {
   return parseConfigFile(textOf(readConfigBytes(path), path), path);
 }
 
-/** A file that is read again and again: as long as its bytes are the same, and the secrets that it refers to, what it says is not worked out anew. */
-export class RereadConfig {
-  private readonly path: string;
-  private bytes: Buffer | null = null;
-  private config: Config | null = null;
-  private secrets: Secrets | null = null;
-
-  constructor(path: string) {
-    this.path = path;
-  }
-
-  /** As `loadConfig`. */
-  load(): Config {
-    const bytes = readConfigBytes(this.path);
-    if (this.config !== null && this.bytes?.equals(bytes) && this.secrets?.areCurrent()) return this.config;
-    this.secrets = new Secrets(this.path);
-    this.config = parseConfigFile(textOf(bytes, this.path), this.path, this.secrets).config;
-    this.bytes = bytes;
-    return this.config;
-  }
-}
-
-function readConfigBytes(path: string): Buffer {
+/**
+ * The bytes of a configuration file.
+ * @throws ConfigError when it can't be read, or is too large
+ */
+export function readConfigBytes(path: string): Buffer {
   let bytes: Buffer;
   try {
     bytes = readAtMost(path, MAX_CONFIG_BYTES + 1);
@@ -76,7 +58,8 @@ function readConfigBytes(path: string): Buffer {
   return bytes;
 }
 
-function textOf(bytes: Buffer, path: string): string {
+/** @throws ConfigError when they are no text */
+export function textOf(bytes: Buffer, path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
@@ -92,7 +75,8 @@ export function parseConfig(text: string, fileName: string): Config {
   return parseConfigFile(text, fileName).config;
 }
 
-function parseConfigFile(text: string, fileName: string, secrets = new Secrets(fileName)): ConfigFile {
+/** The same, with where each setting stands. `secrets`: where those come from that it refers to. */
+export function parseConfigFile(text: string, fileName: string, secrets = new Secrets(fileName)): ConfigFile {
   const lines = new LineCounter();
   const problems = new Problems(fileName, lines);
   // YAML takes a lone CR for a line end too, the parser does not.
@@ -164,6 +148,6 @@ function readFailure(error: NodeJS.ErrnoException): string {
   }
 }
 
-function wholeFileError(file: string, message: string): ConfigError {
+export function wholeFileError(file: string, message: string): ConfigError {
   return new ConfigError([{ file, line: 0, column: 0, path: '', message }]);
 }

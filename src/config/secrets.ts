@@ -16,6 +16,15 @@ export interface SecretFile {
   readonly isExposed: boolean;
 }
 
+/** A secret that was read: what the configuration file says of it, and what it was. */
+export interface TakenSecret {
+  readonly from: 'file' | 'env';
+  readonly named: string;
+  /** The path of its setting. */
+  readonly setting: string;
+  readonly text: string;
+}
+
 /**
  * Secrets that a configuration file only refers to: `{ file: PATH }`, relative to that file, or `{ env: NAME }`. One for each time
  * that the configuration file is read.
@@ -23,11 +32,13 @@ export interface SecretFile {
 export class Secrets {
   readonly files: SecretFile[] = [];
   private readonly directory: string;
-  private readonly taken: { readonly read: () => string; readonly text: string }[] = [];
+  /** In the order in which they were read. */
+  readonly taken: TakenSecret[];
 
-  /** `configFile`: what paths are relative to. */
-  constructor(configFile: string) {
+  /** `configFile`: what paths are relative to. `taken`: what somebody else has read. */
+  constructor(configFile: string, taken: readonly TakenSecret[] = []) {
     this.directory = path.dirname(path.resolve(configFile));
+    this.taken = [...taken];
   }
 
   /** `setting`: its path, for warnings. Throws a SettingError, in which no secret is. */
@@ -41,20 +52,23 @@ export class Secrets {
 
   /** As `read`, of what a reference says. */
   named(key: 'file' | 'env', named: string, setting: string): string {
-    const read = key === 'env' ? () => ofEnvironment(named) : () => this.ofFile(named, setting);
-    const text = read();
-    this.taken.push({ read, text });
+    const text = this.textOf(key, named, setting);
+    this.taken.push({ from: key, named, setting, text });
     return text;
   }
 
   /** What was read is what would be read now. */
   areCurrent(): boolean {
     try {
-      return this.taken.every(({ read, text }) => read() === text);
+      return this.taken.every(({ from, named, setting, text }) => this.textOf(from, named, setting) === text);
     } catch (error) {
       if (error instanceof SettingError) return false;
       throw error;
     }
+  }
+
+  private textOf(from: TakenSecret['from'], named: string, setting: string): string {
+    return from === 'env' ? ofEnvironment(named) : this.ofFile(named, setting);
   }
 
   private ofFile(named: string, setting: string): string {

@@ -23,6 +23,8 @@ export interface ConfigFile {
   readonly path: string;
   /** What it says now, with the flags of the command line. Throws a ConfigError. */
   load(): Config;
+  /** The same beside what else the master has to do, which a large file keeps for seconds. Rejects with a ConfigError. */
+  loadInBackground(): Promise<Config>;
   /** The same of a text. Throws a ConfigError. */
   parse(text: string): Config;
 }

@@ -99,7 +99,8 @@ export class LiveConfig {
 
   private async reloadNow(by: string): Promise<ReloadResult> {
     this.host.refuseUnlessRunning();
-    const { after, outcomes } = reloadedOverrides(this.state, this.host.file.load());
+    const file = await this.host.file.loadInBackground();
+    const { after, outcomes } = reloadedOverrides(this.state, file);
     const changes = configChanges(this.state.config, after.config);
     const { problems, workers, tookMs } = await this.serveBy(after);
     const warnings = [...warningsOf(after.config), ...problems];
@@ -168,10 +169,10 @@ export class LiveConfig {
     });
   }
 
-  /** What runs against the file as it is now. Throws a ConfigError. */
-  differences(): { readonly settings: readonly Difference[]; readonly changes: ConfigChanges } {
+  /** What runs against the file as it is now. Rejects with a ConfigError. */
+  async differences(): Promise<{ readonly settings: readonly Difference[]; readonly changes: ConfigChanges }> {
+    const file = await this.host.file.loadInBackground();
     const { config, overrides } = this.state;
-    const file = this.host.file.load();
     const [running, written] = [config, file].map(
       each => new Map(settingStates(each, '*').map(s => [s.path, s.value])),
     );

@@ -41,7 +41,7 @@ export function settingsRoutes(liveConfig: () => LiveConfig, log: Log): ApiRoute
     {
       method: 'GET',
       path: '/api/v1/settings/differences',
-      handle: () => answer(async () => liveConfig().differences()),
+      handle: () => answer(() => liveConfig().differences()),
     },
   ];
 }

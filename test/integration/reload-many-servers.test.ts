@@ -48,6 +48,10 @@ test('clients are served while a reload changes nothing, one pool of many, or ev
   ringmaster.writeConfig(config(pool => (pool === 7 ? 2 : 1)));
   assert.deepEqual(await servedDuring(), ['p7']);
   assert.deepEqual(await servedDuring(), []);
+  ringmaster.writeConfig(`${config(() => 3)}    nonsense: 1\n`);
+  const refused = await postAdmin(adminPort, '/-/reload');
+  assert.equal(refused.status, 400);
+  assert.match(refused.text, /ringmaster\.yml:\d+:\d+: pools\.p59\.nonsense: unknown/);
   ringmaster.writeConfig(config(() => 3));
   assert.equal((await servedDuring()).length, POOLS);
   await ringmaster.stop();

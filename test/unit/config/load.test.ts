@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { ConfigError } from '../../../src/config/errors.ts';
-import { loadConfig, parseConfig, RereadConfig } from '../../../src/config/load.ts';
+import { loadConfig, parseConfig } from '../../../src/config/load.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 import { configProblems } from '../../support/config-problems.ts';
 
@@ -121,19 +121,4 @@ test('a password that a missing quote has put into another value is not shown', 
     assert.notEqual(problems, '');
     assert.doesNotMatch(problems, /hunter2/);
   }
-});
-
-test('a file that is as it was is not read anew, and one that is broken does not hide what comes after', () => {
-  const file = path.join(temporaryDirectory('config'), 'ringmaster.yml');
-  writeFileSync(file, GOOD);
-  const reader = new RereadConfig(file);
-  const first = reader.load();
-  assert.equal(reader.load(), first);
-  writeFileSync(file, 'pools: 1\n');
-  assert.throws(() => reader.load(), ConfigError);
-  assert.throws(() => reader.load(), ConfigError);
-  writeFileSync(file, GOOD.replace('22121', '22122'));
-  const second = reader.load();
-  assert.deepEqual(second, loadConfig(file));
-  assert.notDeepEqual(second, first);
 });

@@ -4,8 +4,9 @@ import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:f
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Config } from '../../../src/config/config.ts';
-import { loadConfig, parseConfig, RereadConfig } from '../../../src/config/load.ts';
+import { loadConfig, parseConfig } from '../../../src/config/load.ts';
 import { redactConfig } from '../../../src/config/redact.ts';
+import { RereadConfig } from '../../../src/config/reread-config.ts';
 import { serverCredentials } from '../../../src/config/server-credentials.ts';
 import { configWarnings } from '../../../src/config/warnings.ts';
 import { temporaryDirectory } from '../../support/child.ts';
