@@ -14,6 +14,8 @@ export interface Remedy {
   readonly gifts: readonly Gift[];
   /** Each connection is given them ahead of the request; else only a server is that says it lacks them. */
   readonly isGivenAhead: boolean;
+  /** Those that have copies of a primary's data can be given it, too. */
+  readonly isForReplicas: boolean;
   /** The server whose whole reply is `buf[start, end)` says that it lacks them. */
   isLacking(buf: Buffer, start: number, end: number): boolean;
   /** One of the replies that a transaction has in this piece seems to say so. */

@@ -232,7 +232,9 @@ export class ClusterSession extends PrivateSession {
     // What the reply changes at the client is changed before the next request is read.
     if (parser.transform === null) this.finish(true);
     else this.endTransaction();
-    order.start(new SlotTransaction(order, origin, slot, steps, words));
+    const transaction = new SlotTransaction(order, origin, slot, steps, words);
+    transaction.gifts = this.keptGifts;
+    order.start(transaction);
   }
 
   /** The node of the request's slot; null, with the client told, when there is none, or another than that of the connection. */

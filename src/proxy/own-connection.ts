@@ -78,9 +78,10 @@ export class OwnConnection implements PrivateConnectionWaiter {
     this.hold(null, bytes);
   }
 
-  /** As `keep`, before all that is kept. */
-  keepFirst(bytes: Buffer): void {
+  /** As `keep`, before all that is kept; and what the server is given even before that. */
+  keepFirst(bytes: Buffer, gifts: readonly Gift[]): void {
     this.held.unshift({ request: null, bytes: new RequestBytes().set(bytes, 0, bytes.length, null), gift: null });
+    this.held.unshift(...gifts.map(gift => ({ request: null, bytes: NO_BYTES, gift })));
   }
 
   /** Keeps what the server is given ahead of the first request that `send` gets. */

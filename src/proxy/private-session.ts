@@ -1,4 +1,5 @@
 import type { Protocol, RequestReading } from '../protocol/protocol.ts';
+import type { Gift } from '../protocol/remedy.ts';
 import {
   HOLD_ABORT,
   HOLD_BLOCK,
@@ -63,6 +64,8 @@ export class PrivateSession implements PrivateLane {
   /** Waits at the server. */
   protected readonly wait: ServerWait;
   private readonly gifts: AwaitedGifts;
+  /** What the server needs for what is kept for it. */
+  protected readonly keptGifts: Gift[] = [];
   protected isSoiled = false;
   protected isEnding = false;
   private isOver = false;
@@ -110,8 +113,7 @@ export class PrivateSession implements PrivateLane {
   }
 
   onAnswered(): void {
-    const { own } = this;
-    own.sendHeld();
+    this.own.sendHeld();
     this.endIfDone();
   }
 
@@ -213,13 +215,14 @@ export class PrivateSession implements PrivateLane {
       return;
     }
     if (parser.isSoiling) this.isSoiled = true;
+    if (parser.remedy?.isGivenAhead) this.keptGifts.push(...parser.remedy.gifts);
     own.keep(bytes);
     this.answer(parser, this.words.queued);
   }
 
   /** The server hears of the transaction before what was kept of it. */
   protected tellOfTransaction(): void {
-    if (!this.isOpenAtServer) this.own.keepFirst(this.words.open);
+    if (!this.isOpenAtServer) this.own.keepFirst(this.words.open, this.keptGifts);
     this.isOpenAtServer = true;
   }
 
@@ -254,12 +257,11 @@ export class PrivateSession implements PrivateLane {
   /** Nothing of the transaction is run; the client reads `reply`. */
   protected giveUp(parser: RequestReading, reply: Buffer): void {
     const { own } = this;
-    const isKnown = own.lostReason === null && own.backend !== null && this.isOpenAtServer;
-    if (isKnown) {
+    if (own.lostReason === null && own.backend !== null && this.isOpenAtServer) {
       const sink = parser.isNoreply ? this.origin : new AbortedRun(this.origin, reply);
       const { discard } = this.words;
       const bytes = new RequestBytes().set(discard, 0, discard.length, null);
-      own.send(own.backend as Backend, this.ask(parser, sink), bytes);
+      own.send(own.backend, this.ask(parser, sink), bytes);
     } else {
       this.forgetKept();
       this.answer(parser, reply);
@@ -323,8 +325,8 @@ export class PrivateSession implements PrivateLane {
     if (target === null) return;
     const sink = replySink(this.origin, parser.transform);
     const request = this.ask(parser, sink);
-    request.extraMs = parser.waitMs;
     this.isBlocking = true;
+    request.extraMs = parser.waitMs;
     this.wait.begin(request, sink);
     this.own.give(parser.remedy);
     this.own.send(target, request, bytes);
@@ -378,9 +380,9 @@ export class PrivateSession implements PrivateLane {
     this.origin.answer(parser.isNoreply ? NOTHING : words, false);
   }
 
+  /** What the client was told to be kept is lost: it has yet to hear of that. */
   private lost(): void {
     this.isOpenAtServer = false;
-    // What the client was told to be kept is lost: it has yet to hear of that.
     if (!this.isOpen && !this.isWatchKept) this.isEnding = true;
     this.endIfDone();
   }

@@ -68,6 +68,7 @@ export const SEVERAL_SERVERS: ReadonlyMap<string, Buffer> = new Map(
 export const WRITES_SEEN: Remedy = {
   gifts: [{ request: encodeRequest('PING'), isLasting: false }],
   isGivenAhead: true,
+  isForReplicas: true,
   isLacking: () => false,
   isLackingInside: () => false,
 };

@@ -13,8 +13,9 @@ const NOT_FOUND = '-ERR Function not found';
 
 /** FCALL of a function that a server may lack. */
 export class MissingFunction implements Remedy {
-  /** Whoever has taken it away from the server meant to. */
-  readonly isGivenAhead = false;
+  readonly isGivenAhead = true;
+  /** They have those of their primary, and take none from others. */
+  readonly isForReplicas = false;
   private readonly libraries: FunctionLibraries;
   private readonly name: Buffer;
 
@@ -24,7 +25,6 @@ export class MissingFunction implements Remedy {
     this.name = Buffer.from(name);
   }
 
-  /** Looked for when a server lacks it: that goes through the text of all libraries. */
   get gifts(): readonly Gift[] {
     return this.libraries.with(this.name);
   }
@@ -33,8 +33,9 @@ export class MissingFunction implements Remedy {
     return buf.toString('latin1', start, Math.min(end, start + NOT_FOUND.length)) === NOT_FOUND;
   }
 
-  isLackingInside(): boolean {
-    return false;
+  isLackingInside(buf: Buffer, start: number, end: number): boolean {
+    const at = buf.indexOf(NOT_FOUND, start, 'latin1');
+    return at >= 0 && at < end;
   }
 }
 
@@ -62,7 +63,7 @@ export function libraryChange(command: Command, args: RequestArgs, libraries: Fu
     }
     case 'function|restore': {
       const dump = Buffer.from(args.bytes(2));
-      const isAdded = args.count < 4 || args.isWord(3, 'append');
+      const isAdded = args.count < 4 || !args.isWord(3, 'flush');
       return () => libraries.restored(dump, isAdded);
     }
     case 'function|delete': {

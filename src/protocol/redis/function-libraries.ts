@@ -1,8 +1,12 @@
 import type { Gift } from '../remedy.ts';
+import { librariesOf } from './function-dump.ts';
 import { encodeRequest } from './resp.ts';
 
 /** What a library costs beside its text. */
 const LIBRARY_BYTES = 300;
+/** Functions whose libraries were looked for, and the longest name of one that is kept. */
+const MAX_FUNCTIONS = 1000;
+const MAX_NAME_BYTES = 128;
 const FIRST_LINE_MAX_BYTES = 256;
 const NAMED = /^#![^\n]*?\sname=([\w]+)/;
 
@@ -12,6 +16,8 @@ export class FunctionLibraries {
   /** By name, as servers are given them: none replaces what a server has. The oldest first. */
   private readonly libraries = new Map<string, Gift>();
   private limitBytes = 0;
+  /** What a function needs, of those asked for since the libraries changed last. */
+  private readonly byFunction = new Map<string, readonly Gift[]>();
 
   /** 0: none are kept. */
   setLimit(limitBytes: number): void {
@@ -29,13 +35,17 @@ export class FunctionLibraries {
     if (name !== undefined) this.keep(name, encodeRequest('FUNCTION', 'LOAD', code));
   }
 
-  /** Servers have taken a dump; `isAdded`: to what they had, else that is not known any more. */
+  /** Servers have taken a dump; `isAdded`: to what they had, else that is gone. */
   restored(dump: Buffer, isAdded: boolean): void {
     if (!isAdded) this.clear();
-    this.keep(`dump of ${dump.length}`, encodeRequest('FUNCTION', 'RESTORE', dump));
+    const libraries = librariesOf(dump, this.limitBytes);
+    // Some of it may have taken the place of what is known here.
+    if (libraries === null) this.clear();
+    else for (const code of libraries) this.loaded(code);
   }
 
   deleted(name: string): void {
+    this.byFunction.clear();
     const gift = this.libraries.get(name);
     if (gift === undefined) return;
     this.libraries.delete(name);
@@ -43,15 +53,22 @@ export class FunctionLibraries {
   }
 
   clear(): void {
+    this.byFunction.clear();
     this.libraries.clear();
     this.memoryBytes = 0;
   }
 
   /** Those whose text has the name of the function; where none has it, all: it may have been put together. */
   with(name: Buffer): readonly Gift[] {
+    const key = name.toString('latin1');
+    const known = this.byFunction.get(key);
+    if (known !== undefined) return known;
     const gifts = [...this.libraries.values()];
     const found = gifts.filter(({ request }) => request.includes(name));
-    return found.length > 0 ? found : gifts;
+    const needed = found.length > 0 ? found : gifts;
+    if (this.byFunction.size >= MAX_FUNCTIONS || key.length > MAX_NAME_BYTES) this.byFunction.clear();
+    if (key.length <= MAX_NAME_BYTES) this.byFunction.set(key, needed);
+    return needed;
   }
 
   private keep(name: string, request: Buffer): void {

@@ -6,6 +6,7 @@ const NO_SCRIPT = '-NOSCRIPT';
 export class MissingScript implements Remedy {
   readonly gifts: readonly Gift[];
   readonly isGivenAhead = true;
+  readonly isForReplicas = true;
 
   constructor(gifts: readonly Gift[]) {
     this.gifts = gifts;

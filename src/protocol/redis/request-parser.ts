@@ -8,11 +8,10 @@
 
 import type { ParserOptions } from '../parser-options.ts';
 import { INCOMPLETE, type RequestParser, type Session } from '../protocol.ts';
-import type { Gift } from '../remedy.ts';
+import type { Remedy } from '../remedy.ts';
 import { FLAG_WRITES, HOLD_NONE, HOLD_OPEN, HOLD_QUEUE, HOLD_RUN, type Hold, ROUTE_PRIVATE } from '../routes.ts';
 import { UNKNOWN_COMMAND_NAME } from './command-table.ts';
 import { rewriteInline } from './inline-request.ts';
-import { MissingScript } from './missing-script.ts';
 import { KeyRanges } from './request-args.ts';
 import * as errors from './request-errors.ts';
 import { RequestRouting } from './request-routing.ts';
@@ -31,6 +30,7 @@ import {
   ZERO,
 } from './resp.ts';
 import type { RedisSession } from './session.ts';
+import { SeveralRemedies } from './several-remedies.ts';
 export class RedisRequestParser extends RequestRouting implements RequestParser {
   private readonly maxRequestBytes: number;
   /** Of `wholeTransaction`. */
@@ -128,14 +128,14 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
     let count = 0;
     let position = start;
     let hold: Hold = HOLD_NONE;
-    const gifts: Gift[] = [];
+    const remedies: Remedy[] = [];
     while (!own.isWatching && hold !== HOLD_RUN && count < MAX_WHOLE_REQUESTS) {
       const stop = this.parse(session, buf, position, end);
       const isPart = stop !== INCOMPLETE && this.route === ROUTE_PRIVATE && this.rewritten === null;
       hold = isPart ? this.hold : HOLD_NONE;
       if (hold !== (count === 0 ? HOLD_OPEN : HOLD_QUEUE) && hold !== HOLD_RUN) break;
       for (let i = 0; i < keys.count; i++) wholeKeys.add(keys.starts[i]!, keys.ends[i]!);
-      if (this.remedy?.isGivenAhead) gifts.push(...this.remedy.gifts);
+      if (this.remedy?.isGivenAhead) remedies.push(this.remedy);
       position = stop;
       count++;
     }
@@ -145,7 +145,7 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
     if (hold !== HOLD_RUN || position - start > MAX_WHOLE_BYTES) return 0;
     for (let i = 0; i < wholeKeys.count; i++) keys.add(wholeKeys.starts[i]!, wholeKeys.ends[i]!);
     this.flags = FLAG_WRITES;
-    this.remedy = gifts.length === 0 ? null : new MissingScript(gifts);
+    this.remedy = remedies.length === 0 ? null : new SeveralRemedies(remedies);
     return count;
   }
 

@@ -29,7 +29,7 @@ export function readsOf(pool: Pool, origin: RequestOrigin, parser: RequestReadin
   // Between WATCH and EXEC it has to see what the transaction will.
   if (origin.privateLane !== null) return null;
   // What a replica lacks of that, its primary has to be given.
-  if (parser.remedy !== null && !parser.remedy.isGivenAhead) return null;
+  if (parser.remedy !== null && !parser.remedy.isForReplicas) return null;
   const { ownWritesMs } = reads.options;
   return ownWritesMs > 0 && nowMs - origin.wroteAtMs < ownWritesMs ? null : reads;
 }

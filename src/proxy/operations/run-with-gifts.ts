@@ -18,8 +18,9 @@ export class RunWithGifts implements ReplySink {
   }
 
   onReply(request: Request, buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
-    if (this.remedies[0]?.isLackingInside(buf, start, end)) {
-      for (const { gifts } of this.remedies) for (const gift of gifts) this.given.delete(gift);
+    for (const remedy of this.remedies) {
+      if (!remedy.isLackingInside(buf, start, end)) continue;
+      for (const gift of remedy.gifts) this.given.delete(gift);
     }
     this.sink.onReply(request, buf, start, end, isLast, block);
   }

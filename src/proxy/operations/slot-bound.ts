@@ -223,7 +223,7 @@ export abstract class SlotBound {
   }
 
   /** To `target`, or the owner of the slot, once it may. */
-  private turnTo(target: Backend | null, isAsking: boolean): void {
+  protected turnTo(target: Backend | null, isAsking: boolean): void {
     this.target = target;
     this.isAsking = isAsking;
     this.state = WAITING;

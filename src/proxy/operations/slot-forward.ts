@@ -129,6 +129,7 @@ export class SlotForward {
     origin.enqueue(request);
     const reads = this.pool.reads === null ? null : readsOf(this.pool, origin, parser);
     const slotRequest = new SlotRequest(this.order, origin, request, slot, bytes, reads);
+    slotRequest.remedy = parser.remedy;
     if (parser.remedy?.isGivenAhead) slotRequest.gifts = parser.remedy.gifts;
     this.order.start(slotRequest);
   }

@@ -1,5 +1,6 @@
 import type { Block } from '../../memory/block.ts';
 import { WORD_NONE } from '../../protocol/protocol.ts';
+import type { Remedy } from '../../protocol/remedy.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
@@ -15,6 +16,8 @@ export class SlotRequest extends SlotBound implements ReplySink {
   private readonly inner: Request;
   /** Null: it can't be sent again. */
   private bytes: RequestBytes | null;
+  /** What it needs of its server, which may have lost it since it was given it; null: nothing, or it was given it anew. */
+  remedy: Remedy | null = null;
   private isPassing = false;
   private isSending = false;
 
@@ -107,8 +110,22 @@ export class SlotRequest extends SlotBound implements ReplySink {
   private judge(buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
     const word = isLast ? this.order.words.read(buf, start, end) : null;
     if (word !== null && word.kind !== WORD_NONE && this.follow(word)) return;
+    if (isLast && this.remedy?.isLacking(buf, start, end) && this.goWithRemedy(this.remedy)) return;
     this.isPassing = true;
     this.pass(buf, start, end, isLast, block);
+  }
+
+  /** Once more, with what the server lacks; the next is given it if not this. False: the client has asked more, which was done. */
+  private goWithRemedy({ gifts }: Remedy): boolean {
+    const { order, backend } = this;
+    this.remedy = null;
+    if (backend === null) return false;
+    const given = backend.connectionFor(this.originId, this.variant).stream.gifts;
+    for (const gift of gifts) given.delete(gift);
+    if (!this.maySendAgain || order.isFollowed(this)) return false;
+    this.gifts = gifts;
+    this.turnTo(backend, this.isAsking);
+    return true;
   }
 
   private done(): void {
