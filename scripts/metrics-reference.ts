@@ -42,10 +42,8 @@ function replaceSection(document: string, name: string, text: string): string {
 /** A scrape in which every metric of ours has a series, to take its labels from. */
 async function scrape(): Promise<Map<string, ParsedMetric>> {
   const totals = new Totals([{ name: 'pool', servers: [{ name: 'server' }] }]);
-  totals.setPools(
-    [{ name: 'pool', servers: [{ name: 'server' }] }],
-    [{ name: 'user', pools: ['pool'], passwords: [1] }],
-  );
+  totals.setPools([{ name: 'pool', servers: [{ name: 'server' }] }], [{ name: 'user', pools: ['pool'] }]);
+  totals.digestsOf = () => ['digest'];
   report(totals, 0, workerSnapshot(1, []));
   const writer = new ReportWriter();
   writer.add(new ServerSeries('pool', 'server', new BackendStats(), [aDuration(), aDuration()]));

@@ -12,7 +12,7 @@ import {
 import { ReportReader, type ReportSink, type SeriesName } from '../ipc/report-reader.ts';
 import { FAILURE_REASONS } from '../request/failure.ts';
 import { SeriesTotals } from './series-totals.ts';
-import { type UserNames, type UserNumbers, UserTotals } from './user-totals.ts';
+import { type DigestsOf, type UserNames, type UserNumbers, UserTotals } from './user-totals.ts';
 
 /** A pool as far as its figures are concerned; a `PoolConfig` is one. */
 export interface PoolNames {
@@ -84,6 +84,8 @@ interface Reporter {
  * reported on them, and what a worker reports on others is left out.
  */
 export class Totals {
+  /** Of whose passwords there are numbers. */
+  digestsOf: DigestsOf = () => [];
   private entries: readonly PoolEntry[] = [];
   private byName = new Map<string, PoolEntry>();
   /** By the id of the worker, which is never used twice. */
@@ -190,7 +192,7 @@ export class Totals {
 
   /** Of all pools that have users. */
   users(): UserNumbers[] {
-    return this.entries.flatMap(entry => entry.users.numbers(entry.name));
+    return this.entries.flatMap(entry => entry.users.numbers(entry.name, this.digestsOf));
   }
 
   /** In the order of `pools`. */

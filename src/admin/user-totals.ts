@@ -15,9 +15,13 @@ export interface UserNumbers {
 export interface UserNames {
   readonly name: string;
   readonly pools: readonly string[];
-  /** Null: none. */
-  readonly passwords: readonly unknown[] | null;
 }
+
+/** The digests of the passwords that a user of a pool has now, in the order of the file. */
+export type DigestsOf = (pool: string, user: string) => readonly string[];
+
+/** What no worker has spoken of. */
+const UNUSED = new SeriesTotals('password');
 
 /** A worker that names more users of a pool, or passwords of them, makes no sense. */
 const SERIES_MAX = 100_000;
@@ -25,6 +29,7 @@ const SERIES_MAX = 100_000;
 /** The users of one pool, as workers speak of them. */
 export class UserTotals {
   private readonly byName = new Map<string, SeriesTotals>();
+  /** By `passwordName`. */
   private readonly passwords = new Map<string, SeriesTotals>();
   private configured: ReadonlySet<string> = new Set();
 
@@ -33,15 +38,14 @@ export class UserTotals {
     const names = new Set(users.map(({ name }) => name));
     for (const name of this.configured) if (!names.has(name)) this.forget(name);
     this.configured = names;
-    for (const { name, passwords } of users) {
-      this.series('user', name);
-      for (const i of (passwords ?? []).keys()) this.series('password', passwordName(name, i));
-    }
+    for (const name of names) this.series('user', name);
   }
 
   private forget(name: string): void {
     this.byName.delete(name);
-    for (let i = 0; this.passwords.delete(passwordName(name, i)); i++);
+    for (const password of this.passwords.keys()) {
+      if (password.startsWith(passwordName(name, ''))) this.passwords.delete(password);
+    }
   }
 
   series(kind: 'user' | 'password', name: string): SeriesTotals {
@@ -55,15 +59,11 @@ export class UserTotals {
     return series;
   }
 
-  numbers(pool: string): UserNumbers[] {
+  numbers(pool: string, digestsOf: DigestsOf): UserNumbers[] {
     const names = [...this.byName].sort(([a], [b]) => (a < b ? -1 : 1));
     return names.map(([user, series]) => {
-      const passwords: Float64Array[] = [];
-      for (let i = 0; ; i++) {
-        const password = this.passwords.get(passwordName(user, i));
-        if (password === undefined) return { pool, user, numbers: series.numbers(), passwords };
-        passwords.push(password.numbers());
-      }
+      const passwords = digestsOf(pool, user).map(digest => this.passwords.get(passwordName(user, digest)) ?? UNUSED);
+      return { pool, user, numbers: series.numbers(), passwords: passwords.map(each => each.numbers()) };
     });
   }
 }

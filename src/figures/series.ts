@@ -138,7 +138,7 @@ export class UserSeries<Kind extends 'user' | 'password'> implements Series {
 type FieldOf<Kind> = (Kind extends 'user' ? typeof USER_FIELDS : typeof PASSWORD_FIELDS)[number]['field'];
 type UserFigures<Kind> = { readonly [F in FieldOf<Kind>]: number };
 
-/** A password is called by its user and its place among the user's; names of users have no colon. */
-export function passwordName(user: string, index: number): string {
-  return `${user}:${index}`;
+/** A password is called by its user and its digest, since its place in the file may be another's after a reload; names of users have no colon. */
+export function passwordName(user: string, digest: string): string {
+  return `${user}:${digest}`;
 }

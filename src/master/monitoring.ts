@@ -12,6 +12,7 @@ import { trafficPages } from '../admin/traffic-pages.ts';
 import type { HostPort } from '../config/address.ts';
 import { type CertificateDates, certificateDates } from '../config/certificate-dates.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
+import { passwordDigests } from '../config/password-digests.ts';
 import { redactConfig } from '../config/redact.ts';
 import type { SlowLogEntry } from '../figures/slow-request.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
@@ -89,6 +90,10 @@ export class Monitoring {
     this.source = source;
     this.totals = new Totals(config.pools);
     this.totals.setPools(config.pools, config.users);
+    this.totals.digestsOf = (name, user) => {
+      const pool = source.served().pools.find(each => each.name === name);
+      return pool === undefined ? [] : passwordDigests(pool, user);
+    };
     const { totals } = this;
     this.history = new History(totals);
     const fresh = () => source.fresh();

@@ -60,8 +60,8 @@ export class PoolFigures {
 function* seriesOfAccount(pool: string, { name, figures }: Account): Generator<Series> {
   figures.isUnreported = false;
   yield new UserSeries('user', pool, name, figures);
-  for (const [i, use] of figures.passwords.entries()) {
-    yield new UserSeries('password', pool, passwordName(name, i), use);
+  for (const use of figures.passwords) {
+    yield new UserSeries('password', pool, passwordName(name, use.digest), use);
   }
 }
 
