@@ -105,10 +105,18 @@ export class KeysUnderWay implements BringTask {
 
   ask(side: Side, bytes: Buffer, isLong: boolean, heard: Heard, replyKind = this.owner.replyKind): void {
     if (this.isStopped) return;
-    const request = new Request(new WholeReply(heard), replyKind);
+    const backend = side === SIDE_FROM ? this.from : this.to;
+    if (backend.isRetired) {
+      heard(null, 'connection_refused');
+      return;
+    }
+    const sink = new WholeReply((reply, reason) => {
+      // The server may have left the pool by now.
+      if (!this.isStopped) heard(reply, reason);
+    });
+    const request = new Request(sink, replyKind);
     if (isLong) request.extraMs = this.stepTimeoutMs;
-    const connection = this.connectionTo(side === SIDE_FROM ? this.from : this.to);
-    connection.send(request, new RequestBytes().set(bytes, 0, bytes.length, null));
+    this.connectionTo(backend).send(request, new RequestBytes().set(bytes, 0, bytes.length, null));
   }
 
   fence(then: (isQuiet: boolean) => void): void {

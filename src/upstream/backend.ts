@@ -181,7 +181,12 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     if (this.connections.isEmpty && this.privates.countInUse === 0) this.close();
   }
 
-  /** The shared connection that serves a client. */
+  /** It takes no new requests: the server has left the pool. */
+  get isRetired(): boolean {
+    return this.connections.isGivenUp;
+  }
+
+  /** The shared connection that serves a client; none when it is retired. */
   connectionFor(clientId: number, variant: number): BackendConnection {
     if (!this.isAwake) this.stir();
     return this.connections.of(clientId, variant);

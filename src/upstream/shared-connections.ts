@@ -50,6 +50,11 @@ export class SharedConnections {
     return this.retiring.size > 0;
   }
 
+  /** There will be no others: nothing can be asked of the server any more. */
+  get isGivenUp(): boolean {
+    return this.count === 0;
+  }
+
   /** All are retired, and there will be no others. */
   get isEmpty(): boolean {
     return this.count === 0 && this.retiring.size === 0 && this.byVariant.every(set => set.length === 0);

@@ -53,6 +53,8 @@ export class ReshardFleet {
   readonly protocol: FleetProtocol;
   readonly servers: FleetServer[] = [];
   readonly proxies: FleetProxy[] = [];
+  /** Of servers: their beginnings and their ends, so it is odd while one is under way. */
+  restarts = 0;
   private readonly settings: readonly string[];
 
   static async start(options: FleetOptions): Promise<ReshardFleet> {
@@ -113,8 +115,10 @@ export class ReshardFleet {
   /** Kills a server and has it come back where it was. */
   async restartServer(index: number): Promise<void> {
     const { port } = this.servers[index]!;
+    this.restarts++;
     await this.servers[index]!.kill();
     this.servers[index] = await this.startServer(port);
+    this.restarts++;
   }
 
   async kill(): Promise<void> {

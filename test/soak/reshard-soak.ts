@@ -119,7 +119,7 @@ function clientsOf(
   const others: Hammer[] =
     protocol === 'redis'
       ? [
-          new ScanClient({ name: 'scanner', ports, random: own(), recorder }),
+          new ScanClient({ name: 'scanner', ports, random: own(), recorder, restarts: () => fleet.restarts }),
           new TopicClient({ name: 'topics', ports, random: own(), recorder }),
         ]
       : [];

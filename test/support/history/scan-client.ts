@@ -10,6 +10,8 @@ export interface ScanClientOptions {
   readonly ports: readonly number[];
   readonly random: SeededRandom;
   readonly recorder: HistoryRecorder;
+  /** See `ReshardFleet.restarts`: a server that was started anew knows nothing of the cursors it gave. */
+  readonly restarts: () => number;
 }
 
 const AGAIN_MS = 20;
@@ -52,7 +54,8 @@ export class ScanClient {
 
   /** Rejects when the connection is lost. */
   private async scan(client: RawClient): Promise<void> {
-    const { recorder, name } = this.options;
+    const { recorder, name, restarts } = this.options;
+    const restartsBefore = restarts();
     const wanted = recorder.lastingKeys();
     const found = new Set<string>();
     for (let cursor = '0'; !this.isStopped; ) {
@@ -69,6 +72,7 @@ export class ScanClient {
       for (const key of keys) found.add(key.toString('latin1'));
       cursor = next.toString();
       if (cursor !== '0') continue;
+      if (restartsBefore % 2 === 1 || restarts() !== restartsBefore) return;
       this.scans++;
       const missed = wanted.filter(key => !found.has(key));
       if (missed.length > 0) this.problems.push(`${name} has passed over ${missed.length} keys: ${missed.join(', ')}`);
