@@ -116,7 +116,7 @@ export class KeysUnderWay implements BringTask {
     });
     const request = new Request(sink, replyKind);
     if (isLong) request.extraMs = this.stepTimeoutMs;
-    this.connectionTo(backend).send(request, new RequestBytes().set(bytes, 0, bytes.length, null));
+    this.connectionTo(backend).send(request, new RequestBytes().set(bytes, 0, bytes.length, null), null);
   }
 
   fence(then: (isQuiet: boolean) => void): void {

@@ -239,7 +239,10 @@ export class ClientConnection
     const { tenants } = this.host;
     const user = this.session.account?.name ?? null;
     const meter = tenants.meter(this.socket.peer, user, () => this.intake.wake());
-    this.socket.standIn(tenants.line(user, meter));
+    const line = tenants.line(user, meter);
+    this.socket.standIn(line);
+    if (this.replies.tenant !== line) this.intake.awaitReplies();
+    this.replies.tenant = line;
     this.replies.setMeter(meter);
     this.intake.setMeter(meter);
   }

@@ -121,9 +121,14 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     this.input.moveTo(host);
   }
 
+  /** What it has asked is answered before more of it is read: requests on their way to a server could overtake each other. */
+  awaitReplies(): void {
+    this.isAwaitingReplies = true;
+  }
+
   /** It is on its way to another pool: nothing more is taken from it before it is there. */
   beginPassage(): void {
-    this.isAwaitingReplies = true;
+    this.awaitReplies();
     this.pause();
   }
 

@@ -31,7 +31,7 @@ export class FailureCounts {
         if (reply === null) return;
         this.counts.push({ connection, era: connection.stream.era, failures: countOf(reply) });
       });
-      connection.send(new Request(sink, replyKind), new RequestBytes().set(request, 0, request.length, null));
+      connection.send(new Request(sink, replyKind), new RequestBytes().set(request, 0, request.length, null), null);
     }
   }
 

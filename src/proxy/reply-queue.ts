@@ -5,6 +5,7 @@ import type { TopicCounts } from '../protocol/topics.ts';
 import type { FailureReason } from '../request/failure.ts';
 import { Request, type RequestCommand } from '../request/request.ts';
 import type { Outbox } from '../socket/outbox.ts';
+import type { ReadyLine } from '../socket/ready-lines.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
 import { logCutOff } from './cut-off.ts';
@@ -36,6 +37,7 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   subscriptions: Subscriptions | null = null;
   wroteAtMs = Number.NEGATIVE_INFINITY;
   line: WaitingLine | null = null;
+  tenant: ReadyLine | null = null;
   private host: ClientHost;
   private readonly session: Session;
   private readonly socket: StreamSocket;

@@ -2,6 +2,7 @@ import type { RequestReading } from '../protocol/protocol.ts';
 import type { TopicCounts } from '../protocol/topics.ts';
 import type { ReplySink, Request, RequestCommand } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
+import type { ReadyLine } from '../socket/ready-lines.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
 
 /** What a client does on a server connection of its own. */
@@ -72,6 +73,8 @@ export interface RequestOrigin extends ReplySink {
   readonly id: number;
   /** `Session.variant` of the client's session, as it was when the request came that is being dispatched. */
   readonly variant: number;
+  /** Whose its requests are, where they wait for their turn; null: nobody's. */
+  readonly tenant: ReadyLine | null;
   /** Its address and port, as far as the system knows them. */
   readonly peer: string;
   /** Null: all that it asks goes over connections that it shares. */

@@ -54,7 +54,7 @@ export class ServerWait {
     const bytes = waits.unblock(connectionNumber, isError);
     backend
       .connectionFor(origin.id, origin.variant)
-      .send(question, new RequestBytes().set(bytes, 0, bytes.length, null));
+      .send(question, new RequestBytes().set(bytes, 0, bytes.length, null), null);
     return true;
   }
 }

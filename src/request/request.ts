@@ -42,6 +42,12 @@ interface HeldPiece {
   readonly block: Block | null;
 }
 
+/** Whose requests a server connection sends in turn: hears of the replies. */
+export interface RequestTurn {
+  /** So many bytes more of its reply came; `isLast`: and that is all of it. */
+  replied(request: Request, bytes: number, isLast: boolean): void;
+}
+
 /**
  * One request on its way: pending at its client, inflight at a backend connection. It is settled once, by
  * reply or by failure; a client that left sets `sink` to null and the reply is read and dropped.
@@ -60,6 +66,12 @@ export class Request {
   startedAtMs = 0;
   /** By so much longer than others it may take: a command that blocks for a while; -1: as long as it likes. */
   extraMs = 0;
+  /** Whose turn it was sent in; null: its connection sends as they come. */
+  turn: RequestTurn | null = null;
+  /** What it was taken to cost then, in bytes. */
+  costBytes = 0;
+  /** What its client sends next goes directly behind it, and nothing of others between them. */
+  isFollowed = false;
   /** What it is counted as; null: nothing, it is no client's request or part of another. */
   command: RequestCommand | null = null;
   /**

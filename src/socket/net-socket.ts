@@ -1,19 +1,30 @@
 import type { Socket } from 'node:net';
 import type { Block } from '../memory/block.ts';
+import { thePoller } from './poller.ts';
+import { type LineTarget, type ReadyLine, readyLines } from './ready-lines.ts';
+import { socketCalls } from './socket-calls.ts';
 import { type SocketReader, type StreamSocket, UNNAMED_PEER } from './stream-socket.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
+const READABLE = 1;
+
 /**
- * A socket on node:net: slower than PolledSocket, and there on every system. Every read comes in a buffer of its own.
+ * A socket on node:net: slower than PolledSocket, and there on every system. Every read comes in a buffer of its own; where
+ * clients of several tenants are, it waits here for its turn, and nothing more is read meanwhile.
  * The socket must allow half-open connections.
  */
-export class NetSocket implements StreamSocket {
+export class NetSocket implements StreamSocket, LineTarget {
+  readyEvents = 0;
   closeListener: (() => void) | null = null;
   /** Of node. */
   readonly socket: Socket;
   protected reader: SocketReader | null = null;
   private errorCode: string | null = null;
+  private line: ReadyLine | null = null;
+  /** What has come and waits for its turn. */
+  private readonly waiting: Buffer[] = [];
+  private isReading = false;
   private readonly onWritten = (error?: Error | null): void => {
     if (!error && !this.isDestroyed) this.reader?.onTaken();
   };
@@ -24,6 +35,7 @@ export class NetSocket implements StreamSocket {
       this.errorCode = errnoOf(error);
     });
     socket.on('close', () => {
+      this.standIn(null);
       this.reader?.onClosed(this.errorCode);
       this.closeListener?.();
       this.closeListener = null;
@@ -53,18 +65,23 @@ export class NetSocket implements StreamSocket {
     return this.socket.writableLength;
   }
 
-  standIn(): void {}
+  standIn(line: ReadyLine | null): void {
+    if (this.line === line || (this.isDestroyed && line !== null)) return;
+    if (this.line !== null) readyLines.leave(this.line);
+    this.line = line;
+    if (line !== null) readyLines.enter(line);
+  }
 
   start(reader: SocketReader): void {
     this.reader = reader;
     this.socket.on('data', (chunk: Buffer) => {
-      try {
-        reader.onRead(chunk, chunk.length);
-      } catch (error) {
-        // What was read is lost.
-        this.destroy();
-        throw error;
+      if (this.waiting.length === 0 && (this.line === null || !readyLines.areSeveral)) {
+        this.handOver(chunk);
+        return;
       }
+      this.waiting.push(chunk);
+      this.socket.pause();
+      this.lineUp();
     });
     this.socket.on('end', () => {
       if (!this.isDestroyed) reader.onEnd();
@@ -73,11 +90,23 @@ export class NetSocket implements StreamSocket {
   }
 
   pause(): void {
+    this.isReading = false;
     this.socket.pause();
   }
 
   resume(): void {
-    this.socket.resume();
+    this.isReading = true;
+    if (this.waiting.length > 0) this.lineUp();
+    else this.socket.resume();
+  }
+
+  /** Its turn has come. */
+  onReady(): void {
+    // Who has paused says when it reads on.
+    if (!this.isReading || this.isDestroyed) return;
+    const chunk = this.waiting.shift();
+    if (chunk !== undefined) this.handOver(chunk);
+    if (this.isReading && !this.isDestroyed) this.resume();
   }
 
   write(bytes: Buffer): boolean {
@@ -102,7 +131,30 @@ export class NetSocket implements StreamSocket {
   }
 
   destroy(): void {
+    this.standIn(null);
+    this.waiting.length = 0;
     this.socket.destroy();
+  }
+
+  private handOver(chunk: Buffer): void {
+    try {
+      this.reader?.onRead(chunk, chunk.length);
+    } catch (error) {
+      // What was read is lost.
+      this.destroy();
+      throw error;
+    }
+  }
+
+  private lineUp(): void {
+    if (this.line === null) {
+      // It stands in none any more.
+      setImmediate(() => this.onReady());
+      return;
+    }
+    readyLines.add(this.line, this, READABLE);
+    if (socketCalls === null) readyLines.serveSoon();
+    else thePoller().runSoon();
   }
 
   private isTaken(): boolean {

@@ -1,7 +1,7 @@
 import { expectedPeers } from '../loop/expected-peers.ts';
 import { isCompanyExpected, runIdleTasks, runRound } from '../loop/rounds.ts';
 import { Patience } from './patience.ts';
-import { type LineTarget, type ReadyLine, readyLines } from './ready-lines.ts';
+import { type LineTarget, type ReadyLine, readyLines, throwLater } from './ready-lines.ts';
 import { EPOLL_ADD, EPOLL_DEL, EPOLL_MOD, type LoopHandle, type SocketCalls, socketCalls } from './socket-calls.ts';
 
 /** What the poller looks after: a socket or a listener. */
@@ -19,6 +19,8 @@ export interface PollTarget extends LineTarget {
 const ROUNDS_MAX_MS = 4;
 /** What waits until no socket is ready waits so long and one round more. */
 const IDLE_WAIT_MAX_MS = 0.5;
+/** The same while clients of several tenants wait to be read: what one of them asks is not held up for what others may add. */
+const BUSY_IDLE_WAIT_MAX_MS = 0.1;
 /** Of this, so long with no socket ready, where peers are expected. Who comes from this machine does so within some microseconds. */
 const COMPANY_WAIT_MS = 0.01;
 /** Who was answered before the worker slept for so long has other things to do than to ask again at once. */
@@ -95,7 +97,7 @@ class Poller {
   private run(): void {
     let nowMs = performance.now();
     if (nowMs - this.leftAtMs > COMPANY_FORGOTTEN_MS) expectedPeers.forget();
-    let idleWaitEndsMs = nowMs + IDLE_WAIT_MAX_MS;
+    let idleWaitEndsMs = nowMs + (readyLines.isAny ? BUSY_IDLE_WAIT_MAX_MS : IDLE_WAIT_MAX_MS);
     const untilMs = nowMs + ROUNDS_MAX_MS;
     do {
       this.ready = this.calls.epollWait(this.epoll);
@@ -106,7 +108,7 @@ class Poller {
       nowMs = performance.now();
       if (nowMs >= idleWaitEndsMs) {
         runIdleTasks(throwLater);
-        idleWaitEndsMs = nowMs + IDLE_WAIT_MAX_MS;
+        idleWaitEndsMs = nowMs + (readyLines.isAny ? BUSY_IDLE_WAIT_MAX_MS : IDLE_WAIT_MAX_MS);
       }
     } while (nowMs < untilMs);
     runIdleTasks(throwLater);
@@ -115,7 +117,8 @@ class Poller {
     if (readyLines.isAny) this.runSoon();
   }
 
-  private runSoon(): void {
+  /** Somebody waits for a turn whom no round has told of. */
+  runSoon(): void {
     if (this.isToRun) return;
     this.isToRun = true;
     setImmediate(() => {
@@ -169,11 +172,4 @@ let poller: Poller | null = null;
 export function thePoller(): Poller {
   poller ??= new Poller(socketCalls as SocketCalls);
   return poller;
-}
-
-/** From where node takes it for an uncaught exception; the others who are ready must not suffer. */
-function throwLater(error: unknown): void {
-  setImmediate(() => {
-    throw error;
-  });
 }

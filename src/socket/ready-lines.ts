@@ -17,9 +17,9 @@ export class ReadyLine {
 }
 
 /** What each line may use until the others have had as much. */
-const QUANTUM_MS = 0.1;
+const QUANTUM_MS = 0.05;
 /** Of a round: then the other sockets are looked at, servers and those who have become ready since. */
-const ROUND_MS = 0.5;
+const ROUND_MS = 0.1;
 
 /**
  * Which socket is read next, where clients of several tenants are ready: deficit round robin (M. Shreedhar, G. Varghese,
@@ -34,6 +34,8 @@ export class ReadyLines {
   /** Those in which somebody is ready, in turn. */
   private readonly turns = new Fifo<ReadyLine>();
   private readonly now: () => number;
+
+  private isToServe = false;
 
   constructor(now = () => performance.now()) {
     this.now = now;
@@ -62,6 +64,17 @@ export class ReadyLines {
     if (readyEvents !== 0) return;
     line.ready.push(target);
     if (line.ready.length === 1) this.turns.push(line);
+  }
+
+  /** Rounds, one in each turn of the event loop, until nobody waits: where there is no poller to serve them. */
+  serveSoon(): void {
+    if (this.isToServe) return;
+    this.isToServe = true;
+    setImmediate(() => {
+      this.isToServe = false;
+      this.serve(throwLater);
+      if (this.isAny) this.serveSoon();
+    });
   }
 
   /** One round. `onError` hears what a target throws. */
@@ -96,6 +109,13 @@ function tell(target: LineTarget, onError: (error: unknown) => void): void {
   } catch (error) {
     onError(error);
   }
+}
+
+/** From where node takes it for an uncaught exception; the others who are ready must not suffer. */
+export function throwLater(error: unknown): void {
+  setImmediate(() => {
+    throw error;
+  });
 }
 
 /** Those of this process, as there is one poller. */

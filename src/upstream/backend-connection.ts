@@ -7,10 +7,12 @@ import type { ReplyScanner } from '../protocol/protocol.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
+import type { ReadyLine } from '../socket/ready-lines.ts';
 import { DOWN_SILENCE_MAX_MS } from './backend-options.ts';
 import type { ConnectionOwner } from './connection-host.ts';
+import { FairStream } from './fair-stream.ts';
 import { Reconnects } from './reconnects.ts';
-import { ReplyStream, type ReplyStreamOwner, STREAM_ENDED, STREAM_READ, STREAM_UNASKED } from './reply-stream.ts';
+import { type ReplyStreamOwner, STREAM_ENDED, STREAM_READ, STREAM_UNASKED } from './reply-stream.ts';
 import { type LinkUser, ServerLink } from './server-link.ts';
 import { Welcome } from './welcome.ts';
 
@@ -49,7 +51,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   private readonly scanner: ReplyScanner;
   private state = IDLE;
   private link: ServerLink | null = null;
-  readonly stream: ReplyStream;
+  readonly stream: FairStream;
   /** While down: why, for the requests that fail at once. */
   private downReason: FailureReason = 'connection_refused';
   private readonly reconnects = new Reconnects(() => this.open());
@@ -77,7 +79,7 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     this.highestReplyKind = isDemanding ? Number.MAX_SAFE_INTEGER : protocol.plainReplyKind;
     this.handshake = protocol.handshake({ credentials, db, variant, isDemanding, isReadAsReplica });
     this.scanner = protocol.createReplyScanner();
-    this.stream = new ReplyStream(this, this.scanner);
+    this.stream = new FairStream(this, this.scanner);
   }
 
   /** What was sent on earlier connections is answered. */
@@ -111,9 +113,10 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
 
   /** Adds what is queued here to the gauges. */
   measure(stats: BackendStats): void {
-    const { length, inflightBytes } = this.stream;
-    if (this.state === READY) stats.outQueue += length;
-    else stats.inQueue += length;
+    const { length, waiting, inflightBytes } = this.stream;
+    const sent = this.state === READY ? length - waiting : 0;
+    stats.outQueue += sent;
+    stats.inQueue += length - sent;
     stats.inQueueBytes += this.unsentBytes;
     stats.outQueueBytes += inflightBytes;
   }
@@ -124,13 +127,15 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
   }
 
   private get unsentBytes(): number {
-    return this.link === null ? 0 : this.link.outbox.unsentBytes;
+    return this.link === null ? 0 : this.link.outbox.unsentBytes + this.stream.heldBytes;
   }
 
-  /** Sends `bytes`, which need be valid during the call only. The request may fail before this returns. */
-  send(request: Request, bytes: RequestBytes): void {
+  /**
+   * Sends `bytes`, valid during the call only: now, or when the tenant of `line` has its turn; null: nobody's, now. May fail at once.
+   */
+  send(request: Request, bytes: RequestBytes, line: ReadyLine | null): void {
     if (request.replyKind > this.highestReplyKind && !this.isDemanding && this.state < DOWN) {
-      this.server.demand(this).send(request, bytes);
+      this.server.demand(this).send(request, bytes, line);
       return;
     }
     if (this.state === IDLE) this.open();
@@ -144,17 +149,14 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
       this.server.fail(request, 'server_version');
       return;
     }
-    const { outbox } = link;
     const { options, stats } = this.server;
-    if (this.stream.length >= options.maxInflight || outbox.unsentBytes >= options.outputLimitBytes) {
+    if (this.stream.length >= options.maxInflight || this.unsentBytes >= options.outputLimitBytes) {
       this.server.fail(request, 'overloaded');
       return;
     }
-    const { sizeBytes } = bytes;
-    this.stream.expect(request, sizeBytes, this.clock.nowMs);
     stats.requests++;
-    stats.requestBytes += sizeBytes;
-    bytes.appendTo(outbox);
+    stats.requestBytes += bytes.sizeBytes;
+    this.stream.send(request, bytes, line, link.outbox);
   }
 
   /** So many requests of so many bytes in all, sent now, are not refused for want of room. */

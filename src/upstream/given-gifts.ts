@@ -37,7 +37,8 @@ export class GivenGifts {
 /** A connection to a server, shared or not. */
 export interface GiftTaker {
   readonly stream: { readonly length: number; readonly gifts: GivenGifts };
-  send(request: Request, bytes: RequestBytes): void;
+  /** `line`: see `BackendConnection.send`. */
+  send(request: Request, bytes: RequestBytes, line: null): void;
 }
 
 const giftBytes = new RequestBytes();
@@ -52,8 +53,9 @@ export function give(connection: GiftTaker, gifts: readonly Gift[], onSettled: (
       continue;
     }
     const { length } = stream;
+    // Ahead of all that waits, also of other tenants: from now on they rely on it.
     const reply = new GiftReply(stream.gifts, gift, onSettled);
-    connection.send(new Request(reply, 0), giftBytes.set(gift.request, 0, gift.request.length, null));
+    connection.send(new Request(reply, 0), giftBytes.set(gift.request, 0, gift.request.length, null), null);
     giftBytes.clear();
     // One that is down takes nothing.
     if (stream.length > length) stream.gifts.add(gift);

@@ -30,7 +30,7 @@ export class LatencyProbe implements ReplySink {
     const { bytes, replyKind } = this.backend.options.protocol.probe;
     this.sentAtMs = performance.now();
     const connection = this.backend.connectionFor(0, 0);
-    connection.send(new Request(this, replyKind), new RequestBytes().set(bytes, 0, bytes.length, null));
+    connection.send(new Request(this, replyKind), new RequestBytes().set(bytes, 0, bytes.length, null), null);
   }
 
   onReply(_request: Request, _buf: Buffer, _start: number, _end: number, isLast: boolean): void {

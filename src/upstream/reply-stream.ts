@@ -28,7 +28,8 @@ export interface PushSink {
 /** See `ReplyStream.mark`. */
 export interface StreamMark {
   readonly era: number;
-  readonly last: Request;
+  /** Each has to be answered, with all before it. */
+  readonly last: readonly Request[];
 }
 
 /** All that came was passed on. */
@@ -57,10 +58,10 @@ export class ReplyStream {
   private heardAtMs = 0;
   /** What the server was given on the connection. */
   gifts = new GivenGifts();
-  private readonly owner: ReplyStreamOwner;
+  protected readonly owner: ReplyStreamOwner;
   private readonly scanner: ReplyScanner;
   private readonly pushes: PushSink | null;
-  private outbox: Outbox | null = null;
+  protected outbox: Outbox | null = null;
   private inflight = new Fifo<Request>();
   /** So many at the head of `inflight` have failed and only keep their place. */
   private overdue = 0;
@@ -97,13 +98,23 @@ export class ReplyStream {
 
   /** `request`, of `sizeBytes`, is about to be appended to the outbox. */
   expect(request: Request, sizeBytes: number, nowMs: number): void {
+    this.stamp(request, sizeBytes, nowMs);
+    this.await(request);
+  }
+
+  /** It is on this connection from now on. */
+  protected stamp(request: Request, sizeBytes: number, nowMs: number): void {
     request.sizeBytes = sizeBytes;
     request.startedAtMs = nowMs;
     request.server = this.owner.server;
+    request.turn = null;
     request.queuedAtUs = this.owner.clock.nowUs;
+  }
+
+  protected await(request: Request): void {
     this.inflight.push(request);
     this.unwritten++;
-    this.inflightBytes += sizeBytes;
+    this.inflightBytes += request.sizeBytes;
   }
 
   /** What was appended to the outbox so far was written. */
@@ -196,14 +207,17 @@ export class ReplyStream {
   /** Stands for all that was sent so far; null: all of it is answered. */
   mark(): StreamMark | null {
     const { inflight } = this;
-    return inflight.length === 0 ? null : { era: this.era, last: inflight.at(inflight.length - 1) };
+    return inflight.length === 0 ? null : { era: this.era, last: [inflight.at(inflight.length - 1)] };
   }
 
   /** What the mark stands for is answered, or never will be: then the connection is gone. */
   isPast({ era, last }: StreamMark): boolean {
-    if (era !== this.era) return true;
-    for (let i = 0; i < this.inflight.length; i++) if (this.inflight.at(i) === last) return false;
-    return true;
+    return era !== this.era || !last.some(request => this.has(request));
+  }
+
+  protected has(request: Request): boolean {
+    for (let i = 0; i < this.inflight.length; i++) if (this.inflight.at(i) === request) return true;
+    return false;
   }
 
   /** No reply will come any more: fails all that is awaited. */
@@ -282,6 +296,7 @@ export class ReplyStream {
     block: Block | null,
   ): void {
     this.owner.stats.responseBytes += end - start;
+    if (request.turn !== null) request.turn.replied(request, end - start, isLast);
     request.sink?.onReply(request, buf, start, end, isLast, block);
   }
 }

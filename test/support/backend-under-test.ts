@@ -7,6 +7,7 @@ import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import type { FailureReason } from '../../src/request/failure.ts';
 import { type ReplySink, Request } from '../../src/request/request.ts';
 import { RequestBytes } from '../../src/request/request-bytes.ts';
+import type { ReadyLine } from '../../src/socket/ready-lines.ts';
 import { Backend, type BackendHost } from '../../src/upstream/backend.ts';
 import type { BackendOptions } from '../../src/upstream/backend-options.ts';
 import { CollectedLog } from './collected-log.ts';
@@ -104,11 +105,11 @@ export class BackendUnderTest implements BackendHost {
     return this.send(encodeCommand('GET', key), clientId);
   }
 
-  send(bytes: Buffer, clientId = 1, variant = 0, replyKind = 0): Answer {
+  send(bytes: Buffer, clientId = 1, variant = 0, replyKind = 0, tenant: ReadyLine | null = null): Answer {
     const answer = new Answer(bytes.toString('latin1', 0, 40));
     this.clock.refresh();
     const connection = this.backend.connectionFor(clientId, variant);
-    connection.send(new Request(answer, replyKind), new RequestBytes().set(bytes, 0, bytes.length, null));
+    connection.send(new Request(answer, replyKind), new RequestBytes().set(bytes, 0, bytes.length, null), tenant);
     return answer;
   }
 

@@ -3,6 +3,7 @@ import type { RequestCommand } from '../../src/request/request.ts';
 /** What a test's client of the router has beside what the test is about: it waits for nothing. */
 export class IdleOrigin {
   line = null;
+  tenant = null;
   dispatchBytes = 0;
   dispatchCommand: RequestCommand | null = null;
   dispatchReadAtUs = 0;

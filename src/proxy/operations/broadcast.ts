@@ -49,15 +49,16 @@ export function broadcast(
   origin.enqueue(request);
   const whole = new CoalescedReply(origin, request, parser.coalescer, NO_OWNERS, parts, transform);
   const { replyKind, remedy } = parser;
+  const { tenant } = origin;
   const send = (sink: ReplySink, backends: readonly Backend[], from: number, sent: RequestBytes) => {
     for (let i = 0; i < backends.length * variants.length; i++) {
       const backend = backends[i % backends.length] as Backend;
       const connection = backend.connectionFor(origin.id, variants[Math.floor(i / backends.length)] as number);
       if (remedy?.isGivenAhead) give(connection, remedy.gifts);
       if (companion !== undefined) {
-        connection.send(partOf(sink, replyKind, i), companionBytes.set(companion, 0, companion.length, null));
+        connection.send(partOf(sink, replyKind, i), companionBytes.set(companion, 0, companion.length, null), tenant);
       }
-      connection.send(partOf(sink, replyKind, from + i), sent);
+      connection.send(partOf(sink, replyKind, from + i), sent, tenant);
     }
   };
   if (!isTwice) {

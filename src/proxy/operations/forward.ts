@@ -34,5 +34,5 @@ export function forward(
   origin.enqueue(request);
   const connection = backend.connectionFor(origin.id, origin.variant);
   if (remedy?.isGivenAhead) give(connection, remedy.gifts);
-  connection.send(request, bytes);
+  connection.send(request, bytes, origin.tenant);
 }

@@ -5,6 +5,7 @@ import { FLAG_VALUES } from '../../protocol/routes.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
+import type { ReadyLine } from '../../socket/ready-lines.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import type { KeptRead, ReadChoice } from '../../upstream/read-choice.ts';
@@ -74,6 +75,7 @@ export class ReplicaRead implements ReplySink, KeptRead {
   private readonly reads: ReadChoice;
   private readonly words: ClusterWords;
   private readonly originId: number;
+  private readonly tenant: ReadyLine | null;
   private readonly variant: number;
   /** What the client waits for. */
   private readonly whole: Request;
@@ -99,6 +101,7 @@ export class ReplicaRead implements ReplySink, KeptRead {
     this.reads = reads;
     this.words = words;
     this.originId = origin.id;
+    this.tenant = origin.tenant;
     this.variant = origin.variant;
     this.whole = whole;
     this.primary = primary;
@@ -113,7 +116,8 @@ export class ReplicaRead implements ReplySink, KeptRead {
   /** Sends it. It may be answered before this returns. */
   go(backend: Backend): void {
     this.backend = backend;
-    if (this.bytes !== null) backend.connectionFor(this.originId, this.variant).send(this.inner, this.bytes);
+    const { originId, variant, inner, bytes, tenant } = this;
+    if (bytes !== null) backend.connectionFor(originId, variant).send(inner, bytes, tenant);
   }
 
   onReply(inner: Request, buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {

@@ -62,7 +62,8 @@ export class RemediedReply implements ReplySink {
     if (origin.length > 1 || !origin.isNext(request) || !backend.isLive) return false;
     this.first = request;
     give(connection, remedy.gifts);
-    connection.send(new Request(this, request.replyKind), kept);
+    // Nothing of the client's is under way that it could overtake.
+    connection.send(new Request(this, request.replyKind), kept, null);
     return true;
   }
 }

@@ -5,11 +5,13 @@ import type { Gift } from '../../protocol/remedy.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
+import type { ReadyLine } from '../../socket/ready-lines.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { BackendConnection } from '../../upstream/backend-connection.ts';
 import { give } from '../../upstream/given-gifts.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import type { ReadChoice } from '../../upstream/read-choice.ts';
+import type { RequestOrigin } from '../request-origin.ts';
 
 /** At a server, or on the way there. */
 export const AT_SERVER = 0;
@@ -55,6 +57,8 @@ const askingBytes = new RequestBytes();
 export abstract class SlotBound {
   readonly slot: number;
   readonly originId: number;
+  /** Whose it is, where its client's turn has to come at a server. */
+  protected readonly tenant: ReadyLine | null;
   /** In the order of its slot. */
   previous: SlotBound | null = null;
   next: SlotBound | null = null;
@@ -79,10 +83,11 @@ export abstract class SlotBound {
   private lost: Backend | null = null;
   private lostFor: FailureReason = 'connection_refused';
 
-  constructor(order: OrderOfSlots, originId: number, variant: number, slot: number) {
+  constructor(order: OrderOfSlots, { id, variant, tenant }: RequestOrigin, slot: number) {
     this.order = order;
-    this.originId = originId;
+    this.originId = id;
     this.variant = variant;
+    this.tenant = tenant;
     this.slot = slot;
     this.startedAtMs = order.clock.nowMs;
   }
@@ -128,7 +133,9 @@ export abstract class SlotBound {
     // Whatever comes directly after it is asked for on purpose.
     if (this.isAsking) {
       const { asking } = this.order.words;
-      connection.send(new Request(null, 0), askingBytes.set(asking, 0, asking.length, null));
+      const request = new Request(null, 0);
+      request.isFollowed = true;
+      connection.send(request, askingBytes.set(asking, 0, asking.length, null), this.tenant);
     }
     this.write(connection);
   }

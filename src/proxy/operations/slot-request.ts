@@ -30,7 +30,7 @@ export class SlotRequest extends SlotBound implements ReplySink {
     bytes: RequestBytes,
     reads: ReadChoice | null,
   ) {
-    super(order, origin.id, origin.variant, slot);
+    super(order, origin, slot);
     this.reads = reads;
     this.whole = whole;
     this.inner = new Request(this, whole.replyKind);
@@ -50,7 +50,7 @@ export class SlotRequest extends SlotBound implements ReplySink {
 
   protected write(connection: BackendConnection): void {
     this.isSending = true;
-    connection.send(this.inner, this.bytes as RequestBytes);
+    connection.send(this.inner, this.bytes as RequestBytes, this.tenant);
     this.isSending = false;
   }
 

@@ -51,7 +51,7 @@ export class SlotTransaction extends SlotBound implements ReplySink {
     steps: readonly TransactionStep[],
     transactions: TransactionWords,
   ) {
-    super(order, origin.id, origin.variant, slot);
+    super(order, origin, slot);
     this.steps = steps;
     this.transactions = transactions;
     for (const { bytes } of steps) {
@@ -74,7 +74,8 @@ export class SlotTransaction extends SlotBound implements ReplySink {
       inner.part = i;
       step.inner = inner;
       step.refusal = null;
-      connection.send(inner, step.bytes);
+      inner.isFollowed = i < this.steps.length - 1;
+      connection.send(inner, step.bytes, this.tenant);
       // It failed at once, and with it all.
       if (step.inner !== inner) break;
     }

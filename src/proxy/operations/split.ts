@@ -105,7 +105,7 @@ export class Split {
       if (asksValues) fragment.valuesAsked = memberCounts[part] as number;
       fragmentBytes.set(block.bytes, 0, length, block);
       const backend = backendOfPart[part] as Backend;
-      if (reads === null) backend.connectionFor(origin.id, origin.variant).send(fragment, fragmentBytes);
+      if (reads === null) backend.connectionFor(origin.id, origin.variant).send(fragment, fragmentBytes, origin.tenant);
       else this.read(origin, reads, fragment, backend);
       block.release();
     }
@@ -117,7 +117,7 @@ export class Split {
     const backend = reads.pick(primary, origin.variant);
     if (backend === null) fragment.sink?.onFailure(fragment, 'no_replica');
     else if (backend === primary || words === null) {
-      backend.connectionFor(origin.id, origin.variant).send(fragment, fragmentBytes);
+      backend.connectionFor(origin.id, origin.variant).send(fragment, fragmentBytes, origin.tenant);
     } else {
       pool.stats.replicaReads++;
       new ReplicaRead(pool, reads, words, origin, fragment, primary, fragmentBytes).go(backend);

@@ -3,11 +3,13 @@ import type { ServerSweep } from '../../protocol/key-sweep.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
+import type { ReadyLine } from '../../socket/ready-lines.ts';
 import type { Backend } from '../../upstream/backend.ts';
 
 /** Whose line it is: the sweep over all servers. */
 export interface SweepOwner {
   readonly originId: number;
+  readonly tenant: ReadyLine | null;
   readonly replyKind: number;
   /** Of the replies of a step. */
   readonly maxBytes: number;
@@ -62,7 +64,8 @@ export class SweepLine implements ReplySink {
     for (const [i, bytes] of requests.entries()) {
       const request = new Request(this, owner.replyKind);
       request.part = i;
-      connection.send(request, stepBytes.set(bytes, 0, bytes.length, null));
+      request.isFollowed = i < requests.length - 1;
+      connection.send(request, stepBytes.set(bytes, 0, bytes.length, null), owner.tenant);
     }
   }
 

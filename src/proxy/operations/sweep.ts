@@ -2,6 +2,7 @@ import type { KeySweep } from '../../protocol/key-sweep.ts';
 import type { RequestReading } from '../../protocol/protocol.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { Request } from '../../request/request.ts';
+import type { ReadyLine } from '../../socket/ready-lines.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
@@ -89,6 +90,10 @@ export class Sweep implements PrivateLane, SweepOwner {
 
   get originId(): number {
     return this.origin.id;
+  }
+
+  get tenant(): ReadyLine | null {
+    return this.origin.tenant;
   }
 
   get maxBytes(): number {

@@ -36,7 +36,8 @@ export class WholeTransaction extends WholeLane {
     const request = new Request(sink, parser.replyKind);
     request.isSilent = parser.isNoreply;
     origin.enqueue(request);
-    connection.send(request, bytes);
+    request.isFollowed = parser.hold !== HOLD_RUN;
+    connection.send(request, bytes, origin.tenant);
     if (parser.hold === HOLD_RUN) origin.leavePrivate();
     return true;
   }

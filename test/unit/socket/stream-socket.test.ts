@@ -7,6 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { NetSocket } from '../../../src/socket/net-socket.ts';
 import { PolledSocket } from '../../../src/socket/polled-socket.ts';
+import { ReadyLine, readyLines } from '../../../src/socket/ready-lines.ts';
 import { socketCalls } from '../../../src/socket/socket-calls.ts';
 import { streamSocket } from '../../../src/socket/sockets.ts';
 import type { SocketReader, StreamSocket } from '../../../src/socket/stream-socket.ts';
@@ -83,13 +84,26 @@ async function fill(socket: StreamSocket): Promise<Buffer> {
 
 test('this system has what polled sockets need', () => assert.notEqual(socketCalls, null));
 
-for (const isPolled of [true, false]) {
-  describe(isPolled ? 'a polled socket' : 'a socket of node:net', () => {
+for (const [kind, isPolled, isInLine] of [
+  ['a polled socket', true, false],
+  ['a socket of node:net', false, false],
+  ['a polled socket that waits for its turn', true, true],
+  ['a socket of node:net that waits for its turn', false, true],
+] as const) {
+  describe(kind, () => {
     async function pair(t: TestContext, at: { readonly path?: string } = {}): Promise<Pair> {
       const { socket, far } = await socketPair(t, { ...at, allowHalfOpen: true });
       const ours = streamSocket(socket, isPolled);
       assert.ok(isPolled ? ours instanceof PolledSocket : ours instanceof NetSocket);
       const reader = new Reader();
+      if (isInLine) {
+        // Somebody else's is there, too.
+        const other = new ReadyLine();
+        readyLines.enter(other);
+        t.after(() => readyLines.leave(other));
+        ours.standIn(new ReadyLine());
+        assert.ok(readyLines.areSeveral);
+      }
       ours.start(reader);
       t.after(() => ours.destroy());
       return { ours, far, reader };

@@ -47,6 +47,7 @@ async function start(t: TestContext) {
     pool.backends[server]!.connectionFor(1, 0).send(
       new Request(answer, 0),
       new RequestBytes().set(bytes, 0, bytes.length, null),
+      null,
     );
     return answer;
   };

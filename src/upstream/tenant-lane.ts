@@ -1,0 +1,77 @@
+import { Fifo } from '../memory/fifo.ts';
+import type { ReplySink, Request, RequestTurn } from '../request/request.ts';
+import type { RequestBytes } from '../request/request-bytes.ts';
+
+/*
+ * Costs are in bytes of requests and replies, of which a server and we get through some 600 in a microsecond; see
+ * docs/decisions/fair-queueing.md.
+ */
+/** What a request costs beside: the least that a server does for one. */
+const REQUEST_COST_BYTES = 256;
+/** What it costs us to write a reply to a client, if those before it were not for the same: they leave together. */
+const WRITE_COST_BYTES = 4096;
+/** No tenant owes more, however large its replies were. */
+const DEBT_MAX_BYTES = 1024 * 1024;
+
+/** A request that waits, and its bytes, kept. */
+export interface WaitingRequest {
+  readonly request: Request;
+  readonly bytes: RequestBytes;
+}
+
+/** Who adds up what all tenants have at the server. */
+interface LaneOwner {
+  replied(lane: TenantLane, costBytes: number): void;
+}
+
+/**
+ * What one tenant has on a server connection. A request is taken for as dear as the last ones were, and once its reply has come
+ * the tenant is charged what it was.
+ */
+export class TenantLane implements RequestTurn {
+  readonly waiting = new Fifo<WaitingRequest>();
+  /** What it may send before it is the next one's turn; below 0: it has sent more. */
+  creditBytes = 0;
+  /** Of its requests that were sent and are not answered. */
+  sentBytes = 0;
+  usedAtMs = 0;
+  private readonly owner: LaneOwner;
+  /** What its next reply is likely to have: as much as the last one, or less, step by step. */
+  private expectedBytes = 0;
+  /** What came of the reply that is under way: a connection has one at a time. */
+  private replyBytes = 0;
+  /** Who gets the reply to what was sent last. */
+  private lastSink: ReplySink | null = null;
+
+  constructor(owner: LaneOwner) {
+    this.owner = owner;
+  }
+
+  get isIdle(): boolean {
+    return this.waiting.length === 0 && this.sentBytes === 0;
+  }
+
+  sends(request: Request): void {
+    let costBytes = REQUEST_COST_BYTES + request.sizeBytes + this.expectedBytes;
+    if (request.sink !== this.lastSink) costBytes += WRITE_COST_BYTES;
+    this.lastSink = request.sink;
+    request.turn = this;
+    request.costBytes = costBytes;
+    this.sentBytes += costBytes;
+    this.creditBytes -= costBytes;
+  }
+
+  replied(request: Request, bytes: number, isLast: boolean): void {
+    this.replyBytes += bytes;
+    if (!isLast) return;
+    const { replyBytes } = this;
+    this.replyBytes = 0;
+    request.turn = null;
+    this.owner.replied(this, request.costBytes);
+    // What was taken for too dear is not made up for: nobody may save anything.
+    const moreBytes = replyBytes - this.expectedBytes;
+    if (moreBytes > 0) this.creditBytes = Math.max(-DEBT_MAX_BYTES, this.creditBytes - moreBytes);
+    if (replyBytes >= this.expectedBytes) this.expectedBytes = replyBytes;
+    else this.expectedBytes -= (this.expectedBytes - replyBytes + 7) >> 3;
+  }
+}
