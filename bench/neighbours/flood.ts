@@ -7,6 +7,18 @@ import type { FloodJob } from './flood-job.ts';
 const { port, user, connections, request, replies, replyBytes } = JSON.parse(process.argv[2] ?? '{}') as FloodJob;
 const bytes = Buffer.from(request, 'latin1');
 let waiting = connections;
+let answered = 0;
+/** Those that would send, were it not off; null: it is on. */
+let held: (() => void)[] | null = null;
+process.on('message', message => {
+  if (message === 'how many') process.send?.(answered);
+  else if (message === 'off') held = [];
+  else {
+    const waiting = held ?? [];
+    held = null;
+    for (const send of waiting) send();
+  }
+});
 
 for (let i = 0; i < connections; i++) {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
@@ -19,7 +31,9 @@ for (let i = 0; i < connections; i++) {
     if (left > 0) return;
     if (left < 0) throw new Error(`unexpected reply: ${chunk.toString('latin1', 0, 100)}`);
     left = replies * replyBytes;
-    socket.write(bytes);
+    answered += replies;
+    if (held === null) socket.write(bytes);
+    else held.push(() => socket.write(bytes));
   });
   socket.once('data', () => {
     if (--waiting === 0) process.stdout.write('ready\n');
