@@ -1,7 +1,10 @@
 // The subcommands of CLIENT that concern other clients: LIST, KILL, UNBLOCK, PAUSE and UNPAUSE, in the words of Redis's networking.c.
 
+import type { Accounts } from '../../accounts/accounts.ts';
+import { DEFAULT_ACCOUNT } from '../../accounts/accounts.ts';
 import type { ClientAnswer, ClientInquiry, ClientQuestion } from '../client-inquiry.ts';
 import type { ClientWords } from '../protocol.ts';
+import { nameAt } from './authentication.ts';
 import { clientKind, clientLine } from './client-line.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
@@ -24,7 +27,6 @@ const NOT_WHOLE = errorReply('ERR not all workers of Ringmaster have answered in
 const TOO_MANY = errorReply('ERR too many clients to list them all: name some by TYPE or ID');
 const KINDS = ['normal', 'master', 'replica', 'slave', 'pubsub'];
 const HOLDS_UP_OTHERS = 'it would hold up clients of other users, and the user has a key_prefix';
-const ONLY_USER = 'default';
 
 const ALL: Omit<ClientQuestion, 'action' | 'askerId'> = {
   ids: null,
@@ -40,21 +42,34 @@ const ALL: Omit<ClientQuestion, 'action' | 'askerId'> = {
 };
 
 /** What is to be asked of all workers, or the error that the client reads. A user with a key prefix has to do with its own clients only. */
-export function inquiryOf(command: Command, args: RequestArgs, session: RedisSession): ClientInquiry | Buffer {
+export function inquiryOf(
+  command: Command,
+  args: RequestArgs,
+  session: RedisSession,
+  accounts: Accounts | null,
+): ClientInquiry | Buffer {
   const { account } = session;
-  if (account === null || !account.isTenant) return inquiryOfAll(command, args, session);
+  if (account === null || !account.isTenant) {
+    return inquiryOfAll(command, args, session, name => name === DEFAULT_ACCOUNT || accounts?.find(name) != null);
+  }
   if (command.name.endsWith('pause')) return errorReply(refusalText(command.name, HOLDS_UP_OTHERS));
-  const inquiry = inquiryOfAll(command, args, session);
+  const inquiry = inquiryOfAll(command, args, session, name => name === account.name);
   if (Buffer.isBuffer(inquiry)) return inquiry;
   return { question: { ...inquiry.question, user: account.name }, reply: inquiry.reply };
 }
 
-function inquiryOfAll(command: Command, args: RequestArgs, session: RedisSession): ClientInquiry | Buffer {
+/** `isUser`: there is a user of this name, as far as the client may know. */
+function inquiryOfAll(
+  command: Command,
+  args: RequestArgs,
+  session: RedisSession,
+  isUser: (name: string) => boolean,
+): ClientInquiry | Buffer {
   if (command.name === 'client|list') return list(args, session);
   if (command.name === 'client|unblock') return unblock(args, session.id);
   if (command.name === 'client|pause') return pause(args, session.id);
   if (command.name === 'client|unpause') return agreed({ ...ALL, action: 'pause', askerId: session.id });
-  return args.count === 3 ? killOne(args, session.id) : kill(args, session.id);
+  return args.count === 3 ? killOne(args, session.id) : kill(args, session.id, isUser);
 }
 
 /** CLIENT LIST [TYPE type] [ID id …]. */
@@ -136,11 +151,11 @@ function killOne(args: RequestArgs, askerId: number): ClientInquiry {
 }
 
 /** CLIENT KILL option value …: clients of which all that is said is true. */
-function kill(args: RequestArgs, askerId: number): ClientInquiry | Buffer {
+function kill(args: RequestArgs, askerId: number, isUser: (name: string) => boolean): ClientInquiry | Buffer {
   let question: ClientQuestion = { ...ALL, action: 'kill', askerId, isWithoutAsker: true };
   for (let i = 2; i < args.count; i += 2) {
     if (i + 1 === args.count) return SYNTAX_ERROR;
-    const filter = filterAt(args, i);
+    const filter = filterAt(args, i, isUser);
     if (Buffer.isBuffer(filter)) return filter;
     question = { ...question, ...filter };
   }
@@ -148,7 +163,7 @@ function kill(args: RequestArgs, askerId: number): ClientInquiry | Buffer {
 }
 
 /** The option at `i` and its value. */
-function filterAt(args: RequestArgs, i: number): Partial<ClientQuestion> | Buffer {
+function filterAt(args: RequestArgs, i: number, isUser: (name: string) => boolean): Partial<ClientQuestion> | Buffer {
   const value = i + 1;
   if (args.isWord(i, 'id')) {
     const id = args.integer(value);
@@ -167,7 +182,8 @@ function filterAt(args: RequestArgs, i: number): Partial<ClientQuestion> | Buffe
   if (args.isWord(i, 'addr')) return { peer: args.text(value) };
   if (args.isWord(i, 'laddr')) return { local: args.text(value) };
   if (args.isWord(i, 'user')) {
-    return args.text(value) === ONLY_USER ? {} : errorReply(`ERR No such user '${args.text(value)}'`);
+    const user = nameAt(args, value);
+    return isUser(user) ? { user } : errorReply(`ERR No such user '${args.text(value)}'`);
   }
   if (!args.isWord(i, 'skipme')) return SYNTAX_ERROR;
   if (args.isWord(value, 'yes')) return { isWithoutAsker: true };

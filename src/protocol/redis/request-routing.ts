@@ -162,7 +162,7 @@ export class RequestRouting extends TransactionRequest {
   private inquire(command: Command, session: RedisSession): void {
     const { args } = this;
     const isTooLarge = args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES;
-    const inquiry = isTooLarge ? errors.localTooLarge(command.name) : inquiryOf(command, args, session);
+    const inquiry = isTooLarge ? errors.localTooLarge(command.name) : inquiryOf(command, args, session, this.accounts);
     if (Buffer.isBuffer(inquiry)) this.answer(command.name, inquiry);
     else {
       this.route = ROUTE_CLIENTS;
