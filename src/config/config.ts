@@ -30,6 +30,8 @@ export interface Config extends SettingsOf<typeof DAEMON_SETTINGS> {
   readonly withoutHash: readonly string[];
   /** Files that secrets are read from. */
   readonly secretFiles: readonly SecretFile[];
+  /** What the files that it names are relative to; empty: the form names none. */
+  readonly directory: string;
 }
 
 export type PoolSettings = SettingsOf<typeof POOL_SETTINGS>;

@@ -11,6 +11,7 @@ import {
   type SettingTable,
 } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
+import { locatedIn } from './file-paths.ts';
 import type { Problems } from './problems.ts';
 import type { Secrets } from './secrets.ts';
 import { closestName } from './suggestions.ts';
@@ -93,7 +94,11 @@ function readScalar(
 ): unknown {
   const kind = kindIn(setting, form);
   if (kind.isSecret && value.kind === 'map' && secrets !== null) {
-    return readBy(() => kind.read(secrets.read(value, path)), value, path, problems);
+    return readBy(() => kind.read(dereferenced(value, kind, secrets, path)), value, path, problems);
+  }
+  if (kind.isSecret && value.kind === 'list' && kind.readItems && secrets !== null) {
+    const { readItems } = kind;
+    return readBy(() => readItems(secretItems(value, kind, secrets, path)), value, path, problems);
   }
   const list = kind.isList ? listText(value) : kind.isMap ? mapText(value) : null;
   if (value.kind !== 'scalar' && list === null) {
@@ -106,8 +111,23 @@ function readScalar(
     problems.add(value.offset, path, `is empty; write ${kind.takes}, or leave the key out`);
     return undefined;
   }
-  const read = () => (value.kind === 'list' && kind.readItems ? kind.readItems(itemTexts(value)) : kind.read(text));
-  return readBy(read, value, path, problems);
+  const readIt = () => (value.kind === 'list' && kind.readItems ? kind.readItems(itemTexts(value)) : kind.read(text));
+  const result = readBy(readIt, value, path, problems);
+  return kind.isPath && secrets !== null ? locatedIn(secrets.directory, result) : result;
+}
+
+/** Each as it stands in the file, or would if it were no reference. */
+function secretItems({ items }: YamlList, kind: Kind<unknown>, secrets: Secrets, path: string): string[] {
+  return items.map(item => {
+    if (item.kind === 'map') return dereferenced(item, kind, secrets, path);
+    if (item.kind === 'scalar') return item.text;
+    throw new SettingError(`must be ${kind.takes}`);
+  });
+}
+
+function dereferenced(reference: YamlMap, kind: Kind<unknown>, secrets: Secrets, path: string): string {
+  const found = secrets.read(reference, path);
+  return kind.ofReference === undefined ? found : kind.ofReference(found);
 }
 
 function readBy(read: () => unknown, value: YamlNode, path: string, problems: Problems): unknown {

@@ -12,6 +12,7 @@ import type { Config } from './config.ts';
 import { crossCheck } from './cross-checks.ts';
 import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { deepFreeze } from './deep-freeze.ts';
+import { locatedIn } from './file-paths.ts';
 import type { ConfigDraft } from './pool-draft.ts';
 import { POOL_SETTINGS } from './pool-settings.ts';
 import { Problems } from './problems.ts';
@@ -99,7 +100,7 @@ export interface ChangedSetting {
  */
 export function withSetting(config: Config, path: string, text: string): ChangedSetting {
   const address = settingAddress(config, path);
-  return changed(config, address, read(address, text));
+  return changed(config, address, read(address, text, config.directory));
 }
 
 /**
@@ -125,7 +126,7 @@ export function withSettings(config: Config, wanted: readonly WantedSetting[]): 
   let next = config;
   for (const { path, text } of wanted) {
     const address = settingAddress(next, path);
-    const value = text === null ? usualOf(config, address) : read(address, text);
+    const value = text === null ? usualOf(config, address) : read(address, text, config.directory);
     if (JSON.stringify(valueAt(next, address)) !== JSON.stringify(value)) next = replaced(next, address, value);
   }
   return next === config ? config : checked(next);
@@ -154,7 +155,8 @@ function refuseHalf(config: Config): void {
   }
 }
 
-function read(address: SettingAddress, text: string): unknown {
+/** A value as a file in `directory` would have it. */
+function read(address: SettingAddress, text: string, directory: string): unknown {
   const { path, setting, isServerAddress } = address;
   if (isGroup(setting) && hasRequired(setting))
     throw new SettingError(`${path}: can be turned on and off in the file only`);
@@ -175,7 +177,7 @@ function read(address: SettingAddress, text: string): unknown {
   }
   if (text === '') throw new SettingError(`${path}: is empty; give ${kind.takes}`);
   try {
-    const value = kind.read(text);
+    const value = kind.isPath ? locatedIn(directory, kind.read(text)) : kind.read(text);
     return isServerAddress ? (value as { address: unknown }).address : value;
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;

@@ -18,10 +18,17 @@ export function readNativeForm(root: YamlMap, secrets: Secrets, problems: Proble
   const pools = readPools(root.entries.get('pools'), secrets, problems);
   const withoutHash = pools.filter(pool => !pool.offsets.has(POOL_SETTINGS.hash.key)).map(({ name }) => name);
   return {
-    top: { ...fields, form: 'native', ignored: [], withoutHash, secretFiles: secrets.files },
+    top: {
+      ...fields,
+      form: 'native',
+      ignored: [],
+      withoutHash,
+      secretFiles: secrets.files,
+      directory: secrets.directory,
+    },
     offsets,
     pools,
-    users: readUsers(root.entries.get('users'), problems),
+    users: readUsers(root.entries.get('users'), secrets, problems),
   };
 
   function rootHint(key: string): string | undefined {

@@ -31,7 +31,8 @@ export interface TakenSecret {
  */
 export class Secrets {
   readonly files: SecretFile[] = [];
-  private readonly directory: string;
+  /** What paths are relative to. */
+  readonly directory: string;
   /** In the order in which they were read. */
   readonly taken: TakenSecret[];
 

@@ -1,15 +1,15 @@
-import { duration, flag, listOf, oneOf, text } from '../settings/kinds.ts';
+import { duration, filePath, flag, listOf, oneOf, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 
-/* TLS of a pool, on both sides. Paths are relative to where the daemon was started; the files are in PEM. */
+/* TLS of a pool, on both sides. The files are in PEM. */
 
-const filePath = () => text('path of a PEM file', path => path);
+const pemFile = () => filePath('path of a PEM file');
 
 /** Toward clients. */
 export const LISTEN_TLS_SETTINGS = {
   cert: {
     key: 'cert',
-    kind: listOf(filePath(), 'path of a PEM file, or several'),
+    kind: listOf(pemFile(), 'path of a PEM file, or several'),
     default: null,
     unset: 'required',
     about:
@@ -19,7 +19,7 @@ export const LISTEN_TLS_SETTINGS = {
   },
   key: {
     key: 'key',
-    kind: listOf(filePath(), 'path of a PEM file, or several'),
+    kind: listOf(pemFile(), 'path of a PEM file, or several'),
     default: null,
     unset: 'required',
     about: 'Its private key; of several certificates, theirs in the same order.',
@@ -27,7 +27,7 @@ export const LISTEN_TLS_SETTINGS = {
   },
   ca: {
     key: 'ca',
-    kind: filePath(),
+    kind: pemFile(),
     default: null,
     unset: 'unset',
     about: 'Who may sign the certificates of clients. Needed when `client_cert` asks for them.',
@@ -35,7 +35,7 @@ export const LISTEN_TLS_SETTINGS = {
   },
   crl: {
     key: 'crl',
-    kind: filePath(),
+    kind: pemFile(),
     default: null,
     unset: 'unset',
     about:
@@ -79,7 +79,7 @@ export const LISTEN_TLS_SETTINGS = {
 export const SERVER_TLS_SETTINGS = {
   ca: {
     key: 'ca',
-    kind: filePath(),
+    kind: pemFile(),
     default: null,
     unset: "Node's list",
     about: 'Who may sign the certificates of the servers.',
@@ -87,7 +87,7 @@ export const SERVER_TLS_SETTINGS = {
   },
   cert: {
     key: 'cert',
-    kind: filePath(),
+    kind: pemFile(),
     default: null,
     unset: 'unset',
     about: 'The certificate that is shown to servers that ask for one, with its chain.',
@@ -95,7 +95,7 @@ export const SERVER_TLS_SETTINGS = {
   },
   key: {
     key: 'key',
-    kind: filePath(),
+    kind: pemFile(),
     default: null,
     unset: 'unset',
     about: 'Its private key.',

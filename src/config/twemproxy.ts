@@ -65,6 +65,7 @@ export function readTwemproxyForm(root: YamlMap, text: string, problems: Problem
     ignored,
     withoutHash: [],
     secretFiles: [],
+    directory: '',
   } as const;
   return { top, offsets: new Map(), pools, users: [] };
 }

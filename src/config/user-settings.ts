@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ALL_ALLOWED, parseAccessRules } from '../settings/access-rules.ts';
 import { keyPrefix } from '../settings/key-prefix.ts';
-import { ANY_TEXT_JSON, count, flag, type Kind, listOf, text } from '../settings/kinds.ts';
+import { ANY_TEXT_JSON, count, filePath, flag, type Kind, listOf, SECRET_JSON, text } from '../settings/kinds.ts';
 import type { SettingTable } from '../settings/setting.ts';
 import { SettingError } from '../settings/setting-error.ts';
 import { HOLDER_LIMIT_SETTINGS } from './limit-settings.ts';
@@ -35,17 +35,17 @@ export const USER_SETTINGS = {
     unset: 'none',
     about:
       'The passwords, any of which will do: as `#` and the SHA-256 in hex, which `ringmaster hash-password` makes. ' +
-      'Plain text is accepted, with a warning.',
+      'Plain text is accepted, with a warning. Each may be a reference, `{ file: PATH }` or `{ env: NAME }`; see [Secrets](#secrets).',
     applies: 'live',
   },
   passwordFile: {
     key: 'password_file',
-    kind: nonEmpty('path'),
+    kind: filePath('path'),
     default: null,
     unset: 'none',
     about:
-      'A file with more passwords, one a line, in the same forms. It is read at start and on reload, and should be ' +
-      "its reader's alone.",
+      'A file with more passwords, one a line, in the same forms; relative to the configuration file. It is read at start and on ' +
+      "reload, and should be its reader's alone.",
     applies: 'live',
   },
   certificates: {
@@ -126,10 +126,17 @@ function passwordList(): Kind<readonly UserPassword[]> {
     read: written => (/^#[0-9a-f]{64}\s*,/.test(written) ? readItems(written.split(/\s*,\s*/)) : readItems([written])),
     readItems,
     write: passwords => passwords.map(({ sha256 }) => `#${sha256}`).join(', '),
-    json: { anyOf: [{ type: 'array', minItems: 1, items: ANY_TEXT_JSON }, ANY_TEXT_JSON] },
+    json: { anyOf: [{ type: 'array', minItems: 1, items: SECRET_JSON }, ...SECRET_JSON.anyOf] },
     isSecret: true,
+    ofReference: asHash,
     isList: true,
   };
+}
+
+/** What stands in a file of its own is nowhere in plain text here. */
+function asHash(written: string): string {
+  if (/[\r\n]/.test(written)) throw new SettingError('has more than one line; password_file takes several passwords');
+  return `#${userPassword(written).sha256}`;
 }
 
 /**

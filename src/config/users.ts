@@ -1,6 +1,7 @@
 import type { UserConfig } from './config.ts';
 import { type FieldRules, readFields } from './fields.ts';
 import type { Problems } from './problems.ts';
+import type { Secrets } from './secrets.ts';
 import { USER_SETTINGS } from './user-settings.ts';
 import { joinPath, type YamlEntry } from './yaml-tree.ts';
 
@@ -13,8 +14,6 @@ export interface UserDraft {
   readonly offsets: ReadonlyMap<string, number>;
 }
 
-const RULES: FieldRules = { form: 'native', secrets: null, hint: key => HINTS[key] };
-
 const HINTS: Readonly<Record<string, string>> = {
   password: 'unknown key; write "passwords:" and a list',
   pool: 'unknown key; write "pools:" and a list',
@@ -25,13 +24,14 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /** The map `users` of our own form: name → its keys. */
-export function readUsers(entry: YamlEntry | undefined, problems: Problems): UserDraft[] {
+export function readUsers(entry: YamlEntry | undefined, secrets: Secrets, problems: Problems): UserDraft[] {
   if (entry === undefined) return [];
   if (entry.value.kind === 'scalar' && entry.value.isPlain && ['', 'null', '~'].includes(entry.value.text)) return [];
   if (entry.value.kind !== 'map') {
     problems.add(entry.value.offset, 'users', 'must be a map: name of a user → its keys');
     return [];
   }
+  const rules: FieldRules = { form: 'native', secrets, hint: key => HINTS[key] };
   const drafts: UserDraft[] = [];
   for (const [name, user] of entry.value.entries) {
     const path = joinPath('users', name);
@@ -39,7 +39,7 @@ export function readUsers(entry: YamlEntry | undefined, problems: Problems): Use
       problems.add(user.value.offset, path, 'must be a map of keys: passwords, pools, rules, …');
       continue;
     }
-    const { fields, offsets } = readFields(USER_SETTINGS, user.value, user.keyOffset, path, RULES, problems);
+    const { fields, offsets } = readFields(USER_SETTINGS, user.value, user.keyOffset, path, rules, problems);
     drafts.push({ name, path, keyOffset: user.keyOffset, fields, offsets });
   }
   return drafts;

@@ -13,6 +13,10 @@ export interface Kind<T> {
   readonly json: object;
   /** Never shown: not in messages, and elsewhere `<redacted>`. */
   readonly isSecret?: true;
+  /** A file that is read, or several: relative to the configuration file. */
+  readonly isPath?: true;
+  /** Of a secret: what a reference led to, as the file itself would have it. */
+  ofReference?(text: string): string;
   /** Several values: a list of the file is read as its items with commas between them. */
   readonly isList?: true;
   /** As `read`, of the items of a list: where a comma may be part of one. */
@@ -51,7 +55,17 @@ export function listOf<T>(kind: Kind<T>, takes: string): Kind<readonly T[]> {
     write: values => values.map(value => kind.write(value)).join(', '),
     json: { anyOf: [{ type: 'array', minItems: 1, items: kind.json }, { type: 'string' }] },
     isList: true,
+    ...(kind.isPath && { isPath: true }),
   };
+}
+
+/** The name of a file that is read. */
+export function filePath(takes: string): Kind<string> {
+  const read = (written: string): string => {
+    if (written === '' || written.includes('\0')) throw new SettingError(`must be ${takes}`);
+    return written;
+  };
+  return { ...text(takes, read), isPath: true };
 }
 
 const NAMED = /^([^=,\s]+) *= *([^=,]+)$/;
@@ -198,7 +212,7 @@ const reference = (key: string) => ({
   required: [key],
   additionalProperties: false,
 });
-const SECRET_JSON = { anyOf: [ANY_TEXT_JSON, reference('file'), reference('env')] };
+export const SECRET_JSON = { anyOf: [ANY_TEXT_JSON, reference('file'), reference('env')] };
 
 /** A value that is never shown in messages; our own form of the file may refer to it. */
 export function secret(check: (text: string) => string): Kind<string> {

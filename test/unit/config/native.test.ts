@@ -124,6 +124,7 @@ test('every key of the native form arrives in the configuration', () => {
     ignored: [],
     withoutHash: [],
     secretFiles: [],
+    directory: process.cwd(),
     pools: [
       {
         name: 'sessions',
@@ -279,6 +280,7 @@ test('what is left out has its default', () => {
     ignored: [],
     withoutHash: ['p'],
     secretFiles: [],
+    directory: process.cwd(),
     pools: [
       {
         name: 'p',
