@@ -34,7 +34,10 @@ async function sideOf(t: TestContext, port: number, unprivileged = false): Promi
     clients.set(name, client);
   }
   // Those of the test before may not be gone yet.
-  const listed = async () => String(await asker.command('CLIENT', 'LIST')).trim().split('\n').length;
+  const listed = async () =>
+    String(await asker.command('CLIENT', 'LIST'))
+      .trim()
+      .split('\n').length;
   if (!unprivileged) await untilEqual(listed, CLIENTS.length + 1, 'just these clients');
   const app = clients.get('app') as RawClient;
   const values = new Map([
