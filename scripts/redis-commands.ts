@@ -245,9 +245,8 @@ const HEARD = 'Its channels get the prefix, and lose it in what comes back';
 const COUNTED = 'Without the sections that count keys and commands of all';
 const SCRIPTED = 'With `scripts_under_prefix: allow`, and the keys it is given get the prefix';
 const SWEPT = 'The keys with the prefix are looked for on all servers, step by step';
-const LOGGED = 'Of keys with the prefix, which they lose';
 const AS_EVER = 'As without a prefix';
-const PREFIXED_SERVICES = [KEYED, NAMED, SORTED, MATCHED, HEARD, COUNTED, SWEPT, LOGGED, SCRIPTED, AS_EVER];
+const PREFIXED_SERVICES = [KEYED, NAMED, SORTED, MATCHED, HEARD, COUNTED, SWEPT, SCRIPTED, AS_EVER];
 
 /** Under a key prefix; null: it is not served without one either. */
 function prefixedServiceOf({ refusal, isServedByOne, family, prefixRule, keySpecs, finder }: Command): string | null {
@@ -271,8 +270,6 @@ function prefixedServiceOf({ refusal, isServedByOne, family, prefixRule, keySpec
       return COUNTED;
     case 'sweep':
       return SWEPT;
-    case 'log':
-      return LOGGED;
     default:
       return AS_EVER;
   }

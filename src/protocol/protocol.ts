@@ -290,9 +290,12 @@ export interface RequestParser extends RequestReading {
   /**
    * The number of requests of the transaction that the request at `buf[start]` opens, if all of it is in `buf[start, end)`,
    * each may become part of it, and the client watches no keys; else 0. The key ranges and the remedy are then those of all of
-   * them; nothing else of the parser is valid, and the session is as before the first.
+   * them; nothing else of the parser is valid, and the session is as before the first. See `wholeBytes`, too.
    */
   wholeTransaction(session: Session, buf: Buffer, start: number, end: number): number;
+
+  /** After `wholeTransaction`: the requests as they go out, in which the keys are; null: they go out as they came. */
+  readonly wholeBytes: Buffer | null;
 
   /** Nothing of its pool is kept from the client for want of a sign-in. */
   isOpenTo(session: Session): boolean;

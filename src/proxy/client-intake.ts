@@ -254,7 +254,9 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     if (replies.privateLane !== null || this.mayHoldUp) return false;
     const requests = host.parser.wholeTransaction(session, buf, start, end);
     if (requests > 0) {
-      host.requestBytes.set(buf, start, end, null);
+      const { wholeBytes } = host.parser;
+      if (wholeBytes === null) host.requestBytes.set(buf, start, end, null);
+      else host.requestBytes.set(wholeBytes, 0, wholeBytes.length, null);
       host.router.openWhole(replies, host.parser, host.requestBytes, requests);
       host.requestBytes.clear();
     }

@@ -152,6 +152,8 @@ export class ParsedRequest {
   }
 
   /** There are no transactions. */
+  readonly wholeBytes = null;
+
   wholeTransaction(): number {
     return 0;
   }

@@ -20,7 +20,7 @@ import { NOT_TO_BE_HAD, prefixPlace } from './key-prefix/event-scope.ts';
 import type { KeyPrefix } from './key-prefix/key-prefix.ts';
 import { KeyPrefixes } from './key-prefix/key-prefixes.ts';
 import { NameStripper } from './key-prefix/name-stripper.ts';
-import { ALL_KEYS, OF_ALL_TENANTS } from './key-prefix/prefix-policy.ts';
+import { ALL_KEYS } from './key-prefix/prefix-policy.ts';
 import { PrefixedArguments } from './key-prefix/prefixed-arguments.ts';
 import { type ReplyShape, SHAPE_ERROR, SHAPE_PLAIN, SHAPE_RUN } from './key-prefix/reply-shape.ts';
 import { sweepOf } from './key-prefix/sweeps/sweeps.ts';
@@ -163,8 +163,6 @@ export abstract class PrefixedRequest extends AllServersRequest {
       case 'info':
         this.hidesAllKeys = true;
         return isInTransaction ? INFO_INSIDE : null;
-      case 'log':
-        return isInTransaction ? errorReply(refusalText(command.name, OF_ALL_TENANTS)) : null;
       default:
         return null;
     }

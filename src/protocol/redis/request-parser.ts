@@ -33,6 +33,7 @@ import type { RedisSession } from './session.ts';
 import { SeveralRemedies } from './several-remedies.ts';
 export class RedisRequestParser extends RequestRouting implements RequestParser {
   private readonly maxRequestBytes: number;
+  wholeBytes: Buffer | null = null;
   /** Of `wholeTransaction`. */
   private readonly wholeKeys = new KeyRanges();
 
@@ -129,12 +130,23 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
     let position = start;
     let hold: Hold = HOLD_NONE;
     const remedies: Remedy[] = [];
+    // Under a key prefix they are written anew, one after the other.
+    const pieces: Buffer[] = [];
+    let size = 0;
     while (!own.isWatching && hold !== HOLD_RUN && count < MAX_WHOLE_REQUESTS) {
       const stop = this.parse(session, buf, position, end);
-      const isPart = stop !== INCOMPLETE && this.route === ROUTE_PRIVATE && this.rewritten === null;
+      const isPart = stop !== INCOMPLETE && this.route === ROUTE_PRIVATE && !this.hasOtherBytes;
       hold = isPart ? this.hold : HOLD_NONE;
       if (hold !== (count === 0 ? HOLD_OPEN : HOLD_QUEUE) && hold !== HOLD_RUN) break;
-      for (let i = 0; i < keys.count; i++) wholeKeys.add(keys.starts[i]!, keys.ends[i]!);
+      const shift = this.keyPrefix === null ? 0 : size - (this.rewritten === null ? position : 0);
+      for (let i = 0; i < keys.count; i++) wholeKeys.add(keys.starts[i]! + shift, keys.ends[i]! + shift);
+      if (this.keyPrefix !== null) {
+        const { rewritten, rewrittenEnd } = this;
+        const piece =
+          rewritten === null ? buf.subarray(position, stop) : Buffer.from(rewritten.subarray(0, rewrittenEnd));
+        pieces.push(piece);
+        size += piece.length;
+      }
       if (this.remedy?.isGivenAhead) remedies.push(this.remedy);
       position = stop;
       count++;
@@ -142,11 +154,18 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
     this.isLookingAhead = false;
     own.isInTransaction = false;
     keys.count = 0;
-    if (hold !== HOLD_RUN || position - start > MAX_WHOLE_BYTES) return 0;
+    this.wholeBytes = null;
+    if (hold !== HOLD_RUN || Math.max(position - start, size) > MAX_WHOLE_BYTES) return 0;
+    if (size > 0) this.wholeBytes = Buffer.concat(pieces, size);
     for (let i = 0; i < wholeKeys.count; i++) keys.add(wholeKeys.starts[i]!, wholeKeys.ends[i]!);
     this.flags = FLAG_WRITES;
     this.remedy = remedies.length === 0 ? null : new SeveralRemedies(remedies);
     return count;
+  }
+
+  /** Something stands in its place: an inline command's array, or what the server has for what is answered here. */
+  private get hasOtherBytes(): boolean {
+    return this.rewritten !== null && (this.keyPrefix === null || this.rewrittenBlock === null);
   }
 
   private parseInline(session: RedisSession, buf: Buffer, start: number, end: number): number {

@@ -7,6 +7,7 @@ import type { BackendConnection } from '../../upstream/backend-connection.ts';
 import { give } from '../../upstream/given-gifts.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import { RunWithGifts } from './run-with-gifts.ts';
+import { replySink } from './transformed-reply.ts';
 import { WholeLane } from './whole-lane.ts';
 
 /**
@@ -32,7 +33,8 @@ export class WholeTransaction extends WholeLane {
   take(parser: RequestReading, bytes: RequestBytes): boolean {
     const { origin, connection, remedy } = this;
     const isRun = parser.hold === HOLD_RUN && remedy !== null;
-    const sink = isRun ? new RunWithGifts(origin, [remedy], connection.stream.gifts) : origin;
+    const plain = replySink(origin, parser.transform);
+    const sink = isRun ? new RunWithGifts(plain, [remedy], connection.stream.gifts) : plain;
     const request = new Request(sink, parser.replyKind);
     request.isSilent = parser.isNoreply;
     origin.enqueue(request);

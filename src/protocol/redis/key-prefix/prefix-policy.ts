@@ -22,20 +22,9 @@ import {
  * pattern    one, which is a glob pattern; it may be left out
  * scan       the pattern of MATCH
  * info       none, and of the reply the sections about all keys are left out
- * log        none: Ringmaster answers it, and inside a transaction the server would, with what all clients have asked
  * sweep      none: it is about all keys that have the prefix; see sweeps/
  */
-export type NamePlaces =
-  | 'none'
-  | 'keys'
-  | 'sort'
-  | 'topics'
-  | 'channels'
-  | 'pattern'
-  | 'scan'
-  | 'info'
-  | 'log'
-  | 'sweep';
+export type NamePlaces = 'none' | 'keys' | 'sort' | 'topics' | 'channels' | 'pattern' | 'scan' | 'info' | 'sweep';
 
 export interface PrefixRule {
   readonly names: NamePlaces;
@@ -94,7 +83,7 @@ const NAMELESS = `
   client|trackinginfo client|unblock client|unpause command command|count command|docs command|getkeys
   command|getkeysandflags command|help command|info command|list config|get config|help discard echo exec function|help hello
   latency|help lolwut memory|help module|help module|list multi object|help ping pubsub|help quit reset script|help select
-  slowlog|help time unwatch wait waitaof xgroup|help xinfo|help
+  slowlog|get slowlog|help slowlog|len slowlog|reset time unwatch wait waitaof xgroup|help xinfo|help
   asking readonly readwrite cluster|count-failure-reports cluster|help cluster|info cluster|keyslot cluster|links cluster|myid
   cluster|myshardid cluster|nodes cluster|replicas cluster|shards cluster|slaves cluster|slots`;
 
@@ -124,7 +113,6 @@ const RULES: readonly (readonly [commands: string, rule: PrefixRule])[] = [
   ['keys', rule('pattern', SHAPE_NAMES)],
   ['scan', rule('scan', SHAPE_SCAN)],
   ['info', rule('info')],
-  ['slowlog|get slowlog|len slowlog|reset', rule('log')],
   ['psubscribe punsubscribe subscribe unsubscribe', rule('topics')],
   ['ssubscribe sunsubscribe', rule('channels')],
   ['pubsub|channels pubsub|shardchannels', rule('pattern', SHAPE_NAMES)],
