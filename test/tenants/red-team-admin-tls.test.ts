@@ -153,7 +153,8 @@ test('who does not speak TLS is not answered in plain words, does nothing, and f
     .stderr()
     .split('\n')
     .filter(line => line.includes('admin: no TLS with a client'));
-  assert.ok(lines.length > 0 && lines.length <= 21, `${lines.length} lines`);
+  // Twenty and a number in each window of the log, of which one may have ended in the middle.
+  assert.ok(lines.length > 0 && lines.length <= 42 && lines.length < answers.length, `${lines.length} lines`);
   for (const line of lines) assert.doesNotMatch(line, /openssl\/ssl|tls_validate_record/);
   assert.doesNotMatch(daemon.stderr(), /all workers were replaced/);
 });
