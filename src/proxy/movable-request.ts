@@ -31,6 +31,8 @@ export class MovableRequest implements NodeWordHearer, ReplySink {
   private restlessAtMs: number;
   private sentAtMs: number;
   private redirects = 0;
+  /** The nodes that have sent it on. */
+  private sentOnBy: Backend[] = [];
   private pauses = 0;
   private isLost = false;
   /** It is not answered, and may be sent again. */
@@ -99,8 +101,14 @@ export class MovableRequest implements NodeWordHearer, ReplySink {
       return true;
     }
     if (!isAsking) order.moved(this.slot, place);
+    const to = pool.backends[place] as Backend;
+    this.sentOnBy.push(request.server as Backend);
+    const isBack = this.sentOnBy.includes(to);
     own.restart();
-    this.again(request, pool.backends[place] as Backend, isAsking);
+    if (isBack) {
+      pool.stats.putOff++;
+      this.retryLater(request);
+    } else this.again(request, to, isAsking);
     return true;
   }
 
@@ -166,6 +174,7 @@ export class MovableRequest implements NodeWordHearer, ReplySink {
   private beginAnew(): void {
     this.restlessAtMs = this.order.clock.nowMs;
     this.redirects = 0;
+    this.sentOnBy = [];
     this.pauses = 0;
     this.isLost = false;
   }

@@ -16,11 +16,11 @@ interface UnderTest {
   readonly daemon: Daemon;
 }
 
-async function start(t: TestContext, settings: readonly string[] = []): Promise<UnderTest> {
+async function start(t: TestContext, settings: readonly string[] = [], maxRedirects = 5): Promise<UnderTest> {
   const cluster = await startFakeCluster(2);
   t.after(() => cluster.stop());
   const [a, b] = cluster.nodes as [FakeNode, FakeNode];
-  const daemon = await startClusterPool(t, [a.port], { settings });
+  const daemon = await startClusterPool(t, [a.port], { settings, cluster: [`max_redirects: ${maxRedirects}`] });
   return { cluster, a, b, daemon };
 }
 
@@ -63,6 +63,55 @@ test('two nodes that name each other are left after max_redirects', async t => {
   const reply = await client.command('GET', 'k');
   assert.deepEqual(reply, new RespError('CLUSTERDOWN The request was sent on too often from node to node'));
   assert.equal(a.asked.length + b.asked.length, 6);
+});
+
+/** As in a fail-over: for 100 ms after the first question each says that the other has the slot, then `b` has it. */
+function disagree({ a, b }: UnderTest, answer: (name: string) => string): void {
+  let firstAtMs: number | null = null;
+  a.answer = ([name = '']) => {
+    firstAtMs ??= performance.now();
+    return name === 'MULTI' ? OK : name === 'EXEC' ? '-EXECABORT Transaction discarded\r\n' : moved(b);
+  };
+  b.answer = ([name = '']) => {
+    if (performance.now() - (firstAtMs ?? 0) >= 100) return answer(name);
+    return name === 'MULTI' ? OK : name === 'EXEC' ? '-EXECABORT Transaction discarded\r\n' : moved(a);
+  };
+}
+
+test('two nodes that name each other for a while cost nobody an error', async t => {
+  // What the topology says meanwhile may send them back once more.
+  const both = await start(t, [], 8);
+  const client = await both.daemon.client('orders');
+  disagree(both, name => (name === 'SET' ? OK : '$1\r\nx\r\n'));
+  client.send(command('SET', 'k', '1') + command('SET', 'k', '2') + command('GET', 'k'));
+  assert.deepEqual((await client.readReplies(3)).map(String), [OK, OK, '$1\r\nx\r\n']);
+  // They wait before they are sent back.
+  const questions = both.a.asked.length + both.b.asked.length;
+  assert.ok(questions < 30, `${questions} questions`);
+  // What was done was done in the client's order.
+  const done = both.b.asked.filter((each, i, all) => all.lastIndexOf(each) === i);
+  assert.deepEqual(done, ['SET k 1', 'SET k 2', 'GET k']);
+});
+
+test('they cost no error either on a connection of the client’s own, nor in a transaction', async t => {
+  const both = await start(t, [], 8);
+  const client = await both.daemon.client('orders');
+  disagree(both, () => '*2\r\n$1\r\nk\r\n$1\r\nv\r\n');
+  assert.deepEqual(await client.command('BLPOP', 'k', 0), [Buffer.from('k'), Buffer.from('v')]);
+  const questions = both.a.asked.length + both.b.asked.length;
+  assert.ok(questions < 10, `${questions} questions`);
+  disagree(both, name => (name === 'MULTI' ? OK : name === 'EXEC' ? '*1\r\n:1\r\n' : '+QUEUED\r\n'));
+  client.send(command('MULTI') + command('INCR', 'k') + command('EXEC'));
+  assert.deepEqual((await client.readReplies(3)).map(String), [OK, '+QUEUED\r\n', '*1\r\n:1\r\n']);
+});
+
+test('however often they may name each other, the request is overdue at last', async t => {
+  const { a, b, daemon } = await start(t, ['timeout: 150ms'], 100);
+  a.answer = () => moved(b);
+  b.answer = () => moved(a);
+  const client = await daemon.client('orders');
+  assert.deepEqual(await client.command('GET', 'k'), new RespError('ERR Connection timed out'));
+  assert.ok(a.asked.length + b.asked.length < 10, `${a.asked.length} and ${b.asked.length} questions`);
 });
 
 test('ASK to a node that does not answer is overdue, and no loop', async t => {

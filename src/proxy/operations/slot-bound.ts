@@ -50,7 +50,8 @@ const askingBytes = new RequestBytes();
  *              ▼                                                      │
  *   start ─▶ WAITING ── none of its client is ahead elsewhere ──▶ AT_SERVER ── reply, failure ─▶ client
  *              ▲                                                      │
- *              └── PUT_OFF ◀── TRYAGAIN, CLUSTERDOWN, LOADING ────────┘
+ *              └── PUT_OFF ◀── TRYAGAIN, CLUSTERDOWN, LOADING, ───────┘
+ *                              or sent to where it was sent on from
  *
  * A node that can't be reached has got nothing of it: then another is asked once, which knows who has the slot by now.
  */
@@ -78,6 +79,8 @@ export abstract class SlotBound {
   reads: ReadChoice | null = null;
   private readonly startedAtMs: number;
   private redirects = 0;
+  /** The nodes that have sent it on; null: none has. */
+  private sentOnBy: Backend[] | null = null;
   private pauses = 0;
   /** Could not be reached, and why: another node was asked. */
   private lost: Backend | null = null;
@@ -204,17 +207,22 @@ export abstract class SlotBound {
       return true;
     }
     const to = pool.backends[place] as Backend;
-    if (word.kind === WORD_ASK) {
-      order.isMigrating(this.slot);
-      this.turnTo(to, true);
-      return true;
-    }
-    if (to === this.lost) {
+    this.sentOnBy ??= [];
+    this.sentOnBy.push(this.backend as Backend);
+    const isBack = this.sentOnBy.includes(to);
+    if (word.kind === WORD_ASK) order.isMigrating(this.slot);
+    else if (to === this.lost) {
       this.fail(this.lostFor);
       return true;
-    }
-    order.moved(this.slot, place);
-    this.turnTo(null, false);
+    } else order.moved(this.slot, place);
+    if (isBack) {
+      // Nodes that send it to each other disagree, as they do for a while in a fail-over.
+      pool.stats.putOff++;
+      this.isAsking = false;
+      order.unsettle(this.slot);
+      this.putOff();
+    } else if (word.kind === WORD_ASK) this.turnTo(to, true);
+    else this.turnTo(null, false);
     return true;
   }
 
