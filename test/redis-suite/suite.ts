@@ -25,7 +25,7 @@ proc concerns_server {id method argv} {
     set name [string tolower $method]
     set word [string tolower [lindex $argv 0]]
     if {$name eq "config"} { return [expr {$word ne "get"}] }
-    expr {$name in {acl bgrewriteaof bgsave debug lastsave latency role save} || "$name $word" eq "script kill"}
+    expr {$name in {acl bgrewriteaof bgsave debug lastsave latency role save}}
 }
 
 proc server_client {} {
