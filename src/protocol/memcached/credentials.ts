@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Accounts } from '../../accounts/accounts.ts';
 import { SIGN_IN_AWAITED, SIGN_IN_DONE, SIGN_IN_WRONG, type SignInOutcome } from '../../accounts/sign-in-places.ts';
 import type { ParserOptions, SignInWitness } from '../parser-options.ts';
@@ -63,7 +63,9 @@ export class Credentials {
     if (userStart === 0 || userEnd < 0) return SIGN_IN_WRONG;
     const value = Buffer.from(message.subarray(userStart));
     value[userEnd - userStart] = SPACE;
-    return this.admit(session, value);
+    const outcome = this.admit(session, value);
+    value.fill(0);
+    return outcome;
   }
 }
 
@@ -82,5 +84,5 @@ export function userOfPlain(message: Buffer): string {
 
 /** Equal lengths are what timingSafeEqual wants; a digest also hides the password's. */
 function digestOf(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }

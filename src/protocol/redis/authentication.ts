@@ -1,6 +1,6 @@
 // AUTH and HELLO, as Redis 7 answers them.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { type Accounts, DEFAULT_ACCOUNT } from '../../accounts/accounts.ts';
 import {
   SIGN_IN_AWAITED,
@@ -118,8 +118,10 @@ export class Authentication {
     return outcome;
   }
 
+  /** `password`: a copy of our own, which is wiped. */
   private admit(session: RedisSession, user: string, password: Buffer): boolean {
     const outcome = this.signIn(session, user, password);
+    password.fill(0);
     this.outcome = outcome;
     if (outcome !== SIGN_IN_AWAITED) this.onSignIn(user, outcome === SIGN_IN_DONE);
     return outcome === SIGN_IN_DONE;
@@ -143,5 +145,5 @@ export class Authentication {
 
 /** Equal lengths are what timingSafeEqual wants; a digest also hides the password's. */
 function digestOf(password: Buffer): Buffer {
-  return createHash('sha256').update(password).digest();
+  return hash('sha256', password, 'buffer');
 }
