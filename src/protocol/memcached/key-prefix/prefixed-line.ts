@@ -14,6 +14,9 @@ export const KEY_TOO_LONG = 1;
 /** The line is. */
 export const LINE_TOO_LONG = 2;
 
+/** Base64 of nothing: a key that we could not decode goes out as one that no server can, which says so in its own words. */
+const UNDECODABLE = Buffer.from('A');
+
 /**
  * Writes the request in `out`, which is `buf[start, next)`, with the prefix before each of its keys; what was to be cut out is left out.
  * Keys lie in the line, or one of base64, decoded, in `out.keyBuf`. Its line may have `maxLineBytes`. Returns one of the constants above;
@@ -27,24 +30,19 @@ export function writePrefixed(
   next: number,
   maxLineBytes: number,
 ): number {
-  return out.keyBuf === null
-    ? writePlain(out, prefix, buf, start, next, maxLineBytes)
-    : writeBase64(out, out.keyBuf, prefix, buf, start, next, maxLineBytes);
-}
-
-function writePlain(
-  out: ParsedRequest,
-  prefix: Buffer,
-  buf: Buffer,
-  start: number,
-  next: number,
-  maxLineBytes: number,
-): number {
-  const { line, keyCount, cutStart, cutEnd } = out;
+  const { line, keyBuf, cutStart, cutEnd } = out;
   const { argStarts, argEnds } = line;
-  for (let i = 0; i < keyCount; i++)
-    if (argEnds[i]! - argStarts[i]! + prefix.length > MAX_KEY_BYTES) return KEY_TOO_LONG;
-  const added = keyCount * prefix.length - (cutEnd - cutStart);
+  // A key of base64 is replaced as a whole, into others the prefix is put.
+  const key = keyBuf === null ? null : prefixedKey(prefix, keyBuf, argStarts[0]!, argEnds[0]!);
+  const inserted = key === null ? prefix : encoded(key);
+  const keyCount = key === null ? out.keyCount : 1;
+  const wordStart = key === null ? 0 : wordAfter(buf, line.nameEnd);
+  const wordEnd = key === null ? 0 : endOfWord(buf, wordStart);
+  for (let i = 0; i < keyCount; i++) {
+    const own = key === null ? argEnds[i]! - argStarts[i]! : 0;
+    if (own + inserted.length > MAX_KEY_BYTES) return KEY_TOO_LONG;
+  }
+  const added = keyCount * (inserted.length - (wordEnd - wordStart)) - (cutEnd - cutStart);
   if (buf.indexOf(LF, start) + 1 - start + added > maxLineBytes) return LINE_TOO_LONG;
   const size = next - start + added;
   const block = takeBlock(size);
@@ -52,57 +50,46 @@ function writePlain(
   let at = 0;
   let from = start;
   for (let i = 0; i < keyCount; i++) {
-    const key = argStarts[i]!;
-    const length = argEnds[i]! - key;
-    at += buf.copy(bytes, at, from, key);
-    argStarts[i] = at;
-    at += prefix.copy(bytes, at);
-    at += buf.copy(bytes, at, key, key + length);
-    argEnds[i] = at;
-    from = key + length;
+    const place = key === null ? argStarts[i]! : wordStart;
+    at += buf.copy(bytes, at, from, place);
+    from = key === null ? place : wordEnd;
+    if (key === null) {
+      argEnds[i]! += at - place + prefix.length;
+      argStarts[i] = at;
+    }
+    at += inserted.copy(bytes, at);
   }
   writeRest(out, bytes, at, buf, from, next);
   line.exptimeEnd -= line.exptimeStart > 0 ? start : 0;
   line.exptimeStart -= line.exptimeStart > 0 ? start : 0;
   line.nameEnd -= start;
   out.rewrite(block, size);
+  if (key !== null) out.setKey(key, 0, key.length);
   return PREFIXED;
 }
 
-/** Base64 of nothing: a key that we could not decode goes out as one that no server can, which says so in its own words. */
-const UNDECODABLE = Buffer.from('A');
+/** The key that was decoded, with the prefix in front; an empty one is none. */
+function prefixedKey(prefix: Buffer, decoded: Buffer, start: number, end: number): Buffer {
+  return end > start ? Buffer.concat([prefix, decoded.subarray(start, end)]) : UNDECODABLE;
+}
 
-/** The decoded key has the prefix in front, and is written as base64 again; an empty one is none. */
-function writeBase64(
-  out: ParsedRequest,
-  decoded: Buffer,
-  prefix: Buffer,
-  buf: Buffer,
-  start: number,
-  next: number,
-  maxLineBytes: number,
-): number {
-  const { line, cutStart, cutEnd } = out;
-  const [keyStart, keyEnd] = [line.argStarts[0]!, line.argEnds[0]!];
-  const isKey = keyEnd > keyStart;
-  const key = isKey ? Buffer.concat([prefix, decoded.subarray(keyStart, keyEnd)]) : UNDECODABLE;
-  const length = isKey ? base64Length(key.length) : key.length;
-  if (length > MAX_KEY_BYTES) return KEY_TOO_LONG;
-  let from = line.nameEnd;
-  while (buf[from] === SPACE) from++;
-  let to = from;
-  while (buf[to] !== SPACE && buf[to] !== LF && buf[to] !== CR) to++;
-  const added = length - (to - from) - (cutEnd - cutStart);
-  if (buf.indexOf(LF, start) + 1 - start + added > maxLineBytes) return LINE_TOO_LONG;
-  const size = next - start + added;
-  const block = takeBlock(size);
-  const { bytes } = block;
-  const head = buf.copy(bytes, 0, start, from);
-  const at = isKey ? encodeBase64(key, 0, key.length, bytes, head) : head + key.copy(bytes, head);
-  writeRest(out, bytes, at, buf, to, next);
-  out.rewrite(block, size);
-  out.setKey(key, 0, key.length);
-  return PREFIXED;
+function encoded(key: Buffer): Buffer {
+  if (key === UNDECODABLE) return key;
+  const out = Buffer.allocUnsafe(base64Length(key.length));
+  encodeBase64(key, 0, key.length, out, 0);
+  return out;
+}
+
+function wordAfter(buf: Buffer, nameEnd: number): number {
+  let at = nameEnd;
+  while (buf[at] === SPACE) at++;
+  return at;
+}
+
+function endOfWord(buf: Buffer, start: number): number {
+  let at = start;
+  while (buf[at] !== SPACE && buf[at] !== LF && buf[at] !== CR) at++;
+  return at;
 }
 
 /** What follows the last key, without what is cut out. */
