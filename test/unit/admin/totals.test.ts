@@ -74,6 +74,26 @@ test('figures of several workers are added up, whichever order they come in', ()
   assert.deepEqual(backend(totals), new BackendStats());
 });
 
+test('the traffic of a pool is that of its servers and workers, with and without servers that were asked', () => {
+  const totals = new Totals(POOLS);
+  const nothing = { requests: 0, errors: 0, clients: 0, hits: 0, misses: 0, times: null };
+  assert.deepEqual(totals.traffic('sessions'), nothing);
+  assert.equal(totals.traffic('nobody'), null);
+  const ofPool = { requests: 7, forwardError: 2, clientConnections: 1 };
+  report(
+    totals,
+    0,
+    workerSnapshot(10, [poolSnapshot('sessions', ofPool, { b: { valuesFound: 4, valuesMissing: 1 } })]),
+  );
+  report(totals, 1, workerSnapshot(11, [poolSnapshot('sessions', ofPool, { a: { valuesFound: 3 } })]));
+  assert.deepEqual(totals.traffic('sessions'), { ...nothing, requests: 14, errors: 4, clients: 2, hits: 7, misses: 1 });
+  totals.retire(0);
+  assert.equal(totals.traffic('sessions')?.clients, 1);
+  assert.deepEqual(totals.poolStats(), [{ name: 'sessions', stats: stats(totals) }]);
+  assert.deepEqual(totals.pools('sessions'), totals.pools());
+  assert.deepEqual(totals.pools('nobody'), []);
+});
+
 test('of timestamps the latest counts, and it stays', () => {
   const totals = new Totals(POOLS);
   report(totals, 0, workerSnapshot(10, [poolSnapshot('sessions', {}, { a: { serverEjectedAtUs: 2000 } })]));

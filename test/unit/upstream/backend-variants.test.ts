@@ -137,6 +137,19 @@ test('an ejected server is out for both kinds, and back for both', async t => {
   assert.equal(proxy.stats.serverConnections, 2);
 });
 
+test('a server that is ejected before anybody asked it refuses all, and serves them once it answered a probe', async t => {
+  const { fake, proxy, get } = await pair(t, server(), { autoEject: true, failureLimit: 1, retryTimeoutMs: 60 });
+  fake.handler = connection => connection.socket.resetAndDestroy();
+  assert.equal(await get('a', 0).settled(), 'connection_reset');
+  // No connection of this kind was there yet.
+  assert.equal(get('b', 1).failure, 'connection_reset');
+  assert.equal(proxy.backend.whyDown(1), 'connection_reset');
+  fake.handler = server();
+  await waitFor(() => proxy.moves.length > 1, { what: 'the readmission' });
+  assert.equal(await get('c', 1).settled(), '~1\r\n+c\r\n');
+  assert.equal(await get('c', 0).settled(), '*1\r\n+c\r\n');
+});
+
 test('a backend that retires answers what is inflight on both, then closes both', async t => {
   const gate = Promise.withResolvers<void>();
   const { fake, proxy, get } = await pair(
