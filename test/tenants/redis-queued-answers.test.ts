@@ -83,7 +83,8 @@ for (const version of [2, 3]) {
     const { pool, single } = await pair(t);
     for (const line of SERVED) {
       for (const isAtOnce of [true, false]) {
-        for (const last of ['EXEC', 'DISCARD']) {
+        // What is given up is given up, however it came.
+        for (const last of isAtOnce ? ['EXEC'] : ['EXEC', 'DISCARD']) {
           const lines = [`HELLO ${version}`, 'SET s str', 'MULTI', line, 'SET k v', last, ...AFTER];
           const sides = [await pool.client(), await single.client()];
           const [ours, theirs] = await Promise.all(sides.map(client => converse(client, lines, isAtOnce)));
@@ -232,7 +233,7 @@ test('random transactions of both kinds are those with a server', async t => {
   t.diagnostic(`QUEUED_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);
   const { pool, single } = await pair(t);
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 30; round++) {
     const isResp3 = random.chance(1 / 2);
     const lines = [isResp3 ? 'HELLO 3' : 'PING'];
     for (let i = 0; i < 3; i++) {
