@@ -31,12 +31,14 @@ const REFUSED_COMMANDS: readonly string[] = [
   'function|delete',
   'function|dump',
   'function|flush',
+  'function|kill',
   'function|list',
   'function|load',
   'function|restore',
   'function|stats',
   'pubsub|numpat',
   'script|flush',
+  'script|kill',
 ];
 
 /** Replies without a definite order in them. */
