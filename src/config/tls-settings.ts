@@ -4,6 +4,9 @@ import type { SettingTable } from '../settings/setting.ts';
 /* TLS of a pool, on both sides. The files are in PEM. */
 
 const pemFile = () => filePath('path of a PEM file');
+const CIPHERS_ABOUT =
+  "What may be used to encrypt, in OpenSSL's words, with colons between them; the default has nothing but forward secrecy and AEAD. " +
+  'A list without a name of TLS 1.3 (`TLS_AES_256_GCM_SHA384`, …) leaves that version as it is.';
 
 /** Toward clients. */
 export const LISTEN_TLS_SETTINGS = {
@@ -62,8 +65,8 @@ export const LISTEN_TLS_SETTINGS = {
     key: 'ciphers',
     kind: text('OpenSSL cipher list', list => list),
     default: null,
-    unset: "Node's",
-    about: "What may be used to encrypt, in OpenSSL's words: `ECDHE+AESGCM`, or names with colons between them.",
+    unset: 'TLS 1.3; ECDHE with GCM or ChaCha20',
+    about: CIPHERS_ABOUT,
     applies: 'new-connections',
   },
   handshakeTimeoutMs: {
@@ -107,6 +110,14 @@ export const SERVER_TLS_SETTINGS = {
     default: null,
     unset: "the server's host",
     about: 'The name that the certificates of the servers must have; they are asked for it, too (SNI).',
+    applies: 'new-connections',
+  },
+  ciphers: {
+    key: 'ciphers',
+    kind: text('OpenSSL cipher list', list => list),
+    default: null,
+    unset: 'TLS 1.3; ECDHE with GCM or ChaCha20',
+    about: CIPHERS_ABOUT,
     applies: 'new-connections',
   },
   verify: {

@@ -37,6 +37,7 @@ export class Admission {
   private waiting: Newcomer[] = [];
   private isAsking = false;
   private askTimer: NodeJS.Timeout | null = null;
+  private onSettled: (() => void) | null = null;
 
   constructor(office: LeaseOffice) {
     this.office = office;
@@ -110,6 +111,26 @@ export class Admission {
     }
   }
 
+  /** Somebody waits for a place. */
+  get isAwaited(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  /** Resolves when nobody does any more. */
+  settled(): Promise<void> {
+    return new Promise(resolve => {
+      this.onSettled = resolve;
+      this.sayIfSettled();
+    });
+  }
+
+  private sayIfSettled(): void {
+    if (this.waiting.length > 0 || this.onSettled === null) return;
+    // A promise goes on where node calls back, and a round of sockets is none of that.
+    setImmediate(this.onSettled);
+    this.onSettled = null;
+  }
+
   /** Nobody is let in any more. */
   close(): void {
     this.endAsking();
@@ -131,6 +152,7 @@ export class Admission {
       this.used++;
       newcomer.admit();
     }
+    this.sayIfSettled();
   }
 
   private askForMore(): void {
@@ -162,6 +184,7 @@ export class Admission {
       if (newcomer.isGone) newcomer.dropped();
       else newcomer.turnAway();
     }
+    this.sayIfSettled();
   }
 
   private giveBack(count: number, isAnswer: boolean): void {

@@ -66,7 +66,7 @@ export class ClientConnection
   private isLeavingSoon = false;
   private lingerTimer: NodeJS.Timeout | null = null;
   private isClosed = false;
-  private readonly connectedAtMs: number;
+  readonly connectedAtMs: number;
 
   constructor(id: number, { socket, port, name, certificateNames }: Arrival, seat: ClientSeat, host: ClientOwner) {
     this.socket = socket;

@@ -12,7 +12,9 @@ const LOOK_MS = 25;
 export interface LeavingClient {
   /** It has its answers, and has sent nothing since `sinceMs` on the worker's clock. */
   isQuiet(sinceMs: number): boolean;
-  /** Since it connected. */
+  /** On the worker's clock: since when requests of it are read. */
+  readonly connectedAtMs: number;
+  /** Since then. */
   readonly isSilent: boolean;
   /** Closes with the answer that leaves nothing to be answered: who waits for that asks nothing meanwhile. */
   leaveWhenAnswered(): void;
@@ -40,8 +42,9 @@ export class ClientDrain {
   }
 
   private look(nowMs: number): void {
-    const sinceMs = nowMs - this.startedAtMs;
     for (const client of this.clients) {
+      // Some are only let in now: behind their PROXY header, their handshake, the limit of clients.
+      const sinceMs = nowMs - Math.max(this.startedAtMs, client.connectedAtMs);
       const mayLeave = client.isSilent ? sinceMs >= GRACE_MS : client.isQuiet(nowMs - QUIET_MS);
       if (mayLeave || sinceMs >= TALKING_MS) client.drain();
       else if (sinceMs >= GRACE_MS) client.leaveWhenAnswered();

@@ -27,6 +27,9 @@ export class Entrance {
   private listener: Listener | null = null;
   private gate: Gate | null = null;
   private tls: TlsIntake | null = null;
+  /** Those of former options, as long as clients are in them. */
+  private formerGates: Gate[] = [];
+  private formerTls: TlsIntake[] = [];
   private isClosed = false;
 
   /** `accept`: a client with whom all this is done. */
@@ -39,6 +42,8 @@ export class Entrance {
 
   configure(options: EntranceOptions): void {
     this.options = options;
+    this.formerGates = [...this.formerGates, this.gate].filter(gate => gate?.isIdle === false) as Gate[];
+    this.formerTls = [...this.formerTls, this.tls].filter(tls => tls?.isIdle === false) as TlsIntake[];
     this.gate = Gate.of(options.gate, this.host, (socket, isForTls) => this.begin(socket, isForTls));
     this.tls = options.tls === null ? null : new TlsIntake(options.tls, this.host, this.accept);
   }
@@ -65,16 +70,17 @@ export class Entrance {
     this.listener = null;
   }
 
-  /** Resolves when all who were accepted, and are in their handshake, have finished it. */
+  /** Resolves when all who were accepted have said who they are, and have finished their handshake. */
   async finish(): Promise<void> {
     this.stopListening();
-    await this.tls?.finish();
+    await Promise.all([this.gate, ...this.formerGates].map(gate => gate?.finish()));
+    await Promise.all([this.tls, ...this.formerTls].map(tls => tls?.finish()));
   }
 
   /** And lets nobody in who was accepted. */
   close(): void {
     this.isClosed = true;
-    this.tls?.close();
+    for (const tls of [this.tls, ...this.formerTls]) tls?.close();
     this.stopListening();
   }
 

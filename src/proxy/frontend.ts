@@ -257,7 +257,8 @@ export class Frontend implements ClientOwner, ArrivalHost {
 
   /**
    * Stops accepting, answers what clients have sent and closes; resolves when the last client is gone. Clients are let
-   * go as in `ClientDrain`. `acceptsQueued`: those who wait to be accepted still are, and handshakes are finished. `ports`: none of those that lead here has clients any more.
+   * go as in `ClientDrain`. `acceptsQueued`: those who wait to be accepted still are, those who come by a balancer may
+   * say who they are, and handshakes are finished. `ports`: none of those that lead here has clients any more.
    */
   async drain(acceptsQueued: boolean, ports: Promise<unknown>): Promise<void> {
     if (acceptsQueued) {
@@ -269,7 +270,10 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.tenants.lift();
     this.idleClients.watch(0);
     const drainage = new ClientDrain(this.clients, this.clock);
-    if (acceptsQueued) await this.entrance.finish();
+    if (acceptsQueued) {
+      await this.entrance.finish();
+      await this.places.settled();
+    }
     // Of a pool that is gone, the master grants no places.
     else this.places.close();
     this.entrance.close();

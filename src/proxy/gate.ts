@@ -54,6 +54,16 @@ export class Gate {
     else this.judge(socket, isForTls);
   }
 
+  /** No header of a balancer is to come. */
+  get isIdle(): boolean {
+    return this.proxied.isIdle;
+  }
+
+  /** Resolves when that is so. */
+  finish(): Promise<void> {
+    return this.proxied.finish();
+  }
+
   private judge(socket: StreamSocket, isForTls: boolean): void {
     const { peer } = socket;
     const isIn = (this.allow === null || this.allow.covers(peer)) && !this.deny?.covers(peer);

@@ -22,6 +22,9 @@ export class ProxyIntake implements HeaderListener {
   private readonly accept: (socket: StreamSocket, isForTls: boolean) => void;
   /** By who waits. */
   private readonly timers = new Map<object, NodeJS.Timeout>();
+  /** Those that are about to wait. */
+  private beginning = 0;
+  private onIdle: (() => void) | null = null;
 
   /** `accept`: a client whose header was read; `isForTls` as it was entered. */
   constructor(host: ProxyIntakeHost, accept: (socket: StreamSocket, isForTls: boolean) => void) {
@@ -34,14 +37,31 @@ export class ProxyIntake implements HeaderListener {
     if (this.timers.size >= WAITING_MAX) {
       this.log(stream.peer, `${WAITING_MAX} others have not sent their PROXY header`);
       stream.destroy();
-    } else if (isForTls) setImmediate(() => this.readFrom(nodeSocket(stream)));
-    else {
+    } else if (isForTls) {
+      this.beginning++;
+      setImmediate(() => {
+        this.beginning--;
+        this.readFrom(nodeSocket(stream));
+      });
+    } else {
       const socket = new ProxiedSocket(stream, this);
       this.wait(socket, () => {
         this.onNoHeader(socket, 'its PROXY header did not come in time');
         socket.destroy();
       });
     }
+  }
+
+  get isIdle(): boolean {
+    return this.timers.size + this.beginning === 0;
+  }
+
+  /** Resolves when no header is to come any more. */
+  finish(): Promise<void> {
+    return new Promise(resolve => {
+      if (this.isIdle) resolve();
+      else this.onIdle = resolve;
+    });
   }
 
   onHeader(socket: ProxiedSocket): void {
@@ -95,7 +115,10 @@ export class ProxyIntake implements HeaderListener {
   /** False: it did not wait any more. */
   private endWait(who: object): boolean {
     clearTimeout(this.timers.get(who));
-    return this.timers.delete(who);
+    const hasWaited = this.timers.delete(who);
+    // A promise goes on where node calls back, and a round of sockets is none of that.
+    if (this.onIdle !== null && this.isIdle) setImmediate(this.onIdle);
+    return hasWaited;
   }
 
   private log(balancer: string, why: string): void {

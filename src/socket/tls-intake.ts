@@ -3,6 +3,7 @@ import { certificateNames } from '../system/certificate-names.ts';
 import { certificateComplaint, handshakeComplaint, shownCertificate } from '../system/handshake-complaint.ts';
 import { createTlsServer, type ListenTls } from '../system/listen-tls.ts';
 import type { Log } from '../system/log.ts';
+import { handshakeTurns } from './handshake-turns.ts';
 import { nodeSocket } from './sockets.ts';
 import type { StreamSocket } from './stream-socket.ts';
 import { TlsSocket } from './tls-socket.ts';
@@ -52,13 +53,16 @@ export class TlsIntake {
       return;
     }
     this.handshakes++;
-    // Node's sockets need the ends of callbacks that node itself makes, and a round of polled sockets is none.
-    setImmediate(() => {
+    handshakeTurns.take(() => {
       const socket = nodeSocket(stream);
       // The TLS socket over it hears of them, too.
       socket.on('error', () => {});
       this.server.emit('connection', socket);
     });
+  }
+
+  get isIdle(): boolean {
+    return this.handshakes === 0;
   }
 
   /** Resolves when no handshake is under way. */

@@ -6,6 +6,7 @@ import {
   type SecureContextOptions,
   type Server,
 } from 'node:tls';
+import { DEFAULT_CIPHERS } from './tls-ciphers.ts';
 
 /** A certificate with the chain that leads to it, and its private key; both in PEM. */
 export interface CertifiedKey {
@@ -25,7 +26,7 @@ export interface ListenTls {
   readonly crl: string | null;
   readonly clientCert: 'none' | 'optional' | 'required';
   readonly minVersion: '1.2' | '1.3';
-  /** In OpenSSL's words; null: Node's. */
+  /** In OpenSSL's words; null: `DEFAULT_CIPHERS`. */
   readonly ciphers: string | null;
   readonly handshakeTimeoutMs: number;
   /**
@@ -66,7 +67,7 @@ function contextOptions(tls: ListenTls, { cert, key }: CertifiedKey): SecureCont
     ...{ cert, key, minVersion: `TLSv${tls.minVersion}` as const },
     ...(tls.ca !== null && { ca: tls.ca }),
     ...(tls.crl !== null && { crl: tls.crl.match(REVOCATIONS) ?? tls.crl }),
-    ...(tls.ciphers !== null && { ciphers: tls.ciphers }),
+    ciphers: tls.ciphers ?? DEFAULT_CIPHERS,
     honorCipherOrder: true,
     // A client could have us do the dear part again and again.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,

@@ -1,5 +1,6 @@
 import { isIP, type Socket } from 'node:net';
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import { DEFAULT_CIPHERS } from './tls-ciphers.ts';
 
 /** How the servers of a pool are spoken to in TLS, with everything read that files say. */
 export interface ServerTls {
@@ -10,6 +11,8 @@ export interface ServerTls {
   readonly key: string | null;
   /** The name that certificates must have and that servers are asked for; null: the host of their address. */
   readonly serverName: string | null;
+  /** In OpenSSL's words; null: `DEFAULT_CIPHERS`. */
+  readonly ciphers: string | null;
   /** Else any certificate will do, which protects from nobody who can come between. */
   readonly verify: boolean;
 }
@@ -21,8 +24,12 @@ const contexts = new WeakMap<ServerTls, SecureContext>();
 export function serverTlsContext(tls: ServerTls): SecureContext {
   let context = contexts.get(tls);
   if (context === undefined) {
-    const { ca, cert, key } = tls;
-    context = createSecureContext({ ...(ca !== null && { ca }), ...(cert !== null && key !== null && { cert, key }) });
+    const { ca, cert, key, ciphers } = tls;
+    context = createSecureContext({
+      ...(ca !== null && { ca }),
+      ...(cert !== null && key !== null && { cert, key }),
+      ciphers: ciphers ?? DEFAULT_CIPHERS,
+    });
     contexts.set(tls, context);
   }
   return context;

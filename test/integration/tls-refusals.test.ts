@@ -28,6 +28,9 @@ const WEAK: Readonly<Record<string, readonly number[]>> = {
   'DES and 3DES': [0x0009, 0x000a, 0x0015, 0x0016, 0xc008, 0xc012],
   'Camellia, SEED and IDEA': [0x0007, 0x0041, 0x0084, 0x0096],
   'with a shared key': [0x008c, 0x008d, 0x00a8, 0x00ae],
+  'CBC, also behind ECDHE': [0xc009, 0xc00a, 0xc013, 0xc014, 0xc023, 0xc024, 0xc027, 0xc028],
+  'without forward secrecy': [0x002f, 0x0035, 0x003c, 0x003d, 0x009c, 0x009d, 0xc09c, 0xc09d],
+  'of finite fields': [0x0033, 0x0039, 0x0067, 0x006b, 0x009e, 0x009f],
 };
 
 let authority: Authority;
@@ -98,6 +101,18 @@ test('weak ciphers are refused', async t => {
   }
   const both = await hello(daemon, { version: TLS_1_2, suites: [...Object.values(WEAK).flat(), GOOD_SUITE] });
   assert.deepEqual(both, { kind: 'hello', version: TLS_1_2, suite: GOOD_SUITE, compression: 0 });
+});
+
+test('what is left of TLS 1.2 is ECDHE with AEAD', async t => {
+  const daemon = await proxy(t);
+  for (const suite of [0xc02f, 0xc030, 0xcca8]) {
+    const answer = await hello(daemon, { version: TLS_1_2, suites: [suite] });
+    assert.deepEqual(answer, { kind: 'hello', version: TLS_1_2, suite, compression: 0 });
+  }
+  // Whoever needs an old one says so.
+  const old = await proxy(t, ', ciphers: ECDHE-RSA-AES128-SHA');
+  const answer = await hello(old, { version: TLS_1_2, suites: [0xc013] });
+  assert.deepEqual(answer, { kind: 'hello', version: TLS_1_2, suite: 0xc013, compression: 0 });
 });
 
 test('compression is not agreed to', async t => {

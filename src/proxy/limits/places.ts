@@ -100,10 +100,24 @@ export class Places {
     else admission.recall();
   }
 
+  /** Resolves when nobody waits any more: who gets one place may have to wait for another. */
+  async settled(): Promise<void> {
+    for (let waiting = this.waiting(); waiting.length > 0; waiting = this.waiting()) {
+      await Promise.all(waiting.map(admission => admission.settled()));
+    }
+  }
+
   /** Nobody is let in any more. */
   close(): void {
-    this.ofPool.close();
-    for (const admission of [...this.addresses.values(), ...this.users.values()]) admission.close();
+    for (const admission of this.all()) admission.close();
+  }
+
+  private waiting(): Admission[] {
+    return this.all().filter(({ isAwaited }) => isAwaited);
+  }
+
+  private all(): Admission[] {
+    return [this.ofPool, ...this.addresses.values(), ...this.users.values()];
   }
 
   private count(clients: Iterable<PlacedClient>): void {

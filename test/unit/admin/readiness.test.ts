@@ -217,7 +217,7 @@ test('a server of a pool that speaks TLS is asked in TLS, as that is now, and ap
     asked.push(target);
     return Promise.resolve(null);
   };
-  const tls = { ca: null, cert: null, key: null, serverName: null, verify: true };
+  const tls = { ca: null, cert: null, key: null, serverName: null, ciphers: null, verify: true };
   const pools = [{ ...pool('secure', [1]), serverTls: {} }, pool('plain', [1])];
   const readiness = new Readiness({ pools, probe, workers: () => [SERVING], tls: () => tls });
   assert.equal((await readiness.check()).ready, true);

@@ -34,7 +34,7 @@ pools:
       min_version: 1.3
       ciphers: ECDHE+AESGCM
       handshake_timeout: 2s
-    server_tls: { ca: /ca.pem, cert: /me.pem, key: /me.key, server_name: cache.test, verify: false }
+    server_tls: { ca: /ca.pem, cert: /me.pem, key: /me.key, server_name: cache.test, ciphers: ECDHE+AESGCM, verify: false }
     hash: md5
     hash_tag: "{}"
     distribution: modula
@@ -142,7 +142,14 @@ test('every key of the native form arrives in the configuration', () => {
           ciphers: 'ECDHE+AESGCM',
           handshakeTimeoutMs: 2000,
         },
-        serverTls: { ca: '/ca.pem', cert: '/me.pem', key: '/me.key', serverName: 'cache.test', verify: false },
+        serverTls: {
+          ca: '/ca.pem',
+          cert: '/me.pem',
+          key: '/me.key',
+          serverName: 'cache.test',
+          ciphers: 'ECDHE+AESGCM',
+          verify: false,
+        },
         hash: 'md5',
         hashTag: '{}',
         distribution: 'modula',

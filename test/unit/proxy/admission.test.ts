@@ -130,3 +130,19 @@ test('a master that says nothing: who waits is turned away, and what it says lat
   assert.equal(inside.size, 1);
   assert.equal(away.length, 2);
 });
+
+test('it is settled when nobody waits for the word of the master', async () => {
+  const { admissions, inside, away, deliver, enter } = cluster(1, 2);
+  const [admission] = admissions as [Admission];
+  await admission.settled();
+  for (let i = 0; i < 3; i++) enter(0);
+  let isSettled = false;
+  const settled = admission.settled().then(() => {
+    isSettled = true;
+  });
+  await setImmediate();
+  assert.equal(isSettled, false);
+  deliver();
+  await settled;
+  assert.deepEqual([inside.size, away.length], [2, 1]);
+});

@@ -4,6 +4,7 @@ import type { Clock } from '../../../src/loop/clock.ts';
 import { ClientDrain, type LeavingClient } from '../../../src/proxy/client-drain.ts';
 
 class Client implements LeavingClient {
+  connectedAtMs = 0;
   isSilent = false;
   isOwed = false;
   /** When it last sent something. */
@@ -80,4 +81,12 @@ test('one that waits for an answer is not taken for silent', t => {
 
 test('stopped, it lets nobody go', t => {
   assert.equal(drained(t, new Client(), 50).drainedAtMs, null);
+});
+
+test('one that is only let in while it drains has as long from then on', t => {
+  const client = new Client();
+  client.connectedAtMs = 5000;
+  client.activeAtMs = 5000;
+  client.isSilent = true;
+  assert.equal(drained(t, client, 8000).drainedAtMs, 6000);
 });

@@ -1,0 +1,151 @@
+// What of users, shared ports, limits and balancers goes on when a new master takes the place of the running one.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { connect } from 'node:tls';
+import { askAdmin } from '../support/admin-client.ts';
+import { Authority } from '../support/certificates.ts';
+import { isAlive, killAtExit, temporaryDirectory } from '../support/child.ts';
+import { entries } from '../support/daemon.ts';
+import { type Daemon, type PoolOfDaemon, startDaemon } from '../support/pool-daemon.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { encodeCommand } from '../support/resp-reader.ts';
+import { waitFor, waitForEvent } from '../support/wait-for.ts';
+
+const HEADER = 'PROXY TCP4 10.1.2.3 10.0.0.1 4711 22121\r\n';
+
+interface Upgradable {
+  readonly daemon: Daemon;
+  /** Resolves when the new master serves. */
+  upgrade(): Promise<void>;
+  /** Resolves when the old one is gone. */
+  gone(): Promise<void>;
+}
+
+async function start(
+  t: TestContext,
+  pools: Readonly<Record<string, PoolOfDaemon>>,
+  settings: readonly string[] = [],
+): Promise<Upgradable> {
+  let last: number | null = null;
+  t.after(async () => {
+    const pid = last;
+    if (pid === null) return;
+    process.kill(pid, 'SIGTERM');
+    await waitFor(() => !isAlive(pid), { what: 'the end of the new one', timeoutMs: 20_000 });
+  });
+  const daemon = await startDaemon(t, pools, { workers: 1, settings: ['shutdown_timeout: 30s', ...settings] });
+  return {
+    daemon,
+    async upgrade() {
+      const answer = await askAdmin(daemon.adminPort, '/api/v1/upgrade', { method: 'POST', body: {} });
+      assert.equal(answer.status, 200, answer.text);
+      last = answer.json<{ pid: number }>().pid;
+      killAtExit(last);
+    },
+    gone: () =>
+      waitFor(() => !isAlive(daemon.ringmaster.pid), { what: 'the end of the old one', timeoutMs: 20_000 }).then(
+        () => {},
+      ),
+  };
+}
+
+async function serverPort(t: TestContext): Promise<number> {
+  const server = await startRedis();
+  t.after(() => server.kill());
+  return server.port;
+}
+
+test('who has not sent its PROXY header yet is answered all the same, whole or split, plain or in TLS', async t => {
+  const authority = await Authority.create();
+  const { cert, key } = await authority.sign('pool');
+  const servers = [await serverPort(t)];
+  const proxied = 'proxy_protocol: 127.0.0.1';
+  const { daemon, upgrade, gone } = await start(t, {
+    plain: { protocol: 'redis', servers, settings: [proxied] },
+    secure: { protocol: 'redis', servers, settings: [proxied, `listen_tls: { cert: ${cert}, key: ${key} }`] },
+  });
+  const client = async (pool: string, begin: string) => {
+    const each = await daemon.client(pool);
+    t.after(() => each.destroy());
+    if (begin !== '') each.send(Buffer.from(begin));
+    return each;
+  };
+  const waiting = [await client('plain', ''), await client('plain', HEADER.slice(0, 20))];
+  const secure = await client('secure', HEADER.slice(0, 9));
+  // Who came before them was accepted before them: the old worker has them.
+  const after = await client('plain', HEADER);
+  assert.equal(await after.command('PING'), 'PONG');
+  const secureAfter = await client('secure', HEADER);
+  const over = connect({ socket: secureAfter.socket, ca: authority.pem(), servername: 'localhost' });
+  await waitForEvent(over, 'secureConnect', { what: 'a handshake' });
+  over.on('error', () => {}).destroy();
+
+  await upgrade();
+  for (const [i, each] of waiting.entries()) {
+    each.send(Buffer.concat([Buffer.from(i === 0 ? HEADER : HEADER.slice(20)), encodeCommand('SET', `k${i}`, 'v')]));
+    assert.equal(String(await each.readReply()), '+OK\r\n');
+  }
+  secure.send(Buffer.from(HEADER.slice(9)));
+  const late = connect({ socket: secure.socket, ca: authority.pem(), servername: 'localhost' });
+  late.on('error', () => {});
+  await waitForEvent(late, 'secureConnect', { what: 'the handshake of who was late' });
+  const talker = new RawClient(late);
+  assert.equal(await talker.command('PING'), 'PONG');
+  await gone();
+});
+
+test('settings of users that were set are those of the new one, and so is the way by their names to their pools', async t => {
+  const directory = temporaryDirectory('upgrade-users');
+  const audit = path.join(directory, 'audit.log');
+  const servers = [await serverPort(t), await serverPort(t)];
+  const { daemon, upgrade, gone } = await start(
+    t,
+    {
+      port: { protocol: 'redis', servers: [], settings: ['pool_by: user'] },
+      blue: { protocol: 'redis', servers: [servers[0] as number], hasNoPort: true },
+      red: { protocol: 'redis', servers: [servers[1] as number], hasNoPort: true },
+    },
+    [
+      `audit_log: { file: ${audit} }`,
+      'users:',
+      '  app: { passwords: [geheim], pools: [blue], key_prefix: "app:" }',
+      '  job: { passwords: [geheim], pools: [red] }',
+    ],
+  );
+  const as = async (user: string) => {
+    const client = await daemon.client('port');
+    t.after(() => client.destroy());
+    assert.equal(await client.command('AUTH', user, 'geheim'), 'OK');
+    return client;
+  };
+  const set = { 'users.app.rules': '+@all -flushall ~*', 'users.job.limits.request_bytes': '1kb' };
+  const settings = await askAdmin(daemon.adminPort, '/api/v1/settings', { method: 'PATCH', body: { set } });
+  assert.equal(settings.status, 200, settings.text);
+  const [app, job] = [await as('app'), await as('job')];
+  assert.equal(await app.command('SET', 'who', 'app'), 'OK');
+  assert.equal(await job.command('SET', 'who', 'job'), 'OK');
+  for (let i = 0; i < 20; i++) assert.equal(await job.command('FLUSHALL'), 'OK');
+
+  await upgrade();
+  // Those that are there are let go, with all that they had asked answered.
+  for (const each of [app, job]) assert.equal(String(await each.readToEnd()), '');
+  const [appAgain, jobAgain] = [await as('app'), await as('job')];
+  assert.equal(String(await appAgain.command('GET', 'who')), 'app');
+  assert.match(JSON.stringify(await appAgain.command('FLUSHALL')), /NOPERM/);
+  assert.match(JSON.stringify(await jobAgain.command('SET', 'large', 'x'.repeat(2000))), /ERR .*(large|limit|bytes)/i);
+  for (let i = 0; i < 20; i++) assert.equal(await jobAgain.command('FLUSHALL'), 'OK');
+  const shown = await askAdmin(daemon.adminPort, '/api/v1/settings?pattern=users.app.rules');
+  assert.match(shown.text, /-flushall/);
+  await gone();
+  const commands = () =>
+    entries(readFileSync(audit, 'utf8')).filter(
+      ({ event, command }) => event === 'command' && String(command).toLowerCase() === 'flushall',
+    );
+  await waitFor(() => commands().length === 41, { what: 'all commands in one audit log, once' });
+  const events = entries(readFileSync(audit, 'utf8'));
+  assert.equal(events.filter(({ event }) => event === 'signed_in').length, 4);
+  assert.equal(events.filter(({ what }) => what === 'ringmaster is ready').length, 2);
+});
