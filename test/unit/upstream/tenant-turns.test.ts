@@ -123,27 +123,26 @@ test('large replies leave a window of one, and what was taken for cheap is made 
   assert.deepEqual(connection.sent.slice(from, from + 100).filter(isOf('a')), []);
 });
 
-test('what must not be parted goes in one piece, at once or later', () => {
-  const connection = new Connection();
-  const [one, other] = [lineOf(), lineOf()];
-  connection.ask(other, 'b');
-  const group = (line: ReadyLine, letter: string, count: number) => {
-    for (let i = 0; i < count; i++) connection.ask(line, `${letter}${i}`, i < count - 1);
-  };
-  // Larger than the window.
-  group(one, 'a', 1000);
-  assert.equal(connection.turns.waiting, 0, 'begun, it goes on');
-  for (const letter of ['c', 'd', 'e']) {
-    group(other, letter.toUpperCase(), 300);
-    group(one, letter, 300);
-  }
-  while (connection.outstanding > 0) connection.answer(10);
-  const order = connection.sent.map(name => name[0]).join('');
-  for (const letter of ['a', 'c', 'd', 'e', 'C', 'D', 'E']) {
-    assert.ok(order.includes(letter.repeat(letter === 'a' ? 1000 : 300)), letter);
-  }
-  assert.equal(connection.sent.length, 1 + 1000 + 6 * 300);
-});
+for (const isWaiting of [false, true]) {
+  test(`what must not be parted goes in one piece, ${isWaiting ? 'when its turn comes' : 'at once'}`, () => {
+    const connection = new Connection();
+    const [one, other] = [lineOf(), lineOf()];
+    // Both have as much at the server, and as much waits.
+    for (let i = 0; i < (isWaiting ? 500 : 1); i++) for (const line of [one, other]) connection.ask(line, 'x');
+    // Each larger than the window.
+    const group = (line: ReadyLine, letter: string) => {
+      for (let i = 0; i < 600; i++) connection.ask(line, `${letter}${i}`, i < 599);
+    };
+    for (const letter of ['c', 'd', 'e']) {
+      group(other, letter.toUpperCase());
+      group(one, letter);
+    }
+    assert.equal(connection.sent.includes('C599'), !isWaiting);
+    while (connection.outstanding > 0) connection.answer(10);
+    const order = connection.sent.map(name => name[0]).join('');
+    for (const letter of 'cdeCDE') assert.ok(order.includes(letter.repeat(600)), letter);
+  });
+}
 
 test('what has waited too long is taken out, and the rest keeps its order', () => {
   const connection = new Connection();
