@@ -15,12 +15,11 @@ import {
 import type { Outbox } from '../socket/outbox.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientHost } from './client-host.ts';
-import { logUnread } from './cut-off.ts';
 import type { IntakeOwner } from './intake-owner.ts';
 import { charge } from './limits/charge.ts';
 import type { ClientMeter } from './limits/client-meter.ts';
-import type { PausedClient } from './paused-clients.ts';
 import type { PoolPassage } from './pool-passage.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { ReplyQueue } from './reply-queue.ts';
 import { RequestBacklog } from './request-backlog.ts';
 import { type RequestConsumer, RequestInput } from './request-input.ts';
@@ -43,9 +42,9 @@ const SEGMENT_MAX_BYTES = 64 * 1024;
  * Many clients write all they have to ask before they read the first reply. While one of them is stuck in its write, and the
  * kernel takes no byte for it, only reading on gets both of us further; the servers are asked once it reads.
  */
-export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
+export class ClientIntake implements RequestConsumer, TurnTask {
   private readonly session: Session;
-  private host: ClientHost;
+  host: ClientHost;
   private readonly socket: StreamSocket;
   private readonly outbox: Outbox;
   private readonly replies: ReplyQueue;
@@ -53,11 +52,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
   private readonly input: RequestInput;
   /** Read, but not parsed while paused. */
   private readonly backlog = new RequestBacklog();
-  /** It is read into the backlog, though paused, until that has so many bytes. */
-  private readAheadBytes = 0;
-  /** What the kernel had not taken when we looked last, and whether we look. */
-  private leftBytes = 0;
-  private isLookedAfter = false;
+  private readonly readAhead: ReadAhead;
   private isPaused = false;
   private isResuming = false;
   /** The next request may write, and writes are paused. It is in the backlog, or, when it came in pieces, on its way there. */
@@ -98,6 +93,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     this.lastVariant = session.variant;
     this.account = session.account;
     this.input = new RequestInput(session, host, this);
+    this.readAhead = new ReadAhead(this, socket, this.backlog, replies, owner);
     this.activeAtMs = host.clock.turnMs();
   }
 
@@ -142,7 +138,7 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
     if (this.isStopped) return null;
     this.readAtUs = this.host.clock.turnUs();
     if (this.isPaused) {
-      this.readAhead(buf, length);
+      this.readAhead.take(buf, length);
       return null;
     }
     const position = this.read(buf, length);
@@ -372,50 +368,20 @@ export class ClientIntake implements RequestConsumer, TurnTask, PausedClient {
 
   private pause(): void {
     this.isPaused = true;
-    // One that waits at a server is read on, to see it leave.
-    this.readAheadBytes = this.isWaiting ? this.host.limits.bufferBytes : 0;
-    if (this.backlog.bytes >= this.readAheadBytes) this.socket.pause();
-    this.leftBytes = 0;
+    this.readAhead.begin();
     // What is over the bounds may be gone when this turn has written: then nobody else wakes us.
     this.resumeLater();
-    if (this.isLookedAfter) return;
-    this.isLookedAfter = true;
-    this.host.pausedClients.add(this);
   }
 
-  lookForProgress(): boolean {
-    if (!this.isPaused || this.isStopped) {
-      this.isLookedAfter = false;
-      return false;
-    }
-    const { unsentBytes } = this.socket;
-    const isStuck = unsentBytes > 0 && unsentBytes === this.leftBytes;
-    this.leftBytes = unsentBytes;
-    if (isStuck) {
-      // In growing steps: a client that only takes its time has little read ahead of it.
-      this.readAheadBytes = Math.max(this.host.limits.bufferBytes, 2 * this.backlog.bytes);
-      this.socket.resume();
-    } else if (this.readAheadBytes > 0 && !this.isWaiting) {
-      this.readAheadBytes = 0;
-      this.socket.pause();
-    }
-    return true;
+  /** Nothing more is parsed for now. */
+  get isPausedStill(): boolean {
+    return this.isPaused && !this.isStopped;
   }
 
-  private get isWaiting(): boolean {
+  /** For a server, or for the end of a pause of clients: for long, perhaps. */
+  get isWaiting(): boolean {
     const { privateLane, line } = this.replies;
     return privateLane?.isBlocking === true || line?.isBlocking === true || this.isHeld;
-  }
-
-  private readAhead(buf: Buffer, length: number): void {
-    const { backlog, host, replies } = this;
-    backlog.append(buf, 0, length);
-    if (backlog.bytes >= this.readAheadBytes) this.socket.pause();
-    const { unsentBytes } = replies;
-    if (backlog.bytes + unsentBytes < host.limits.outputLimitBytes) return;
-    host.stats.outputLimitCloses++;
-    logUnread(host, unsentBytes, backlog.bytes);
-    this.owner.destroy();
   }
 
   private resumeLater(): void {
