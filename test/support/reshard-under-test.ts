@@ -82,8 +82,9 @@ export class WorkerUnderTest {
       tellCrowds: (_pool, _crowds, then) => then(),
     });
     const config = configOf({ servers: ['127.0.0.1:1'] }, from.protocol);
-    const plan = await new DataPathPlanner(dataPath).finish({ ...config, pools: [from] });
-    await dataPath.apply(plan, new Map([[from.name, handle]]));
+    const planner = new DataPathPlanner(dataPath);
+    await planner.add([from]);
+    await dataPath.apply(planner.finish(config), new Map([[from.name, handle]]));
     t.after(() => dataPath.drain(0));
     return new WorkerUnderTest(port, dataPath, from, to);
   }
@@ -98,7 +99,9 @@ export class WorkerUnderTest {
   /** The file says so now: a reload. */
   async reload(pool: PoolConfig): Promise<void> {
     const config = configOf({ servers: ['127.0.0.1:1'] }, pool.protocol);
-    await this.dataPath.apply(await new DataPathPlanner(this.dataPath).finish({ ...config, pools: [pool] }), new Map());
+    const planner = new DataPathPlanner(this.dataPath);
+    await planner.add([pool]);
+    await this.dataPath.apply(planner.finish(config), new Map());
   }
 
   get stats(): PoolStats {
