@@ -98,8 +98,8 @@ test('they cost no error either on a connection of the client’s own, nor in a 
   const client = await both.daemon.client('orders');
   disagree(both, () => '*2\r\n$1\r\nk\r\n$1\r\nv\r\n');
   assert.deepEqual(await client.command('BLPOP', 'k', 0), [Buffer.from('k'), Buffer.from('v')]);
-  const questions = both.a.asked.length + both.b.asked.length;
-  assert.ok(questions < 10, `${questions} questions`);
+  const questions = [...both.a.asked, ...both.b.asked].filter(asked => asked === 'BLPOP k 0').length;
+  assert.ok(questions < 9, `${questions} questions`);
   disagree(both, name => (name === 'MULTI' ? OK : name === 'EXEC' ? '*1\r\n:1\r\n' : '+QUEUED\r\n'));
   client.send(command('MULTI') + command('INCR', 'k') + command('EXEC'));
   assert.deepEqual((await client.readReplies(3)).map(String), [OK, '+QUEUED\r\n', '*1\r\n:1\r\n']);

@@ -112,7 +112,11 @@ test('slots can be looked into where the pool is a cluster, and nowhere be chang
     assert.match(refused.text, /^ERR 'cluster\|\w+' cannot be used through Ringmaster: /);
   }
   assert.deepEqual(await client.command('MULTI'), 'OK');
-  assert.match(((await client.command('CLUSTER', 'SLOTS')) as RespError).text, /^ERR 'cluster\|slots' cannot be used/);
+  assert.equal(await client.command('CLUSTER', 'SLOTS'), 'QUEUED');
+  assert.deepEqual(await client.command('EXEC'), [await client.command('CLUSTER', 'SLOTS')]);
+  assert.deepEqual(await client.command('MULTI'), 'OK');
+  const counted = (await client.command('CLUSTER', 'COUNTKEYSINSLOT', slotOf('a'))) as RespError;
+  assert.match(counted.text, /^ERR 'cluster\|countkeysinslot' cannot be used/);
   assert.match(((await client.command('EXEC')) as RespError).text, /^EXECABORT /);
 });
 
