@@ -9,11 +9,12 @@ const CHANGE_MS = 50;
 export class Phases {
   readonly off: number[] = [];
   readonly on: number[] = [];
-  private isOn = true;
+  isOn: boolean;
   private changedMs = performance.now();
   private readonly timer: NodeJS.Timeout;
 
-  constructor(flood: ChildProcess) {
+  constructor(flood: ChildProcess, isOn = true) {
+    this.isOn = isOn;
     this.timer = setInterval(() => {
       this.isOn = !this.isOn;
       this.changedMs = performance.now();
