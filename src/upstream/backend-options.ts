@@ -53,12 +53,25 @@ export function isSameAddress(a: BackendAddress, b: BackendAddress): boolean {
   return a.host === b.host && a.port === b.port;
 }
 
-export function isSameWelcome(a: BackendOptions, b: BackendOptions): boolean {
+/** Connections made by `a` do for `b`: the server and what is said to it at first are the same. */
+export function keepsConnections(a: BackendOptions, b: BackendOptions): boolean {
+  return (
+    isSameAddress(a.address, b.address) &&
+    a.protocol === b.protocol &&
+    isSameWelcome(a, b) &&
+    a.db === b.db &&
+    a.isReadAsReplica === b.isReadAsReplica &&
+    isSameTrust(a.tls, b.tls) &&
+    (a.proxyHeader ?? null) === (b.proxyHeader ?? null)
+  );
+}
+
+function isSameWelcome(a: BackendOptions, b: BackendOptions): boolean {
   return a.credentials?.user === b.credentials?.user && a.credentials?.password === b.credentials?.password;
 }
 
 /** Certificates that were renewed are for new connections. */
-export function isSameTrust(a: ServerTls | null, b: ServerTls | null): boolean {
+function isSameTrust(a: ServerTls | null, b: ServerTls | null): boolean {
   if (a === null || b === null) return a === b;
   return a.verify === b.verify && a.serverName === b.serverName;
 }

@@ -7,7 +7,7 @@ import { type FailureReason, REASONS_OF_A_WELL_SERVER } from '../request/failure
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
 import type { BackendConnection } from './backend-connection.ts';
-import { type BackendOptions, isSameAddress, isSameTrust, isSameWelcome } from './backend-options.ts';
+import { type BackendOptions, isSameAddress, keepsConnections } from './backend-options.ts';
 import type { ConnectionOwner } from './connection-host.ts';
 import type { PrivateConnection } from './private-connection.ts';
 import { PrivateConnections, type PrivateConnectionWaiter } from './private-connections.ts';
@@ -132,18 +132,9 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     return isSameAddress(this.options.address, other.options.address);
   }
 
-  /** Whether `reconfigure` will do: the server and what is said to it at first are the same. */
+  /** Whether `reconfigure` will do. */
   canBecome(options: BackendOptions): boolean {
-    const now = this.options;
-    return (
-      isSameAddress(now.address, options.address) &&
-      now.protocol === options.protocol &&
-      isSameWelcome(now, options) &&
-      now.db === options.db &&
-      now.isReadAsReplica === options.isReadAsReplica &&
-      isSameTrust(now.tls, options.tls) &&
-      (now.proxyHeader ?? null) === (options.proxyHeader ?? null)
-    );
+    return keepsConnections(this.options, options);
   }
 
   /** Takes over other limits and times; connections stay. */
