@@ -4,9 +4,17 @@ import type { SettingTable } from '../settings/setting.ts';
 /* TLS of a pool, on both sides. The files are in PEM. */
 
 const pemFile = () => filePath('path of a PEM file');
-const CIPHERS_ABOUT =
-  "What may be used to encrypt, in OpenSSL's words, with colons between them; the default has nothing but forward secrecy and AEAD. " +
-  'A list without a name of TLS 1.3 (`TLS_AES_256_GCM_SHA384`, …) leaves that version as it is.';
+/** On both sides. */
+const CIPHERS = {
+  key: 'ciphers',
+  kind: text('OpenSSL cipher list', list => list),
+  default: null,
+  unset: 'TLS 1.3; ECDHE with GCM or ChaCha20',
+  about:
+    "What may be used to encrypt, in OpenSSL's words, with colons between them; the default has nothing but forward secrecy and AEAD. " +
+    'A list without a name of TLS 1.3 (`TLS_AES_256_GCM_SHA384`, …) leaves that version as it is.',
+  applies: 'new-connections',
+} as const;
 
 /** Toward clients. */
 export const LISTEN_TLS_SETTINGS = {
@@ -61,14 +69,7 @@ export const LISTEN_TLS_SETTINGS = {
     about: 'The oldest version of TLS that is spoken.',
     applies: 'new-connections',
   },
-  ciphers: {
-    key: 'ciphers',
-    kind: text('OpenSSL cipher list', list => list),
-    default: null,
-    unset: 'TLS 1.3; ECDHE with GCM or ChaCha20',
-    about: CIPHERS_ABOUT,
-    applies: 'new-connections',
-  },
+  ciphers: CIPHERS,
   handshakeTimeoutMs: {
     key: 'handshake_timeout',
     kind: duration(10),
@@ -112,14 +113,7 @@ export const SERVER_TLS_SETTINGS = {
     about: 'The name that the certificates of the servers must have; they are asked for it, too (SNI).',
     applies: 'new-connections',
   },
-  ciphers: {
-    key: 'ciphers',
-    kind: text('OpenSSL cipher list', list => list),
-    default: null,
-    unset: 'TLS 1.3; ECDHE with GCM or ChaCha20',
-    about: CIPHERS_ABOUT,
-    applies: 'new-connections',
-  },
+  ciphers: CIPHERS,
   verify: {
     key: 'verify',
     kind: flag(),
