@@ -8,12 +8,12 @@ import { runMemory, writeRuns } from '../runs.ts';
 import type { MergeKind } from './command-policy.ts';
 import {
   ARRAY_HEADER_MAX_BYTES,
-  BANG,
   COLON,
   CR,
   DOLLAR,
   encodeRequest,
   errorReply,
+  isErrorReply,
   LF,
   MINUS,
   STAR,
@@ -39,7 +39,7 @@ const KEYS_TOO_LARGE = errorReply(
 export abstract class ErrorFirstCoalescer implements Coalescer {
   merge(parts: readonly Buffer[], owners: Int32Array, out: ReplyOut): void {
     for (const part of parts) {
-      if (part[0] !== MINUS && part[0] !== BANG) continue;
+      if (!isErrorReply(part)) continue;
       out.appendOwned(part);
       return;
     }

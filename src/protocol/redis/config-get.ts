@@ -4,7 +4,7 @@ import { Glob } from '../glob.ts';
 import type { Coalescer } from '../protocol.ts';
 import type { RequestArgs } from './request-args.ts';
 import { PATTERN_TOO_LONG } from './request-errors.ts';
-import { BANG, CR, DOLLAR, encodeReply, LF, MAX_BULK_BYTES, MINUS, ReplyMap, type RespVersion } from './resp.ts';
+import { CR, DOLLAR, encodeReply, isErrorReply, LF, MAX_BULK_BYTES, ReplyMap, type RespVersion } from './resp.ts';
 
 /** Where servers have no CONFIG, or not for us: what programs ask for (redis-benchmark: save, appendonly). */
 const SETTINGS: readonly (readonly [string, string])[] = [
@@ -41,7 +41,7 @@ export class ConfigCoalescer implements Coalescer {
   }
 
   merge(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): void {
-    const error = parts.find(part => part[0] === MINUS || part[0] === BANG);
+    const error = parts.find(isErrorReply);
     if (error === undefined) {
       out.appendOwned(encodeReply(new ReplyMap(this.common(parts.map(settingsOf))), this.version));
     } else if (NOT_FOR_US.test(error.toString('latin1', 0, QUOTED_BYTES))) {

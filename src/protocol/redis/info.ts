@@ -6,7 +6,7 @@ import type { Coalescer } from '../protocol.ts';
 import { mergeInfo } from './info-merge.ts';
 import type { RequestArgs } from './request-args.ts';
 import { failureReply } from './request-errors.ts';
-import { BANG, EQUALS, encodeReply, LF, MINUS, type RespVersion, VerbatimText } from './resp.ts';
+import { EQUALS, encodeReply, isErrorReply, LF, type RespVersion, VerbatimText } from './resp.ts';
 
 const OURS = 'ringmaster';
 const ALL = ['all', 'default', 'everything'];
@@ -75,7 +75,7 @@ export class InfoCoalescer implements Coalescer {
   }
 
   merge(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): void {
-    const answers = parts.filter(part => part[0] !== MINUS && part[0] !== BANG);
+    const answers = parts.filter(part => !isErrorReply(part));
     if (answers.length === 0) {
       out.appendOwned(parts[0]!);
       return;

@@ -89,6 +89,11 @@ export class ReplySet {
   }
 }
 
+/** An error of RESP2 or RESP3. */
+export function isErrorReply(reply: Buffer): boolean {
+  return reply[0] === MINUS || reply[0] === BANG;
+}
+
 /** `+text`. */
 export function simpleReply(text: string): Buffer {
   return Buffer.from(`+${text}\r\n`, 'latin1');

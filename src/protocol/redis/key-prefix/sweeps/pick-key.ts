@@ -1,6 +1,6 @@
 import type { ServerSweep } from '../../../key-sweep.ts';
-import { COLON, encodeReply, encodeRequest, type RespVersion } from '../../resp.ts';
-import { isError, PrefixSweep } from './prefix-sweep.ts';
+import { COLON, encodeReply, encodeRequest, isErrorReply, type RespVersion } from '../../resp.ts';
+import { PrefixSweep } from './prefix-sweep.ts';
 import { KEYS_A_STEP, numberAt } from './scan-page.ts';
 
 /** Cursors are as large on no server. */
@@ -67,7 +67,7 @@ class ServerPick implements ServerSweep {
   take([scanned, sized]: readonly Buffer[]): Buffer | null {
     if (sized?.[0] === COLON) this.size = numberAt(sized, 0);
     this.steps++;
-    if (isError(scanned!) && !this.isFromBeginning) {
+    if (isErrorReply(scanned!) && !this.isFromBeginning) {
       // A server may not take cursors that are not its own.
       this.beginAnew();
       return null;

@@ -1,6 +1,6 @@
 import type { KeySweep, ServerSweep } from '../../../key-sweep.ts';
 import { refusalText } from '../../command-policy.ts';
-import { BANG, encodeRequest, errorReply, MINUS } from '../../resp.ts';
+import { encodeRequest, errorReply, isErrorReply } from '../../resp.ts';
 import { withoutPrefix } from '../named-error.ts';
 import { KEYS_A_STEP, readScanPage, type ScanPage } from './scan-page.ts';
 
@@ -47,10 +47,6 @@ export abstract class PrefixSweep implements KeySweep {
 
   /** The reply is an error, as the client reads it; null: it is none. */
   errorOf(reply: Buffer): Buffer | null {
-    return isError(reply) ? Buffer.from(withoutPrefix(reply, this.prefix)) : null;
+    return isErrorReply(reply) ? Buffer.from(withoutPrefix(reply, this.prefix)) : null;
   }
-}
-
-export function isError(reply: Buffer): boolean {
-  return reply[0] === MINUS || reply[0] === BANG;
 }

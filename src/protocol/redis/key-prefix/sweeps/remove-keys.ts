@@ -1,6 +1,6 @@
 import type { ServerSweep } from '../../../key-sweep.ts';
-import { encodeRequest, errorReply, OK } from '../../resp.ts';
-import { isError, PrefixSweep } from './prefix-sweep.ts';
+import { encodeRequest, errorReply, isErrorReply, OK } from '../../resp.ts';
+import { PrefixSweep } from './prefix-sweep.ts';
 
 const SOME_ARE_LEFT = '; some of the keys are removed';
 /** A key that a node of a cluster has, and does not serve by itself: its slot is on its way there, or was there. */
@@ -73,7 +73,7 @@ class ServerRemoval implements ServerSweep {
     const refused: Buffer[] = [];
     for (const [i, removal] of removals.entries()) {
       const reply = replies[i]!;
-      if (!isError(reply)) continue;
+      if (!isErrorReply(reply)) continue;
       if (!isOfSlots || !isElsewhere(reply)) return sweep.errorOf(reply);
       refused.push(removal);
     }
@@ -95,7 +95,7 @@ class ServerRemoval implements ServerSweep {
     this.refused = [];
     for (let i = 0; i < refused.length; i++) {
       const reply = replies[2 * i + 1]!;
-      if (!isError(reply)) continue;
+      if (!isErrorReply(reply)) continue;
       if (!isElsewhere(reply)) return this.sweep.errorOf(reply);
       this.onElsewhere();
     }
