@@ -5,6 +5,7 @@ import type { Block } from '../memory/block.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ReplyOut } from '../request/request.ts';
+import type { WholeParts } from '../request/whole-parts.ts';
 import type { BringWords } from './bringing.ts';
 import type { ClientInquiry, ClientQuestion } from './client-inquiry.ts';
 import type { ConnectionEnds } from './connection-ends.ts';
@@ -296,6 +297,9 @@ export interface RequestParser extends RequestReading {
 
   /** After `wholeTransaction`: the requests as they go out, in which the keys are; null: they go out as they came. */
   readonly wholeBytes: Buffer | null;
+
+  /** After `wholeTransaction`: what limits ask of them. */
+  readonly wholeParts: WholeParts;
 
   /** Nothing of its pool is kept from the client for want of a sign-in. */
   isOpenTo(session: Session): boolean;

@@ -18,6 +18,7 @@ import type { ClientHost } from './client-host.ts';
 import type { IntakeOwner } from './intake-owner.ts';
 import { charge } from './limits/charge.ts';
 import type { ClientMeter } from './limits/client-meter.ts';
+import { openWhole } from './open-whole.ts';
 import type { PoolPassage } from './pool-passage.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { ReplyQueue } from './reply-queue.ts';
@@ -245,17 +246,10 @@ export class ClientIntake implements RequestConsumer, TurnTask {
   }
 
   onTransaction(buf: Buffer, start: number, end: number): boolean {
-    const { host, session, replies } = this;
+    const { host, replies } = this;
     // What of it writes may have to wait.
-    if (replies.privateLane !== null || this.mayHoldUp) return false;
-    const requests = host.parser.wholeTransaction(session, buf, start, end);
-    if (requests > 0) {
-      const { wholeBytes } = host.parser;
-      if (wholeBytes === null) host.requestBytes.set(buf, start, end, null);
-      else host.requestBytes.set(wholeBytes, 0, wholeBytes.length, null);
-      host.router.openWhole(replies, host.parser, host.requestBytes, requests);
-      host.requestBytes.clear();
-    }
+    if (replies.privateLane !== null || host.pause.isOfWrites) return false;
+    openWhole(host, replies, this.session, this.meter, buf, start, end);
     return true;
   }
 
@@ -268,6 +262,7 @@ export class ClientIntake implements RequestConsumer, TurnTask {
     if (route === ROUTE_PRIVATE && (hold === HOLD_REFUSE || hold === HOLD_ABORT)) return false;
     this.hasHeldUp = this.host.pause.isOfWrites && (flags & FLAG_PAUSED_AS_WRITE) !== 0;
     if (this.hasHeldUp) return true;
+    if (this.isLimited) return true;
     // One in pieces comes when it is whole, whether there is room for it or not.
     return this.meter !== null && (this.meter.holdsUp(command) || this.meter.mustWait());
   }

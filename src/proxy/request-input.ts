@@ -135,14 +135,14 @@ export class RequestInput {
         this.beginPartial(chunk, position, end);
         return end;
       }
+      if (parser.route === ROUTE_PRIVATE && parser.hold === HOLD_OPEN) {
+        if (consumer.onTransaction(chunk, position, end)) parser.parse(session, chunk, position, end);
+      }
       if (mayHoldUp && consumer.isHeldUp(parser)) {
         session.rewind?.();
         return position;
       }
       if (stop > end) this.skipBytes = stop - end;
-      if (parser.route === ROUTE_PRIVATE && parser.hold === HOLD_OPEN) {
-        if (consumer.onTransaction(chunk, position, end)) parser.parse(session, chunk, position, end);
-      }
       consumer.onRequest(chunk, position, Math.min(stop, end), null);
       position = stop;
     }

@@ -40,6 +40,7 @@ import { forward } from './operations/forward.ts';
 import { type AskClients, inquire } from './operations/inquire.ts';
 import { readElsewhere, readsOf } from './operations/read-elsewhere.ts';
 import { refuse } from './operations/refuse.ts';
+import { RefusedWhole } from './operations/refused-whole.ts';
 import { SlotForward } from './operations/slot-forward.ts';
 import { Split } from './operations/split.ts';
 import { Sweep } from './operations/sweep.ts';
@@ -182,6 +183,14 @@ export class Router {
     if (connection.hasRoomFor(requests, bytes.sizeBytes)) {
       origin.privateLane = new WholeTransaction(origin, connection, parser.remedy);
     }
+  }
+
+  /** One that came whole is not to be run; false: what was asked before it is not answered yet, so that it is refused in parts. */
+  refuseWhole(origin: RequestOrigin): boolean {
+    const { transactions } = this.protocol;
+    if (origin.line !== null || transactions === null) return false;
+    origin.privateLane = new RefusedWhole(origin, transactions);
+    return true;
   }
 
   /** The pool may be between two rings now, or not any more. */

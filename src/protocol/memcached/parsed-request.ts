@@ -1,6 +1,7 @@
 import type { Accounts } from '../../accounts/accounts.ts';
 import { SIGN_IN_AWAITED, SIGN_IN_DONE, SIGN_IN_FULL, type SignInOutcome } from '../../accounts/sign-in-places.ts';
 import type { Block } from '../../memory/block.ts';
+import { WholeParts } from '../../request/whole-parts.ts';
 import type { Coalescer } from '../protocol.ts';
 import type { ReplyTransform } from '../reply-transform.ts';
 import { HOLD_NONE, ROUTE_ALL, ROUTE_ANY, ROUTE_KEY, ROUTE_LOCAL, ROUTE_PLACE, type Route } from '../routes.ts';
@@ -153,6 +154,7 @@ export class ParsedRequest {
 
   /** There are no transactions. */
   readonly wholeBytes = null;
+  readonly wholeParts = new WholeParts();
 
   wholeTransaction(): number {
     return 0;

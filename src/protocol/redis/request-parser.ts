@@ -6,6 +6,7 @@
 // It takes what Redis takes and refuses what Redis refuses, in its words (networking.c, server.c); like Redis it does not
 // look at the two bytes after a payload. One request at a time: all fields are overwritten by the next.
 
+import { WholeParts } from '../../request/whole-parts.ts';
 import type { ParserOptions } from '../parser-options.ts';
 import { INCOMPLETE, type RequestParser, type Session } from '../protocol.ts';
 import type { Remedy } from '../remedy.ts';
@@ -29,11 +30,12 @@ import {
   STAR,
   ZERO,
 } from './resp.ts';
-import type { RedisSession } from './session.ts';
+import { REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
 import { SeveralRemedies } from './several-remedies.ts';
 export class RedisRequestParser extends RequestRouting implements RequestParser {
   private readonly maxRequestBytes: number;
   wholeBytes: Buffer | null = null;
+  readonly wholeParts = new WholeParts();
   /** Of `wholeTransaction`. */
   private readonly wholeKeys = new KeyRanges();
 
@@ -121,9 +123,12 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
   }
 
   wholeTransaction(session: Session, buf: Buffer, start: number, end: number): number {
-    const { wholeKeys, keys } = this;
+    const { wholeKeys, wholeParts, keys } = this;
     const own = session as RedisSession;
+    // Its first request was just parsed, and will be again.
+    const isSkipped = this.isNoreply && own.replyMode === REPLIES_ON;
     wholeKeys.count = 0;
+    wholeParts.clear();
     own.isInTransaction = false;
     this.isLookingAhead = true;
     let count = 0;
@@ -148,10 +153,12 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
         size += piece.length;
       }
       if (this.remedy?.isGivenAhead) remedies.push(this.remedy);
+      wholeParts.add(this.command, stop - position, keys.count);
       position = stop;
       count++;
     }
     this.isLookingAhead = false;
+    if (isSkipped) own.replyMode = REPLIES_SKIP;
     own.isInTransaction = false;
     keys.count = 0;
     this.wholeBytes = null;

@@ -1,3 +1,4 @@
+import type { FailureReason } from '../../request/failure.ts';
 import type { ClientHost } from '../client-host.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import type { ClientMeter } from './client-meter.ts';
@@ -6,9 +7,14 @@ import type { ClientMeter } from './client-meter.ts';
 export function charge(meter: ClientMeter, host: ClientHost, origin: RequestOrigin, bytes: number): boolean {
   const { parser, router, stats } = host;
   const { command, keyCount } = parser;
-  const reason = router.mayRefuse(origin, parser) ? meter.refusal(command, bytes, keyCount) : null;
+  // Charged with all of its transaction, or not at all.
+  const isOfWhole = origin.privateLane?.isGoingThrough === true;
+  let reason: FailureReason | null = null;
+  if (router.mayRefuse(origin, parser)) {
+    reason = isOfWhole ? meter.refusalInWhole(bytes, keyCount) : meter.refusal(command, bytes, keyCount);
+  }
   if (reason === null) {
-    meter.charge(command, bytes);
+    if (!isOfWhole) meter.charge(command, bytes);
     return true;
   }
   stats.limitRefusals++;

@@ -1,12 +1,13 @@
 import type { Clock } from '../../loop/clock.ts';
 import type { Turn, TurnTask } from '../../loop/turn.ts';
-import { Fifo } from '../../memory/fifo.ts';
 import type { FailureReason } from '../../request/failure.ts';
+import type { WholeParts } from '../../request/whole-parts.ts';
 import { ReadyLine } from '../../socket/ready-lines.ts';
 import type { LimitName, LimitOptions, RateOption } from './limit-options.ts';
 import { PendingShare } from './pending-share.ts';
 import { RateLimit, RateShare } from './rate-share.ts';
 import { ASK_EVERY_MS, type ShareOffice, type ShareUser } from './share-office.ts';
+import { type LimitedClient, type LimitedCommands, WaitingClients } from './waiting-clients.ts';
 
 /** Whose requests are limited together. */
 export interface LimitedTenant {
@@ -27,33 +28,13 @@ export interface LimiterHost {
   onOver(limiter: Limiter): void;
 }
 
-/** A client, as one of its limiters knows it. */
-export class LimitedClient {
-  readonly limiter: Limiter;
-  /** Of those who waited, each may ask so much before it is the next one's turn. */
-  allowance = Number.POSITIVE_INFINITY;
-  isWaiting = false;
-  /** What its next request has to have, beside what all need. */
-  wanted: RateShare | null = null;
-  isGone = false;
-  private readonly wake: () => void;
-
-  constructor(limiter: Limiter, wake: () => void) {
-    this.limiter = limiter;
-    this.wake = wake;
-  }
-
-  goOn(allowance: number): void {
-    this.isWaiting = false;
-    this.allowance = allowance;
-    this.wake();
-  }
-}
-
-interface LimitedCommands {
-  readonly share: RateShare;
-  readonly commands: ReadonlySet<string>;
-}
+// What a limiter says of a transaction that came whole.
+export const WHOLE_FITS = 0;
+/** Its client is woken when there may be enough. */
+export const WHOLE_WAITS = 1;
+/** There is never so much at once, as things are. */
+export const WHOLE_TOO_MUCH = 2;
+export type WholeFit = typeof WHOLE_FITS | typeof WHOLE_WAITS | typeof WHOLE_TOO_MUCH;
 
 /** No timer of ours is shorter. */
 const SHORTEST_WAIT_MS = 1;
@@ -75,8 +56,7 @@ export class Limiter implements ShareUser, TurnTask {
   private readonly bytesOut: RateShare | null;
   private readonly commands: readonly LimitedCommands[];
   private readonly shares: readonly RateShare[];
-  private readonly waiting = new Fifo<LimitedClient>();
-  private readonly waitingForCommand = new Fifo<LimitedClient>();
+  private readonly waiting = new WaitingClients();
   /** Of the requests that are not answered; null: as many as its clients like. */
   private readonly pending: PendingShare | null;
   /** Where its clients wait to be read. */
@@ -108,6 +88,7 @@ export class Limiter implements ShareUser, TurnTask {
     this.commands = options.commands.map(({ name, commands, rate }) => ({
       share: shareOf(`commands ${name}`, rate) as RateShare,
       commands,
+      waiting: new WaitingClients(),
     }));
     const all = [this.requests, this.bytesIn, this.bytesOut, ...this.commands.map(({ share }) => share)];
     this.shares = all.filter(share => share !== null);
@@ -123,13 +104,14 @@ export class Limiter implements ShareUser, TurnTask {
     if (this.pending !== null) this.host.office.close(this.pending);
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    for (const queue of [this.waiting, this.waitingForCommand]) {
-      for (let client = queue.shift(); client !== undefined; client = queue.shift()) this.release(client);
-    }
+    this.release(this.waiting);
+    for (const { waiting } of this.commands) this.release(waiting);
   }
 
   get waitingClients(): number {
-    return this.waiting.length + this.waitingForCommand.length;
+    let clients = this.waiting.length;
+    for (const { waiting } of this.commands) clients += waiting.length;
+    return clients;
   }
 
   /** The next request of the client may not come yet; the client is woken when it may. */
@@ -137,41 +119,69 @@ export class Limiter implements ShareUser, TurnTask {
     if (this.host.isLifted) return false;
     if (client.isWaiting) return true;
     if (this.isOpen(client, nowMs)) {
-      if (this.waiting.length === 0) {
-        if (client.allowance <= 0) client.allowance = Number.POSITIVE_INFINITY;
+      if (client.hasTurn) return false;
+      if (!this.isBehind(client.wanted)) {
+        client.allowance = Number.POSITIVE_INFINITY;
         return false;
       }
-      if (client.allowance > 0 && client.allowance !== Number.POSITIVE_INFINITY) return false;
-    } else this.isOver(nowMs, client.wanted?.name);
-    client.isWaiting = true;
-    this.host.stats.limitWaits++;
-    this.host.stats.limitWaiting++;
-    (client.wanted === null ? this.waiting : this.waitingForCommand).push(client);
-    this.arm(nowMs);
+    } else this.isOver(nowMs, client.wanted?.share.name);
+    this.wait(client, nowMs);
     return true;
   }
 
   /** What the command needs beside what all need is not there. */
   holdsUp(client: LimitedClient, command: string, nowMs: number): boolean {
     if (this.options.isRefusing) return false;
-    client.wanted = this.dryFor(command, nowMs);
+    client.wants(1, this.dryFor(command, client, nowMs), 1);
     return client.wanted !== null;
   }
 
   /** Why a request of so many bytes and keys is refused; null: it is not. */
-  refusal(command: string, bytes: number, keys: number, nowMs: number): FailureReason | null {
-    const { requestBytes, requestKeys, isRefusing } = this.options;
-    const { pending } = this;
+  refusal(client: LimitedClient, command: string, bytes: number, keys: number, nowMs: number): FailureReason | null {
+    const refusal = this.sizeRefusal(bytes, keys);
+    if (refusal !== null || !this.options.isRefusing) return refusal;
+    return this.refusalFor(
+      this.dry(1, nowMs) ?? this.dryFor(command, client, nowMs)?.share ?? this.full(1, nowMs),
+      nowMs,
+    );
+  }
+
+  /** Likewise, whatever else it may ask. */
+  sizeRefusal(bytes: number, keys: number): FailureReason | null {
+    const { requestBytes, requestKeys } = this.options;
     if (requestBytes !== null && bytes > requestBytes) return 'limited_size';
-    if (requestKeys !== null && keys > requestKeys) return 'limited_keys';
-    if (!isRefusing) return null;
-    const isFull = pending !== null && !pending.has(nowMs);
-    const dry = this.dry(nowMs) ?? this.dryFor(command, nowMs);
-    if (dry === null && !isFull) return null;
-    this.isOver(nowMs, dry?.name ?? 'pending');
-    const lacking = dry ?? pending;
-    if (lacking !== null) this.host.office.askForMore(lacking, nowMs);
-    return 'limited';
+    return requestKeys !== null && keys > requestKeys ? 'limited_keys' : null;
+  }
+
+  /** Why a transaction that came whole is refused as that; null: it is not. */
+  wholeRefusal(parts: WholeParts, nowMs: number): FailureReason | null {
+    const { count, sizesBytes, keyCounts } = parts;
+    for (let i = 0; i < count; i++) {
+      const refusal = this.sizeRefusal(sizesBytes[i] as number, keyCounts[i] as number);
+      if (refusal !== null) return refusal;
+    }
+    if (!this.options.isRefusing) return null;
+    const lacking = this.dry(count, nowMs) ?? this.dryForWhole(parts, nowMs)?.share ?? this.full(count, nowMs);
+    return this.refusalFor(lacking, nowMs);
+  }
+
+  /** Whether all of a transaction may go on at once. */
+  fit(client: LimitedClient, parts: WholeParts, nowMs: number): WholeFit {
+    if (this.options.isRefusing || this.host.isLifted) return WHOLE_FITS;
+    const { count } = parts;
+    const commands = this.dryForWhole(parts, nowMs);
+    const lacking = this.dry(count, nowMs) ?? this.full(count, nowMs) ?? commands?.share ?? null;
+    if (lacking === null) return WHOLE_FITS;
+    const wanted = lacking === commands?.share ? commands : null;
+    const ofWanted = wanted === null ? 1 : parts.countOf(wanted.commands);
+    if (!this.mayHold(count, wanted, ofWanted)) {
+      this.host.office.askForMore(lacking, nowMs);
+      return WHOLE_TOO_MUCH;
+    }
+    client.wants(count, wanted, ofWanted);
+    this.isOver(nowMs, lacking.name);
+    this.wait(client, nowMs);
+    return WHOLE_WAITS;
   }
 
   /** A request goes on. */
@@ -237,42 +247,52 @@ export class Limiter implements ShareUser, TurnTask {
     const nowMs = this.host.clock.turnMs();
     const { pending } = this;
     if (pending?.isOwing) this.host.office.gaveLate(pending, pending.giveOwed(nowMs));
-    this.serveQueue(this.waiting, nowMs);
-    this.serveQueue(this.waitingForCommand, nowMs);
+    this.serveClients(this.waiting, null, nowMs);
+    for (const { waiting, share } of this.commands) this.serveClients(waiting, share, nowMs);
     if (this.waitingClients > 0) this.arm(nowMs);
   }
 
-  /** Who may go on, in the order they came; the others keep theirs. */
-  private serveQueue(queue: Fifo<LimitedClient>, nowMs: number): void {
-    const count = queue.length;
-    if (count === 0) return;
-    const { pending } = this;
-    const { isLifted } = this.host;
-    const free = this.requests === null || isLifted ? Number.POSITIVE_INFINITY : this.requests.available(nowMs);
-    let left = pending === null || isLifted ? free : Math.min(free, pending.free);
-    const part = Math.max(1, Math.floor(left / count));
-    for (let i = 0; i < count; i++) {
-      const client = queue.shift() as LimitedClient;
-      if (client.isGone) this.release(client);
-      else if (!this.isOpen(client, nowMs) || left <= 0) queue.push(client);
-      else {
-        left -= part;
-        this.host.stats.limitWaiting--;
-        client.goOn(part);
-      }
+  /** `share`: what they need beside what all need; null: nothing. */
+  private serveClients(waiting: WaitingClients, share: RateShare | null, nowMs: number): void {
+    if (waiting.length === 0) return;
+    let available = Number.POSITIVE_INFINITY;
+    if (!this.host.isLifted) {
+      if (this.requests !== null) available = this.requests.available(nowMs);
+      if (this.pending !== null) available = Math.min(available, this.pending.free);
+      if (share !== null) available = Math.min(available, share.available(nowMs));
     }
+    this.host.stats.limitWaiting -= waiting.serve(available, client => this.isOpen(client, nowMs));
   }
 
-  private release(client: LimitedClient): void {
-    this.host.stats.limitWaiting--;
-    client.goOn(Number.POSITIVE_INFINITY);
+  private wait(client: LimitedClient, nowMs: number): void {
+    client.isWaiting = true;
+    this.host.stats.limitWaits++;
+    this.host.stats.limitWaiting++;
+    (client.wanted?.waiting ?? this.waiting).add(client);
+    this.arm(nowMs);
+  }
+
+  private release(waiting: WaitingClients): void {
+    for (let client = waiting.shift(); client !== undefined; client = waiting.shift()) {
+      this.host.stats.limitWaiting--;
+      client.goOn(Number.POSITIVE_INFINITY);
+    }
   }
 
   private isOpen(client: LimitedClient, nowMs: number): boolean {
     if (this.host.isLifted) return true;
     if (this.options.isRefusing) return this.areKnown;
-    if (this.pending !== null && !this.pending.has(nowMs)) return false;
-    return this.dry(nowMs) === null && (client.wanted === null || client.wanted.has(1, nowMs));
+    const { requests, wanted, ofWanted } = client;
+    // It goes on in parts.
+    if (requests > 1 && !this.mayHold(requests, wanted, ofWanted)) return true;
+    if (this.full(requests, nowMs) !== null || this.dry(requests, nowMs) !== null) return false;
+    return wanted === null || wanted.share.has(ofWanted, nowMs);
+  }
+
+  /** What is leased is enough, in time, for so many requests at once, of which so many have to have `wanted`. */
+  private mayHold(requests: number, wanted: LimitedCommands | null, ofWanted: number): boolean {
+    if (this.requests?.mayHold(requests) === false || this.pending?.mayHold(requests) === false) return false;
+    return wanted === null || wanted.share.mayHold(ofWanted);
   }
 
   private get areKnown(): boolean {
@@ -280,21 +300,50 @@ export class Limiter implements ShareUser, TurnTask {
     return this.pending === null || this.pending.isKnown;
   }
 
-  /** What all requests need and is used up. */
-  private dry(nowMs: number): RateShare | null {
+  /** What all of so many requests need and is used up. */
+  private dry(count: number, nowMs: number): RateShare | null {
     const { requests, bytesIn, bytesOut } = this;
-    if (requests !== null && !requests.has(1, nowMs)) return requests;
+    if (requests !== null && !requests.has(count, nowMs)) return requests;
     if (bytesIn !== null && !bytesIn.has(0, nowMs)) return bytesIn;
     if (bytesOut !== null && !bytesOut.has(0, nowMs)) return bytesOut;
     return null;
   }
 
-  private dryFor(command: string, nowMs: number): RateShare | null {
-    for (const { share, commands } of this.commands) if (commands.has(command) && !share.has(1, nowMs)) return share;
+  /** So many more cannot be without their answers. */
+  private full(count: number, nowMs: number): PendingShare | null {
+    const { pending } = this;
+    return pending === null || pending.has(count, nowMs) ? null : pending;
+  }
+
+  private dryFor(command: string, client: LimitedClient, nowMs: number): LimitedCommands | null {
+    for (const each of this.commands) {
+      if (!each.commands.has(command)) continue;
+      if (!each.share.has(1, nowMs) || (!client.hasTurn && this.isBehind(each))) return each;
+    }
     return null;
   }
 
-  private isOver(nowMs: number, over = this.dry(nowMs)?.name ?? 'pending'): void {
+  /** Who comes now has to let others go first: all who wait, and of those who wait for a command who save up for several of it. */
+  private isBehind(wanted: LimitedCommands | null): boolean {
+    return wanted === null ? this.waiting.length > 0 : wanted.waiting.isSaving;
+  }
+
+  private dryForWhole(parts: WholeParts, nowMs: number): LimitedCommands | null {
+    for (const each of this.commands) {
+      const count = parts.countOf(each.commands);
+      if (count > 0 && !each.share.has(count, nowMs)) return each;
+    }
+    return null;
+  }
+
+  private refusalFor(lacking: RateShare | PendingShare | null, nowMs: number): FailureReason | null {
+    if (lacking === null) return null;
+    this.isOver(nowMs, lacking.name);
+    this.host.office.askForMore(lacking, nowMs);
+    return 'limited';
+  }
+
+  private isOver(nowMs: number, over = this.dry(1, nowMs)?.name ?? 'pending'): void {
     // What nobody has heard of yet is not used up.
     if (!this.areKnown) return;
     const wasOver = this.overAtMs;
@@ -306,13 +355,18 @@ export class Limiter implements ShareUser, TurnTask {
   /** Looks again when there may be enough. */
   private arm(nowMs: number): void {
     let waitMs = Number.POSITIVE_INFINITY;
-    if (this.pending !== null && !this.pending.has(nowMs)) this.host.office.askForMore(this.pending, nowMs);
-    for (const share of this.shares) {
-      const least = share === this.bytesIn || share === this.bytesOut ? 0 : 1;
-      if (share.has(least, nowMs)) continue;
+    const lacking = this.full(this.waiting.first?.requests ?? 1, nowMs);
+    if (lacking !== null) this.host.office.askForMore(lacking, nowMs);
+    const { requests, bytesIn, bytesOut } = this;
+    const look = (share: RateShare | null, least: number): void => {
+      if (share === null || share.has(least, nowMs)) return;
       this.host.office.askForMore(share, nowMs);
       waitMs = Math.min(waitMs, share.msUntil(least, nowMs));
-    }
+    };
+    look(requests, this.waiting.first?.requests ?? 1);
+    look(bytesIn, 0);
+    look(bytesOut, 0);
+    for (const { share, waiting } of this.commands) look(share, waiting.first?.ofWanted ?? 1);
     const delayMs = Math.max(SHORTEST_WAIT_MS, Math.min(ASK_EVERY_MS, Math.ceil(waitMs)));
     if (this.timer !== null) {
       if (this.timerAtMs <= nowMs + delayMs) return;

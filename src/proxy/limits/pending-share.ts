@@ -43,10 +43,15 @@ export class PendingShare implements LeasedShare {
     return Math.min(this.units, this.ceiling) - this.used;
   }
 
-  has(nowMs: number): boolean {
-    if (this.free > 0) return true;
+  has(count: number, nowMs: number): boolean {
+    if (this.free >= count) return true;
     this.dryAtMs = nowMs;
     return false;
+  }
+
+  /** So many can be free at once; without any that is not known. */
+  mayHold(count: number): boolean {
+    return this.units === 0 || Math.min(this.units, this.ceiling) >= count;
   }
 
   take(): void {

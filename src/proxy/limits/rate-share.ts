@@ -64,6 +64,11 @@ export class RateShare implements LeasedShare {
     return false;
   }
 
+  /** The units it has may hold so much at once; without any that is not known. */
+  mayHold(amount: number): boolean {
+    return this.units === 0 || this.capacity >= amount - ROUNDING;
+  }
+
   take(amount: number): void {
     this.tokens -= amount;
     this.used += amount;

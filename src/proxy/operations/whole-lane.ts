@@ -13,7 +13,7 @@ export abstract class WholeLane implements PrivateLane {
   abstract abandon(): void;
 
   /** Where something is blocked, none is begun. */
-  refuseNext(): boolean {
+  refuseNext(_parser: RequestReading, _words: Buffer): boolean {
     return false;
   }
 

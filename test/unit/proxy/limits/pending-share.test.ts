@@ -69,7 +69,7 @@ class World {
 
   /** A request of that worker goes on, if it may. */
   ask({ share, office }: Worker, worker: Worker): boolean {
-    if (share.has(this.nowMs)) {
+    if (share.has(1, this.nowMs)) {
       share.take();
       worker.used++;
       return true;
