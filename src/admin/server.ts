@@ -42,7 +42,7 @@ export interface AdminServerOptions {
   /** What is sent to who asks for /api/v1/stream. */
   readonly stream: EventStream;
   /** What a POST to each of these paths does; it does not reject. */
-  readonly control: ReadonlyMap<string, () => Promise<JsonAnswer>>;
+  readonly control: ReadonlyMap<string, (by: string) => Promise<JsonAnswer>>;
   /** What such a POST must carry; null: nothing, on loopback. */
   readonly token: () => string | null;
   readonly log: Log;
@@ -282,7 +282,7 @@ export class AdminServer {
         if (method !== 'POST') return notAllowed('POST');
         const refusal = mayChangeBy(door, headers, this.options.token());
         if (refusal !== null) return this.refuse(path, refusal);
-        const { status, body } = await act();
+        const { status, body } = await act(whoAsks(request));
         return json(status, body);
       }
       if (path === STREAM) return this.answerStream(request, door);
@@ -349,7 +349,9 @@ function mayChangeBy(door: Door, headers: IncomingHttpHeaders, token: string | n
 function whoAsks({ headers, socket }: IncomingMessage): string {
   const given = headers['x-ringmaster-by'];
   const name = typeof given === 'string' && /^[\x21-\x7e]{1,64}$/.test(given) ? given : 'admin';
-  return `${name} from ${socket.remoteAddress ?? 'the admin socket'}`;
+  // A connection that was reset has no address any more, but an end of ours.
+  const nowhere = socket.localAddress === undefined ? 'the admin socket' : 'an address that is gone';
+  return `${name} from ${socket.remoteAddress ?? nowhere}`;
 }
 
 function pageFile(file: StaticFile): Answer {

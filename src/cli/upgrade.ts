@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Command } from 'commander';
 import type { UpgradeResult } from '../master/upgrade.ts';
 import { addDaemonCommand, runDaemonCommand } from './daemon-command.ts';
@@ -9,7 +10,11 @@ export function addUpgrade(program: Command): void {
     .option('--timeout <duration>', 'it has so long to serve; else the running one stays (default: 30s)')
     .action((flags: { exec?: string; timeout?: string }, command: Command) => {
       const { exec, timeout } = flags;
-      const body = { ...(exec !== undefined && { exec }), ...(timeout !== undefined && { timeout }) };
+      // The daemon may have been started elsewhere.
+      const body = {
+        ...(exec !== undefined && { exec: path.resolve(exec) }),
+        ...(timeout !== undefined && { timeout }),
+      };
       return runDaemonCommand(command, { method: 'POST', path: '/api/v1/upgrade', body, text: upgradedText });
     });
 }

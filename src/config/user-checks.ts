@@ -80,7 +80,7 @@ function checkDatabases({ fields }: UserDraft, pools: readonly PoolDraft[], repo
 /** Every word means something in one of its pools at least. */
 function checkRules({ fields }: UserDraft, pools: readonly PoolDraft[], report: Report): void {
   const protocols = [...new Set(pools.flatMap(pool => pool.fields.protocol ?? []))];
-  if (fields.rules === undefined || protocols.length === 0 || protocols.length === 0) return;
+  if (fields.rules === undefined || protocols.length === 0) return;
   const { root, selectors } = parseAccessRules(fields.rules);
   const known = protocols.map(protocol => PROTOCOL_TRAITS[protocol].access);
   const declared = pools.flatMap(pool => (pool.fields.declaredCommands ?? []).map(({ name }) => name.toLowerCase()));
@@ -106,6 +106,9 @@ function checkRule(rule: AccessRule, commands: ReadonlySet<string>, categories: 
   const isContainer = [...commands].some(each => each.startsWith(`${container}|`));
   // A first argument that a command without subcommands is let through with.
   if (name.includes('|') && commands.has(container) && !isContainer) {
+    if (container.includes('|')) {
+      throw new SettingError(`there is no subcommand "${name}", and arguments of a subcommand can't be told apart`);
+    }
     if (isAllowed) return;
     throw new SettingError(
       `"-${name}" can't be: ${container} has no subcommand ${argument}, and arguments are only allowed`,

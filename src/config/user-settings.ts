@@ -55,7 +55,7 @@ export const USER_SETTINGS = {
     unset: 'none',
     example: '[app1.example]',
     about:
-      'Names (CN, or DNS name) of client certificates that sign in without a password; see [tenants.md](tenants.md).',
+      'Names (CN, DNS name, URI or mail address) of client certificates that sign in without a password; see [tenants.md](tenants.md#client-certificates).',
     applies: 'live',
   },
   /** Clients are this user before they sign in. */
@@ -150,7 +150,8 @@ export function userPassword(written: string): UserPassword {
       'has a hash that is no SHA-256: # and 64 hex digits in lower case; see ringmaster hash-password',
     );
   }
-  if (written === '') throw new SettingError('has a password that is empty');
+  if (written === '')
+    throw new SettingError('has a password that is empty; a hash has to be in quotes, since # begins a comment');
   if (Buffer.byteLength(written) > MAX_PASSWORD_BYTES) {
     throw new SettingError(`has a password of more than ${MAX_PASSWORD_BYTES} bytes`);
   }

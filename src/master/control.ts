@@ -6,13 +6,13 @@ import { IncompleteError, RefusedError } from './errors.ts';
 
 /** What the admin server lets others do. */
 export interface Control {
-  /** Rejects with a ConfigError, RefusedError or IncompleteError. */
-  reload(): Promise<object>;
-  restartWorkers(): Promise<object>;
+  /** Rejects with a ConfigError, RefusedError or IncompleteError. `by`: who asks, and from where. */
+  reload(by: string): Promise<object>;
+  restartWorkers(by: string): Promise<object>;
 }
 
 /** The same by path, with answers in JSON and a status that says whose fault it is. */
-export function controlAnswers(control: Control, log: Log): ReadonlyMap<string, () => Promise<JsonAnswer>> {
+export function controlAnswers(control: Control, log: Log): ReadonlyMap<string, (by: string) => Promise<JsonAnswer>> {
   const answer = async (did: string, run: () => Promise<object>): Promise<JsonAnswer> => {
     try {
       return { status: 200, body: { result: did, ...(await run()) } };
@@ -21,8 +21,8 @@ export function controlAnswers(control: Control, log: Log): ReadonlyMap<string, 
     }
   };
   return new Map([
-    ['/-/reload', () => answer('reloaded', () => control.reload())],
-    ['/-/restart-workers', () => answer('restarted', () => control.restartWorkers())],
+    ['/-/reload', by => answer('reloaded', () => control.reload(by))],
+    ['/-/restart-workers', by => answer('restarted', () => control.restartWorkers(by))],
   ]);
 }
 

@@ -117,8 +117,8 @@ export class Master implements WorkerSlotHost {
       slowlog: (pool, count) => this.slowLogs.newest(pool, count),
       ...{ config: () => this.config, served: () => this.deployment.served, discovery: this.clusters },
       control: {
-        reload: () => this.reload('admin'),
-        restartWorkers: () => this.restartWorkers('admin'),
+        reload: by => this.reload(by),
+        restartWorkers: by => this.restartWorkers(by),
       },
       events: this.events,
       out: () => this.out(),

@@ -19,12 +19,21 @@ export interface Steering {
 export function steeringRoutes(steering: Steering): ApiRoute[] {
   const { log, blocks } = steering;
   const { byHand, ejections } = steering.verdicts;
-  const answer = async (run: () => Promise<object | null>, missing = ''): Promise<JsonAnswer> => {
+  /** `asked`: what is to be done, in the words of the command line. */
+  const answer = async (
+    by: string,
+    asked: string,
+    run: () => Promise<object | null>,
+    missing = '',
+  ): Promise<JsonAnswer> => {
     try {
       steering.refuseUnlessRunning();
       const body = await run();
       return body === null ? refused(404, missing) : { status: 200, body };
     } catch (error) {
+      if (error instanceof RefusedError) {
+        log.warn({ by, asked, reason: error.message }, 'not done by hand: nothing has changed');
+      }
       return failure(error as Error, log);
     }
   };
@@ -36,7 +45,10 @@ export function steeringRoutes(steering: Steering): ApiRoute[] {
   const route = (verb: string, run: (pool: string, server: string, request: ApiRequest) => object): ApiRoute => ({
     method: 'POST',
     path: `/api/v1/servers/{pool}/{server}/${verb}`,
-    handle: request => answer(async () => run(request.params.pool as string, request.params.server as string, request)),
+    handle: request => {
+      const { pool = '', server = '' } = request.params;
+      return answer(request.by, `${verb} ${pool} ${server}`, async () => run(pool, server, request));
+    },
   });
   const isForced = ({ query }: ApiRequest) => query.get('force') === 'true';
   return [
@@ -44,16 +56,21 @@ export function steeringRoutes(steering: Steering): ApiRoute[] {
     {
       method: 'POST',
       path: '/api/v1/blocks',
-      handle: ({ body, by }) => answer(() => inForce({ result: 'blocked', block: blocks.add(body, by) })),
+      handle: ({ body, by }) => answer(by, 'block', () => inForce({ result: 'blocked', block: blocks.add(body, by) })),
     },
     {
       method: 'DELETE',
       path: '/api/v1/blocks/{id}',
       handle: ({ params, by }) =>
-        answer(async () => {
-          const block = blocks.remove(Number(params.id), by);
-          return block && inForce({ result: 'unblocked', block });
-        }, `there is no block ${params.id}`),
+        answer(
+          by,
+          `unblock ${params.id}`,
+          async () => {
+            const block = blocks.remove(Number(params.id), by);
+            return block && inForce({ result: 'unblocked', block });
+          },
+          `there is no block ${params.id}`,
+        ),
     },
     route('eject', (pool, server, request) => {
       byHand.take(pool, server, 'ejected', request.by, isForced(request));

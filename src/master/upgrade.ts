@@ -6,6 +6,7 @@ import type { Log } from '../system/log.ts';
 import type { BoundHandle } from '../system/server-handle.ts';
 import { VERSION } from '../system/version.ts';
 import { RefusedError } from './errors.ts';
+import { complaintOf } from './failed-program.ts';
 import { type FromSuccessor, HANDOVER_FORMAT, type Handover, type ToSuccessor } from './handover.ts';
 import { TAKEOVER_MARK } from './takeover.ts';
 
@@ -66,8 +67,9 @@ export class Upgrade {
           );
         }
         const startedAtMs = performance.now();
-        const child = this.start(exec === undefined ? null : programAt(exec));
-        const version = await this.conduct(child, timeoutMs);
+        const program = exec === undefined ? path.resolve(process.argv[1] ?? '') : programAt(exec);
+        const child = this.start(program);
+        const version = await this.conduct(child, program, timeoutMs);
         const tookMs = Math.round(performance.now() - startedAtMs);
         const pid = child.pid as number;
         host.log.warn({ by, successor: pid, version, oldVersion: VERSION, tookMs }, 'upgraded: a new master serves');
@@ -80,18 +82,18 @@ export class Upgrade {
       });
   }
 
-  /** The program that is there now, at the path that this one was started by, with the same flags. */
-  private start(program: string | null): ChildProcess {
-    const [, own = '', ...flags] = process.argv;
+  /** The program that is at this path now, with the same flags. */
+  private start(program: string): ChildProcess {
+    const flags = process.argv.slice(2);
     const pidFile = this.host.pidFile();
-    return spawn(process.execPath, [...process.execArgv, program ?? path.resolve(own), ...flags], {
+    return spawn(process.execPath, [...process.execArgv, program, ...flags], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...(pidFile === null ? [] : [pidFile])],
       env: { ...process.env, ...this.host.serviceEnvironment(), [TAKEOVER_MARK]: '1' },
     });
   }
 
   /** The version of the child, once it serves. Else it has ended. */
-  private async conduct(child: ChildProcess, timeoutMs: number): Promise<string> {
+  private async conduct(child: ChildProcess, program: string, timeoutMs: number): Promise<string> {
     /** Null: it has not said yet what it can read, and was handed nothing. */
     let version: string | null = null;
     let timer: NodeJS.Timeout | undefined;
@@ -99,9 +101,12 @@ export class Upgrade {
       const refuse = (why: string) => reject(new RefusedError(why));
       timer = setTimeout(() => refuse(`the new master does not serve after ${timeoutMs} ms`), timeoutMs);
       child.on('error', error => refuse(`the new master does not start: ${error.message}`));
-      child.on('exit', (code, signal) =>
-        refuse(`the new master ended while it started: ${signal ?? `exit code ${code}`}`),
-      );
+      child.on('exit', async (code, signal) => {
+        clearTimeout(timer);
+        const complaint = version === null && signal === null ? await complaintOf(program) : null;
+        const why = `the new master ended while it started: ${signal ?? `exit code ${code}`}`;
+        refuse(complaint === null ? why : `${why}: ${complaint}`);
+      });
       child.on('message', raw => {
         const message = (raw ?? {}) as FromSuccessor;
         if (message.type === 'failed') refuse(`the new master can't serve: ${message.message}`);
@@ -110,8 +115,8 @@ export class Upgrade {
           version = String(message.version);
           this.hand(child, refuse);
         } else {
-          const which = message.type === 'hello' ? `version ${message.version}, ` : '';
-          refuse(`the new master, ${which}takes over in a way that this one does not know`);
+          const which = message.type === 'hello' ? ` (version ${message.version})` : '';
+          refuse(`the new master${which} takes over in a way that this one does not know`);
         }
       });
     });

@@ -1,10 +1,10 @@
-import { SocketAddress } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { soon } from '../loop/rounds.ts';
 import type { Block } from '../memory/block.ts';
 import { addressOf, sharedBuffer } from '../system/copy.ts';
 import { type PollTarget, thePoller } from './poller.ts';
 import { type ReadyLine, readyLines } from './ready-lines.ts';
+import { localText, peerText, SOCKADDR_BYTES } from './sockaddr.ts';
 import {
   EAGAIN,
   EINTR,
@@ -24,11 +24,6 @@ import { type SocketReader, type StreamSocket, UNNAMED_PEER } from './stream-soc
 const READ_AT_ONCE_BYTES = 256 * 1024;
 const READABLE = EPOLLIN | EPOLLRDHUP;
 const ENDING = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-const AF_UNIX = 1;
-const AF_INET = 2;
-const AF_INET6 = 10;
-/** sockaddr_storage. */
-const ADDRESS_BYTES = 128;
 
 /** Nobody makes a polled socket where they are missing. */
 const calls = socketCalls as SocketCalls;
@@ -56,8 +51,12 @@ export class PolledSocket implements StreamSocket, PollTarget {
   private unsent: Buffer[] | null = null;
   private errorCode: string | null = null;
 
-  constructor(descriptor: number) {
+  /** Sockaddr of the peer, where `accept` has told it: of a connection that was reset meanwhile nobody does any more. */
+  private readonly peerName: Buffer | null;
+
+  constructor(descriptor: number, peerName: Buffer | null = null) {
     this.fd = BigInt(descriptor);
+    this.peerName = peerName;
   }
 
   get descriptor(): number {
@@ -65,14 +64,15 @@ export class PolledSocket implements StreamSocket, PollTarget {
   }
 
   get peer(): string {
-    const name = Buffer.alloc(ADDRESS_BYTES);
+    if (this.peerName !== null) return peerText(this.peerName);
+    const name = Buffer.alloc(SOCKADDR_BYTES);
     const isKnown = !this.isDestroyed && calls.peerName(this.fd, name) >= 0;
-    return (isKnown ? addressText(name) : '') || UNNAMED_PEER;
+    return (isKnown ? peerText(name) : '') || UNNAMED_PEER;
   }
 
   get local(): string {
-    const name = Buffer.alloc(ADDRESS_BYTES);
-    return !this.isDestroyed && calls.localName(this.fd, name) >= 0 ? addressText(name) : '';
+    const name = Buffer.alloc(SOCKADDR_BYTES);
+    return !this.isDestroyed && calls.localName(this.fd, name) >= 0 ? localText(name) : '';
   }
 
   get unsentBytes(): number {
@@ -293,15 +293,4 @@ function rest(pieces: readonly Buffer[], first: number, sent: number): Buffer[] 
   let gone = sent;
   while (gone >= (pieces[at] as Buffer).length) gone -= (pieces[at++] as Buffer).length;
   return [(pieces[at] as Buffer).subarray(gone), ...pieces.slice(at + 1)];
-}
-
-/** A sockaddr as `address:port`; null when it has none. */
-function addressText(name: Buffer): string {
-  const family = new Uint16Array(name.buffer, name.byteOffset, 1)[0];
-  const port = name.readUInt16BE(2);
-  if (family === AF_INET) return `${name.subarray(4, 8).join('.')}:${port}`;
-  if (family === AF_UNIX) return name.toString('utf8', 2, name.indexOf(0, 2));
-  if (family !== AF_INET6) return '';
-  const groups = Array.from({ length: 8 }, (_, i) => name.readUInt16BE(8 + 2 * i).toString(16));
-  return `[${new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address}]:${port}`;
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Log } from '../system/log.ts';
+import { nameEnds } from './named-ends.ts';
 import { NetSocket } from './net-socket.ts';
 import { type HeaderListener, ProxiedSocket } from './proxied-socket.ts';
 import { PROXY_HEADER_MAX_BYTES, type ProxyHeader, readProxyHeader } from './proxy-header.ts';
@@ -97,7 +98,7 @@ export class ProxyIntake implements HeaderListener {
     const passOn = (header: ProxyHeader): void => {
       this.endWait(socket);
       socket.off('readable', onReadable).off('end', onEnd).off('close', onClose);
-      rename(socket, header);
+      nameEnds(socket, header);
       if (come.length > header.bytes) socket.unshift(come.subarray(header.bytes));
       this.accept(new NetSocket(socket), true);
     };
@@ -124,26 +125,4 @@ export class ProxyIntake implements HeaderListener {
   private log(balancer: string, why: string): void {
     this.host.log.warn({ pool: this.host.poolName, balancer, why }, 'no PROXY header from a balancer');
   }
-}
-
-interface NamedHandle {
-  getpeername(out: { address?: string; port?: number; family?: string }): number;
-  getsockname(out: { address?: string; port?: number; family?: string }): number;
-}
-
-/** What node says of its ends, also when node:tls asks it, is what the header says. */
-function rename(socket: Socket, { peer, local }: ProxyHeader): void {
-  const { _handle: handle } = socket as unknown as { _handle: NamedHandle };
-  const named = (end: string) => (out: { address?: string; port?: number; family?: string }) => {
-    const colon = end.lastIndexOf(':');
-    const address = end.slice(0, colon).replace(/[[\]]/g, '');
-    Object.assign(out, {
-      address,
-      port: Number(end.slice(colon + 1)),
-      family: address.includes(':') ? 'IPv6' : 'IPv4',
-    });
-    return 0;
-  };
-  if (peer !== null) handle.getpeername = named(peer);
-  if (local !== null) handle.getsockname = named(local);
 }

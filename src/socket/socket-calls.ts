@@ -14,8 +14,8 @@ export interface SocketCalls {
   send(descriptor: bigint, address: bigint, length: bigint): CallResult;
   /** `count` pairs of address and length lie at `address`, 64 bits each. */
   writev(descriptor: bigint, address: bigint, count: bigint): CallResult;
-  /** The descriptor of a connection, non-blocking. */
-  accept(descriptor: bigint): CallResult;
+  /** The descriptor of a connection, non-blocking. Writes the sockaddr of its peer into `name`. */
+  accept(descriptor: bigint, name: Buffer): CallResult;
   listen(descriptor: bigint, backlog: number): CallResult;
   setOption(descriptor: bigint, level: number, option: number, value: number): CallResult;
   /** Writes a sockaddr into `address`; empty when there is none. */
@@ -143,8 +143,9 @@ function loadSocketCalls(): SocketCalls | null {
         const result = writev(descriptor, address, count);
         return result < 0 ? failed() : result;
       },
-      accept: descriptor => {
-        const result = accept4(descriptor, 0n, 0n, SOCK_NONBLOCK_CLOEXEC);
+      accept: (descriptor, name) => {
+        number.view[0] = name.length;
+        const result = accept4(descriptor, addressOf(name), number.address, SOCK_NONBLOCK_CLOEXEC);
         return result < 0 ? failed() : result;
       },
       listen: (descriptor, backlog) => (listen(descriptor, BigInt(backlog)) < 0 ? failed() : 0),

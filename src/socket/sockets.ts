@@ -2,11 +2,12 @@ import { connect, createServer, type Server, Socket } from 'node:net';
 import { type ServerTls, startServerTls } from '../system/server-tls.ts';
 import { keepAlive } from './keepalive.ts';
 import { lookupName } from './name-lookup.ts';
+import { nameEnds } from './named-ends.ts';
 import { NetSocket } from './net-socket.ts';
 import { type BoundHandle, PolledListener } from './polled-listener.ts';
 import { PolledSocket } from './polled-socket.ts';
 import { socketCalls } from './socket-calls.ts';
-import type { StreamSocket } from './stream-socket.ts';
+import { type StreamSocket, UNNAMED_PEER } from './stream-socket.ts';
 import { TlsSocket } from './tls-socket.ts';
 
 /** A bound socket that the master made for this worker slot: node's internal TCP or Pipe handle. */
@@ -74,7 +75,15 @@ export async function listenOn(
       keepAlive: options.keepaliveIdleMs > 0,
       keepAliveInitialDelay: options.keepaliveIdleMs,
     },
-    socket => accept(new NetSocket(socket)),
+    socket => {
+      // Of a connection that was reset already nobody can say any more whose it was: let nobody take that for a unix socket's.
+      const stream = new NetSocket(socket);
+      if (stream.peer === UNNAMED_PEER && stream.local !== '') socket.destroy();
+      else {
+        keepPeer(socket, stream.peer);
+        accept(stream);
+      }
+    },
   );
   await listening(server, handle, options.backlog);
   server.on('error', onError);
@@ -195,9 +204,17 @@ function polledWhereAble(socket: Socket, keepaliveIdleMs: number): StreamSocket 
 export function nodeSocket(stream: StreamSocket): Socket {
   if (stream instanceof NetSocket) return stream.socket;
   if (stream instanceof PolledSocket) {
-    return new Socket({ fd: stream.release(), allowHalfOpen: true, readable: true, writable: true });
+    const { peer } = stream;
+    const socket = new Socket({ fd: stream.release(), allowHalfOpen: true, readable: true, writable: true });
+    keepPeer(socket, peer);
+    return socket;
   }
   throw new Error('a socket of no known kind');
+}
+
+/** Node says who the peer is also once it has reset the connection. */
+function keepPeer(socket: Socket, peer: string): void {
+  if (peer !== UNNAMED_PEER) nameEnds(socket, { peer, local: null });
 }
 
 /** Of a socket that is connected and from which nothing was read: a polled one takes its place. */

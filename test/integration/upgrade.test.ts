@@ -161,7 +161,9 @@ test('a successor that can not serve changes nothing', async t => {
     assert.equal(status, 409);
     return error ?? '';
   };
-  assert.match(await answers('process.exit(3);'), /ended while it started: exit code 3/);
+  assert.match(await answers('process.exit(3);'), /ended while it started: exit code 3$/);
+  const incomplete = "import 'no-such-package';";
+  assert.match(await answers(incomplete), /exit code 1: Error.*: Cannot find package 'no-such-package' imported from/);
   assert.match(await answers('setInterval(() => {}, 1000);', { timeout: '1s' }), /does not serve after 1000 ms/);
   const stubborn = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);";
   assert.match(await answers(stubborn, { timeout: '1s' }), /does not serve after 1000 ms/);
@@ -178,7 +180,7 @@ test('a successor that can not serve changes nothing', async t => {
   assert.match(await answers(`${hello} ${hello} setInterval(() => {}, 1000);`), /takes over in a way/);
   assert.match(
     await answers("process.send({ type: 'hello', format: 999, version: '9.9' }); setInterval(() => {}, 1000);"),
-    /version 9.9, takes over in a way that this one does not know/,
+    /the new master \(version 9.9\) takes over in a way that this one does not know/,
   );
   writeFileSync(path.join(directory, 'package.json'), '{"name":"other"}');
   assert.match(await answers(''), /is no Ringmaster/);

@@ -141,7 +141,9 @@ test('what operators do, and what is refused to them; secrets and blocked keys a
   assert.equal((await patch({ unset: ['p.server_password', 'p.timeout'] })).status, 200);
   assert.notEqual((await patch({ set: { 'p.timeout': 'soon' } })).status, 200);
   assert.equal((await postAdmin(adminPort, '/api/v1/settings/save', by)).status, 200);
-  assert.equal((await postAdmin(adminPort, '/-/reload')).status, 200);
+  assert.equal((await postAdmin(adminPort, '/-/reload', by)).status, 200);
+  // It is the last server in the ring.
+  assert.equal((await postAdmin(adminPort, '/api/v1/servers/p/server-0/eject', by)).status, 409);
   const block = { pool: 'p', prefix: 'secret-prefix' };
   assert.equal((await askAdmin(adminPort, '/api/v1/blocks', { method: 'POST', body: block, headers: by })).status, 200);
   await postAdmin(adminPort, '/-/reload', { origin: 'http://elsewhere.test' });
@@ -155,7 +157,8 @@ test('what operators do, and what is refused to them; secrets and blocked keys a
     'setting changed, alice from 127.0.0.1, p.server_password',
     'not set: nothing has changed, alice from 127.0.0.1',
     'settings saved, alice from 127.0.0.1',
-    'configuration reloaded: every worker has it, admin',
+    'configuration reloaded: every worker has it, alice from 127.0.0.1',
+    'not done by hand: nothing has changed, alice from 127.0.0.1',
     'blocked, alice from 127.0.0.1',
   ]) {
     assert.ok(found.includes(wanted), `${wanted} in\n${found.join('\n')}`);

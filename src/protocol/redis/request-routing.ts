@@ -320,7 +320,7 @@ export class RequestRouting extends TransactionRequest {
     for (let i = 2; i < args.count; i++) {
       if (command.name === 'copy' && !(i > 2 && args.isWord(i, 'db'))) continue;
       const database = args.integer(command.name === 'copy' ? Math.min(i + 1, args.count - 1) : i);
-      const isElsewhere = databases > 1 && (database < 0 || database >= databases);
+      const isElsewhere = database < 0 || database >= databases;
       const refusal = copyRefusal ?? (isElsewhere ? WRONG_DB : null);
       if (refusal === null) continue;
       keys.count = 0;

@@ -1,5 +1,7 @@
 import { type CaseList, masked, own, unordered } from './command-case.ts';
 
+const NO_SUCH_DATABASE = /^-ERR DB index is out of range\r\n$/;
+
 /** DUMP of the string `hello`, made by Redis 7.0. */
 const DUMPED_HELLO = String.raw`"\x00\x05hello\x0a\x00\x02\x63\x72\xe5\x76\x65\x34\xd1"`;
 
@@ -11,6 +13,11 @@ export const KEYS_CASES: Readonly<Record<string, CaseList>> = {
     'COPY none to',
     'COPY str str',
     'COPY str x WRONG',
+    own('one database a pool', 'COPY str x DB 1', NO_SUCH_DATABASE),
+    'COPY str x REPLACE DB 0',
+    'COPY str str DB 0',
+    'COPY str x DB x',
+    'COPY str x DB',
     'GET to',
   ],
   del: ['DEL str', 'DEL str', 'DEL num list none num', 'GET num'],
@@ -28,7 +35,14 @@ export const KEYS_CASES: Readonly<Record<string, CaseList>> = {
   ],
   expireat: ['EXPIREAT str 4102444800', 'EXPIRETIME str', 'EXPIREAT str 1', 'GET str', 'EXPIREAT none 1'],
   expiretime: ['EXPIRETIME expiring', 'EXPIRETIME str', 'EXPIRETIME none'],
-  move: ['MOVE str 1', 'GET str', 'MOVE none 1', 'MOVE num 0', 'MOVE num x'],
+  move: [
+    own('one database a pool', 'MOVE str 1', NO_SUCH_DATABASE),
+    'GET str',
+    own('one database a pool', 'MOVE none 1', NO_SUCH_DATABASE),
+    'MOVE num 0',
+    'MOVE num x',
+    'MOVE num -1',
+  ],
   'memory|usage': [
     'MEMORY USAGE str',
     'MEMORY USAGE list SAMPLES 5',

@@ -93,6 +93,10 @@ test('first arguments are only allowed, and only where there are no subcommands'
     /"-select\|0" can't be: select has no subcommand 0, and arguments are only allowed/,
   );
   assert.deepEqual(withRules('+select|0'), []);
+  // Redis: Allowing first-arg of a subcommand is not supported.
+  for (const rules of ['+config|get|maxmemory', '-config|get|maxmemory']) {
+    assert.match(withRules(rules).join(), /no subcommand "config\|get\|maxmemory", and arguments of a subcommand/);
+  }
 });
 
 test('commands that the pool declares can be named, in the pool that does', () => {

@@ -80,6 +80,16 @@ test('a connection that is made is probed as soon as it is told to be', async t 
   assert.deepEqual(times, [30, 5, 3]);
 });
 
+test('a client that has reset its connection is still who it was', async t => {
+  const { port, accepted } = await listening(t, 0);
+  const client = connect(port, '127.0.0.1');
+  await waitFor(() => accepted.length === 1 && client.localPort !== undefined, { what: 'the client' });
+  const name = `127.0.0.1:${client.localPort}`;
+  client.resetAndDestroy();
+  await new Promise(resolve => client.once('close', resolve));
+  assert.equal((accepted[0] as StreamSocket).peer, name);
+});
+
 test('a listener that is closed accepts nobody, on none of its descriptors', async t => {
   const { port, accepted, listener } = await listening(t, 0);
   listener.close();

@@ -113,8 +113,11 @@ test('no command of a pool that is one database reaches into another', () => {
   assert.match(db('COPY a b replace db 1').reply, other);
   assert.deepEqual(db('COPY a b REPLACE').keys, ['a', 'b']);
   assert.equal(db('COPY a b').route, ROUTE_SAME_SERVER);
-  assert.equal(poolOf()('MOVE k 1').route, ROUTE_KEY);
-  assert.equal(poolOf()('COPY a b DB 1').route, ROUTE_SAME_SERVER);
+  for (const line of ['MOVE k 1', 'MOVE k -1', 'COPY a b DB 1', 'COPY a b REPLACE DB 15']) {
+    assert.equal(poolOf()(line).reply, '-ERR DB index is out of range\r\n', line);
+  }
+  assert.equal(poolOf()('MOVE k 0').route, ROUTE_KEY);
+  assert.equal(poolOf()('COPY a b DB 0').route, ROUTE_SAME_SERVER);
 });
 
 test('an option that is not known is a syntax error, and no request is sent on a guess', () => {
