@@ -192,7 +192,8 @@ export class PoolCommands {
     if (refusal !== null) return ROUTE_LOCAL;
     if (command.family === 'cluster') return OF_SLOT.includes(command.name) ? ROUTE_SLOT : ROUTE_LOCAL;
     if (command.refusal === null) {
-      if (command.name === 'move' && this.rules.databases > 1) return ROUTE_SAME_SERVER;
+      // Which database it names is looked at there.
+      if (command.name === 'move') return ROUTE_SAME_SERVER;
       if (command.name === 'flushall' && this.rules.databases > 1) return command.route;
       // Of one server, too, something is added, or left out.
       if (command.merge === 'info' || command.merge === 'config') return command.route;

@@ -37,7 +37,7 @@ export const KEYS_CASES: Readonly<Record<string, CaseList>> = {
   expiretime: ['EXPIRETIME expiring', 'EXPIRETIME str', 'EXPIRETIME none'],
   move: [
     own('one database a pool', 'MOVE str 1', NO_SUCH_DATABASE),
-    'GET str',
+    own('it is where it was', 'EXISTS str', /^:1\r\n$/),
     own('one database a pool', 'MOVE none 1', NO_SUCH_DATABASE),
     'MOVE num 0',
     'MOVE num x',
