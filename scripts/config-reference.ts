@@ -50,6 +50,7 @@ function renderReference(): string {
     '### TLS toward servers\n',
     '`server_tls` of a pool is a map of these; all have defaults, so `{}` will do:\n',
     renderTable(SERVER_TLS_SETTINGS),
+    '`sentinel_tls` of a pool is a map of the same, for its Sentinels.\n',
     '### Sentinels\n',
     '`sentinel` of a pool is a map of these:\n',
     renderTable(SENTINEL_SETTINGS),

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
-import { FAILURE_TEXT, failureFromErrno } from '../request/failure.ts';
 import { ownProxyHeader, type ProxyVersion } from '../system/own-proxy-header.ts';
 import { type ServerTls, startServerTls } from '../system/server-tls.ts';
+import { connectionFault } from './connection-fault.ts';
 
 export interface HostPort {
   readonly host: string;
@@ -56,9 +56,7 @@ export function exchange(
     socket.once('end', () =>
       settle(length === 0 ? 'it closed the connection' : 'it closed the connection in its answer'),
     );
-    const failed = (error: NodeJS.ErrnoException) => {
-      settle(`${FAILURE_TEXT[failureFromErrno(error.code)]} (${error.code ?? error.message})`);
-    };
+    const failed = (error: NodeJS.ErrnoException) => settle(connectionFault(error, tls !== null));
     socket.on('error', failed);
     if (tls !== null) plain.on('error', failed);
   });

@@ -329,7 +329,7 @@ export class Metrics {
       {
         name: 'ringmaster_certificate_not_after_seconds',
         kind: 'gauge',
-        help: 'when a certificate that is shown to clients or servers, or one of its chain, expires, in seconds since 1970',
+        help: 'when a certificate that is shown to clients, servers or Sentinels, or one of its chain, expires, in seconds since 1970',
         labels: ['pool', 'side', 'file'],
         samples: () =>
           certificates().map(({ notAfterMs, ...labels }) => ({ labels: labelsOf(labels), value: notAfterMs / 1000 })),

@@ -2,9 +2,9 @@ import { connect } from 'node:net';
 import { PROTOCOL_TRAITS, type ProtocolName } from '../protocol/protocol-traits.ts';
 import { withoutPassword } from '../protocol/said-traits.ts';
 import type { Question, ServerCredentials } from '../protocol/traits.ts';
-import { FAILURE_TEXT, failureFromErrno } from '../request/failure.ts';
 import { ownProxyHeader, type ProxyVersion } from '../system/own-proxy-header.ts';
 import { type ServerTls, startServerTls } from '../system/server-tls.ts';
+import { connectionFault } from './connection-fault.ts';
 
 type ProbeAddress =
   | { readonly host: string; readonly port: number }
@@ -60,8 +60,7 @@ export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSign
     };
     const failed = (error: NodeJS.ErrnoException) => {
       if (OUR_OWN_LACKS.has(error.code)) settle(CANNOT_ASK);
-      else if (tls !== null && !('errno' in error)) settle(`${FAILURE_TEXT.server_tls}: ${error.message}`);
-      else settle(`${FAILURE_TEXT[failureFromErrno(error.code)]} (${error.code ?? error.message})`);
+      else settle(connectionFault(error, tls !== null));
     };
     const aborted = () => settle('not asked any longer');
     const name = () => questions[0]?.name;

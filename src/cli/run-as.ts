@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import path from 'node:path';
-import { tlsFiles } from '../config/certificates.ts';
+import { shownFiles, tlsFiles } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
 import { type ConfigWarning, poolPath } from '../config/warnings.ts';
 import { actAs, isDenied } from '../system/privileges.ts';
@@ -85,7 +85,7 @@ function filesReadAgain(config: Config, configFile: string): ReadFile[] {
   const all = [
     { at: 'user', file: configFile, so: NO_RELOAD },
     ...pools.flatMap(pool => tlsFiles(pool).map(file => ({ at: poolPath(config, pool), file, so: NO_RENEWAL }))),
-    ...tlsFiles({ listenTls: adminTls, serverTls: null }).map(file => ({ at: 'admin_tls', file, so: NO_RENEWAL })),
+    ...shownFiles(adminTls).map(file => ({ at: 'admin_tls', file, so: NO_RENEWAL })),
     ...users.flatMap(({ name, passwordFile }) =>
       passwordFile === null ? [] : [{ at: `users.${name}.password_file`, file: passwordFile, so: NO_CHANGE }],
     ),

@@ -6,7 +6,7 @@ import type { Config, PoolConfig } from './config.ts';
 export interface CertificateDates {
   /** Empty: the admin server's. */
   readonly pool: string;
-  readonly side: 'clients' | 'servers' | 'admin';
+  readonly side: 'clients' | 'servers' | 'sentinels' | 'admin';
   readonly file: string;
   /** From when to when all of them are good, in ms since 1970. */
   readonly notBeforeMs: number;
@@ -25,13 +25,19 @@ export function certificateDates({ pools }: Config): CertificateDates[] {
 }
 
 export function datesOf(pool: PoolConfig): readonly CertificateDates[] {
-  const { name, tls, serverTls } = pool;
+  const { name, tls, serverTls, sentinelTls } = pool;
   let dates = tls === undefined ? [] : known.get(tls);
   if (dates !== undefined || tls === undefined) return dates ?? [];
   const of = (side: CertificateDates['side'], file: string, pem: string) => ({ pool: name, side, file, ...span(pem) });
   const shown = (tls.listen?.certificates ?? []).map(({ cert, file }) => of('clients', file, cert));
-  const own = tls.servers?.cert ?? null;
-  dates = own === null ? shown : [...shown, of('servers', serverTls?.cert ?? '', own)];
+  const own = [
+    ['servers', serverTls, tls.servers],
+    ['sentinels', sentinelTls, tls.sentinels],
+  ] as const;
+  dates = [
+    ...shown,
+    ...own.flatMap(([side, settings, read]) => (read?.cert == null ? [] : of(side, settings?.cert ?? '', read.cert))),
+  ];
   known.set(tls, dates);
   return dates;
 }

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type CertifiedKey, createTlsServer, type ListenTls } from '../system/listen-tls.ts';
 import { type ServerTls, serverTlsContext } from '../system/server-tls.ts';
 import { adminDates, datesOf, whyNotNow } from './certificate-dates.ts';
-import type { ListenTlsConfig, PoolConfig, PoolTls } from './config.ts';
+import type { ListenTlsConfig, PoolConfig, PoolTls, ServerTlsConfig } from './config.ts';
 
 /** More is no certificate or key. */
 const MAX_FILE_BYTES = 4 * 2 ** 20;
@@ -20,13 +20,14 @@ const TICKET_KEYS_BYTES = 48;
  * @throws CertificateError
  */
 export function withTlsFiles(pool: PoolConfig): PoolConfig {
-  if (pool.listenTls === null && pool.serverTls === null) return pool;
-  const tls: PoolTls = { listen: readListenTls(pool), servers: readServerTls(pool) };
+  const { name, listenTls, serverTls, sentinelTls } = pool;
+  if (listenTls === null && serverTls === null && sentinelTls === null) return pool;
+  const tls: PoolTls = {
+    listen: listenTls === null ? null : readShown(listenTls, `pool ${name}: listen_tls`),
+    servers: serverTls === null ? null : readTrusted(serverTls, `pool ${name}: server_tls`),
+    sentinels: sentinelTls === null ? null : readTrusted(sentinelTls, `pool ${name}: sentinel_tls`),
+  };
   return { ...pool, tls };
-}
-
-function readListenTls({ name, listenTls }: PoolConfig): ListenTls | null {
-  return listenTls === null ? null : readShown(listenTls, `pool ${name}: listen_tls`);
 }
 
 /** As `withTlsFiles`, for the admin server. */
@@ -56,9 +57,14 @@ function readShown(settings: ListenTlsConfig, where: string): ListenTls {
 }
 
 /** Files that are read for the TLS of a pool. */
-export function tlsFiles({ listenTls, serverTls }: Pick<PoolConfig, 'listenTls' | 'serverTls'>): string[] {
-  const shown = [...(listenTls?.cert ?? []), ...(listenTls?.key ?? []), listenTls?.ca, listenTls?.crl];
-  return [...shown, serverTls?.ca, serverTls?.cert, serverTls?.key].filter(file => file != null);
+export function tlsFiles({ listenTls, serverTls, sentinelTls }: PoolConfig): string[] {
+  const trusted = [serverTls, sentinelTls].flatMap(tls => [tls?.ca, tls?.cert, tls?.key]);
+  return [...shownFiles(listenTls), ...trusted.filter(file => file != null)];
+}
+
+/** Those of `listen_tls`, and of `admin_tls`. */
+export function shownFiles(tls: ListenTlsConfig | null): string[] {
+  return [...(tls?.cert ?? []), ...(tls?.key ?? []), tls?.ca, tls?.crl].filter(file => file != null);
 }
 
 /** What has come of reading again the files of a pool that has `tls` of them. */
@@ -99,13 +105,10 @@ function withoutTickets(tls: PoolTls | undefined): unknown {
   return tls && { ...tls, listen: tls.listen && { ...tls.listen, ticketKeys: '' } };
 }
 
-/** Null: it is not spoken with the servers of this pool. */
-export function readServerTls({ name, serverTls }: PoolConfig): ServerTls | null {
-  if (serverTls === null) return null;
-  const where = `pool ${name}: server_tls`;
+function readTrusted(settings: ServerTlsConfig, where: string): ServerTls {
   const read = (path: string | null) => (path === null ? null : readPem(path, where));
-  const { ca, cert, key } = serverTls;
-  const tls: ServerTls = { ...serverTls, ca: read(ca), cert: read(cert), key: read(key) };
+  const { ca, cert, key } = settings;
+  const tls: ServerTls = { ...settings, ca: read(ca), cert: read(cert), key: read(key) };
   if (tls.cert !== null && tls.key !== null) {
     checkPair(where, { cert: tls.cert, key: tls.key, file: cert as string }, key as string);
   }

@@ -9,7 +9,7 @@ import type { LIMIT_SETTINGS } from './limit-settings.ts';
 import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './pool-settings.ts';
 import type { SecretFile } from './secrets.ts';
 import type { SENTINEL_SETTINGS } from './sentinel-settings.ts';
-import type { LISTEN_TLS_SETTINGS } from './tls-settings.ts';
+import type { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tls-settings.ts';
 import type { USER_SETTINGS } from './user-settings.ts';
 
 /**
@@ -70,9 +70,12 @@ export interface PoolUser extends Omit<UserConfig, 'passwords' | 'passwordFile' 
 export interface PoolTls {
   readonly listen: ListenTls | null;
   readonly servers: ServerTls | null;
+  readonly sentinels: ServerTls | null;
 }
 
 export type ListenTlsConfig = SettingsOf<typeof LISTEN_TLS_SETTINGS>;
+
+export type ServerTlsConfig = SettingsOf<typeof SERVER_TLS_SETTINGS>;
 
 export type AuditConfig = SettingsOf<typeof AUDIT_SETTINGS>;
 

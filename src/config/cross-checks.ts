@@ -71,8 +71,6 @@ const NOT_WITH_CLUSTER: Readonly<Record<string, string>> = {
   hash: 'a cluster places keys by slots; leave it out',
   hash_tag: 'a cluster has {} for a tag; leave it out',
   distribution: 'a cluster places keys by slots; leave it out',
-  auto_eject_hosts: 'a cluster has an owner for each slot and nobody to stand in; leave it out',
-  health_check: 'a cluster looks after its nodes itself; leave it out',
   server_proxy_protocol: 'nodes are reached where they say they are, with no proxy before them; leave it out',
 };
 
@@ -88,6 +86,10 @@ function checkCluster(pool: PoolDraft, problems: Problems): void {
   for (const [key, message] of Object.entries(NOT_WITH_CLUSTER)) {
     const at = pool.offsets.get(key);
     if (at !== undefined) problems.add(at, joinPath(pool.path, key), message);
+  }
+  if (pool.fields.autoEjectHosts) {
+    const message = 'a cluster has an owner for each slot and nobody to stand in; leave it out';
+    problems.add(pool.offsets.get('auto_eject_hosts') ?? offset, joinPath(pool.path, 'auto_eject_hosts'), message);
   }
   if (cluster.seeds !== undefined && cluster.refreshMinMs > cluster.refreshIntervalMs) {
     problems.add(offset, path, 'refresh_min is longer than refresh_interval');
@@ -112,10 +114,7 @@ function checkPresentation({ fields, offsets, path, servers, keyOffset }: PoolDr
 /** What Sentinel does by itself. */
 const NOT_WITH_SENTINEL: Readonly<Record<string, string>> = {
   cluster: 'a cluster looks after its nodes itself; leave one of the two out',
-  auto_eject_hosts: 'Sentinel has somebody take the place of a server; leave it out',
-  health_check: 'Sentinel looks after the servers itself; leave it out',
   server_proxy_protocol: 'Sentinels and what they name are spoken to without PROXY headers; leave it out',
-  server_tls: 'the servers that Sentinels name are spoken to without TLS only; leave it out',
 };
 
 function checkSentinel(pool: PoolDraft, problems: Problems): void {
@@ -135,6 +134,10 @@ function checkSentinel(pool: PoolDraft, problems: Problems): void {
   for (const [key, message] of Object.entries(NOT_WITH_SENTINEL)) {
     const at = pool.offsets.get(key);
     if (at !== undefined) problems.add(at, joinPath(pool.path, key), message);
+  }
+  if (pool.fields.autoEjectHosts) {
+    const message = 'Sentinel has somebody take the place of a server; leave it out';
+    problems.add(pool.offsets.get('auto_eject_hosts') ?? offset, joinPath(pool.path, 'auto_eject_hosts'), message);
   }
   const masters = pool.servers.map(({ server }) => ('master' in server.address ? server.address.master : ''));
   for (const [i, { path: at, offset: where }] of pool.servers.entries()) {
@@ -185,12 +188,16 @@ function checkServers(pool: PoolDraft, problems: Problems): void {
 }
 
 function checkTls({ fields, offsets, path }: PoolDraft, problems: Problems): void {
-  const { listenTls, serverTls } = fields;
+  const { listenTls, serverTls, sentinelTls, sentinel } = fields;
   const report = (key: string, message: string) => problems.add(offsets.get(key) ?? 0, joinPath(path, key), message);
   if (listenTls) checkShown(listenTls, message => report('listen_tls', message));
-  if (serverTls && (serverTls.cert === null) !== (serverTls.key === null)) {
-    report('server_tls', 'cert and key belong together: give both, or neither');
+  for (const [key, tls] of Object.entries({ server_tls: serverTls, sentinel_tls: sentinelTls })) {
+    if (tls && (tls.cert === null) !== (tls.key === null)) {
+      report(key, 'cert and key belong together: give both, or neither');
+    }
   }
+  if (sentinelTls && !sentinel)
+    report('sentinel_tls', 'the pool has no Sentinels; its servers are spoken to by server_tls');
 }
 
 function checkShown({ cert, key, ca, clientCert }: ListenTlsConfig, report: (message: string) => void): void {

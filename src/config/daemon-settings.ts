@@ -152,7 +152,7 @@ export const DAEMON_SETTINGS = {
     kind: durationOrNone(MAX_CERTIFICATE_CHECK_MS),
     default: '5s',
     about:
-      'How often the files of `listen_tls` and `server_tls` are looked at; see [TLS](tls.md#certificates-that-change).',
+      'How often the files of `listen_tls`, `server_tls` and `sentinel_tls` are looked at; see [TLS](tls.md#certificates-that-change).',
     applies: 'live',
   },
   log: {

@@ -158,6 +158,16 @@ export const POOL_SETTINGS = {
     unset: 'off',
     about: 'Speak TLS with all servers of the pool; see [TLS](tls.md).',
   },
+  /** How Sentinels are spoken to in TLS; null: they are not. */
+  sentinelTls: {
+    key: 'sentinel_tls',
+    settings: SERVER_TLS_SETTINGS,
+    default: null,
+    takes: 'a map; {} for the defaults',
+    example: '{ ca: /etc/ringmaster/ca.pem }, or {} for the defaults',
+    unset: 'off',
+    about: 'Speak TLS with the Sentinels, at the addresses of `sentinel`; see [sentinel.md](sentinel.md#tls).',
+  },
   ...CREDENTIAL_SETTINGS,
   hash: {
     key: 'hash',

@@ -11,9 +11,9 @@ const SERVER_NAME = /^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)$/;
 
 /** What only a pool with servers has. */
 const NOT_OF_PORT = [
-  ...['servers', 'cluster', 'sentinel', 'server_tls', 'hash', 'hash_tag', 'distribution', 'auto_eject_hosts'],
-  ...['health_check', 'redis_auth', 'memcached_auth', 'redis_db', 'databases', 'present_as', 'preconnect'],
-  'server_proxy_protocol',
+  ...['servers', 'cluster', 'sentinel', 'server_tls', 'sentinel_tls', 'hash', 'hash_tag', 'distribution'],
+  ...['auto_eject_hosts', 'health_check', 'redis_auth', 'memcached_auth', 'redis_db', 'databases', 'present_as'],
+  ...['preconnect', 'server_proxy_protocol'],
 ];
 
 /** Ports that several pools share. */

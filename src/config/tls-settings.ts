@@ -79,7 +79,7 @@ export const LISTEN_TLS_SETTINGS = {
   },
 } as const satisfies SettingTable;
 
-/** Toward servers. */
+/** Toward servers, and toward Sentinels, who are servers in them. */
 export const SERVER_TLS_SETTINGS = {
   ca: {
     key: 'ca',

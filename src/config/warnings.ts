@@ -3,6 +3,7 @@ import { ALL_ALLOWED } from '../settings/access-rules.ts';
 import { defaultOf, isScalar, type SettingTable } from '../settings/setting.ts';
 import { addressText, entranceText } from './address.ts';
 import type { Config, PoolConfig, UserConfig } from './config.ts';
+import { isFound } from './found-servers.ts';
 import { FORMER_DEFAULT_HASH, POOL_SETTINGS } from './pool-settings.ts';
 import { portPools } from './port-pools.ts';
 
@@ -119,10 +120,10 @@ function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   if (!pool.autoEjectHosts && pool.serverRetryTimeoutMs !== DEFAULT_SERVER_RETRY_TIMEOUT_MS) {
     warn('server_retry_timeout', 'no effect without auto_eject_hosts: true');
   }
-  if (!hasRing && pool.healthCheck !== null) {
+  if (!hasRing && !isFound(pool) && pool.healthCheck !== null) {
     warn('health_check', 'the pool has one server; while it is down every request fails at once');
   }
-  if (hasRing && pool.healthCheck !== null && pool.distribution === 'modula') {
+  if (hasRing && !isFound(pool) && pool.healthCheck !== null && pool.distribution === 'modula') {
     warn('health_check', 'with modula, a server that is down moves nearly all keys of the others; use ketama');
   }
   if (pool.healthCheck !== null && pool.healthCheck.timeoutMs > pool.healthCheck.intervalMs) {
@@ -133,6 +134,9 @@ function poolWarnings(pool: PoolConfig, path: string): ConfigWarning[] {
   }
   if (pool.serverTls?.verify === false) {
     warn('server_tls', 'verify is false: whoever can come between here and the servers reads and changes everything');
+  }
+  if (pool.sentinelTls?.verify === false) {
+    warn('sentinel_tls', 'verify is false: whoever can come between here and the Sentinels says who the masters are');
   }
   const hasReplicas = pool.cluster !== null || pool.sentinel !== null || pool.servers.some(each => each.replicas);
   if (pool.readFrom === 'primary' && pool.servers.some(each => each.replicas)) {

@@ -60,6 +60,11 @@ export class Clusters implements Discovery {
     return Promise.all(firsts);
   }
 
+  /** The servers of a pool, which may be one that is served by another configuration, as far as they are known. */
+  servers(pool: PoolConfig): readonly PoolServer[] {
+    return poolServers(pool, this.watches.get(pool.name)?.topology ?? null);
+  }
+
   /** Replicas that must not be read from. */
   out(): OutServer[] {
     return [...this.replicas.values()].flatMap(replicas => replicas.out());
@@ -82,7 +87,7 @@ export class Clusters implements Discovery {
   private readFrom(name: string): void {
     const pool = this.pools.find(each => each.name === name);
     if (pool === undefined) return;
-    this.replicas.get(name)?.configure(pool, poolServers(pool, this.watches.get(name)?.topology ?? null));
+    this.replicas.get(name)?.configure(pool, this.servers(pool));
   }
 
   private watch(pool: PoolConfig): TopologyWatch {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { certificateDates, whyNotNow } from '../config/certificate-dates.ts';
-import { renewed, tlsFiles, withTlsFiles } from '../config/certificates.ts';
+import { renewed, shownFiles, tlsFiles, withTlsFiles } from '../config/certificates.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { withUsers } from '../config/pool-users.ts';
 import { withPortLeads } from '../config/port-pools.ts';
@@ -64,10 +64,7 @@ export class Deployment {
     this.host = host;
     // As long as the process: while nothing may be changed it changes nothing.
     new CertificateWatch({
-      files: () => [
-        ...this.served.pools.flatMap(tlsFiles),
-        ...tlsFiles({ listenTls: this.config.adminTls, serverTls: null }),
-      ],
+      files: () => [...this.served.pools.flatMap(tlsFiles), ...shownFiles(this.config.adminTls)],
       intervalMs: () => this.config.certificateCheckMs,
       changed: () => host.inTurn(() => this.renewCertificates()),
     });

@@ -31,6 +31,8 @@ export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['server readmitted by hand', 'server_readmitted_by_hand'],
   ['server is down: health checks failed, it is out of the ring', 'server_down'],
   ['server is up again: health checks succeed, it is back in the ring', 'server_up'],
+  ['server is down: health checks failed, and its place is its own until another is found', 'server_down'],
+  ['server is up again: health checks succeed', 'server_up'],
   ['sentinel: fail-over, another server is the master', 'failed_over'],
   ['reshard started', 'reshard_started'],
   ['reshard not started', 'reshard_refused'],

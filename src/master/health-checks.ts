@@ -2,9 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { HealthFigures } from '../admin/pool-metrics.ts';
 import { CANNOT_ASK, type ProbeTarget, probe } from '../admin/probe.ts';
 import { pairPools } from '../config/changes.ts';
-import type { HealthCheckConfig, PoolConfig, ServerConfig } from '../config/config.ts';
-import { serverCredentials } from '../config/server-credentials.ts';
+import type { HealthCheckConfig, PoolConfig } from '../config/config.ts';
+import { isFound } from '../config/found-servers.ts';
 import type { OutServer } from '../ipc/messages.ts';
+import type { PoolServer } from '../ipc/pool-servers.ts';
 import type { Log } from '../system/log.ts';
 import { ServerHealth } from './server-health.ts';
 
@@ -15,11 +16,18 @@ export interface HealthChecksHost {
   readonly log: Log;
   /** The verdict on some server is another than before. */
   onVerdict(): void;
+  /** A server is down whose place only another can take that is found: a reason to ask. */
+  onDoubt(pool: string, server: string): void;
+  /** The servers of a pool as they are now; see `poolServers`. */
+  servers(pool: PoolConfig): readonly PoolServer[];
   /** For tests: what asks a server; see `probe`. */
   readonly probe?: typeof probe;
 }
 
-/** Asks the servers of all pools that have a `health_check`, once for all workers, and says which are down. */
+/**
+ * Asks the servers of all pools that have a `health_check`, once for all workers, and says which are down. Those are out, but for
+ * the owners of keys that are found: nobody stands in for them before a cluster or Sentinels have named another.
+ */
 export class HealthChecks {
   private readonly host: HealthChecksHost;
   private pools: readonly PoolConfig[] = [];
@@ -41,17 +49,35 @@ export class HealthChecks {
     this.checks = new Map();
     for (const pool of pools) {
       if (pool.healthCheck === null) continue;
-      const had = old.get(pairs.get(pool.name)?.name ?? pool.name);
-      const checks = new Map<string, ServerCheck>();
-      this.checks.set(pool.name, checks);
-      for (const server of pool.servers) {
-        const check = had?.get(server.name) ?? new ServerCheck(this.host);
-        had?.delete(server.name);
-        check.configure(pool, server, pool.healthCheck);
-        checks.set(server.name, check);
-      }
+      const before = pairs.get(pool.name)?.name ?? pool.name;
+      this.checks.set(pool.name, this.checksOf(pool, pool.healthCheck, old.get(before)));
+      old.delete(before);
     }
     for (const gone of old.values()) for (const check of gone.values()) check.stop();
+  }
+
+  /** The servers of a pool are others now. */
+  serversChanged(name: string): void {
+    const pool = this.pools.find(each => each.name === name);
+    if (pool === undefined || pool.healthCheck === null) return;
+    const old = this.checks.get(name);
+    const checks = this.checksOf(pool, pool.healthCheck, old);
+    this.checks.set(name, checks);
+    // Should it come again, under the same name, it is up until shown otherwise.
+    const isOutGone = [...(old ?? [])].some(([server, { health }]) => !health.isUp && !checks.has(server));
+    if (isOutGone) this.host.onVerdict();
+  }
+
+  /** Of servers that stay it is the check there was; the others of `old` end. */
+  private checksOf(pool: PoolConfig, rules: HealthCheckConfig, old: ReadonlyMap<string, ServerCheck> | undefined) {
+    const checks = new Map<string, ServerCheck>();
+    for (const server of this.host.servers(pool)) {
+      const check = old?.get(server.name) ?? new ServerCheck(this.host);
+      check.configure(pool, server, rules);
+      checks.set(server.name, check);
+    }
+    for (const [name, check] of old ?? []) if (!checks.has(name)) check.stop();
+    return checks;
   }
 
   /** Goes on with those that are down by another process's verdict, without a word to the host. */
@@ -62,8 +88,22 @@ export class HealthChecks {
 
   /** Those that are down now. */
   down(): OutServer[] {
-    return this.all().flatMap(({ pool, server, check: { health } }) =>
-      health.isUp ? [] : [{ pool, server, why: health.why ?? '', isEjected: false }],
+    return this.downOf(() => true);
+  }
+
+  /** Those of them that are out. */
+  out(): OutServer[] {
+    return this.downOf(({ hasStandIn }) => hasStandIn);
+  }
+
+  /** Those of them that keep their place. */
+  unwell(): OutServer[] {
+    return this.downOf(({ hasStandIn }) => !hasStandIn);
+  }
+
+  private downOf(isMeant: (check: ServerCheck) => boolean): OutServer[] {
+    return this.all().flatMap(({ pool, server, check }) =>
+      check.health.isUp || !isMeant(check) ? [] : [{ pool, server, why: check.health.why ?? '', isEjected: false }],
     );
   }
 
@@ -88,6 +128,8 @@ export class HealthChecks {
 /** One server of one pool: asked again and again, one probe at a time. */
 class ServerCheck {
   health = new ServerHealth();
+  /** While it is down others do what it did. */
+  hasStandIn = true;
   probes = 0;
   failures = 0;
   downs = 0;
@@ -102,12 +144,14 @@ class ServerCheck {
     this.host = host;
   }
 
-  configure(pool: PoolConfig, server: ServerConfig, rules: HealthCheckConfig): void {
+  configure(pool: PoolConfig, server: PoolServer, rules: HealthCheckConfig): void {
     this.names = { pool: pool.name, server: server.name };
+    this.hasStandIn = server.isReplica || !isFound(pool);
+    const { address, credentials } = server;
     const target = {
       protocol: pool.protocol,
-      address: server.address,
-      credentials: serverCredentials(pool, server),
+      address,
+      credentials,
       tls: pool.tls?.servers ?? null,
       proxyVersion: pool.serverProxyProtocol,
     };
@@ -160,14 +204,28 @@ class ServerCheck {
       log.debug({ ...names, why }, 'health check failed');
     }
     if (!health.observe(why, nowMs, rules)) return;
-    if (health.isUp) {
-      log.info(names, 'server is up again: health checks succeed, it is back in the ring');
-    } else {
-      this.downs++;
-      const event = { ...names, why, failures: rules.failures, successesNeeded: health.successesNeeded(rules) };
-      log.warn(event, 'server is down: health checks failed, it is out of the ring');
+    if (health.isUp) this.sayUp();
+    else this.sayDown(why, rules);
+    if (this.hasStandIn) this.host.onVerdict();
+  }
+
+  private sayUp(): void {
+    const { names, hasStandIn } = this;
+    const { log } = this.host;
+    if (hasStandIn) log.info(names, 'server is up again: health checks succeed, it is back in the ring');
+    else log.info(names, 'server is up again: health checks succeed');
+  }
+
+  private sayDown(why: string | null, rules: HealthCheckConfig): void {
+    const { names, health, hasStandIn } = this;
+    const { log } = this.host;
+    this.downs++;
+    const event = { ...names, why, failures: rules.failures, successesNeeded: health.successesNeeded(rules) };
+    if (hasStandIn) log.warn(event, 'server is down: health checks failed, it is out of the ring');
+    else {
+      log.warn(event, 'server is down: health checks failed, and its place is its own until another is found');
+      this.host.onDoubt(names.pool, names.server);
     }
-    this.host.onVerdict();
   }
 }
 

@@ -88,7 +88,12 @@ export class Master implements WorkerSlotHost {
     this.events = new Events(event => this.monitoring.stream.send('event', event));
     this.log = this.masterLog.audit.from(this.events.from(this.masterLog.log));
     this.clientMatters = new ClientMatters(() => this.slots.processes(), this.log);
-    this.verdicts = new ServerVerdicts({ log: this.log, onVerdict: () => this.tellHealth() });
+    this.verdicts = new ServerVerdicts({
+      log: this.log,
+      onVerdict: () => this.tellHealth(),
+      onDoubt: (pool, server) => this.onHint(pool, `health checks find ${server} down`),
+      servers: pool => this.clusters.servers(pool),
+    });
     this.blocks = new Blocks({
       log: this.log,
       poolNames: () => this.config.pools.map(({ name }) => name),
@@ -121,7 +126,7 @@ export class Master implements WorkerSlotHost {
         restartWorkers: by => this.restartWorkers(by),
       },
       events: this.events,
-      out: () => this.out(),
+      ...{ out: () => this.out(), unwell: () => this.verdicts.health.unwell() },
       byHand: (pool, server) => this.verdicts.byHand.of(pool, server),
       reshard: () => this.resharding.figures(),
       steered: () => ({ settings: this.liveConfig.overrides, blocks: this.blocks.list().length }),
@@ -191,9 +196,9 @@ export class Master implements WorkerSlotHost {
 
   private adopt(config: Config): void {
     this.slowLogs.setPools(config.pools);
+    void this.clusters.setPools(this.deployment.served.pools);
     this.verdicts.setPools(config, this.deployment.served);
     this.blocks.keepPools(config.pools.map(({ name }) => name));
-    void this.clusters.setPools(this.deployment.served.pools);
     this.monitoring.setConfig(this.clusters.resolved(config));
   }
 
@@ -306,6 +311,7 @@ export class Master implements WorkerSlotHost {
   onTopology(pool: string, topology: ClusterTopology): void {
     for (const found of this.clusters.withNodes(this.config.pools, pool)) this.monitoring.setServers(found);
     this.slots.broadcast({ type: 'topology', pool, topology });
+    this.verdicts.health.serversChanged(pool);
   }
 
   onHint(pool: string, why: string): void {

@@ -65,6 +65,7 @@ export interface MonitoringSource {
   readonly events: Events;
   /** See `StateSource`. */
   out(): readonly OutServer[];
+  unwell(): readonly OutServer[];
   byHand(pool: string, server: string): HandVerdict | null;
   steered(): { readonly settings: number; readonly blocks: number };
   reshard(): ReshardFigures;
@@ -102,7 +103,7 @@ export class Monitoring {
       config: () => ({ ...source.config(), pools: source.discovery.foundPools() }),
       topologies: () => source.discovery.rows(),
       workers: () => source.workers(),
-      out: () => source.out(),
+      ...{ out: () => source.out(), unwell: () => source.unwell() },
       byHand: (pool, server) => source.byHand(pool, server),
       steered: () => source.steered(),
     };

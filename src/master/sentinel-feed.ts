@@ -1,8 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { sentinelTraits } from '../admin/ask-sentinel.ts';
-import type { HostPort } from '../config/address.ts';
-import type { ProtocolName } from '../protocol/protocol-traits.ts';
-import type { SentinelEvent, ServerCredentials } from '../protocol/traits.ts';
+import { type SentinelTarget, sentinelTraits } from '../admin/ask-sentinel.ts';
+import type { SentinelEvent } from '../protocol/traits.ts';
+import { startServerTls } from '../system/server-tls.ts';
 
 export interface SentinelFeedHost {
   onEvent(event: SentinelEvent): void;
@@ -10,10 +9,7 @@ export interface SentinelFeedHost {
   onBack(): void;
 }
 
-export interface FeedOptions {
-  readonly protocol: ProtocolName;
-  readonly at: HostPort;
-  readonly credentials: ServerCredentials | null;
+export interface FeedOptions extends SentinelTarget {
   /** Nothing was heard for so long after it was asked to say something: it is not there. */
   readonly timeoutMs: number;
 }
@@ -52,18 +48,19 @@ export class SentinelFeed {
   }
 
   private open(): void {
-    const { protocol, at, credentials, timeoutMs } = this.options;
+    const { protocol, at, credentials, tls, timeoutMs } = this.options;
     const traits = sentinelTraits(protocol);
-    const socket = connect({ ...at, noDelay: true });
+    const plain = connect({ ...at, noDelay: true }).unref();
+    const socket = tls === null ? plain : startServerTls(plain, at, tls);
     this.socket = socket;
     this.unread = NOTHING;
     this.isHeard = false;
-    socket.unref();
     // Of an answer that has come while this process was busy, sockets are read before setImmediate's turn.
     this.after(timeoutMs, () => setImmediate(() => this.check(socket)));
-    socket.once('connect', () => socket.write(traits.subscription(credentials)));
+    socket.once(tls === null ? 'connect' : 'secureConnect', () => socket.write(traits.subscription(credentials)));
     socket.on('data', (chunk: Buffer) => this.read(socket, chunk));
     socket.on('error', () => {});
+    if (tls !== null) plain.on('error', () => socket.destroy());
     socket.once('close', () => this.closed(socket));
   }
 

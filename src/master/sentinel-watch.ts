@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { askRole, askSentinel } from '../admin/ask-sentinel.ts';
+import { askRole, askSentinel, type SentinelTarget } from '../admin/ask-sentinel.ts';
 import { addressText, type HostPort } from '../config/address.ts';
 import type { PoolConfig, SentinelConfig } from '../config/config.ts';
 import { serverCredentials } from '../config/server-credentials.ts';
@@ -84,7 +84,7 @@ export class SentinelWatch extends TopologyWatch {
   }
 
   protected asked(pool: PoolConfig): unknown {
-    return [pool.sentinel, soughtBy(pool), pool.readFrom === 'primary'];
+    return [pool.sentinel, soughtBy(pool), pool.readFrom === 'primary', pool.tls?.servers, pool.tls?.sentinels];
   }
 
   protected get pauses(): SentinelConfig {
@@ -151,25 +151,24 @@ export class SentinelWatch extends TopologyWatch {
     }
   }
 
+  /** How each of them is spoken to. */
+  private get sentinels(): Omit<SentinelTarget, 'at'> {
+    const { protocol, tls } = this.pool;
+    return { protocol, credentials: sentinelCredentials(this.pauses), tls: tls?.sentinels ?? null };
+  }
+
   private tell(at: HostPort, asked: readonly Sought[]): Promise<readonly (ToldMaster | null)[] | string> {
-    const { pool, running } = this;
     const masters = asked.map(({ master }) => master);
-    return this.tools.askSentinel(
-      pool.protocol,
-      at,
-      sentinelCredentials(this.pauses),
-      masters,
-      this.pauses.timeoutMs,
-      running.signal,
-    );
+    const target = { ...this.sentinels, at };
+    return this.tools.askSentinel(target, masters, this.pauses.timeoutMs, this.running.signal);
   }
 
   /** Why what a Sentinel says of a master is not believed; null: it is. */
   private async whyNot(told: ToldMaster | null, { credentials }: Sought): Promise<string | null> {
-    const { pool, running } = this;
+    const { protocol, tls } = this.pool;
     if (told === null) return 'it knows no master of this name';
-    const { timeoutMs } = this.pauses;
-    const why = await this.tools.askRole(pool.protocol, told, credentials, timeoutMs, running.signal);
+    const target = { protocol, at: told, credentials, tls: tls?.servers ?? null };
+    const why = await this.tools.askRole(target, this.pauses.timeoutMs, this.running.signal);
     return why === null ? null : `it names ${addressText(told)}: ${why}`;
   }
 
@@ -225,9 +224,8 @@ export class SentinelWatch extends TopologyWatch {
 
   private listen(): void {
     const { Feed } = this.tools;
-    const { protocol } = this.pool;
     const { addresses, timeoutMs } = this.pauses;
-    const wanted = { protocol, credentials: sentinelCredentials(this.pauses), timeoutMs };
+    const wanted = { ...this.sentinels, timeoutMs };
     if (Feed === null || isDeepStrictEqual([wanted, addresses], this.listening)) return;
     this.listening = [wanted, addresses];
     for (const feed of this.feeds.values()) feed.stop();

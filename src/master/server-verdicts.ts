@@ -1,9 +1,8 @@
 import type { Config } from '../config/config.ts';
 import type { OutServer } from '../ipc/messages.ts';
-import type { Log } from '../system/log.ts';
 import { Ejections } from './ejections.ts';
 import { HandVerdicts } from './hand-verdicts.ts';
-import { HealthChecks } from './health-checks.ts';
+import { HealthChecks, type HealthChecksHost } from './health-checks.ts';
 
 /** Which servers are out of the ring, whoever says so: health checks, failing requests, an operator. */
 export class ServerVerdicts {
@@ -11,8 +10,10 @@ export class ServerVerdicts {
   readonly ejections: Ejections;
   readonly byHand: HandVerdicts;
 
-  constructor({ log, onVerdict }: { readonly log: Log; readonly onVerdict: () => void }) {
-    this.health = new HealthChecks({ log, onVerdict });
+  constructor(host: HealthChecksHost) {
+    const { log } = host;
+    const onVerdict = () => host.onVerdict();
+    this.health = new HealthChecks(host);
     this.ejections = new Ejections({ log, onVerdict });
     this.byHand = new HandVerdicts({ log, out: () => this.out(), onVerdict });
   }
@@ -25,7 +26,7 @@ export class ServerVerdicts {
   }
 
   out(): readonly OutServer[] {
-    return [...this.health.down(), ...this.ejections.out(), ...this.byHand.out()];
+    return [...this.health.out(), ...this.ejections.out(), ...this.byHand.out()];
   }
 
   stop(): void {

@@ -23,6 +23,8 @@ export interface StateSource {
   topologies(): readonly TopologyRow[];
   workers(): readonly SlotState[];
   out(): readonly OutServer[];
+  /** Health checks find them down, and nobody stands in for them. */
+  unwell(): readonly OutServer[];
   byHand(pool: string, server: string): HandVerdict | null;
   /** Settings that were set since the file was read, and blocks. */
   steered(): { readonly settings: number; readonly blocks: number };
@@ -55,7 +57,7 @@ export interface ServerRow {
   readonly role: 'primary' | 'replica' | null;
   /** Of a cluster: how many it has. */
   readonly slots: number | null;
-  readonly state: 'in' | 'ejected' | 'down' | 'ejected by hand' | 'drained by hand';
+  readonly state: 'in' | 'unwell' | 'ejected' | 'down' | 'ejected by hand' | 'drained by hand';
   readonly requests: number;
   readonly requestsPerSecond: number;
   readonly inflight: number;
@@ -72,7 +74,7 @@ export interface ServerRow {
   readonly connections: number;
   /** Requests that wait for a connection. */
   readonly queued: number;
-  /** Why it is out of the ring, in words or as a FailureReason; null: it is in. */
+  /** Why it is out of the ring, in words or as a FailureReason, or unwell; null: it is in. */
   readonly why: string | null;
 }
 
@@ -116,20 +118,23 @@ function servers(source: StateSource, only: string | null): ServerRow[] {
     totals.latencies(only).map(each => [each.name, new Map(each.servers.map(s => [s.name, s.server]))]),
   );
   const out = Map.groupBy(source.out(), ({ pool }) => pool);
+  const unwell = Map.groupBy(source.unwell(), ({ pool }) => pool);
   const found = new Map(
     source.topologies().map(each => [each.pool, new Map(each.nodes.map(node => [node.server, node]))]),
   );
   return source.config().pools.flatMap(pool => {
     if (only !== null && pool.name !== only) return [];
     const ofPool = figures.get(pool.name);
-    const verdicts = firstByServer(out.get(pool.name) ?? []);
+    const [verdicts, doubts] = [out, unwell].map(each => firstByServer(each.get(pool.name) ?? []));
     return serversOf(pool, ofPool?.keys() ?? []).map(({ name, address, weight }): ServerRow => {
       const stats = ofPool?.get(name);
       const recent = times.get(pool.name)?.get(name)?.window(RATE_WINDOW_S, nowS);
-      const verdict = verdicts.get(name);
+      const verdict = verdicts?.get(name);
+      const doubt = doubts?.get(name);
       const hand = source.byHand(pool.name, name);
       const node = found.get(pool.name)?.get(name);
-      const state = hand === null ? verdict && (verdict.isEjected ? 'ejected' : 'down') : (`${hand} by hand` as const);
+      const judged = verdict ? (verdict.isEjected ? 'ejected' : 'down') : doubt && 'unwell';
+      const state = hand === null ? judged : (`${hand} by hand` as const);
       return {
         ...{ pool: pool.name, server: name, address, weight, state: state ?? 'in' },
         role: node?.role ?? null,
@@ -148,7 +153,7 @@ function servers(source: StateSource, only: string | null): ServerRow[] {
         responseBytes: stats?.responseBytes ?? 0,
         connections: stats?.serverConnections ?? 0,
         queued: stats?.inQueue ?? 0,
-        why: verdict?.why ?? null,
+        why: verdict?.why ?? doubt?.why ?? null,
       };
     });
   });

@@ -1,10 +1,13 @@
 // A server that speaks as a Sentinel, and says what a test wants: for what real ones say seldom or never.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { encodeReply } from '../../src/protocol/redis/resp.ts';
 import { redisRequest, redisWords } from './request-splitter.ts';
 
 export interface SaidMaster {
+  /** 127.0.0.1 unless given. */
+  host?: string;
   port: number;
   epoch: number;
   /** Ports, and flags of each. */
@@ -27,11 +30,15 @@ export interface FakeSentinel {
   stop(): Promise<void>;
 }
 
-export async function startFakeSentinel(masters: Readonly<Record<string, SaidMaster>> = {}): Promise<FakeSentinel> {
+/** `tls`: it speaks TLS only, by these. */
+export async function startFakeSentinel(
+  masters: Readonly<Record<string, SaidMaster>> = {},
+  tls: TlsOptions | null = null,
+): Promise<FakeSentinel> {
   const sockets = new Set<Socket>();
   const listeners = new Set<Socket>();
   let questions = 0;
-  const server = createServer(socket => {
+  const serve = (socket: Socket) => {
     sockets.add(socket);
     let rest: Buffer = Buffer.alloc(0);
     let isKnown = false;
@@ -56,7 +63,7 @@ export async function startFakeSentinel(masters: Readonly<Record<string, SaidMas
       if (what === 'GET-MASTER-ADDR-BY-NAME') questions++;
       if (said === undefined)
         return what === 'GET-MASTER-ADDR-BY-NAME' ? '*-1\r\n' : `-ERR No such master with that name\r\n`;
-      if (what === 'GET-MASTER-ADDR-BY-NAME') return encodeReply(['127.0.0.1', String(said.port)]);
+      if (what === 'GET-MASTER-ADDR-BY-NAME') return encodeReply([said.host ?? '127.0.0.1', String(said.port)]);
       if (what === 'MASTER') return encodeReply(['name', String(name), 'config-epoch', String(said.epoch)]);
       const replicas = (said.replicas ?? []).map(({ port, flags = 'slave' }) => [
         ...['name', `127.0.0.1:${port}`, 'ip', '127.0.0.1', 'port', String(port), 'flags', flags],
@@ -76,7 +83,10 @@ export async function startFakeSentinel(masters: Readonly<Record<string, SaidMas
       sockets.delete(socket);
       listeners.delete(socket);
     });
-  });
+  };
+  const server = tls === null ? createServer(serve) : createTlsServer(tls, serve);
+  // Of clients that believe another authority.
+  server.on('tlsClientError', () => {});
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const sentinel: FakeSentinel = {
     port: (server.address() as AddressInfo).port,

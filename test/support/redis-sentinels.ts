@@ -1,8 +1,9 @@
 // Real masters with replicas, and three redis-sentinels that look after them.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { CertificateFiles } from './certificates.ts';
 import { Child, temporaryDirectory } from './child.ts';
-import { freePorts } from './free-port.ts';
+import { freePort, freePorts } from './free-port.ts';
 import { RawClient } from './raw-client.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 import type { RespValue } from './resp-reader.ts';
@@ -18,6 +19,10 @@ export interface SentinelOptions {
   readonly sentinelPassword?: string;
   /** Further arguments of each redis-server. */
   readonly args?: readonly string[];
+  /** Servers and Sentinels speak TLS with each other, at ports of their own, and show this certificate. */
+  readonly tls?: CertificateFiles & { readonly ca: string };
+  /** What all call themselves; 127.0.0.1 unless given. */
+  readonly host?: string;
 }
 
 /**
@@ -28,6 +33,8 @@ const PATIENCE_MS = { short: 1000, long: 60_000 } as const;
 
 export interface Sentinel {
   readonly port: number;
+  /** 0: it speaks no TLS. */
+  readonly tlsPort: number;
   command(...args: (string | number)[]): Promise<RespValue>;
   freeze(): void;
   thaw(): void;
@@ -73,35 +80,58 @@ export async function startSentinels(
   options: SentinelOptions = {},
 ): Promise<WatchedServers> {
   const { masters = ['shard-a'], sentinels: count = 3, replicas = 1, password } = options;
-  const { sentinelPassword, args = [] } = options;
-  const run = (port?: number, of?: number) =>
-    startRedis({
+  const { sentinelPassword, args = [], tls, host = '127.0.0.1' } = options;
+  const tlsPorts = new Map<number, number>();
+  /** Where the others find it. */
+  const toldPort = ({ port }: { readonly port: number }) => tlsPorts.get(port) ?? port;
+  const tlsArgs = async (port?: number): Promise<string[]> => {
+    if (tls === undefined) return [];
+    const tlsPort = (port === undefined ? undefined : tlsPorts.get(port)) ?? (await freePort());
+    return ['--tls-port', String(tlsPort), ...tlsSettings(tls).flatMap(([name, value]) => [`--${name}`, value])];
+  };
+  const run = async (port?: number, of?: RedisServer) => {
+    const ofTls = await tlsArgs(port);
+    const server = await startRedis({
       ...(port !== undefined && { port }),
       ...(password !== undefined && { requirepass: password }),
       args: [
         ...['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', '--enable-debug-command', 'local'],
         ...(password === undefined ? [] : ['--masterauth', password]),
-        ...(of === undefined ? [] : ['--replicaof', '127.0.0.1', String(of)]),
+        ...(of === undefined ? [] : ['--replicaof', host, String(toldPort(of))]),
+        ...(host === '127.0.0.1' ? [] : ['--replica-announce-ip', host]),
+        ...ofTls,
         ...args,
       ],
     });
+    if (tls !== undefined) tlsPorts.set(server.port, Number(ofTls[1]));
+    return server;
+  };
   const shards = await Promise.all(
     masters.map(async (name): Promise<Shard> => {
       const master = await run();
-      const followers = await Promise.all(Array.from({ length: replicas }, () => run(undefined, master.port)));
+      const followers = await Promise.all(Array.from({ length: replicas }, () => run(undefined, master)));
       return { name, servers: [master, ...followers] };
     }),
   );
   t.after(async () => void (await Promise.all(shards.flatMap(({ servers }) => servers.map(each => each.kill())))));
   const watched = shards.flatMap(({ name, servers }) => [
-    `sentinel monitor ${name} 127.0.0.1 ${servers[0]!.port} 2`,
+    `sentinel monitor ${name} ${host} ${toldPort(servers[0]!)} 2`,
     `sentinel down-after-milliseconds ${name} ${PATIENCE_MS.long}`,
     `sentinel failover-timeout ${name} 2000`,
     `sentinel parallel-syncs ${name} 5`,
     ...(password === undefined ? [] : [`sentinel auth-pass ${name} ${password}`]),
   ]);
-  const ports = await freePorts(count);
-  const sentinels = await Promise.all(ports.map(port => startSentinel(port, watched, sentinelPassword)));
+  const ports = await freePorts(2 * count);
+  const settings = [
+    ...(host === '127.0.0.1' ? [] : ['sentinel resolve-hostnames yes', 'sentinel announce-hostnames yes']),
+    ...(tls === undefined ? [] : tlsSettings(tls).map(setting => setting.join(' '))),
+  ];
+  const sentinels = await Promise.all(
+    Array.from({ length: count }, (_, i) => {
+      const [port, tlsPort] = [ports[2 * i]!, tls === undefined ? 0 : ports[2 * i + 1]!];
+      return startSentinel(port, tlsPort, [...settings, ...watched], sentinelPassword);
+    }),
+  );
   t.after(async () => void (await Promise.all(sentinels.map(each => each.kill()))));
 
   const told = async (shard: Shard): Promise<(number | null)[]> =>
@@ -116,7 +146,7 @@ export async function startSentinels(
   /** `but`: not this one, which may not answer. */
   const agreed = async (shard: Shard, but?: RedisServer): Promise<RedisServer | null> => {
     const named = (await told(shard)).filter(port => port !== null);
-    const server = shard.servers.find(each => each.port === named[0] && each.port !== but?.port);
+    const server = shard.servers.find(each => toldPort(each) === named[0] && each.port !== but?.port);
     const isAgreed = named.every(port => port === named[0]) && server !== undefined && (await isMaster(server));
     return isAgreed ? server : null;
   };
@@ -151,7 +181,8 @@ export async function startSentinels(
           const others = shard.servers.filter(each => each !== master);
           const infos = await Promise.all(others.map(each => each.command('INFO', 'replication').catch(() => '')));
           const isFollowing = infos.every(
-            info => String(info).includes(`master_port:${master.port}\r`) && /master_link_status:up/.test(String(info)),
+            info =>
+              String(info).includes(`master_port:${toldPort(master)}\r`) && /master_link_status:up/.test(String(info)),
           );
           const known = await Promise.all(
             sentinels.map(each => each.command('SENTINEL', 'REPLICAS', shard.name).catch(() => null)),
@@ -178,19 +209,35 @@ export async function startSentinels(
   return watching;
 }
 
+function tlsSettings({ cert, key, ca }: CertificateFiles & { readonly ca: string }): [name: string, value: string][] {
+  return [
+    ['tls-cert-file', cert],
+    ['tls-key-file', key],
+    ['tls-ca-cert-file', ca],
+    ['tls-auth-clients', 'no'],
+    ['tls-replication', 'yes'],
+  ];
+}
+
 function isReachable(replica: RespValue): boolean {
   const fields = (replica as Buffer[]).map(String);
   return !/down|disconnected/.test(fields[fields.indexOf('flags') + 1] ?? '');
 }
 
-async function startSentinel(port: number, watched: readonly string[], password?: string): Promise<Sentinel> {
+async function startSentinel(
+  port: number,
+  tlsPort: number,
+  settings: readonly string[],
+  password?: string,
+): Promise<Sentinel> {
   const file = path.join(temporaryDirectory('sentinel'), 'sentinel.conf');
   const secret = password === undefined ? [] : [`requirepass ${password}`, `sentinel sentinel-pass ${password}`];
-  writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', ...secret, ...watched, ''].join('\n'));
+  writeFileSync(file, [`port ${port}`, `tls-port ${tlsPort}`, 'bind 127.0.0.1', ...secret, ...settings, ''].join('\n'));
   const child = new Child('redis-server', [file, '--sentinel']);
   await child.until(() => child.stdout().includes('+monitor'), 'redis-sentinel to watch');
   const sentinel: Sentinel = {
     port,
+    tlsPort,
     async command(...words) {
       const client = await RawClient.connect(port);
       try {

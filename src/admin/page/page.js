@@ -20,7 +20,8 @@ const element = id => document.getElementById(id);
 const number = (title, text) => ({ title, text, kind: 'number' });
 const word = (title, text) => ({ title, text });
 const long = (title, text) => ({ title, text, kind: 'long' });
-const isOut = ({ state }) => state !== 'in';
+const isOut = ({ state }) => state !== 'in' && state !== 'unwell';
+const isBad = ({ state }) => state !== 'in';
 
 const fill = {
   pools: tableOf(
@@ -70,7 +71,7 @@ const fill = {
         press: row => steering.server(row.server, isOut(row) ? 'readmit' : 'eject'),
       },
     ],
-    row => (isOut(row) ? 'bad' : row.isSlow ? 'warn' : undefined),
+    row => (isBad(row) ? 'bad' : row.isSlow ? 'warn' : undefined),
   ),
   slowlog: tableOf('slowlog-table', 'The newest slow requests', [
     word('At', row => time(row.atMs ?? row.at)),
@@ -249,7 +250,7 @@ async function askQuick() {
 function showServers() {
   const wanted = element('filter').value.toLowerCase();
   const found = servers.filter(each => `${each.server} ${each.address} ${each.state}`.toLowerCase().includes(wanted));
-  const worst = found.sort((a, b) => isOut(b) - isOut(a) || b.isSlow - a.isSlow || b.p99Us - a.p99Us);
+  const worst = found.sort((a, b) => isBad(b) - isBad(a) || b.isSlow - a.isSlow || b.p99Us - a.p99Us);
   const cut = found.length > SERVERS_MAX ? `, of which ${SERVERS_MAX} are shown` : '';
   setText(element('servers-note'), `${found.length} of ${servers.length} servers${cut}`);
   fill.servers(worst.slice(0, SERVERS_MAX));

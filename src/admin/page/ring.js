@@ -10,10 +10,13 @@ const PARTS_MAX = 360;
 /** Golden angle: neighbours in the file get hues that are far apart. */
 const HUE_STEP = 137.508;
 
+/** A server that is unwell keeps its keys. */
+const isIn = ({ state }) => state === 'in' || state === 'unwell';
+
 /** `ring`: what /api/v1/ring says; null: nothing, then shares are by weight. `servers`: with name, weight and state. */
 export function drawRing(svg, ring, servers) {
   const shares = sharesOf(ring, servers);
-  const out = servers.filter(({ state }) => state !== 'in').length;
+  const out = servers.filter(server => !isIn(server)).length;
   const key = servers.map(({ server, state }, i) => `${server} ${shares[i]} ${state}`).join('\n');
   if (svg.dataset.key === key) return;
   svg.dataset.key = key;
@@ -30,7 +33,7 @@ export function sharesOf(ring, servers) {
     const byName = new Map(ring.servers.map(({ server, share }) => [server, share]));
     return servers.map(({ server }) => byName.get(server) ?? 0);
   }
-  const weights = servers.map(({ weight, state }) => (state === 'in' ? weight : 0));
+  const weights = servers.map(server => (isIn(server) ? server.weight : 0));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return weights.map(weight => (total === 0 ? 0 : weight / total));
 }

@@ -117,7 +117,8 @@ test('every setting is compared, called what the file calls it, and no secret is
     refreshIntervalMs: 1,
     refreshMinMs: 1,
   };
-  const first = { ...before.pools[0], cluster, sentinel } as unknown as PoolConfig;
+  const sentinelTls = before.pools[0]!.serverTls;
+  const first = { ...before.pools[0], cluster, sentinel, sentinelTls } as unknown as PoolConfig;
   const after = {
     ...changeAll(DAEMON_SETTINGS, before),
     pools: [changeAll(POOL_SETTINGS, first)],

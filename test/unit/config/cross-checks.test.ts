@@ -89,6 +89,7 @@ const TLS: readonly [settings: string, problem: RegExp | null][] = [
   ['listen_tls: { cert: /a, key: /a, client_cert: required }', /p\.listen_tls: client_cert asks for .* with ca$/],
   ['server_tls: {}', null],
   ['server_tls: { cert: /a.pem }', /p\.server_tls: cert and key belong together/],
+  ['sentinel_tls: {}', /p\.sentinel_tls: the pool has no Sentinels; its servers are spoken to by server_tls$/],
 ];
 for (const [settings, problem] of TLS) {
   test(`${settings} is ${problem === null ? 'whole' : 'refused'}`, () => {
@@ -125,8 +126,7 @@ pools:
 
 const SENTINELS: readonly [string, RegExp][] = [
   [sentinelPool(', auto_eject_hosts: true'), /auto_eject_hosts: Sentinel has somebody take the place/],
-  [sentinelPool(', health_check: {}'), /health_check: Sentinel looks after the servers itself/],
-  [sentinelPool(', server_tls: {}'), /server_tls: .* without TLS only/],
+  [sentinelPool(', sentinel_tls: { cert: /a.pem }'), /sentinel_tls: cert and key belong together/],
   [sentinelPool('', undefined, '[h:1]'), /servers\[0\]: Sentinels find the servers: write \{ master: NAME \}/],
   [sentinelPool('', undefined, '[{ master: a }, { master: a, name: b }]'), /servers\[1\]: the same master as before/],
   [sentinelPool('', '{ addresses: [s:26379], user: me }'), /sentinel: user needs password/],
@@ -152,6 +152,16 @@ test('a pool with Sentinels is all right', () => {
     configProblems(sentinelPool(', timeout: 1s, preconnect: true', undefined, '[{ master: a, name: x }]')),
     [],
   );
+  const all = ', server_tls: {}, sentinel_tls: { ca: /ca.pem }, health_check: {}, auto_eject_hosts: false';
+  assert.deepEqual(configProblems(sentinelPool(all)), []);
+});
+
+test('a cluster may be asked whether its nodes are well, and none of them is ejected', () => {
+  const pool = (more: string) =>
+    `pools:\n  p: { listen: 'h:1', protocol: redis, cluster: { seeds: ['h:2'] }, ${more} }\n`;
+  assert.deepEqual(configProblems(pool('health_check: {}, server_tls: {}, auto_eject_hosts: false')), []);
+  assert.match(configProblems(pool('auto_eject_hosts: true')).join(), /auto_eject_hosts: .* nobody to stand in/);
+  assert.match(configProblems(pool('sentinel_tls: {}')).join(), /sentinel_tls: the pool has no Sentinels/);
 });
 
 const replicaPool = (servers: string, protocol = 'redis') =>

@@ -130,8 +130,8 @@ test('settings are found by pattern, with their values and defaults', () => {
 test('each setting of the tables can be set to what it is, by its name', () => {
   const leaves = (table: SettingTable, prefix: string): string[] =>
     Object.values(table).flatMap(setting => {
-      // What the file alone can turn on is off here.
-      if (setting.key === 'cluster' || setting.key === 'sentinel') return [];
+      // What the file alone can turn on is off here, and what belongs to it.
+      if (['cluster', 'sentinel', 'sentinel_tls'].includes(setting.key)) return [];
       if (isGroup(setting)) return leaves(setting.settings, `${prefix}${setting.key}.`);
       // What is not set is not written.
       return isScalar(setting) && setting.default !== null ? [prefix + setting.key] : [];

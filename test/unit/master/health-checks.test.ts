@@ -4,6 +4,8 @@ import { setImmediate } from 'node:timers/promises';
 import { CANNOT_ASK, type ProbeTarget } from '../../../src/admin/probe.ts';
 import type { PoolConfig } from '../../../src/config/config.ts';
 import { parseConfig } from '../../../src/config/load.ts';
+import type { ClusterTopology } from '../../../src/ipc/cluster-topology.ts';
+import { poolServers } from '../../../src/ipc/pool-servers.ts';
 import { HealthChecks } from '../../../src/master/health-checks.ts';
 import { CollectedLog } from '../../support/collected-log.ts';
 
@@ -42,10 +44,15 @@ class Subject {
   /** Ports that say nothing until `release`. */
   readonly silent = new Set<number>();
   verdicts = 0;
+  readonly doubts: string[] = [];
+  /** Of pools whose servers are found. */
+  topology: ClusterTopology | null = null;
   private readonly waiting = new Map<number, (why: string | null) => void>();
   readonly checks = new HealthChecks({
     log: this.log,
     onVerdict: () => this.verdicts++,
+    onDoubt: (name, server) => this.doubts.push(`${name}/${server}`),
+    servers: each => poolServers(each, this.topology),
     probe: (target, _timeoutMs, signal) => {
       const { port } = target.address as { port: number };
       assert.ok(!this.waiting.has(port), `two probes of ${port} at a time`);
@@ -222,4 +229,61 @@ test('the same configuration again disturbs nothing', async () => {
     await pass(INTERVAL_MS / 2);
   }
   assert.deepEqual(subject.asked, [1], 'the probe under way goes on');
+});
+
+const FOUND = (more = '') => `  f:
+    listen: h:9
+    protocol: redis
+    sentinel: { addresses: [s:1] }
+    servers: [{ master: a }]
+${RULES}${more}`;
+
+function topologyOf(...nodes: readonly (readonly [name: string, port: number, primary?: string])[]): ClusterTopology {
+  return {
+    nodes: nodes.map(([name, port, primary]) => {
+      return { name, host: 'h', port, isReplica: primary !== undefined, primary: primary ?? null, aliases: [] };
+    }),
+    ranges: [],
+  };
+}
+
+test('a master that is found keeps its place while it is down, and is asked about', async () => {
+  const subject = new Subject();
+  subject.topology = topologyOf(['a', 1]);
+  subject.checks.setPools(pools(FOUND()));
+  subject.failing.set(1, 'refused');
+  await pass(3 * LONGEST_MS);
+  assert.deepEqual(subject.down(), ['f/a']);
+  assert.deepEqual(subject.checks.out(), []);
+  assert.deepEqual(
+    subject.checks.unwell().map(({ server, why }) => [server, why]),
+    [['a', 'refused']],
+  );
+  assert.deepEqual([subject.verdicts, subject.doubts], [0, ['f/a']]);
+  // Another has taken its place: that one is up until shown otherwise.
+  subject.topology = topologyOf(['a', 2]);
+  subject.checks.serversChanged('f');
+  assert.deepEqual(subject.down(), []);
+  subject.asked = [];
+  await pass(2 * LONGEST_MS);
+  assert.deepEqual([...new Set(subject.asked)], [2]);
+  subject.checks.stop();
+});
+
+test('replicas that are read from are asked, too, and out while they are down', async () => {
+  const subject = new Subject();
+  subject.topology = topologyOf(['a', 1], ['h:2', 2, 'a'], ['h:3', 3, 'a']);
+  subject.checks.setPools(pools(FOUND('    read_from: replica\n')));
+  subject.failing.set(2, 'refused');
+  await pass(3 * LONGEST_MS);
+  assert.deepEqual(
+    subject.checks.out().map(({ server }) => server),
+    ['h:2'],
+  );
+  assert.deepEqual([subject.verdicts, subject.doubts, subject.checks.unwell()], [1, [], []]);
+  // It goes, and comes again: nobody may take it for down meanwhile.
+  subject.topology = topologyOf(['a', 1], ['h:3', 3, 'a']);
+  subject.checks.serversChanged('f');
+  assert.deepEqual([subject.checks.out(), subject.verdicts], [[], 2]);
+  subject.checks.stop();
 });

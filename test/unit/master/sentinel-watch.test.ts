@@ -31,12 +31,12 @@ class Subject {
   constructor() {
     const tools: SentinelTools = {
       Feed: null,
-      askSentinel: async (_protocol, { port }, _credentials, masters) => {
+      askSentinel: async ({ at: { port } }, masters) => {
         this.asked.push(port);
         const said = this.says.get(port) ?? 'it is silent';
         return typeof said === 'string' ? said : masters.map(name => said[name] ?? null);
       },
-      askRole: async (_protocol, { port }) => this.roles.get(port) ?? null,
+      askRole: async ({ at: { port } }) => this.roles.get(port) ?? null,
     };
     const [pool] = parseConfig(FILE, 'test.yml').pools;
     const host = {
