@@ -35,3 +35,9 @@ export interface ClientInquiry {
   /** What the client reads; without `isWhole` some workers have not answered in time. The bytes are never written to again. */
   reply(answers: readonly ClientAnswer[], isWhole: boolean): Buffer;
 }
+
+/** Asks all workers about their clients of the pool; `then` is called once, later. */
+export type AskClients = (
+  question: ClientQuestion,
+  then: (answers: readonly ClientAnswer[], isWhole: boolean) => void,
+) => void;

@@ -47,6 +47,8 @@ export interface SlowLogLine {
 export interface CommandRules {
   /** It has one server: what would have to be asked of all can be asked of that one. Default: it has several. */
   readonly hasOneServer: boolean;
+  /** Its servers keep their keys by slots, which move. Default: not. */
+  readonly hasSlots: boolean;
   /** Of the pool, in its order. Default: none. */
   readonly serverNames: readonly string[];
   /** Those of them that keys move to just now, from the others and from each other. Default: none. */

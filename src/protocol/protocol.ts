@@ -6,6 +6,7 @@ import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ReplyOut } from '../request/request.ts';
 import type { WholeParts } from '../request/whole-parts.ts';
+import type { AwaitedRun } from './awaited-run.ts';
 import type { BringWords } from './bringing.ts';
 import type { ClientInquiry, ClientQuestion } from './client-inquiry.ts';
 import type { ConnectionEnds } from './connection-ends.ts';
@@ -210,7 +211,7 @@ export interface RequestReading {
   readonly topicScope: TopicScope | null;
   /** ROUTE_EVERY: it goes out on a connection of each of these variants; null: of the client's own. */
   readonly variants: readonly number[] | null;
-  /** ROUTE_SERVER: which, in the order of `CommandRules.serverNames`. */
+  /** ROUTE_SERVER: which, in the order of `CommandRules.serverNames`. HOLD_QUEUE: the same, below 0: its keys say which. */
   readonly serverPlace: number;
   /** For ROUTE_SLOT. */
   readonly slot: number;
@@ -220,6 +221,8 @@ export interface RequestReading {
   readonly isCountingListeners: boolean;
   /** ROUTE_CLIENTS: what is asked; else not to be looked at. */
   readonly inquiry: ClientInquiry | null;
+  /** HOLD_RUN: what of its reply all workers answer, this request's alone; null: nothing. Else not to be looked at. */
+  readonly awaitedRun: AwaitedRun | null;
   /** What the reply scanner must expect from the server. */
   readonly replyKind: number;
   /** Makes of the server's reply what the client reads, and is this request's alone; null: the client reads the reply itself. */

@@ -7,12 +7,12 @@ import { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { MovableRequest } from './movable-request.ts';
+import { privateSink } from './operations/inquiring-run.ts';
 import { type NodeWordHearer, NodeWordReply } from './operations/node-word-reply.ts';
 import { NotedReply } from './operations/noted-reply.ts';
 import { commonSlot, NO_SLOT, SEVERAL_SLOTS, type SlotForward } from './operations/slot-forward.ts';
 import type { SlotOrder } from './operations/slot-order.ts';
 import { SlotTransaction, TransactionStep } from './operations/slot-transaction.ts';
-import { replySink } from './operations/transformed-reply.ts';
 import type { PrivateLimits } from './private-limits.ts';
 import { PrivateSession } from './private-session.ts';
 import type { RequestOrigin } from './request-origin.ts';
@@ -155,7 +155,7 @@ export class ClusterSession extends PrivateSession {
     if (target === null) return;
     const request = super.ask(parser);
     this.isBlocking = true;
-    const sink = replySink(this.origin, parser.transform);
+    const sink = privateSink(this.origin, parser);
     this.wait.begin(request, sink);
     this.move(target, request, commonSlot(parser, bytes), bytes, sink, parser.waitMs);
   }
@@ -165,7 +165,7 @@ export class ClusterSession extends PrivateSession {
     return false;
   }
 
-  protected override ask(parser: RequestReading, sink = replySink(this.origin, parser.transform)): Request {
+  protected override ask(parser: RequestReading, sink = privateSink(this.origin, parser)): Request {
     const request = super.ask(parser, sink);
     const { hold } = parser;
     if (hold === HOLD_QUEUE || hold === HOLD_RUN || hold === HOLD_WATCH) {

@@ -38,6 +38,7 @@ export class DeferredRequest implements RequestReading {
   readonly topicScope;
   readonly isCountingListeners;
   readonly inquiry;
+  readonly awaitedRun;
   readonly variants;
   readonly serverPlace;
   readonly slot;
@@ -81,6 +82,7 @@ export class DeferredRequest implements RequestReading {
     this.topicScope = reading.topicScope;
     this.isCountingListeners = reading.isCountingListeners;
     this.inquiry = reading.inquiry;
+    this.awaitedRun = reading.awaitedRun;
     this.variants = reading.variants;
     this.serverPlace = reading.serverPlace;
     this.slot = reading.slot;

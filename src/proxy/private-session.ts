@@ -22,8 +22,8 @@ import type { Pool } from '../upstream/pool.ts';
 import { AwaitedGifts } from './awaited-gifts.ts';
 import { AbortedRun } from './operations/aborted-run.ts';
 import { commonOwner, SEVERAL } from './operations/common-owner.ts';
+import { privateSink } from './operations/inquiring-run.ts';
 import { NotedReply } from './operations/noted-reply.ts';
-import { replySink } from './operations/transformed-reply.ts';
 import { OwnConnection } from './own-connection.ts';
 import type { PrivateLimits } from './private-limits.ts';
 import type { PrivateLane, RequestOrigin } from './request-origin.ts';
@@ -183,13 +183,13 @@ export class PrivateSession implements PrivateLane {
 
   protected queue(parser: RequestReading, bytes: RequestBytes): void {
     const { own, protocol } = this;
-    const owner = commonOwner(this.pool, parser, bytes);
+    const owner = this.ownerOf(parser, bytes);
     if (own.lostReason !== null) {
       this.refuse(parser, protocol.failureReply(own.lostReason));
     } else if (owner === SEVERAL || this.isElsewhere(owner)) {
       this.pool.stats.forwardError++;
       this.refuse(parser, protocol.crossServerReply);
-    } else if (own.backend === null && owner === null && parser.keyCount > 0) {
+    } else if (own.backend === null && owner === null && (parser.keyCount > 0 || parser.serverPlace >= 0)) {
       this.refuse(parser, protocol.failureReply('no_backend'));
     } else if (own.backend === null && owner === null) {
       this.keepForLater(parser, bytes);
@@ -200,6 +200,12 @@ export class PrivateSession implements PrivateLane {
       this.gifts.give(backend, parser.remedy);
       own.send(backend, this.ask(parser), bytes);
     }
+  }
+
+  /** A queued request may name its server, where no key does. */
+  private ownerOf(parser: RequestReading, bytes: RequestBytes): Backend | null | typeof SEVERAL {
+    const { serverPlace } = parser;
+    return serverPlace < 0 ? commonOwner(this.pool, parser, bytes) : (this.pool.backends[serverPlace] ?? null);
   }
 
   private isElsewhere(owner: Backend | null): boolean {
@@ -241,7 +247,7 @@ export class PrivateSession implements PrivateLane {
     } else {
       this.tellOfTransaction();
       const target = own.backend ?? this.pool.pickAny();
-      const request = this.ask(parser, this.gifts.takerOfRun(replySink(this.origin, parser.transform)));
+      const request = this.ask(parser, this.gifts.takerOfRun(privateSink(this.origin, parser)));
       if (target === null) this.origin.onFailure(request, 'no_backend');
       else own.send(target, request, bytes);
       this.isOpenAtServer = false;
@@ -323,7 +329,7 @@ export class PrivateSession implements PrivateLane {
     const target = this.targetOf(parser, bytes);
     if (!this.isWatching) this.isEnding = true;
     if (target === null) return;
-    const sink = replySink(this.origin, parser.transform);
+    const sink = privateSink(this.origin, parser);
     const request = this.ask(parser, sink);
     this.isBlocking = true;
     request.extraMs = parser.waitMs;
@@ -369,7 +375,7 @@ export class PrivateSession implements PrivateLane {
     return true;
   }
 
-  protected ask(parser: RequestReading, sink: ReplySink = replySink(this.origin, parser.transform)): Request {
+  protected ask(parser: RequestReading, sink: ReplySink = privateSink(this.origin, parser)): Request {
     const request = new Request(sink, parser.replyKind);
     request.isSilent = parser.isNoreply;
     this.origin.enqueue(request);

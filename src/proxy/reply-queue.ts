@@ -1,5 +1,6 @@
 import type { Block } from '../memory/block.ts';
 import { Fifo } from '../memory/fifo.ts';
+import type { AskClients } from '../protocol/client-inquiry.ts';
 import type { Session } from '../protocol/protocol.ts';
 import type { TopicCounts } from '../protocol/topics.ts';
 import type { FailureReason } from '../request/failure.ts';
@@ -149,6 +150,10 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
 
   destroy(): void {
     this.owner.destroy();
+  }
+
+  get askClients(): AskClients {
+    return this.host.router.askClients;
   }
 
   readOn(): void {

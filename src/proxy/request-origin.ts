@@ -1,3 +1,4 @@
+import type { AskClients } from '../protocol/client-inquiry.ts';
 import type { RequestReading } from '../protocol/protocol.ts';
 import type { TopicCounts } from '../protocol/topics.ts';
 import type { ReplySink, Request, RequestCommand } from '../request/request.ts';
@@ -103,6 +104,7 @@ export interface RequestOrigin extends ReplySink {
   isNext(request: Request): boolean;
   /** Cuts the client off. */
   destroy(): void;
+  readonly askClients: AskClients;
   /** What it waited for beside its replies is there: more of it may be dispatched, later in this turn. */
   readOn(): void;
   /** It goes on over shared connections. */

@@ -1,4 +1,5 @@
 import { chained } from '../protocol/chained-transform.ts';
+import type { AskClients } from '../protocol/client-inquiry.ts';
 import type { Protocol, RequestReading } from '../protocol/protocol.ts';
 import {
   HOLD_ABORT,
@@ -37,7 +38,7 @@ import { askAside } from './operations/aside.ts';
 import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
 import { forward } from './operations/forward.ts';
-import { type AskClients, inquire } from './operations/inquire.ts';
+import { inquire } from './operations/inquire.ts';
 import { readElsewhere, readsOf } from './operations/read-elsewhere.ts';
 import { refuse } from './operations/refuse.ts';
 import { RefusedWhole } from './operations/refused-whole.ts';

@@ -28,6 +28,7 @@ export function frontendOptions(
       keyPrefix: config.keyPrefix,
       rules: {
         hasOneServer: config.cluster === null && config.servers.length === 1,
+        hasSlots: config.cluster !== null,
         serverNames: poolServers(config, topology).flatMap(({ name, isReplica }) => (isReplica ? [] : [name])),
         serversMovedTo: serversMovedTo(configured, reshard),
         keysLimitBytes: config.keysLimitBytes,

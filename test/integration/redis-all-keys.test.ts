@@ -158,7 +158,7 @@ test('FLUSHALL empties the database that the pool is, on all servers, and no oth
 test('inside a transaction what concerns all servers is refused, and nothing is run', async t => {
   const pool = await startRedisPool(t, { servers: 2 });
   const client = await pool.client();
-  for (const line of [['SCAN', '0'], ['KEYS', '*'], ['FLUSHALL']]) {
+  for (const line of [['DBSIZE'], ['KEYS', '*'], ['FLUSHALL']]) {
     assert.equal(await client.command('MULTI'), 'OK');
     assert.equal(String(await client.command('SET', 'k', 'v')), 'QUEUED');
     assert.match(textOf(await client.command(...line)), /cannot be used through Ringmaster: inside a transaction/);

@@ -1,3 +1,4 @@
+import type { AskClients } from '../../src/protocol/client-inquiry.ts';
 import type { RequestCommand } from '../../src/request/request.ts';
 
 /** What a test's client of the router has beside what the test is about: it waits for nothing. */
@@ -9,6 +10,7 @@ export class IdleOrigin {
   dispatchReadAtUs = 0;
   dispatchKeyAt = 0;
   dispatchKeyBytes = 0;
+  askClients: AskClients = (_question, then) => then([], false);
   lineEnded(): void {}
 }
 

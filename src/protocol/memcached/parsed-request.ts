@@ -47,6 +47,7 @@ export class ParsedRequest {
   readonly topicScope = null;
   readonly isCountingListeners = false;
   readonly inquiry = null;
+  readonly awaitedRun = null;
   /** What the client's keys begin with on the servers; empty: nothing. */
   prefix: Buffer = NO_REPLY;
   isNoreply = false;

@@ -52,6 +52,7 @@ export class Authentication {
   private readonly mode: string;
   private readonly onSignIn: SignInWitness;
   private outcome: SignInOutcome = SIGN_IN_NONE;
+  private isRehearsing = false;
 
   /** `mode`: what HELLO says that the pool is. */
   constructor(
@@ -106,6 +107,14 @@ export class Authentication {
     return encodeReply(new ReplyMap([...entries, 'mode', this.mode, 'role', 'master', 'modules', []]), respVersion);
   }
 
+  /** Does with `session` what HELLO will do once it is carried out, in a pool without users; nobody has signed in by it. */
+  rehearse(args: RequestArgs, session: RedisSession): void {
+    this.isRehearsing = true;
+    this.hello(args, session);
+    this.isRehearsing = false;
+    this.outcome = SIGN_IN_NONE;
+  }
+
   /** Whoever has given the password of `other` has given this one. */
   isAlike(other: Authentication): boolean {
     return this.digest === null || (other.digest !== null && timingSafeEqual(this.digest, other.digest));
@@ -123,7 +132,7 @@ export class Authentication {
     const outcome = this.signIn(session, user, password);
     password.fill(0);
     this.outcome = outcome;
-    if (outcome !== SIGN_IN_AWAITED) this.onSignIn(user, outcome === SIGN_IN_DONE);
+    if (outcome !== SIGN_IN_AWAITED && !this.isRehearsing) this.onSignIn(user, outcome === SIGN_IN_DONE);
     return outcome === SIGN_IN_DONE;
   }
 

@@ -20,6 +20,7 @@ import { errorReply } from './resp.ts';
 
 const DEFAULTS: CommandRules = {
   hasOneServer: false,
+  hasSlots: false,
   serverNames: [],
   serversMovedTo: [],
   keysLimitBytes: Number.POSITIVE_INFINITY,
@@ -145,6 +146,10 @@ export class PoolCommands {
 
   get hasOneServer(): boolean {
     return this.rules.hasOneServer;
+  }
+
+  get hasSlots(): boolean {
+    return this.rules.hasSlots;
   }
 
   get databases(): number {

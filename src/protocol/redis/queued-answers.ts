@@ -1,7 +1,11 @@
 // Requests of a transaction that Ringmaster answers itself: the server keeps their places, and EXEC's reply carries them out.
+import type { Accounts } from '../../accounts/accounts.ts';
+import type { ReplyTransform } from '../reply-transform.ts';
+import { inquiryOf } from './clients-command.ts';
 import type { Command } from './command.ts';
 import { refusalText } from './command-policy.ts';
 import type { LocalCommands } from './local-commands.ts';
+import { QueuedInquiry } from './queued-inquiries.ts';
 import { RequestArgs } from './request-args.ts';
 import { localTooLarge } from './request-errors.ts';
 import { EMPTY, encodeRequest, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
@@ -16,7 +20,7 @@ const TOO_MUCH = errorReply(
 );
 const OTHER_RIGHTS = 'inside a transaction it would change whose rights and keys the rest of it has';
 const OTHER_VERSION =
-  'for another version of the protocol inside a transaction it can have no AUTH, and the pool no more than one server';
+  'for another version of the protocol inside a transaction the pool can have no more than one server';
 const NO_TRACKING = 'invalidations come from servers that other clients share';
 
 /** What becomes of a request that Ringmaster answers outside of transactions. */
@@ -56,20 +60,46 @@ export function queueAnswer(
   if (session.queuedBytes + bytes > MAX_KEPT_BYTES) return TOO_MUCH;
   const request = requestInPlace(command, args, session, local, rules);
   if (Buffer.isBuffer(request)) return request;
-  const kept = new RequestArgs();
-  kept.locate(encodeRequest(...Array.from({ length: args.count }, (_, i) => args.bytes(i))));
-  const isStandingIn = request === HARMLESS;
-  session.addQueued(bytes, {
-    place: session.queuedRequests,
-    settle: isError => (isError && !isStandingIn ? null : answerNow(command, kept, session, local)),
-  });
+  const kept = copyOf(args);
+  const version = request === HARMLESS ? null : session.versionToBe;
+  const settle = (isError: boolean) => {
+    if (isError && version !== null) return null;
+    const reply = answerNow(command, kept, session, local);
+    // It speaks that from here on, whatever has become of the password meanwhile.
+    if (version !== null) session.speak(version);
+    return reply;
+  };
+  session.addQueued(bytes, { place: session.queuedRequests, change: null, settle });
   return request;
+}
+
+/** Keeps a request that all workers answer: they are asked once the transaction is run. */
+export function queueInquiry(
+  command: Command,
+  args: RequestArgs,
+  session: RedisSession,
+  accounts: Accounts | null,
+): QueuedRequest | Buffer {
+  if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) return localTooLarge(command.name);
+  const bytes = ANSWER_BYTES + args.byteCount;
+  if (session.queuedBytes + bytes > MAX_KEPT_BYTES) return TOO_MUCH;
+  const kept = copyOf(args);
+  const inquire = () => inquiryOf(command, kept, session, accounts);
+  session.addQueued(bytes, new QueuedInquiry(session.queuedRequests, inquire));
+  return HARMLESS;
+}
+
+/** Keeps what is to be made of the server's reply. Returns what the client reads if that can't be part of a transaction; null: it is. */
+export function queueChange(session: RedisSession, change: ReplyTransform): Buffer | null {
+  if (session.queuedBytes + ANSWER_BYTES > MAX_KEPT_BYTES) return TOO_MUCH;
+  session.addQueued(ANSWER_BYTES, { place: session.queuedRequests, change, settle: () => null });
+  return null;
 }
 
 /** Keeps an answer that is known already. */
 export function queueWords(session: RedisSession, words: Buffer): QueuedRequest | Buffer {
   if (session.queuedBytes + ANSWER_BYTES > MAX_KEPT_BYTES) return TOO_MUCH;
-  session.addQueued(ANSWER_BYTES, { place: session.queuedRequests, settle: () => words });
+  session.addQueued(ANSWER_BYTES, { place: session.queuedRequests, change: null, settle: () => words });
   return HARMLESS;
 }
 
@@ -93,7 +123,7 @@ export function queueSelect(
     return null;
   };
   session.databaseToBe = database;
-  session.addQueued(ANSWER_BYTES, { place: session.queuedRequests, settle });
+  session.addQueued(ANSWER_BYTES, { place: session.queuedRequests, change: null, settle });
   return { placeholder: ['SELECT', String(databases.firstDatabase + database)], isSoiling: true };
 }
 
@@ -101,6 +131,7 @@ export function queueSelect(
 function answerNow(command: Command, args: RequestArgs, session: RedisSession, local: LocalCommands): Buffer {
   const { replyMode } = session;
   const reply = local.answer(command, args, session);
+  local.authentication.takeOutcome();
   if (command.name !== 'client|reply' || reply !== OK) return reply;
   if (session.replyMode !== REPLIES_ON) return EMPTY;
   if (replyMode === REPLIES_SKIP) session.replyMode = REPLIES_SKIP;
@@ -121,18 +152,23 @@ function requestInPlace(
   if (name !== 'hello' || args.count === 1) return HARMLESS;
   const before = session.versionToBe ?? session.respVersion;
   if (args.integer(1) === before) return HARMLESS;
-  if (isSigningIn) return errorReply(refusalText(name, OTHER_VERSION));
   // What it will do is known: whatever is wrong with it is in its words.
   const trial = new RedisSession(0);
   trial.isAuthenticated = true;
   trial.speak(before);
-  local.answer(command, args, trial);
+  local.authentication.rehearse(args, trial);
   const version = trial.respVersion;
   if (version === before) return HARMLESS;
   if (!hasOneServer) return errorReply(refusalText(name, OTHER_VERSION));
   session.versionToBe = version;
   // What the server answers from there on is in that version, and so is all that its connection is good for.
   return { placeholder: ['HELLO', String(version)], isSoiling: true };
+}
+
+function copyOf(args: RequestArgs): RequestArgs {
+  const copy = new RequestArgs();
+  copy.locate(encodeRequest(...Array.from({ length: args.count }, (_, i) => args.bytes(i))));
+  return copy;
 }
 
 /** HELLO with AUTH and its two arguments. */

@@ -187,12 +187,15 @@ export class RequestRouting extends TransactionRequest {
       this.takeStep(command, session);
       return;
     }
+    this.serverPlace = -1;
     const refusal = this.refusalOfQueued(command, route, session);
     let isSoiling = false;
     if (isImmediate(command) && !this.isLookingAhead) this.answerItself(command, session);
     else if (refusal !== null) this.answer(command.name, refusal);
     else if ((route === ROUTE_AUDIENCE || route === ROUTE_ASIDE) && this.commands.hasOneServer) this.route = ROUTE_ANY;
     else if (command.merge === 'info') this.route = ROUTE_ANY;
+    else if (route === ROUTE_CLIENTS) this.queueInquiry(command, session);
+    else if (route === ROUTE_SERVER && !this.commands.hasSlots) this.queueScan(command, session);
     else if (isOfAllServers(route)) this.answer(command.name, refusalOfAll(command));
     else if (route === ROUTE_LOCAL && !isServersInside(command)) isSoiling = this.queueOwn(command, session);
     else if (route === ROUTE_LOCAL || route === ROUTE_PRIVATE) this.route = ROUTE_ANY;

@@ -1,4 +1,5 @@
 import type { Block } from '../../memory/block.ts';
+import type { AwaitedRun } from '../awaited-run.ts';
 import type { ClientInquiry } from '../client-inquiry.ts';
 import type { KeySweep } from '../key-sweep.ts';
 import type { Coalescer } from '../protocol.ts';
@@ -34,6 +35,7 @@ export class RoutedRequest {
   topicScope: TopicScope | null = null;
   isCountingListeners = false;
   inquiry: ClientInquiry | null = null;
+  awaitedRun: AwaitedRun | null = null;
   reply: Buffer = EMPTY;
   closesClient = false;
   isRefusedSignIn = false;

@@ -1,12 +1,20 @@
 import type { ParserOptions } from '../parser-options.ts';
 import type { RequestParser } from '../protocol.ts';
-import { FLAG_PAUSED_AS_WRITE, HOLD_CHANGE, HOLD_RUN, ROUTE_ANY, type Route } from '../routes.ts';
+import { FLAG_PAUSED_AS_WRITE, HOLD_CHANGE, HOLD_RUN, ROUTE_ANY, ROUTE_LOCAL, type Route } from '../routes.ts';
 import { AnsweredRun } from './answered-run.ts';
 import type { Command } from './command.ts';
 import { findKeys } from './key-finder.ts';
 import { LocalCommands } from './local-commands.ts';
 import { PrefixedRequest } from './prefixed-request.ts';
-import { type QueuedRequest, queueAnswer, queueSelect, queueWords } from './queued-answers.ts';
+import {
+  type QueuedRequest,
+  queueAnswer,
+  queueChange,
+  queueInquiry,
+  queueSelect,
+  queueWords,
+} from './queued-answers.ts';
+import { inquiriesOf } from './queued-inquiries.ts';
 import type { RedisSession } from './session.ts';
 import { isSaidByServers, refusalInside, transactionStep } from './transactions.ts';
 
@@ -28,8 +36,30 @@ export abstract class TransactionRequest extends PrefixedRequest {
 
   /** Answered here once the transaction is run, or changes the client then. Whether it soils the connection; it may be refused. */
   protected queueOwn(command: Command, session: RedisSession): boolean {
+    return this.putInPlace(command, this.inItsPlace(command, session));
+  }
+
+  /** The same for what all workers answer. */
+  protected queueInquiry(command: Command, session: RedisSession): void {
+    this.putInPlace(command, queueInquiry(command, this.args, session, this.accounts));
+  }
+
+  /** SCAN names the server of the transaction, as a key does. */
+  protected queueScan(command: Command, session: RedisSession): void {
+    this.scan(command);
+    const { transform, serverPlace } = this;
+    this.transform = null;
+    this.serverPlace = -1;
+    if (this.route === ROUTE_LOCAL) this.putInPlace(command, queueWords(session, this.reply));
+    else if (transform !== null) {
+      const refusal = queueChange(session, transform);
+      if (refusal !== null) this.answer(command.name, refusal);
+      else this.serverPlace = serverPlace;
+    }
+  }
+
+  private putInPlace(command: Command, queued: QueuedRequest | Buffer): boolean {
     const { args } = this;
-    const queued = this.inItsPlace(command, session);
     if (Buffer.isBuffer(queued)) {
       this.answer(command.name, queued);
       return false;
@@ -62,8 +92,10 @@ export abstract class TransactionRequest extends PrefixedRequest {
   protected takeStep(command: Command, session: RedisSession): void {
     const { queuedAnswers, hasQueuedWrite } = session;
     const run = command.name === 'exec' && queuedAnswers.length > 0 ? new AnsweredRun(session) : null;
+    const inquiries = run === null ? null : inquiriesOf(session);
     const step = transactionStep(command, session);
     if (step === HOLD_RUN) this.transform = run;
+    if (step === HOLD_RUN) this.awaitedRun = inquiries;
     if (step === HOLD_RUN && hasQueuedWrite) this.flags |= FLAG_PAUSED_AS_WRITE;
     if (typeof step !== 'number') this.answer(command.name, step);
     else {

@@ -7,7 +7,6 @@ import {
   HOLD_UNWATCH,
   HOLD_WATCH,
   type Hold,
-  ROUTE_CLIENTS,
   ROUTE_SLOT,
   ROUTE_SUBSCRIPTION,
   type Route,
@@ -83,9 +82,8 @@ export function endsByReset(command: Command, session: RedisSession): boolean {
 
 const OTHER_SLOT = 'inside a transaction the server would speak of itself, not of the pool';
 const OTHER_POOL = 'inside a transaction the databases of this port are other servers';
-const ALL_WORKERS = 'inside a transaction it would have to wait for all workers';
 const MESSAGES = 'inside a transaction its confirmations would have to come out of the reply to EXEC';
-const NO_CURSOR = 'inside a transaction its cursor would not say which server it is of';
+const NO_CURSOR = 'inside a transaction it would have to follow slots that move';
 const ONE_SERVER = 'inside a transaction only one of the servers would have it';
 
 /** Not the server's to answer, and not ours, as long as the client is inside a transaction; null: it may be part of one. */
@@ -93,7 +91,6 @@ export function refusalInside(command: Command, route: Route, { port }: RedisSes
   const { name } = command;
   if (name === 'select' && port?.poolBy === 'database') return errorReply(refusalText(name, OTHER_POOL));
   if (route === ROUTE_SLOT) return errorReply(refusalText(name, OTHER_SLOT));
-  if (route === ROUTE_CLIENTS) return errorReply(refusalText(name, ALL_WORKERS));
   return route === ROUTE_SUBSCRIPTION ? errorReply(refusalText(name, MESSAGES)) : null;
 }
 

@@ -1,12 +1,6 @@
-import type { ClientAnswer, ClientInquiry, ClientQuestion } from '../../protocol/client-inquiry.ts';
+import type { AskClients, ClientInquiry } from '../../protocol/client-inquiry.ts';
 import { Request } from '../../request/request.ts';
 import type { RequestOrigin } from '../request-origin.ts';
-
-/** Asks all workers about their clients of the pool; `then` is called once, later. */
-export type AskClients = (
-  question: ClientQuestion,
-  then: (answers: readonly ClientAnswer[], isWhole: boolean) => void,
-) => void;
 
 /** A request that the workers answer together; the client's next ones do not wait for that. */
 export function inquire(origin: RequestOrigin, inquiry: ClientInquiry, isSilent: boolean, ask: AskClients): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AnsweredRun } from '../../../../src/protocol/redis/answered-run.ts';
 import { REPLIES_OFF, RedisSession } from '../../../../src/protocol/redis/session.ts';
+import type { ReplyTransform } from '../../../../src/protocol/reply-transform.ts';
 
 /** A session with a transaction of so many requests, and answers at these places; and what was settled. */
 function transaction(requests: number, answers: Readonly<Record<number, string | null>>) {
@@ -11,6 +12,7 @@ function transaction(requests: number, answers: Readonly<Record<number, string |
     const place = Number(key);
     session.addQueued(1, {
       place,
+      change: null,
       settle: isError => {
         settled.push([place, isError, session.runningRequests]);
         return words === null ? null : Buffer.from(words);
@@ -87,10 +89,11 @@ test('nothing is settled where nothing was run, at any split', () => {
 
 test('a client that wants no replies any more reads none, and all is settled', () => {
   const { session, settled } = transaction(3, { 2: '+x\r\n' });
-  session.addQueued(0, { place: 0, settle: () => null });
+  session.addQueued(0, { place: 0, change: null, settle: () => null });
   session.queuedAnswers.reverse();
   session.queuedAnswers[0] = {
     place: 0,
+    change: null,
     settle: () => {
       session.replyMode = REPLIES_OFF;
       return Buffer.alloc(0);
@@ -98,4 +101,31 @@ test('a client that wants no replies any more reads none, and all is settled', (
   };
   assert.equal(read(new AnsweredRun(session), ['*3\r\n+PO', 'NG\r\n+OK\r\n+PONG', '\r\n']), '*3\r\n');
   assert.equal(settled.length, 1);
+});
+
+/** What the client reads of a reply is in brackets. */
+class Bracketed implements ReplyTransform {
+  private hasBegun = false;
+
+  piece(buf: Buffer, start: number, end: number, isLast: boolean, out: Parameters<ReplyTransform['piece']>[4]): void {
+    if (!this.hasBegun) out.append(Buffer.from('['), 0, 1);
+    this.hasBegun = true;
+    out.append(buf, start, end);
+    if (isLast) out.append(Buffer.from(']'), 0, 1);
+  }
+
+  failure(): null {
+    return null;
+  }
+}
+
+test('a reply that is changed is changed alone, at any split', () => {
+  for (const pieces of splits('*4\r\n+OK\r\n*2\r\n$1\r\n0\r\n*0\r\n+PONG\r\n-ERR no\r\n')) {
+    const { session } = transaction(4, {});
+    session.addQueued(0, { place: 1, change: new Bracketed(), settle: () => null });
+    session.addQueued(0, { place: 2, change: null, settle: () => Buffer.from(':7\r\n') });
+    session.addQueued(0, { place: 3, change: new Bracketed(), settle: () => null });
+    const wanted = '*4\r\n+OK\r\n[*2\r\n$1\r\n0\r\n*0\r\n]:7\r\n[-ERR no\r\n]';
+    assert.equal(read(new AnsweredRun(session), pieces), wanted, JSON.stringify(pieces));
+  }
 });
