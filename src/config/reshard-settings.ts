@@ -24,6 +24,16 @@ export const RESHARD_SETTINGS = {
     about: 'While the ring changes: how long a server may wait for another to take a key; it serves nobody meanwhile.',
     applies: 'live',
   },
+  /** Of Redis. */
+  reshardWholeBytes: {
+    key: 'reshard_whole_bytes',
+    kind: size(MIN_KEPT_BYTES),
+    default: '1mb',
+    about:
+      'While the ring changes: a key of a Redis server that takes more memory than this is moved in parts, between which servers ' +
+      'serve others; a smaller one in one step.',
+    applies: 'live',
+  },
   /** Of each worker. */
   reshardWaitingBytes: {
     key: 'reshard_waiting_bytes',

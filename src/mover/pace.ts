@@ -23,11 +23,13 @@ export class Pace {
     this.bytesPerSecond = bytesPerSecond;
   }
 
-  /** Resolves when `bytes` may be moved. */
-  async take(bytes: number): Promise<void> {
+  /** Resolves when `bytes` may be moved, or there is no more time to wait: `isUrgent` is asked now and then. */
+  async take(bytes: number, isUrgent: () => Promise<boolean> = async () => false): Promise<void> {
     // The pace may be another one soon.
-    for (let waitMs = this.reserve(bytes); waitMs > 0; waitMs = this.reserve(0))
+    for (let waitMs = this.reserve(bytes); waitMs > 0; waitMs = this.reserve(0)) {
       await delay(Math.min(waitMs, LOOK_EVERY_MS));
+      if (await isUrgent()) return;
+    }
   }
 
   /** Takes them, and says how long to wait first. */

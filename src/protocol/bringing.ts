@@ -39,6 +39,8 @@ export interface BringTask {
   readonly db: number;
   /** How long a server may take for its part of a step that it does with the other. */
   readonly stepTimeoutMs: number;
+  /** A key that takes more memory is moved in parts, where its protocol can. */
+  readonly wholeBytes: number;
   /** What is remembered of the server that the keys come from, as long as the connections to it last. */
   readonly source: SourceMemory;
   /**

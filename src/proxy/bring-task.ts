@@ -76,6 +76,10 @@ export class KeysUnderWay implements BringTask {
     return this.owner.limits.isDropping;
   }
 
+  get wholeBytes(): number {
+    return this.owner.limits.wholeBytes;
+  }
+
   get db(): number {
     return this.to.options.db;
   }

@@ -6,6 +6,8 @@ export interface ReshardLimits {
   readonly waitingBytes: number;
   /** How long a server may take for its part of a step that it does with another. */
   readonly stepTimeoutMs: number;
+  /** A key that takes more memory is moved in parts. */
+  readonly wholeBytes: number;
   /** What the keys may take that are known to have been brought. */
   readonly knownBytes: number;
   /** See `ReshardState`. */

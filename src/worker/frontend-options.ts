@@ -56,6 +56,7 @@ export function frontendOptions(
       reshard: {
         patienceMs: config.reshardPatienceMs,
         stepTimeoutMs: config.reshardStepTimeoutMs,
+        wholeBytes: config.reshardWholeBytes,
         waitingBytes: config.reshardWaitingBytes,
         knownBytes: config.reshardKnownBytes,
         isBack: reshard?.isBack ?? false,

@@ -118,6 +118,7 @@ pools:
     'red.reshard_step_timeout': '2s',
     'red.reshard_waiting_bytes': '1mb',
     'red.reshard_known_bytes': '1mb',
+    'red.reshard_whole_bytes': '256kb',
     'red.limits': '{}',
     'red.limits.requests': '1000000/s',
     'red.limits.bytes_in': '1gb/s',

@@ -16,6 +16,6 @@ export class IdleOrigin {
 
 /** Of a pool that is not between two rings. */
 export const IDLE_RESHARD = {
-  ...{ patienceMs: 1000, waitingBytes: 1 << 20, stepTimeoutMs: 1000, knownBytes: 1 << 20 },
+  ...{ patienceMs: 1000, waitingBytes: 1 << 20, stepTimeoutMs: 1000, wholeBytes: 1 << 20, knownBytes: 1 << 20 },
   ...{ isBack: false, isDropping: false },
 };

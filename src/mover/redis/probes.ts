@@ -34,7 +34,10 @@ export async function probed(
       const key = Buffer.from(PROBE_PREFIX + randomUUID());
       try {
         for (const { connection } of [giving, taking]) await connection.need('SELECT', database);
-        const result = await probeMigration({ source: giving.connection, pool, target, database }, key);
+        const result = await probeMigration(
+          { source: giving.connection, destination: null, pool, target, database },
+          key,
+        );
         if (result === 'moved') await taking.connection.ask('DEL', key);
         if (typeof result === 'string') return result;
         return { why: result.why + (await tlsHint(giving.connection, pool.tls?.servers != null)) };

@@ -1,14 +1,13 @@
 import type { PoolConfig } from '../../config/config.ts';
 import { authOf } from '../../protocol/redis/answer-traits.ts';
+import { ReplyReader } from '../../protocol/redis/reader-traits.ts';
+import { ErrorReply, type Reply } from '../../protocol/redis/reply-traits.ts';
+import type { Word } from '../../protocol/redis/value-traits.ts';
 import { withoutPassword } from '../../protocol/said-traits.ts';
 import type { ServerCredentials } from '../../protocol/traits.ts';
 import type { Reached } from '../key-owners.ts';
 import { MoverConnection } from '../mover-connection.ts';
 import { MoveTrouble } from '../protocol-mover.ts';
-import { ErrorReply, type Reply } from './redis-reply.ts';
-import { ReplyReader } from './reply-reader.ts';
-
-export type Word = string | number | Buffer;
 
 /** By it its connections are known on the servers. */
 export const MOVER_NAME = 'ringmaster-mover';

@@ -1,7 +1,8 @@
 import type { PoolConfig } from '../../config/config.ts';
+import { isOwnName } from '../../protocol/redis/parts-traits.ts';
+import { ErrorReply } from '../../protocol/redis/reply-traits.ts';
 import { MoveTrouble } from '../protocol-mover.ts';
 import type { RedisConnection } from './redis-connection.ts';
-import { ErrorReply } from './redis-reply.ts';
 
 /** Keys that a server looks for in one step; it takes some 0.1 ms. */
 const PAGE_KEYS = 250;
@@ -11,7 +12,7 @@ export function databasesOf({ databases, redisDb }: PoolConfig): number[] {
   return databases === 1 ? [redisDb] : Array.from({ length: databases }, (_, i) => i);
 }
 
-/** All keys of the selected database that are there throughout, page by page; some of them perhaps twice. */
+/** All clients' keys of the selected database that are there throughout, page by page; some of them perhaps twice. */
 export async function* scanned(connection: RedisConnection): AsyncGenerator<readonly Buffer[]> {
   let cursor = '0';
   do {
@@ -20,7 +21,7 @@ export async function* scanned(connection: RedisConnection): AsyncGenerator<read
     if (!Buffer.isBuffer(next) || !Array.isArray(keys))
       throw new MoveTrouble(`${connection.server}: no answer to SCAN`);
     cursor = next.toString();
-    yield keys as Buffer[];
+    yield (keys as Buffer[]).filter(key => !isOwnName(key));
   } while (cursor !== '0');
 }
 

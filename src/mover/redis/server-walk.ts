@@ -3,7 +3,7 @@ import type { PoolConfig } from '../../config/config.ts';
 import { BackOff } from '../back-off.ts';
 import type { KeyOwners } from '../key-owners.ts';
 import { type MoveContext, MoveTrouble, type PassResult } from '../protocol-mover.ts';
-import { type Migration, migrate } from './migration.ts';
+import { type Migration, migrate, migrateInParts } from './migration.ts';
 import { RedisConnection, STUCK_AFTER_MS } from './redis-connection.ts';
 import { databasesOf, keyText, scanned, sizesOf } from './redis-keys.ts';
 import { StepSize } from './step-size.ts';
@@ -11,6 +11,10 @@ import { StepSize } from './step-size.ts';
 interface SizedKey {
   readonly key: Buffer;
   readonly bytes: number;
+}
+
+interface WalkMigration extends Migration {
+  readonly destination: RedisConnection;
 }
 
 /** Walks over all keys of one server, and moves those that move, in steps. */
@@ -40,7 +44,9 @@ export class ServerWalk {
         await source.need('SELECT', database);
         for await (const keys of scanned(source)) {
           this.context.onSeen(keys.length);
-          for (const [target, group] of await this.moving(source, keys)) await this.move(target, group, database);
+          const [groups, large] = await this.moving(source, keys);
+          for (const [target, group] of groups) await this.move(target, group, database);
+          for (const each of large) await this.moveLarge(each, database);
         }
       }
       return { found: this.found, left: this.left };
@@ -49,20 +55,22 @@ export class ServerWalk {
     }
   }
 
-  /** Those of the keys that are to be moved now, by target. */
-  private async moving(source: RedisConnection, keys: readonly Buffer[]): Promise<Map<number, SizedKey[]>> {
-    const { owners, server, context, step } = this;
+  /** Those of the keys that move: by target what goes in steps, and what takes more than a step should. */
+  private async moving(
+    source: RedisConnection,
+    keys: readonly Buffer[],
+  ): Promise<[Map<number, SizedKey[]>, SizedKey[]]> {
+    const { owners, server, pool } = this;
     const moving = keys.filter(key => owners.from(key) === server && owners.to(key) !== server);
     const sizes = await sizesOf(source, moving);
     const byTarget = new Map<number, SizedKey[]>();
+    const large: SizedKey[] = [];
     for (const [i, key] of moving.entries()) {
       const bytes = sizes[i] ?? null;
       if (bytes === null) continue;
       this.found++;
-      const stepMs = step.msOf(bytes);
-      if (stepMs > context.maxStepMs && !context.movesBig) {
-        this.left++;
-        context.onBig({ key: keyText(key), server: source.server, bytes, stepMs: Math.round(stepMs) });
+      if (bytes > pool.reshardWholeBytes) {
+        large.push({ key, bytes });
         continue;
       }
       const target = owners.to(key);
@@ -70,7 +78,32 @@ export class ServerWalk {
       if (group === undefined) byTarget.set(target, [{ key, bytes }]);
       else group.push({ key, bytes });
     }
-    return byTarget;
+    return [byTarget, large];
+  }
+
+  /** In parts, if it can be, with a break after each; else as a whole, if that is wanted. */
+  private async moveLarge(sized: SizedKey, database: number): Promise<void> {
+    const { context, step } = this;
+    const target = this.owners.to(sized.key);
+    const migration = await this.migrationTo(target, database);
+    let isUrgent = false;
+    const outcome = await migrateInParts(migration, sized, async (bytes, tookMs, keepClaim) => {
+      const hurries = async () => {
+        isUrgent ||= await keepClaim();
+        return isUrgent;
+      };
+      if (!isUrgent) await context.pace.take(bytes, hurries);
+      await this.leaveTime(migration, tookMs);
+      context.onMoved(0, bytes);
+    });
+    if (outcome === 'moved') context.onMoved(1, 0);
+    if (outcome !== 'whole') return;
+    const stepMs = step.msOf(sized.bytes);
+    if (stepMs > context.maxStepMs && !context.movesBig) {
+      this.left++;
+      const { server } = migration.source;
+      context.onBig({ key: keyText(sized.key), server, bytes: sized.bytes, stepMs: Math.round(stepMs) });
+    } else await this.move(target, [sized], database);
   }
 
   /**
@@ -78,9 +111,8 @@ export class ServerWalk {
    * it or the target is slow to answer.
    */
   private async move(target: number, group: readonly SizedKey[], database: number): Promise<void> {
-    const { step, context, backOff, pool } = this;
-    const [source, destination] = [await this.connectionTo(this.server), await this.connectionTo(target)];
-    const migration = { source, pool, target: this.owners.servers[target]!, database };
+    const { step, context } = this;
+    const migration = await this.migrationTo(target, database);
     for (let at = 0; at < group.length; ) {
       const batch = step.batch(group, at);
       at += batch.length;
@@ -89,10 +121,20 @@ export class ServerWalk {
       const tookMs = await this.migrate(migration, batch, bytes);
       step.took(batch.length, bytes, tookMs);
       context.onMoved(batch.length, bytes);
-      await delay(step.pauseMs(tookMs) * backOff.factor);
-      const answers = await Promise.all([source, destination].map(answerMs));
-      backOff.answered(Math.max(...answers));
+      await this.leaveTime(migration, tookMs);
     }
+  }
+
+  private async leaveTime({ source, destination }: WalkMigration, tookMs: number): Promise<void> {
+    await delay(this.step.pauseMs(tookMs) * this.backOff.factor);
+    const answers = await Promise.all([source, destination].map(answerMs));
+    this.backOff.answered(Math.max(...answers));
+  }
+
+  private async migrationTo(target: number, database: number): Promise<WalkMigration> {
+    const [source, destination] = [await this.connectionTo(this.server), await this.connectionTo(target)];
+    await destination.need('SELECT', database);
+    return { source, destination, pool: this.pool, target: this.owners.servers[target]!, database };
   }
 
   /** How long it took, in milliseconds. */

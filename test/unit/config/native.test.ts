@@ -83,6 +83,7 @@ pools:
     reshard_step_timeout: 2s
     reshard_waiting_bytes: 1mb
     reshard_known_bytes: 2mb
+    reshard_whole_bytes: 3mb
     slowlog_hide_keys: true
     slowlog_to_log: true
     sample_one_in: 9
@@ -248,6 +249,7 @@ test('every key of the native form arrives in the configuration', () => {
         reshardStepTimeoutMs: 2000,
         reshardWaitingBytes: 1_048_576,
         reshardKnownBytes: 2_097_152,
+        reshardWholeBytes: 3 * 2 ** 20,
         slowlogHideKeys: true,
         slowlogToLog: true,
         sampleOneIn: 9,
@@ -372,6 +374,7 @@ test('what is left out has its default', () => {
         reshardStepTimeoutMs: 1000,
         reshardWaitingBytes: 64 * 2 ** 20,
         reshardKnownBytes: 16 * 2 ** 20,
+        reshardWholeBytes: 2 ** 20,
         slowlogHideKeys: false,
         slowlogToLog: false,
         sampleOneIn: 100,

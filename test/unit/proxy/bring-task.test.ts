@@ -35,7 +35,10 @@ function begun(words: BringWords) {
   const outcomes: string[] = [];
   const owner: BringOwner = {
     replyKind: words.replyKind,
-    limits: { patienceMs: 1, waitingBytes: 1, stepTimeoutMs: 1, knownBytes: 1, isBack: false, isDropping: false },
+    limits: {
+      ...{ patienceMs: 1, waitingBytes: 1, wholeBytes: 1, stepTimeoutMs: 1, knownBytes: 1 },
+      ...{ isBack: false, isDropping: false },
+    },
     finishesTasks: words.isFinished,
     sources: new SourceMemories(),
     fence: then => then(true),
@@ -51,10 +54,11 @@ function begun(words: BringWords) {
 test('answers that come when nobody waits any more, and their server has left, harm nothing', () => {
   const { task, from, outcomes } = begun(REDIS_WORDS);
   REDIS_WORDS.bring(task);
-  assert.equal(from.asked.length, 2, 'MIGRATE, and what of that has failed');
+  assert.equal(from.asked.length, 3, 'how large it is, whether it is marked, and what has failed');
   task.cancel();
   from.isRetired = true;
-  from.answer('+OK\r\n');
+  from.answer('$-1\r\n');
+  from.answer(':0\r\n');
   from.answer('$0\r\n\r\n');
   assert.deepEqual(outcomes, []);
   assert.equal(from.asked.length, 0);
@@ -63,11 +67,13 @@ test('answers that come when nobody waits any more, and their server has left, h
 test('the same answers bring the key while somebody waits', () => {
   const { task, from, outcomes } = begun(REDIS_WORDS);
   REDIS_WORDS.bring(task);
-  from.answer('+OK\r\n');
+  from.answer('$-1\r\n');
+  from.answer(':0\r\n');
   from.answer('$0\r\n\r\n');
   // Nobody knows yet what failed before: it was fenced, and is asked again.
   assert.equal(task.isOver, false);
-  from.answer('+OK\r\n');
+  from.answer('$-1\r\n');
+  from.answer(':0\r\n');
   from.answer('$0\r\n\r\n');
   assert.deepEqual(outcomes, ['done']);
 });

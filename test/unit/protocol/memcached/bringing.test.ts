@@ -14,6 +14,7 @@ class Task implements BringTask {
   readonly credentials = null;
   readonly db = 0;
   readonly stepTimeoutMs = 1000;
+  readonly wholeBytes = 1;
   readonly source = { fencedFailures: 0 };
   isOver = false;
   isOverwritten = false;

@@ -13,11 +13,12 @@ class Task implements BringTask {
   readonly credentials = null;
   readonly db = 3;
   readonly stepTimeoutMs = 700;
+  readonly wholeBytes = 1000;
   readonly isOver = false;
   readonly isOverwritten = false;
   readonly isChanged = false;
   readonly isDropping = false;
-  readonly isBack = false;
+  readonly isBack: boolean;
   readonly source = { fencedFailures: 0 };
   /** What was asked, as words. */
   readonly asked: string[] = [];
@@ -25,13 +26,13 @@ class Task implements BringTask {
   private readonly heard: Heard[] = [];
   private fenced: ((isQuiet: boolean) => void) | null = null;
 
-  constructor(...keys: string[]) {
+  constructor(keys: readonly string[], isBack = false) {
     this.keys = keys.map(key => Buffer.from(key));
+    this.isBack = isBack;
   }
 
   ask(side: Side, bytes: Buffer, _isLong: boolean, heard: Heard): void {
-    assert.equal(side, 0, 'only the giving server is asked');
-    this.asked.push(redisWords(bytes).join(' '));
+    this.asked.push((side === 0 ? '' : 'to: ') + redisWords(bytes).join(' '));
     this.heard.push(heard);
   }
 
@@ -52,12 +53,17 @@ class Task implements BringTask {
     this.ended.push(words);
   }
 
-  /** The reply to the request, and how many have failed by then. */
-  answer(reply: string, failures: number): void {
-    const [first, second] = this.heard.splice(0, 2) as [Heard, Heard];
-    first(Buffer.from(`${reply}\r\n`), null);
+  /** The replies to what was asked, how many marks there are, and how many have failed by then. */
+  answer(replies: string | readonly string[], failures: number, marks = 0): void {
     const info = `# Errorstats\r\nerrorstat_ERR:count=9\r\nerrorstat_IOERR:count=${failures}\r\n`;
-    second(Buffer.from(`$${info.length}\r\n${info}\r\n`), null);
+    const all = [...(typeof replies === 'string' ? [replies] : replies), `:${marks}`, `$${info.length}\r\n${info}`];
+    this.say(...all);
+  }
+
+  say(...replies: readonly string[]): void {
+    const heard = this.heard.splice(0, replies.length);
+    assert.equal(heard.length, replies.length, 'so many were asked for');
+    for (const [i, each] of heard.entries()) each(Buffer.from(`${replies[i]}\r\n`), null);
   }
 
   lose(reason: FailureReason): void {
@@ -71,40 +77,62 @@ class Task implements BringTask {
   }
 }
 
+const SIZE = 'MEMORY USAGE k';
 const MIGRATE = 'MIGRATE 10.0.0.2 6379  5 700 KEYS k';
-const COUNT = 'INFO errorstats';
+const COUNT = ['EXISTS k:ringmaster:moving', 'INFO errorstats'];
 const BUSY = '-ERR Target instance replied with error: BUSYKEY Target key name already exists.';
+const NONE = '$-1';
+const SMALL = ':100';
 
 function begin(...keys: string[]): Task {
-  const task = new Task(...keys);
+  const task = new Task(keys);
   BRING_WORDS.bring(task);
   return task;
 }
 
+/** One whose keys are small, and are there. */
+function migrating(...keys: string[]): Task {
+  const task = begin(...keys);
+  task.answer(
+    keys.map(() => SMALL),
+    0,
+  );
+  task.asked.splice(0, keys.length + 2);
+  return task;
+}
+
 describe('bringing keys by MIGRATE', () => {
+  test('a key that its server has no more is there, or nowhere', () => {
+    const task = begin('k');
+    assert.deepEqual(task.asked, [SIZE, ...COUNT]);
+    task.answer(NONE, 0);
+    assert.deepEqual(task.ended, ['done']);
+  });
+
   for (const reply of ['+OK', '+NOKEY']) {
     test(`${reply}: they are there, or nowhere`, () => {
-      const task = begin('k');
-      assert.deepEqual(task.asked, [MIGRATE, COUNT]);
+      const task = migrating('k');
+      assert.deepEqual(task.asked, [MIGRATE, ...COUNT]);
       task.answer(reply, 0);
       assert.deepEqual(task.ended, ['done']);
     });
   }
 
   test('an answer is not believed before all that failed since is known to have arrived', () => {
-    const task = begin('k');
+    const task = migrating('k');
     task.answer('+OK', 4);
-    assert.deepEqual([task.asked.slice(2), task.ended], [['fence'], []]);
+    assert.deepEqual([task.asked.slice(3), task.ended], [['fence'], []]);
     task.quiet(true);
-    assert.deepEqual([task.asked.slice(3), task.source.fencedFailures], [[MIGRATE, COUNT], 4]);
-    task.answer('+NOKEY', 4);
+    assert.deepEqual([task.asked.slice(4), task.source.fencedFailures], [[SIZE, ...COUNT], 4]);
+    task.answer(NONE, 4);
     assert.deepEqual(task.ended, ['done']);
   });
 
   test('a MIGRATE that fails half-way is asked again after a fence, and not for ever', () => {
     const task = begin('k');
     for (const failures of [1, 2, 3]) {
-      assert.deepEqual(task.asked.slice(-2), [MIGRATE, COUNT]);
+      task.answer(SMALL, failures - 1);
+      assert.deepEqual(task.asked.slice(-3), [MIGRATE, ...COUNT]);
       task.answer('-IOERR error or timeout reading to target instance', failures);
       assert.equal(task.asked.at(-1), 'fence');
       task.quiet(true);
@@ -113,7 +141,7 @@ describe('bringing keys by MIGRATE', () => {
   });
 
   test('without the fence it has failed', () => {
-    const task = begin('k');
+    const task = migrating('k');
     task.answer('-IOERR error or timeout reading to target instance', 1);
     task.quiet(false);
     assert.equal(task.ended.length, 1);
@@ -121,31 +149,34 @@ describe('bringing keys by MIGRATE', () => {
   });
 
   test('of two copies the old one goes', () => {
-    const task = begin('k');
+    const task = migrating('k');
     task.answer(BUSY, 0);
-    assert.deepEqual(task.asked.slice(2), ['UNLINK k', COUNT]);
+    assert.deepEqual(task.asked.slice(3), ['UNLINK k', ...COUNT]);
     task.answer(':1', 0);
     assert.deepEqual(task.ended, ['done']);
   });
 
   test('the old copy goes in vain when something has failed meanwhile', () => {
-    const task = begin('k');
+    const task = migrating('k');
     task.answer(BUSY, 0);
     task.answer(':1', 1);
     task.quiet(true);
-    assert.deepEqual(task.asked.slice(-2), [MIGRATE, COUNT]);
-    task.answer('+NOKEY', 1);
+    assert.deepEqual(task.asked.slice(-3), [SIZE, ...COUNT]);
+    task.answer(NONE, 1);
     assert.deepEqual(task.ended, ['done']);
   });
 
-  test('of several keys each is tried alone when one of them is refused', () => {
-    const task = begin('k', 'l');
+  test('of several keys each is tried alone when one of them is refused, or is big', () => {
+    const task = migrating('k', 'l');
     task.answer(BUSY, 0);
     assert.deepEqual(task.ended, ['apart']);
+    const other = begin('k', 'l');
+    other.answer([SMALL, ':1001'], 0);
+    assert.deepEqual(other.ended, ['apart']);
   });
 
   test('what the other server refuses has failed', () => {
-    const task = begin('k');
+    const task = migrating('k');
     task.answer('-ERR Target instance replied with error: OOM command not allowed', 0);
     assert.deepEqual(task.ended, ['ERR Target instance replied with error: OOM command not allowed']);
   });
@@ -153,11 +184,41 @@ describe('bringing keys by MIGRATE', () => {
   test('a lost connection: it is asked again, but not where nobody listens', () => {
     const task = begin('k');
     task.lose('connection_reset');
-    task.answer('+OK', 0);
+    task.answer(NONE, 0);
     assert.deepEqual(task.ended, ['done']);
     const other = begin('k');
     other.lose('connection_refused');
     assert.deepEqual(other.ended, ['connection_refused']);
+  });
+
+  test('who may be about to put a key there in parts loses the right to it first', () => {
+    const gone = begin('k');
+    gone.answer(NONE, 0, 1);
+    assert.deepEqual([gone.asked.slice(3), gone.ended], [['to: UNLINK k:ringmaster:claim'], []]);
+    gone.say(':1');
+    assert.deepEqual(gone.ended, ['done']);
+    const moved = migrating('k');
+    moved.answer('+OK', 0, 1);
+    assert.deepEqual([moved.asked.slice(3), moved.ended], [['to: UNLINK k:ringmaster:claim'], []]);
+    moved.lose('connection_reset');
+    assert.deepEqual(moved.ended, ['connection_reset']);
+  });
+
+  test('on the way back nobody has a claim any more from before, where the key is', () => {
+    const task = new Task(['k'], true);
+    BRING_WORDS.bring(task);
+    assert.deepEqual(task.asked, ['UNLINK k:ringmaster:claim', SIZE, ...COUNT]);
+    task.say(':1');
+    task.answer(NONE, 0);
+    assert.deepEqual(task.ended, ['done']);
+  });
+
+  test('a stream, however big, is moved as a whole', () => {
+    const task = begin('k');
+    task.answer(':1001', 0);
+    assert.deepEqual(task.asked.slice(3), ['TYPE k']);
+    task.say('+stream');
+    assert.deepEqual(task.asked.slice(4), [MIGRATE, ...COUNT]);
   });
 
   test('a list of clients tells of lost connections and of keys that have come in part', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ErrorReply } from '../../../../src/mover/redis/redis-reply.ts';
-import { ReplyReader } from '../../../../src/mover/redis/reply-reader.ts';
+import { ReplyReader } from '../../../../src/protocol/redis/reader-traits.ts';
+import { ErrorReply } from '../../../../src/protocol/redis/reply-traits.ts';
 
 const WIRE =
   '+OK\r\n-ERR no\r\n:42\r\n$-1\r\n$5\r\na\r\nbc\r\n*2\r\n$1\r\n0\r\n*3\r\n$1\r\nx\r\n$0\r\n\r\n:-1\r\n*-1\r\n*0\r\n';

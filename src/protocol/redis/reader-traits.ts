@@ -1,4 +1,4 @@
-import { ErrorReply, type Reply } from './redis-reply.ts';
+import { ErrorReply, type Reply } from './reply-traits.ts';
 
 const CR = 13;
 
