@@ -12,6 +12,8 @@ import { startTwoRings, type TwoRings } from '../support/two-rings.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const DEBUGGED: RedisOptions = { args: ['--enable-debug-command', 'yes'] };
+/** Nothing fails here because the machine is slow. */
+const PATIENT = ['reshard_patience: 25s', 'timeout: 20s'];
 /** What makes a value of a type, as Lua for a loop of i. */
 const MADE: Readonly<Record<string, string>> = {
   string: "redis.call('APPEND', KEYS[1], string.rep(i .. ' ', 100))",
@@ -49,7 +51,7 @@ async function statOf(server: RedisServer, name: string): Promise<boolean> {
 
 for (const type of PARTED) {
   test(`a ${type} of 20 MB that a client asks for is moved while others are served, and is what it was`, async t => {
-    const rings = await startTwoRings(t, { redis: DEBUGGED });
+    const rings = await startTwoRings(t, { settings: PATIENT, redis: DEBUGGED });
     const { servers, worker, moving, staying, placesOf, go } = rings;
     const key = moving[0] as string;
     const source = await sourceOf(rings, key);
@@ -87,7 +89,7 @@ for (const type of PARTED) {
 }
 
 test('what clients of two workers write while a big hash is moved is there once, and nothing else is lost', async t => {
-  const rings = await startTwoRings(t, { workers: 2, redis: DEBUGGED });
+  const rings = await startTwoRings(t, { workers: 2, settings: PATIENT, redis: DEBUGGED });
   const { servers, workers, moving, placesOf, go } = rings;
   const key = moving[0] as string;
   const source = await sourceOf(rings, key);
@@ -107,7 +109,7 @@ test('what clients of two workers write while a big hash is moved is there once,
 });
 
 test('a pipeline of commands about big keys, of all types at once, is answered in order', async t => {
-  const rings = await startTwoRings(t, { settings: ['reshard_whole_bytes: 64kb'], redis: DEBUGGED });
+  const rings = await startTwoRings(t, { settings: [...PATIENT, 'reshard_whole_bytes: 64kb'], redis: DEBUGGED });
   const { worker, moving, go } = rings;
   const types = Object.keys(MADE);
   const keys = types.map((_, i) => moving[i] as string);
@@ -122,7 +124,7 @@ test('a pipeline of commands about big keys, of all types at once, is answered i
 
 test('a server that lets nobody run scripts gives and takes keys as a whole', async t => {
   const rings = await startTwoRings(t, {
-    settings: ['reshard_whole_bytes: 64kb'],
+    settings: [...PATIENT, 'reshard_whole_bytes: 64kb'],
     redis: { args: ['--rename-command', 'EVAL', ''] },
   });
   const { servers, worker, moving, staying, placesOf, go } = rings;
@@ -168,54 +170,60 @@ class Stepper {
   }
 }
 
-test('who dies after any step of moving a key in parts leaves it to others; what he is late with brings nothing back', async t => {
-  const rings = await startTwoRings(t, { workers: 2, settings: ['reshard_whole_bytes: 64kb'], redis: DEBUGGED });
-  const { servers, workers, moves, placesOf, go } = rings;
-  // As many steps as it takes, each with a key of its own: they wait for claims of the dead side by side.
-  const keys = Array.from({ length: 90 }, (_, i) => `big:${i}`)
-    .filter(moves)
-    .slice(0, 20);
-  const sources = new Map<string, RedisServer>();
-  for (const key of keys) {
-    const source = await sourceOf(rings, key);
-    sources.set(key, source);
-    await make(source, key, 'list', 2000);
-  }
-  const value = await digest(sources.get(keys[0] as string)!, keys[0] as string);
-  await go('hold');
-  await go('both');
-  const lengths = await Promise.all(
-    keys.map(async (key, steps) => {
-      const [source, target] = [await sources.get(key)!.client(), await servers[2]!.client()];
-      const dead = new Stepper(source, target, key, `${steps}`.padStart(16, 'f'));
-      let done = 0;
-      while (done < steps && !dead.isDone) {
-        await dead.step();
-        done++;
-      }
-      const [one, two] = [await workers[0]!.client(), await workers[1]!.client()];
-      // Whoever asks gets all of it, from wherever, and once.
-      const pushed = await Promise.all([one, two].map(client => client.command('RPUSH', key, 'more')));
-      assert.deepEqual(pushed.map(Number).sort(), [2001, 2002], `after ${steps} steps`);
-      assert.deepEqual(await placesOf(key), [2]);
-      await one.command('LTRIM', key, 0, -3);
-      assert.equal(await digest(servers[2]!, key), value, `after ${steps} steps`);
-      assert.equal(await two.command('DEL', key), 1);
-      // He was only slow.
-      for (let more = 0; more < 100 && !dead.isDone; more++) await dead.step();
-      assert.deepEqual(await placesOf(key), [], `after ${steps} steps`);
-      assert.equal(await one.command('EXISTS', key), 0);
-      return done;
-    }),
-  );
-  assert.ok(Math.max(...lengths) < keys.length - 1, 'the last of them have gone through all steps');
-});
+for (const [who, whole] of [
+  ['also moves it in parts', '64kb'],
+  ['moves it as a whole', '1gb'],
+]) {
+  test(`who dies after any step of moving a key in parts leaves it to who ${who}, and brings nothing back when he was only late`, async t => {
+    const settings = [...PATIENT, `reshard_whole_bytes: ${whole}`];
+    const rings = await startTwoRings(t, { workers: 2, settings, redis: DEBUGGED });
+    const { servers, workers, moves, placesOf, go } = rings;
+    // As many as there are steps, a key each: they wait for claims of the dead side by side.
+    const keys = Array.from({ length: 90 }, (_, i) => `big:${i}`)
+      .filter(moves)
+      .slice(0, 20);
+    const sources = new Map<string, RedisServer>();
+    for (const key of keys) {
+      const source = await sourceOf(rings, key);
+      sources.set(key, source);
+      await make(source, key, 'list', 2000);
+    }
+    const value = await digest(sources.get(keys[0] as string)!, keys[0] as string);
+    await go('hold');
+    await go('both');
+    const lengths = await Promise.all(
+      keys.map(async (key, steps) => {
+        const [source, target] = [await sources.get(key)!.client(), await servers[2]!.client()];
+        const dead = new Stepper(source, target, key, `${steps}`.padStart(16, 'f'));
+        let done = 0;
+        while (done < steps && !dead.isDone) {
+          await dead.step();
+          done++;
+        }
+        const [one, two] = [await workers[0]!.client(), await workers[1]!.client()];
+        // Whoever asks gets all of it, from wherever, and once.
+        const pushed = await Promise.all([one, two].map(client => client.command('RPUSH', key, 'more')));
+        assert.deepEqual(pushed.map(Number).sort(), [2001, 2002], `after ${steps} steps`);
+        assert.deepEqual(await placesOf(key), [2]);
+        await one.command('LTRIM', key, 0, -3);
+        assert.equal(await digest(servers[2]!, key), value, `after ${steps} steps`);
+        assert.equal(await two.command('DEL', key), 1);
+        // He was only slow.
+        for (let more = 0; more < 100 && !dead.isDone; more++) await dead.step();
+        assert.deepEqual(await placesOf(key), [], `after ${steps} steps`);
+        assert.equal(await one.command('EXISTS', key), 0);
+        return done;
+      }),
+    );
+    assert.ok(Math.max(...lengths) < keys.length - 1, 'the last of them have gone through all steps');
+  });
+}
 
 test('the mover moves big keys in parts at its pace, and sooner when a client asks for one', async t => {
   const pool = await ReshardPool.start(t, {
     servers: [DEBUGGED, DEBUGGED, DEBUGGED],
     first: 2,
-    settings: ['reshard_whole_bytes: 256kb'],
+    settings: [...PATIENT, 'reshard_whole_bytes: 256kb'],
   });
   const client = await pool.client();
   const keys = Object.keys(MADE).flatMap(type => Array.from({ length: 8 }, (_, i) => `${type}:${i}`));

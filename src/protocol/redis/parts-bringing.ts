@@ -15,9 +15,9 @@ const ID_BYTES = 8;
 let underWay: PartsBringing[] = [];
 const waiting: PartsBringing[] = [];
 
-/** Calls `then` unless the task fails or is over before. `bytes`: what the key takes. */
-export function bringInParts(task: BringTask, bytes: number, then: (result: PartsResult) => void): void {
-  waiting.push(new PartsBringing(task, bytes, then));
+/** Calls `heard` unless the task fails or is over before. `bytes`: what the key takes. */
+export function bringInParts(task: BringTask, bytes: number, heard: (result: PartsResult) => void): void {
+  waiting.push(new PartsBringing(task, bytes, heard));
   beginNext();
 }
 
@@ -35,12 +35,12 @@ function beginNext(): void {
 class PartsBringing {
   private readonly task: BringTask;
   private readonly steps: Generator<PartsStep, PartsResult, readonly Reply[]>;
-  private readonly then: (result: PartsResult) => void;
+  private readonly heard: (result: PartsResult) => void;
   private isEnded = false;
 
-  constructor(task: BringTask, bytes: number, then: (result: PartsResult) => void) {
+  constructor(task: BringTask, bytes: number, heard: (result: PartsResult) => void) {
     this.task = task;
-    this.then = then;
+    this.heard = heard;
     const id = randomBytes(ID_BYTES).toString('hex');
     this.steps = moveInParts({ key: task.keys[0] as Buffer, bytes, id, isUrgent: true });
   }
@@ -60,7 +60,7 @@ class PartsBringing {
     }
     if (next.done) {
       const result = next.value;
-      this.end(() => this.then(result));
+      this.end(() => this.heard(result));
       return;
     }
     const step = next.value;

@@ -21,14 +21,14 @@ const OWN_NAME = /:ringmaster:(?:moving|claim|parts:[0-9a-f]+)$/;
 const OWN_NAME_MAX_BYTES = 64;
 
 /** A claim that was not renewed for so long is nobody's. */
-export const CLAIM_MS = 3000;
+const CLAIM_MS = 3000;
 const MARK_MS = 60_000;
 /** What was left behind is gone after so long. */
 const PARTS_MS = 60_000;
 /** Another's claim is looked at again after so long. */
 const LOOK_AGAIN_MS = 50;
-/** Some 0.5 ms for either server. */
-export const PART_BYTES = 64 * 1024;
+/** Some 1 ms for either server. */
+const PART_BYTES = 128 * 1024;
 const MAX_UNITS = 1000;
 /** Lua puts no more than 8,000 on its stack. */
 const MAX_WORDS = 2 * MAX_UNITS;
