@@ -178,6 +178,7 @@ class MultiKeyRequest {
       maxPipeline: 4096,
       bufferBytes: 1 << 20,
       sweepTimeoutMs: 60_000,
+      maxSweeps: 2,
       subscriptions: { ofClient: 1, ofWorker: 1 },
       reshard: IDLE_RESHARD,
     });

@@ -68,6 +68,10 @@ export class PoolStats {
   putOff = 0;
   replicaReads = 0;
   replicaReadsMoved = 0;
+  sweeps = 0;
+  sweepWaits = 0;
+  sweepsRunning = 0;
+  sweepsWaiting = 0;
   reshardWaiting = 0;
   reshardParked = 0;
   reshardExtraTrips = 0;

@@ -1,9 +1,39 @@
+/** A request on a connection of the sweep's own. */
+export interface ListingRequest {
+  readonly bytes: Buffer;
+  readonly replyKind: number;
+  /** To be waited before it is sent. */
+  readonly pauseMs: number;
+  /** Its reply may take as long as the whole sweep. */
+  readonly isLong: boolean;
+}
+
+/**
+ * What a server tells at length, on a connection that nobody else waits behind. It is read as fast as it comes, whatever becomes of
+ * the steps beside it: a server may hold locks while it writes, which the steps need. Who can't keep up has it cut off.
+ */
+export interface Listing {
+  /** Nothing more is wanted of it. */
+  readonly isOver: boolean;
+  /** What is to be asked now; null: nothing more. */
+  next(): ListingRequest | null;
+  /**
+   * A piece of the reply is `buf[start, end)`, valid during the call. False: the connection is to be closed; unless it is over it
+   * begins again on another, once no step has anything to do.
+   */
+  read(buf: Buffer, start: number, end: number, isLast: boolean): boolean;
+  /** What the client reads since it can't go on; null: it can. */
+  readonly refusal: Buffer | null;
+}
+
 /** What one server is asked, in steps. */
 export interface ServerSweep {
-  /** Requests that go out one after the other; none: the server has told all that is wanted of it. */
+  /** Requests that go out one after the other; none: the server has told all that is wanted of it, or `listing` has to. */
   step(): readonly Buffer[];
   /** Takes their replies, each whole, in the order of the requests. What the client reads since it can't go on; null: it can. */
   take(replies: readonly Buffer[]): Buffer | null;
+  /** What goes on beside the steps; null: nothing. */
+  readonly listing: Listing | null;
   /** Bytes of what it keeps. */
   readonly keptBytes: number;
 }
@@ -23,4 +53,6 @@ export interface KeySweep {
   readonly tooLarge: Buffer;
   /** What it reads when it took too long. */
   readonly overdue: Buffer;
+  /** What it reads when it has waited for too long behind others. */
+  readonly neverBegun: Buffer;
 }

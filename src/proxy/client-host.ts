@@ -29,6 +29,7 @@ export interface ClientLimits {
   readonly outputLimitBytes: number;
   /** How long a request that asks all servers again and again may take. */
   readonly sweepTimeoutMs: number;
+  readonly maxSweeps: number;
   readonly subscriptions: SubscriptionLimits;
   readonly reshard: ReshardLimits;
 }

@@ -1,5 +1,6 @@
 import { chained } from '../protocol/chained-transform.ts';
 import type { AskClients } from '../protocol/client-inquiry.ts';
+import type { KeySweep } from '../protocol/key-sweep.ts';
 import type { Protocol, RequestReading } from '../protocol/protocol.ts';
 import {
   HOLD_ABORT,
@@ -55,10 +56,13 @@ import { RingSession } from './ring-session.ts';
 import { SignInPenalty } from './sign-in-penalty.ts';
 import { Subscriber } from './subscriber.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
+import { SweepTurns } from './sweep-turns.ts';
 
 export interface RouterLimits extends PrivateLimits {
   /** How long a request that asks all servers again and again may take. */
   readonly sweepTimeoutMs: number;
+  /** How many of these may go on at once. */
+  readonly maxSweeps: number;
   readonly reshard: ReshardLimits;
   readonly subscriptions: SubscriptionLimits;
 }
@@ -82,6 +86,7 @@ export class Router {
   private readonly pool: Pool;
   private readonly protocol: Protocol;
   private readonly split: Split;
+  private readonly sweeps: SweepTurns;
   readonly penalty = new SignInPenalty();
   /** Null: the pool is a ring. */
   readonly cluster: SlotForward | null;
@@ -92,6 +97,7 @@ export class Router {
     this.sendsToFirstKey = sendsToFirstKey;
     this.split = new Split(pool, protocol.cluster);
     this.limits = limits;
+    this.sweeps = new SweepTurns(pool.clock, pool.stats, limits.maxSweeps);
     const isCluster = pool.cluster !== null && protocol.cluster !== null;
     this.cluster = isCluster ? new SlotForward(pool, protocol.cluster) : null;
   }
@@ -146,7 +152,7 @@ export class Router {
         this.cluster?.forwardToSlot(origin, parser, parser.slot, bytes);
         return;
       case ROUTE_SWEEP:
-        if (parser.sweep !== null) new Sweep(this.pool, origin, parser, parser.sweep, this.limits.sweepTimeoutMs);
+        if (parser.sweep !== null) this.beginSweep(origin, parser, parser.sweep);
         return;
       case ROUTE_PRIVATE:
         this.goPrivate(origin, parser, bytes);
@@ -222,6 +228,12 @@ export class Router {
   /** The request is not to be done. */
   refuse(origin: RequestOrigin, parser: RequestReading, reason: FailureReason): void {
     if (!origin.privateLane?.refuseNext(parser, this.protocol.failureReply(reason))) refuse(origin, parser, reason);
+  }
+
+  private beginSweep(origin: RequestOrigin, parser: RequestReading, sweep: KeySweep): void {
+    const { pool, sweeps, limits } = this;
+    sweeps.limit = limits.maxSweeps;
+    new Sweep(pool, origin, parser, sweep, limits.sweepTimeoutMs, sweeps);
   }
 
   private refuseSignIn(origin: RequestOrigin, parser: RequestReading): void {

@@ -53,6 +53,7 @@ export function frontendOptions(
       bufferBytes: config.clientBufferBytes,
       outputLimitBytes: config.clientOutputLimitBytes,
       sweepTimeoutMs: config.sweepTimeoutMs,
+      maxSweeps: config.maxSweeps,
       reshard: {
         patienceMs: config.reshardPatienceMs,
         stepTimeoutMs: config.reshardStepTimeoutMs,

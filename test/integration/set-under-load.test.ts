@@ -157,6 +157,7 @@ pools:
     'red.keyless_scripts': 'any',
     'red.scripts_under_prefix': 'allow',
     'red.sweep_timeout': '30s',
+    'red.max_sweeps': '3',
     'red.read_from': 'any',
     'red.replica_unavailable': 'error',
     'red.replica_check': '500ms',

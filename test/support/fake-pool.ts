@@ -157,6 +157,7 @@ export const ROOMY_LIMITS: ClientLimits = {
   bufferBytes: 1 << 20,
   outputLimitBytes: 1 << 30,
   sweepTimeoutMs: 60_000,
+  maxSweeps: 2,
   subscriptions: { ofClient: 1000, ofWorker: 10_000 },
   reshard: IDLE_RESHARD,
 };

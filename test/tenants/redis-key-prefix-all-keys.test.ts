@@ -301,6 +301,52 @@ test('a server that never comes to an end is given sweep_timeout', async t => {
   assert.equal(await client.command('PING'), 'PONG');
 });
 
+/** A pool of one sweep at once, whose fake server answers SCAN when the test says so. */
+async function startHeld(t: TestContext, settings: readonly string[] = []) {
+  const held: (() => void)[] = [];
+  const answer: Answer = (request, _, { socket }) => {
+    if (named(request) !== 'scan') return ':0\r\n';
+    held.push(() => void socket.write(page(0, 'app:k')));
+    return null;
+  };
+  const pool = await startWith(t, answer, ['max_sweeps: 1', 'timeout: 30s', ...settings]);
+  const others = await Promise.all([1, 2].map(() => pool.daemon.client('pool')));
+  t.after(() => others.forEach(each => void each.destroy()));
+  pool.client.send(encodeCommand('DBSIZE'));
+  await waitFor(() => held.length === 1, { what: 'the first to be at the server' });
+  return { ...pool, held, others };
+}
+
+test('more than max_sweeps wait for their turn, and those that are gone have none', async t => {
+  const { client, daemon, held, others } = await startHeld(t);
+  for (const other of others) other.send(encodeCommand('DBSIZE'));
+  await daemon.untilMetric('ringmaster_pool_sweeps_waiting', {}, 2);
+  await daemon.untilMetric('ringmaster_pool_sweep_waits_total', {}, 2);
+  assert.equal(held.length, 1);
+  others[0]!.reset();
+  await daemon.untilMetric('ringmaster_pool_sweeps_waiting', {}, 1);
+  client.reset();
+  await daemon.untilMetric('ringmaster_pool_client_connections', {}, 1);
+  assert.equal(held.length, 1, 'its turn lasts until the server has answered');
+  held.shift()!();
+  await waitFor(() => held.length === 1, { what: 'the one that waited to be at the server' });
+  held.shift()!();
+  assert.equal(String(await others[1]!.readReply()), ':1\r\n');
+  await daemon.untilMetric('ringmaster_pool_sweeps_running', {}, 0);
+});
+
+test('none waits for its turn for longer than sweep_timeout', async t => {
+  const { client, held, others } = await startHeld(t, ['sweep_timeout: 200ms']);
+  const words =
+    "-ERR 'flushdb' under a key_prefix was not begun within sweep_timeout: max_sweeps of such requests go on at once\r\n";
+  for (const other of others) other.send(encodeCommand('FLUSHDB'));
+  for (const other of others) assert.equal(String(await other.readReply()), words);
+  assert.equal(held.length, 1);
+  held.shift()!();
+  const late = "-ERR 'dbsize' under a key_prefix took longer than the setting sweep_timeout of this pool\r\n";
+  assert.equal(String(await client.readReply()), late);
+});
+
 test('names that are more than keys_limit are not collected', async t => {
   const { client } = await startWith(
     t,

@@ -2,13 +2,23 @@ import type { Accounts } from '../../accounts/accounts.ts';
 import { SIGN_IN_AWAITED, SIGN_IN_DONE, SIGN_IN_FULL, type SignInOutcome } from '../../accounts/sign-in-places.ts';
 import type { Block } from '../../memory/block.ts';
 import { WholeParts } from '../../request/whole-parts.ts';
+import type { KeySweep } from '../key-sweep.ts';
 import type { Coalescer } from '../protocol.ts';
 import type { ReplyTransform } from '../reply-transform.ts';
-import { HOLD_NONE, ROUTE_ALL, ROUTE_ANY, ROUTE_KEY, ROUTE_LOCAL, ROUTE_PLACE, type Route } from '../routes.ts';
+import {
+  HOLD_NONE,
+  ROUTE_ALL,
+  ROUTE_ANY,
+  ROUTE_KEY,
+  ROUTE_LOCAL,
+  ROUTE_PLACE,
+  ROUTE_SWEEP,
+  type Route,
+} from '../routes.ts';
 import { TOPIC_CHANNEL } from '../topics.ts';
 import { firstLineCoalescer } from './first-line-coalescer.ts';
 import { NO_REPLY } from './replies.ts';
-import { REPLY_LINE } from './reply-scanner.ts';
+import { REPLY_LINE, REPLY_META } from './reply-scanner.ts';
 import { RequestLine } from './request-line.ts';
 
 export interface SignInReplies {
@@ -35,7 +45,7 @@ export class ParsedRequest {
   readonly waitMs = 0;
   readonly serverPlace = 0;
   readonly slot = 0;
-  readonly sweep = null;
+  sweep: KeySweep | null = null;
   readonly remedy = null;
   readonly kept = null;
   readonly lesson = null;
@@ -118,6 +128,11 @@ export class ParsedRequest {
   forwardToAll(replyKind: number, coalescer: Coalescer, next: number): number {
     this.coalescer = coalescer;
     return this.forward(ROUTE_ALL, replyKind, next);
+  }
+
+  sweepKeys(sweep: KeySweep, next: number): number {
+    this.sweep = sweep;
+    return this.forward(ROUTE_SWEEP, REPLY_META, next);
   }
 
   answer(reply: Buffer, next: number): number {

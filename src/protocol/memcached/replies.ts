@@ -13,6 +13,7 @@ export const BAD_DELTA: Buffer = line('CLIENT_ERROR invalid numeric delta argume
 export const BAD_EXPTIME: Buffer = line('CLIENT_ERROR invalid exptime argument');
 export const SHUTDOWN_DISABLED: Buffer = line('ERROR: shutdown not enabled');
 export const OBJECT_TOO_LARGE: Buffer = line('SERVER_ERROR object too large for cache');
+export const FLUSHED: Buffer = line('OK');
 export const STORED: Buffer = line('STORED');
 export const WRONG_PASSWORD: Buffer = line('CLIENT_ERROR authentication failure');
 export const UNAUTHENTICATED: Buffer = line('CLIENT_ERROR unauthenticated');

@@ -24,13 +24,15 @@ export const REPLY_STORED = 1;
 export const REPLY_VALUES = 2;
 /** STAT lines, then END; or one line. */
 export const REPLY_STATS = 3;
+/** Lines `key=…` that end in LF alone, then END; or one line. There may be any number of them. */
+export const REPLY_KEYS = 4;
 /** The answer to `version`, which says what the server understands. */
-export const REPLY_VERSION = 4;
+export const REPLY_VERSION = 5;
 // From here on, answers to what servers before META_VERSION do not understand.
 /** The answer to a meta command: one line, and after VA a value. */
-export const REPLY_META = 5;
+export const REPLY_META = 6;
 /** The answer to `ms`: one line. */
-export const REPLY_META_STORED = 6;
+export const REPLY_META_STORED = 7;
 
 /** Longest line of a reply; the longest real ones are STAT lines with addresses or file names. */
 const MAX_REPLY_LINE_BYTES = 4096;
@@ -46,6 +48,8 @@ const CR = 13;
 // `EN`: there is no such item.
 const LETTER_E = 69;
 const LETTER_N = 78;
+// `key=`.
+const LETTER_K = 107;
 
 const IN_LINE = 0;
 const IN_DATA = 1;
@@ -178,7 +182,9 @@ export class MemcachedReplyScanner implements ReplyScanner {
   /** Takes the line `buf[start, end)`, newline included: MALFORMED, DONE, or GOES_ON. */
   private takeLine(buf: Buffer, start: number, end: number): number {
     const textEnd = end - 2;
-    if (textEnd < start || buf[textEnd] !== CR) return MALFORMED;
+    if (textEnd < start || buf[textEnd] !== CR) {
+      return this.kind === REPLY_KEYS && buf[start] === LETTER_K ? GOES_ON : MALFORMED;
+    }
     const line = replyLineKind(buf, start, textEnd);
     if (line === LINE_ERROR || line === LINE_REFUSED) {
       this.isError = true;
@@ -215,6 +221,9 @@ export class MemcachedReplyScanner implements ReplyScanner {
           return this.linesBytes > MAX_STATS_REPLY_BYTES ? MALFORMED : GOES_ON;
         }
         return line === LINE_WORD && this.linesBytes === 0 ? DONE : MALFORMED;
+      case REPLY_KEYS:
+        this.isError = line !== LINE_END;
+        return DONE;
       case REPLY_VERSION:
         this.highestReplyKind = speaksMeta(buf.toString('latin1', start, textEnd)) ? REPLY_META_STORED : REPLY_VERSION;
         return line === LINE_WORD ? DONE : MALFORMED;

@@ -134,16 +134,6 @@ export const REDIS_SETTINGS = {
     applies: 'live',
     isHarmlessElsewhere: true,
   },
-  sweepTimeoutMs: {
-    key: 'sweep_timeout',
-    kind: duration(1),
-    default: '60s',
-    about:
-      'Time that DBSIZE, RANDOMKEY, FLUSHDB or FLUSHALL of a client whose keys have a `key_prefix` may take: servers look through all ' +
-      'of their keys for them, step by step, each a request with `timeout`. Redis only.',
-    applies: 'live',
-    isHarmlessElsewhere: true,
-  },
   /** Where EVAL and its like run that name no key, in pools of several servers. */
   keylessScripts: {
     key: 'keyless_scripts',

@@ -5,6 +5,7 @@ import { type ReplySink, Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
 import type { ReadyLine } from '../../socket/ready-lines.ts';
 import type { Backend } from '../../upstream/backend.ts';
+import { type ListerOwner, SweepLister } from './sweep-lister.ts';
 
 /** Whose line it is: the sweep over all servers. */
 export interface SweepOwner {
@@ -13,6 +14,7 @@ export interface SweepOwner {
   readonly replyKind: number;
   /** Of the replies of a step. */
   readonly maxBytes: number;
+  readonly timeoutMs: number;
   /** False: nothing more is to be asked. */
   mayGoOn(): boolean;
   onRequestDone(request: Request): void;
@@ -27,46 +29,74 @@ export interface SweepOwner {
 const NO_REPLY = Buffer.alloc(0);
 const stepBytes = new RequestBytes();
 
-/** What a sweep does at one server: the requests of a step, one directly after the other, and the next once all are answered. */
-export class SweepLine implements ReplySink {
+/**
+ * What a sweep does at one server: the requests of a step, one directly after the other, and the next once all are answered; beside
+ * them what the server lists, whenever there is nothing for a step to do.
+ */
+export class SweepLine implements ReplySink, ListerOwner {
   private readonly owner: SweepOwner;
   private readonly backend: Backend;
   private readonly variant: number;
   private readonly work: ServerSweep;
+  private readonly lister: SweepLister | null;
   private replies: Buffer[] = [];
   private left = 0;
   private stepReplyBytes = 0;
   /** Of this step nothing more is kept. */
   private isDropped = false;
+  private isDone = false;
 
   constructor(owner: SweepOwner, backend: Backend, variant: number, work: ServerSweep) {
     this.owner = owner;
     this.backend = backend;
     this.variant = variant;
     this.work = work;
+    this.lister = work.listing === null ? null : new SweepLister(this, backend, variant, work.listing);
   }
 
   get heldBytes(): number {
     return this.stepReplyBytes + this.work.keptBytes;
   }
 
+  get listingMs(): number {
+    return this.owner.timeoutMs;
+  }
+
+  mayGoOn(): boolean {
+    return this.owner.mayGoOn();
+  }
+
   advance(): void {
-    const { owner, backend, variant } = this;
-    const requests = owner.mayGoOn() ? this.work.step() : [];
-    if (requests.length === 0) {
-      owner.onLineDone();
+    if (this.isDone || this.left > 0) return;
+    const { owner, lister, work } = this;
+    const mayGoOn = owner.mayGoOn();
+    const requests = mayGoOn ? work.step() : [];
+    if (requests.length > 0) {
+      this.send(requests);
       return;
     }
-    this.replies = new Array<Buffer>(requests.length).fill(NO_REPLY);
-    this.left = requests.length;
-    this.isDropped = false;
-    const connection = backend.connectionFor(owner.originId, variant);
-    for (const [i, bytes] of requests.entries()) {
-      const request = new Request(this, owner.replyKind);
-      request.part = i;
-      request.isFollowed = i < requests.length - 1;
-      connection.send(request, stepBytes.set(bytes, 0, bytes.length, null), owner.tenant);
+    if (mayGoOn && lister !== null) {
+      if (!lister.isActive && work.listing?.isOver === false) lister.begin();
+      if (lister.isActive) return;
     }
+    lister?.stop();
+    this.finish();
+  }
+
+  /** It ends as soon as nothing of it is at the server. */
+  stop(): void {
+    this.lister?.stop();
+    this.advance();
+  }
+
+  onRequestDone(request: Request): void {
+    this.owner.onRequestDone(request);
+  }
+
+  onListed(): void {
+    const refusal = this.work.listing?.refusal ?? null;
+    if (refusal !== null) this.owner.onRefused(refusal);
+    this.advance();
   }
 
   onReply(request: Request, buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
@@ -91,6 +121,27 @@ export class SweepLine implements ReplySink {
     this.done(request);
   }
 
+  onListingFailed(reason: FailureReason): void {
+    this.owner.onFailure(reason);
+    this.advance();
+  }
+
+  private send(requests: readonly Buffer[]): void {
+    const { owner, backend, variant } = this;
+    this.replies = new Array<Buffer>(requests.length).fill(NO_REPLY);
+    this.left = requests.length;
+    this.isDropped = false;
+    for (const [i, bytes] of requests.entries()) {
+      const request = new Request(this, owner.replyKind);
+      request.part = i;
+      request.isFollowed = i < requests.length - 1;
+      // The first may have had it replaced by one that finds out what the server understands.
+      backend
+        .connectionFor(owner.originId, variant)
+        .send(request, stepBytes.set(bytes, 0, bytes.length, null), owner.tenant);
+    }
+  }
+
   private done(request: Request): void {
     const { owner } = this;
     owner.onRequestDone(request);
@@ -101,5 +152,12 @@ export class SweepLine implements ReplySink {
     const words = isDropped || !owner.mayGoOn() ? null : this.work.take(replies);
     if (words !== null) owner.onRefused(words);
     this.advance();
+  }
+
+  private finish(): void {
+    // Whoever was told to stop, or could not begin, may have done so already.
+    if (this.isDone) return;
+    this.isDone = true;
+    this.owner.onLineDone();
   }
 }

@@ -1,39 +1,49 @@
 import type { KeySweep } from '../../protocol/key-sweep.ts';
 import type { RequestReading } from '../../protocol/protocol.ts';
 import type { FailureReason } from '../../request/failure.ts';
-import { Request } from '../../request/request.ts';
+import { type ReplySink, Request } from '../../request/request.ts';
 import type { ReadyLine } from '../../socket/ready-lines.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
+import type { SweepTurns, TurnTaker } from '../sweep-turns.ts';
 import { serversOf } from './broadcast.ts';
 import { SweepLine, type SweepOwner } from './sweep-line.ts';
+import { replySink } from './transformed-reply.ts';
+
+/** Before what the client has asked before is answered, and then before its turn. */
+const NOT_BEGUN = -1;
+const NO_WORDS = Buffer.alloc(0);
 
 /**
  * A request about all keys of its client, which are some of those on the servers: all servers at once are asked for them, each step by
  * step over the connection that all share.
  *
- *   waiting for what the client asked before ─▶ round: server ⇄ step … ─┬▶ the next round ─▶ … ─▶ reply
- *                                               server ⇄ step … ────────┘
+ *   waiting for what the client asked before ─▶ for its turn ─▶ round: server ⇄ step … ─┬▶ the next round ─▶ … ─▶ reply
+ *                                                               server ⇄ step … ────────┘
  *
  * Nothing more of the client is dispatched before its reply: what it writes next comes after, and it asks no more than one step a
  * server at a time. A step is a request with the timeout of any other. What fails, or takes too long, ends it, once nothing of it
  * is at a server any more; so does the client that leaves.
  */
-export class Sweep implements PrivateLane, SweepOwner {
+export class Sweep implements PrivateLane, SweepOwner, TurnTaker {
   readonly isBusy = true;
   readonly isBlocking = false;
   readonly isGoingThrough = false;
   private readonly pool: Pool;
   private readonly origin: RequestOrigin;
   private readonly request: Request;
+  /** Where the reply goes. */
+  private readonly sink: ReplySink;
+  private readonly turns: SweepTurns;
   private readonly sweep: KeySweep;
   private readonly variants: readonly number[];
   readonly replyKind: number;
-  private readonly timeoutMs: number;
+  readonly timeoutMs: number;
   /** What the client does beside. */
   private readonly before: PrivateLane | null;
-  private startedAtMs = -1;
+  private enteredAtMs = NOT_BEGUN;
+  private startedAtMs = NOT_BEGUN;
   /** Rounds of servers that are still to come. */
   private rounds: (readonly Backend[])[] = [];
   /** Of this round. */
@@ -43,9 +53,18 @@ export class Sweep implements PrivateLane, SweepOwner {
   private reason: FailureReason | null = null;
   private isAbandoned = false;
 
-  constructor(pool: Pool, origin: RequestOrigin, parser: RequestReading, sweep: KeySweep, timeoutMs: number) {
+  constructor(
+    pool: Pool,
+    origin: RequestOrigin,
+    parser: RequestReading,
+    sweep: KeySweep,
+    timeoutMs: number,
+    turns: SweepTurns,
+  ) {
     this.pool = pool;
     this.origin = origin;
+    this.sink = replySink(origin, parser.transform);
+    this.turns = turns;
     this.sweep = sweep;
     this.variants = parser.variants ?? [origin.variant];
     this.replyKind = parser.replyKind;
@@ -86,6 +105,8 @@ export class Sweep implements PrivateLane, SweepOwner {
   abandon(): void {
     this.isAbandoned = true;
     this.before?.abandon();
+    if (this.enteredAtMs !== NOT_BEGUN && this.startedAtMs === NOT_BEGUN) this.turns.leave(this);
+    this.stopLines();
   }
 
   get originId(): number {
@@ -100,11 +121,22 @@ export class Sweep implements PrivateLane, SweepOwner {
     return this.sweep.maxBytes;
   }
 
+  onTurn(): void {
+    this.startedAtMs = this.pool.clock.turnMs();
+    this.begin();
+  }
+
+  checkDeadline(nowMs: number): void {
+    const isWaiting = this.startedAtMs === NOT_BEGUN;
+    if (nowMs - (isWaiting ? this.enteredAtMs : this.startedAtMs) <= this.timeoutMs || this.isEnding) return;
+    if (isWaiting) this.settle(this.sweep.neverBegun);
+    else this.onRefused(this.sweep.overdue);
+  }
+
   mayGoOn(): boolean {
     if (this.isEnding) return false;
-    if (this.pool.clock.turnMs() - this.startedAtMs <= this.timeoutMs) return true;
-    this.words = this.sweep.overdue;
-    return false;
+    this.checkDeadline(this.pool.clock.turnMs());
+    return !this.isEnding;
   }
 
   onRequestDone(request: Request): void {
@@ -113,14 +145,16 @@ export class Sweep implements PrivateLane, SweepOwner {
 
   onFailure(reason: FailureReason): void {
     this.reason ??= reason;
+    this.stopLines();
   }
 
   onRefused(words: Buffer): void {
     this.words ??= words;
+    this.stopLines();
   }
 
   onTooLarge(): void {
-    this.words ??= this.sweep.tooLarge;
+    this.onRefused(this.sweep.tooLarge);
   }
 
   onLineDone(): void {
@@ -130,9 +164,13 @@ export class Sweep implements PrivateLane, SweepOwner {
   }
 
   private beginIfNext(): void {
-    if (this.startedAtMs >= 0 || !this.origin.isNext(this.request)) return;
-    this.startedAtMs = this.pool.clock.turnMs();
-    this.begin();
+    if (this.enteredAtMs !== NOT_BEGUN || !this.origin.isNext(this.request)) return;
+    this.enteredAtMs = this.pool.clock.turnMs();
+    this.turns.enter(this);
+  }
+
+  private stopLines(): void {
+    for (const line of this.lines) line.stop();
   }
 
   /** All servers from the beginning. Keys that move to others of a second ring are met there, or were before. */
@@ -172,25 +210,26 @@ export class Sweep implements PrivateLane, SweepOwner {
 
   /** Without having got to the end. */
   private end(): void {
-    const { words, reason, request, origin } = this;
-    if (words !== null) this.settle(words);
-    else if (!this.isAbandoned) {
+    const { words, reason, request, origin, sink } = this;
+    if (words !== null || this.isAbandoned) this.settle(words ?? NO_WORDS);
+    else {
       this.leave();
-      origin.onFailure(request, reason as FailureReason);
+      sink.onFailure(request, reason as FailureReason);
       origin.readOn();
     }
   }
 
   private settle(words: Buffer): void {
-    if (this.isAbandoned) return;
-    const { request, origin } = this;
+    const { request, origin, sink } = this;
     this.leave();
-    origin.onReply(request, words, 0, words.length, true, null);
+    if (this.isAbandoned) return;
+    sink.onReply(request, words, 0, words.length, true, null);
     origin.readOn();
   }
 
   private leave(): void {
     this.lines = [];
-    this.origin.privateLane = this.before;
+    if (!this.isAbandoned) this.origin.privateLane = this.before;
+    this.turns.leave(this);
   }
 }

@@ -63,6 +63,7 @@ pools:
     keyless_scripts: all
     scripts_under_prefix: allow
     sweep_timeout: 90s
+    max_sweeps: 5
     key_prefix: 'shop:'
     keys_limit: 1mb
     deny_commands: [FLUSHDB, config|set, script load]
@@ -206,6 +207,7 @@ test('every key of the native form arrives in the configuration', () => {
         keylessScripts: 'all',
         scriptsUnderPrefix: 'allow',
         sweepTimeoutMs: 90_000,
+        maxSweeps: 5,
         keyPrefix: 'shop:',
         keysLimitBytes: 1_048_576,
         scriptMemoryBytes: 4_194_304,
@@ -334,6 +336,7 @@ test('what is left out has its default', () => {
         keylessScripts: 'error',
         scriptsUnderPrefix: 'refuse',
         sweepTimeoutMs: 60_000,
+        maxSweeps: 2,
         keyPrefix: null,
         keysLimitBytes: 67_108_864,
         scriptMemoryBytes: 4_194_304,

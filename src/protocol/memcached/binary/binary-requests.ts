@@ -2,6 +2,7 @@ import { INCOMPLETE } from '../../protocol.ts';
 import { ROUTE_ELSEWHERE, ROUTE_KEY, ROUTE_SPLIT } from '../../routes.ts';
 import { base64Length } from '../base64.ts';
 import type { Credentials } from '../credentials.ts';
+import { DELAYED_FLUSH_TEXT, FlushKeys } from '../key-prefix/flush-keys.ts';
 import type { ParsedRequest } from '../parsed-request.ts';
 import { isOfSomeKeys } from '../permissions.ts';
 import { NO_REPLY } from '../replies.ts';
@@ -145,8 +146,10 @@ export class BinaryRequests {
           return out.forward(ROUTE_ELSEWHERE, REPLY_LINE, next);
         return answerSasl(out, this.credentials, session, opcode.kind, buf, start, next);
       case OP_FLUSH:
+        this.takeLine(out, opcode, buf, start, next);
+        return out.prefix.length > 0 ? sweepKeys(out, buf, start, next) : next;
       case OP_VERBOSITY:
-        // As a memcached with -F.
+        // As a memcached with -F does with a flush.
         if (out.prefix.length > 0) return out.answer(errorResponse(code, opaque, STATUS_AUTH_ERROR), next);
         return this.takeLine(out, opcode, buf, start, next);
       case OP_VERSION:
@@ -345,4 +348,12 @@ export class BinaryRequests {
     out.rewrite(text.block!, text.length);
     text.block = null;
   }
+}
+
+/** A flush of the keys with the prefix, of which the line was read. */
+function sweepKeys(out: ParsedRequest, buf: Buffer, start: number, next: number): number {
+  const isDelayed = extrasBytesOf(buf, start) > 0 && buf.readUInt32BE(start + BINARY_HEADER_BYTES) !== 0;
+  if (!isDelayed) return out.sweepKeys(new FlushKeys(out.prefix), next);
+  out.transform = null;
+  return out.answer(response(opcodeOf(buf, start), opaqueOf(buf, start), STATUS_INVALID, DELAYED_FLUSH_TEXT), next);
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { memcachedProtocol } from '../../../../src/protocol/memcached/memcached.ts';
 import {
   MAX_STATS_REPLY_BYTES,
+  REPLY_KEYS,
   REPLY_LINE,
   REPLY_META,
   REPLY_META_STORED,
@@ -49,6 +50,12 @@ const GOOD: readonly (readonly [kind: number, reply: string, isError?: boolean])
   [REPLY_VALUES, 'SERVER_ERROR out of memory storing object\r\n', true],
   [REPLY_VALUES, 'VALUE a 0 1\r\nx\r\nSERVER_ERROR out of memory\r\n', true],
   [REPLY_VALUES, 'CLIENT_ERROR invalid exptime argument\r\n', true],
+  [
+    REPLY_KEYS,
+    'key=a exp=-1 la=1 cas=1 fetch=no cls=1 size=65\nkey=%0A exp=-1 la=1 cas=1 fetch=no cls=1 size=65\nEND\r\n',
+  ],
+  [REPLY_KEYS, `${`key=${'%FF'.repeat(250)} exp=-1\n`.repeat(20)}END\r\n`],
+  [REPLY_KEYS, 'END\r\n'],
   [REPLY_STATS, 'STAT pid 1\r\nSTAT inter 127.0.0.1\r\nEND\r\n'],
   [REPLY_STATS, `STAT a ${'v'.repeat(4000)}\r\nEND\r\n`],
   [REPLY_STATS, 'END\r\n'],
@@ -76,6 +83,9 @@ const GOOD: readonly (readonly [kind: number, reply: string, isError?: boolean])
   [REPLY_META_STORED, 'CLIENT_ERROR invalid flag\r\n', true],
   [REPLY_VERSION, 'VERSION 1.6.18\r\n'],
   [REPLY_VERSION, 'ERROR\r\n', true],
+  [REPLY_KEYS, 'BUSY currently processing crawler request\r\n', true],
+  [REPLY_KEYS, 'ERROR metadump not allowed\r\n', true],
+  [REPLY_KEYS, 'key=a exp=-1\nSERVER_ERROR out of memory\r\n', true],
   [REPLY_STATS, 'CLIENT_ERROR bad command line\r\n', true],
   [REPLY_STATS, 'ERROR\r\n', true],
 ];

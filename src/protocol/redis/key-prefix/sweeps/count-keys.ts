@@ -30,6 +30,7 @@ export class CountKeys extends PrefixSweep {
  * (dictScan in Redis's dict.c visits what becomes one place directly after each other): so the last ones are remembered.
  */
 class ServerCount implements ServerSweep {
+  readonly listing = null;
   private readonly sweep: CountKeys;
   private readonly onName: () => void;
   private cursor: string | null = '0';

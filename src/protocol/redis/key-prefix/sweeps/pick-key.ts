@@ -40,6 +40,7 @@ export class PickKey extends PrefixSweep {
  * small server all are seen so, and each comes as often.
  */
 class ServerPick implements ServerSweep {
+  readonly listing = null;
   readonly names = new Set<string>();
   keptBytes = 0;
   private readonly sweep: PickKey;

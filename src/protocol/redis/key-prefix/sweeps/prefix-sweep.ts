@@ -12,6 +12,7 @@ export abstract class PrefixSweep implements KeySweep {
   readonly maxBytes: number;
   readonly tooLarge: Buffer;
   readonly overdue: Buffer;
+  readonly neverBegun: Buffer;
   protected readonly prefix: Buffer;
   private readonly pattern: Buffer;
   private readonly unexpected: Buffer;
@@ -26,6 +27,9 @@ export abstract class PrefixSweep implements KeySweep {
     );
     const late = `ERR '${command}' under a key_prefix took longer than the setting sweep_timeout of this pool`;
     this.overdue = errorReply(`${late}${overdueWords}`);
+    this.neverBegun = errorReply(
+      `ERR '${command}' under a key_prefix was not begun within sweep_timeout: max_sweeps of such requests go on at once`,
+    );
     this.unexpected = errorReply(`ERR '${command}': a server answered SCAN with something else`);
   }
 

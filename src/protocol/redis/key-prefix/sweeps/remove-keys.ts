@@ -39,6 +39,7 @@ export class RemoveKeys extends PrefixSweep {
 }
 
 class ServerRemoval implements ServerSweep {
+  readonly listing = null;
   private readonly sweep: RemoveKeys;
   private readonly isOfSlots: boolean;
   private readonly onElsewhere: () => void;
