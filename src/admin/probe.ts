@@ -2,6 +2,8 @@ import { connect } from 'node:net';
 import { PROTOCOL_TRAITS, type ProtocolName } from '../protocol/protocol-traits.ts';
 import { withoutPassword } from '../protocol/said-traits.ts';
 import type { Question, ServerCredentials } from '../protocol/traits.ts';
+import { FAILURE_TEXT } from '../request/failure.ts';
+import { UNANSWERED_HANDSHAKE } from '../system/handshake-complaint.ts';
 import { ownProxyHeader, type ProxyVersion } from '../system/own-proxy-header.ts';
 import { type ServerTls, startServerTls } from '../system/server-tls.ts';
 import { connectionFault } from './connection-fault.ts';
@@ -65,8 +67,12 @@ export function probe(target: ProbeTarget, timeoutMs: number, signal?: AbortSign
     const aborted = () => settle('not asked any longer');
     const name = () => questions[0]?.name;
     const quoted = (words: string) => JSON.stringify(withoutPassword(words, target.credentials ?? null));
-    const overdue = () =>
-      settle(isConnected ? `no answer to ${name()} within ${timeoutMs} ms` : `no connection within ${timeoutMs} ms`);
+    const overdue = () => {
+      const isInHandshake = tls !== null && !plain.connecting && !plain.destroyed;
+      if (isConnected) settle(`no answer to ${name()} within ${timeoutMs} ms`);
+      else if (isInHandshake) settle(`${FAILURE_TEXT.server_tls}: ${UNANSWERED_HANDSHAKE}`);
+      else settle(`no connection within ${timeoutMs} ms`);
+    };
     // An answer that has come while this process was busy is not late: sockets are read before setImmediate's turn.
     const timer = setTimeout(() => setImmediate(overdue), timeoutMs);
     signal?.addEventListener('abort', aborted);

@@ -48,12 +48,21 @@ function readShown(settings: ListenTlsConfig, where: string): ListenTls {
     })),
     ca: ca === null ? null : readPem(ca, where),
     crl: crl === null ? null : readPem(crl, where),
-    ticketKeys: randomBytes(TICKET_KEYS_BYTES).toString('base64'),
+    ticketKeys: newTicketKeys(),
   };
   for (const [i, pair] of tls.certificates.entries()) checkPair(where, pair, key[i] as string);
   const files = [...cert, ...key, ...[ca, crl].filter(path => path !== null)];
   tried(where, files, () => createTlsServer(tls));
   return tls;
+}
+
+function newTicketKeys(): string {
+  return randomBytes(TICKET_KEYS_BYTES).toString('base64');
+}
+
+/** The same with other keys for session tickets: what was given out under the old ones is not resumed. */
+export function withNewTickets(tls: ListenTls): ListenTls {
+  return { ...tls, ticketKeys: newTicketKeys() };
 }
 
 /** Files that are read for the TLS of a pool. */

@@ -18,6 +18,7 @@ const MIN_MEMORY_BYTES = 16 * 1024 * 1024;
 /** A timer runs 24.8 days at most, and the master waits a little longer than its workers. */
 const MAX_SHUTDOWN_MS = 24 * 3_600_000;
 const MAX_CERTIFICATE_CHECK_MS = 24 * 3_600_000;
+const MAX_TICKET_ROTATION_MS = 7 * 24 * 3_600_000;
 /** Mode of a file that is its owner's alone. */
 const OWN_ONLY = 0o600;
 const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
@@ -153,6 +154,14 @@ export const DAEMON_SETTINGS = {
     default: '5s',
     about:
       'How often the files of `listen_tls`, `server_tls` and `sentinel_tls` are looked at; see [TLS](tls.md#certificates-that-change).',
+    applies: 'live',
+  },
+  ticketRotationMs: {
+    key: 'ticket_rotation',
+    kind: durationOrNone(MAX_TICKET_ROTATION_MS),
+    default: '12h',
+    about:
+      'How often the keys of TLS session tickets are made anew; `none`: only by reloads and with certificates. Sessions from before are not resumed, and begin with a full handshake. See [TLS](tls.md#toward-clients).',
     applies: 'live',
   },
   log: {

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AdminListener, AdminServer } from '../admin/server.ts';
 import type { HostPort } from '../config/address.ts';
 import { adminDates, type CertificateDates } from '../config/certificate-dates.ts';
-import { readAdminTls, renewedAdminTls } from '../config/certificates.ts';
+import { readAdminTls, renewedAdminTls, withNewTickets } from '../config/certificates.ts';
 import type { Config } from '../config/config.ts';
 import type { ListenTls } from '../system/listen-tls.ts';
 
@@ -86,6 +86,13 @@ export class AdminListeners {
     this.tls = next.tls;
     this.current.port?.speakTls(next.tls);
     return 'renewed';
+  }
+
+  /** The keys of its session tickets are others now. */
+  rotateTickets(): void {
+    if (this.tls === null) return;
+    this.tls = withNewTickets(this.tls);
+    this.current.port?.speakTls(this.tls);
   }
 
   get dates(): readonly CertificateDates[] {

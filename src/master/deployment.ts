@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { certificateDates, whyNotNow } from '../config/certificate-dates.ts';
-import { renewed, shownFiles, tlsFiles, withTlsFiles } from '../config/certificates.ts';
+import { renewed, shownFiles, tlsFiles, withNewTickets, withTlsFiles } from '../config/certificates.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { withUsers } from '../config/pool-users.ts';
 import { withPortLeads } from '../config/port-pools.ts';
@@ -14,6 +14,7 @@ import type { MasterLog } from './master-log.ts';
 import type { Monitoring } from './monitoring.ts';
 import { elapsedMs, SERVING_WITHIN_MS, type WorkerDone } from './progress.ts';
 import type { SocketPlan, SocketTable } from './socket-table.ts';
+import { TicketRotation } from './ticket-rotation.ts';
 import type { Generation } from './worker-process.ts';
 import type { WorkerSlot } from './worker-slot.ts';
 import type { WorkerSlots } from './worker-slots.ts';
@@ -68,6 +69,10 @@ export class Deployment {
       intervalMs: () => this.config.certificateCheckMs,
       changed: () => host.inTurn(() => this.renewCertificates()),
     });
+    new TicketRotation({
+      intervalMs: () => this.config.ticketRotationMs,
+      rotate: () => host.inTurn(() => this.rotateTickets()),
+    });
   }
 
   /** What a worker that starts now serves by. */
@@ -107,6 +112,31 @@ export class Deployment {
       log.info({ pools: names, tookMs }, 'certificates renewed: every worker has them');
     } catch (error) {
       log.error({ pools: names, reason: (error as Error).message }, 'certificates not renewed: tried again soon');
+      throw error;
+    }
+  }
+
+  /** New keys for session tickets, in all workers at once. */
+  private async rotateTickets(): Promise<void> {
+    const { log, monitoring, refuseUnlessRunning } = this.host;
+    refuseUnlessRunning();
+    monitoring.rotateAdminTickets();
+    const names: string[] = [];
+    const pools = this.served.pools.map(pool => {
+      const { tls } = pool;
+      if (!tls?.listen) return pool;
+      names.push(pool.name);
+      return { ...pool, tls: { ...tls, listen: withNewTickets(tls.listen) } };
+    });
+    if (names.length === 0) return;
+    try {
+      await this.bring(this.config, { ...this.served, pools }, () => {});
+      log.info({ pools: names }, 'keys of session tickets renewed');
+    } catch (error) {
+      log.error(
+        { pools: names, reason: (error as Error).message },
+        'keys of session tickets not renewed: tried again soon',
+      );
       throw error;
     }
   }

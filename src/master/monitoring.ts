@@ -204,6 +204,10 @@ export class Monitoring {
     return this.listeners.renewTls(config);
   }
 
+  rotateAdminTickets(): void {
+    this.listeners.rotateTickets();
+  }
+
   /** The pools are others now; those that stay keep their figures. */
   setConfig({ pools, users }: Config): void {
     this.totals.setPools(pools, users);

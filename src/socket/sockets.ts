@@ -1,4 +1,6 @@
 import { connect, createServer, type Server, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { serverComplaint } from '../system/handshake-complaint.ts';
 import { type ServerTls, startServerTls } from '../system/server-tls.ts';
 import { keepAlive } from './keepalive.ts';
 import { lookupName } from './name-lookup.ts';
@@ -33,6 +35,8 @@ export type PeerAddress =
 
 /** An attempt to connect that is under way. */
 export interface ConnectAttempt {
+  /** It is connected, and not yet through with TLS. */
+  readonly isInHandshake: boolean;
   /** Gives up; nobody hears of the outcome. */
   cancel(): void;
 }
@@ -172,13 +176,16 @@ export function connectSocket(
       // The system's own errors say enough.
       const isOfSystem = 'errno' in error || error.code === 'ECONNRESET';
       errorCode = isOfSystem ? (error.code ?? errorCode) : 'EPROTO';
-      complaint = isOfSystem ? null : `TLS: ${error.message}`;
+      complaint = isOfSystem ? null : `TLS: ${serverComplaint(error)}`;
     });
     tlsSocket.once('secureConnect', () => connected(() => new TlsSocket(tlsSocket)));
     tlsSocket.once('close', closed);
     return tlsSocket;
   };
   return {
+    get isInHandshake() {
+      return !isOver && socket instanceof TLSSocket;
+    },
     cancel: () => {
       isOver = true;
       socket?.destroy();
@@ -189,7 +196,7 @@ export function connectSocket(
 /** There is nowhere to connect to. */
 function refuseLater(listener: ConnectListener): ConnectAttempt {
   const later = setImmediate(() => listener.onRefused('EHOSTDOWN', null));
-  return { cancel: () => clearImmediate(later) };
+  return { isInHandshake: false, cancel: () => clearImmediate(later) };
 }
 
 function polledWhereAble(socket: Socket, keepaliveIdleMs: number): StreamSocket {

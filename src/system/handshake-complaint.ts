@@ -1,7 +1,7 @@
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 
-/** What OpenSSL calls a client that speaks something else than TLS. */
-const PLAIN_CLIENT: ReadonlySet<string | undefined> = new Set([
+/** What OpenSSL calls a peer that speaks something else than TLS. */
+const PLAIN_PEER: ReadonlySet<string | undefined> = new Set([
   'ERR_SSL_WRONG_VERSION_NUMBER',
   'ERR_SSL_HTTP_REQUEST',
   'ERR_SSL_HTTPS_PROXY_REQUEST',
@@ -15,10 +15,20 @@ export function handshakeComplaint(
   { authorizationError }: TLSSocket,
 ): string | null {
   if (authorizationError) return notAccepted(authorizationError);
-  if (PLAIN_CLIENT.has(error.code)) return 'it does not speak TLS, and TLS is spoken here';
+  if (PLAIN_PEER.has(error.code)) return 'it does not speak TLS, and TLS is spoken here';
   if (error.code === 'ECONNRESET') return null;
   // OpenSSL's own words have numbers of threads and lines of its source around them.
   return error.reason ?? error.message;
+}
+
+/** What an operator reads of a server that does not finish the handshake, or says nothing at all to it. */
+export const UNANSWERED_HANDSHAKE = 'no answer to the handshake: it may not speak TLS at this address';
+
+/** What was wrong with a server whose handshake failed. */
+export function serverComplaint(error: NodeJS.ErrnoException & { readonly reason?: string }): string {
+  if (PLAIN_PEER.has(error.code)) return 'it does not speak TLS at this address';
+  // Node advises to run it with another flag, and here the certificate is a matter of the file.
+  return error.reason ?? error.message.replace(/; if the root CA is installed locally.*$/, '');
 }
 
 /** Null: the client has shown none. */

@@ -271,21 +271,18 @@ export class BackendConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     this.server.stats.serverConnections++;
   }
 
-  onLinkTimedOut(): void {
-    this.server.stats.serverTimedout++;
-    this.attemptFailed('timed_out');
-  }
-
   onLinkFailed(reason: FailureReason | null, complaint: string | null): void {
     const { stats, log, name } = this.server;
     if (reason === null) stats.serverEof++;
+    else if (reason === 'timed_out') stats.serverTimedout++;
     else stats.serverErr++;
     // Once, and not at every attempt to come back.
     if (complaint !== null && this.state !== DOWN)
       log.error({ server: name, complaint }, 'server refused the handshake');
     const isRefusal = reason === 'connection_refused' && !(this.link as ServerLink).isConnected;
     // To the probe that it has to answer it has said again that it has no room.
-    if (this.welcome.needsProof && complaint !== null) this.attemptFailed('connection_refused');
+    if (this.welcome.needsProof && complaint !== null && reason !== 'timed_out')
+      this.attemptFailed('connection_refused');
     else this.attemptFailed(reason ?? 'connection_reset', isRefusal);
   }
 

@@ -183,14 +183,10 @@ export class PrivateConnection implements LinkUser, MemoryHolder, ReplyStreamOwn
     this.link.release();
   }
 
-  onLinkTimedOut(): void {
-    this.host.stats.serverTimedout++;
-    this.lose('timed_out');
-  }
-
   onLinkFailed(reason: FailureReason | null, complaint: string | null): void {
     const { stats, log, name } = this.host;
     if (reason === null) stats.serverEof++;
+    else if (reason === 'timed_out') stats.serverTimedout++;
     else stats.serverErr++;
     if (complaint !== null) log.error({ server: name, complaint }, 'server refused the handshake');
     this.lose(reason ?? 'connection_reset');

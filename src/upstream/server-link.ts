@@ -7,6 +7,7 @@ import { type FailureReason, failureFromErrno } from '../request/failure.ts';
 import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
 import { type ConnectAttempt, connectSocket } from '../socket/sockets.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
+import { UNANSWERED_HANDSHAKE } from '../system/handshake-complaint.ts';
 import type { BackendOptions } from './backend-options.ts';
 
 /** Who uses a link. Hears nothing of it any more once it has closed it. */
@@ -14,9 +15,10 @@ export interface LinkUser {
   onLinkConnected(): void;
   /** The handshake is done: `release` lets out what the outbox has. */
   onLinkReady(): void;
-  /** Neither connection nor handshake within the time for it. */
-  onLinkTimedOut(): void;
-  /** No link came about; null: the server closed it. `complaint`: what was wrong with its reply to the handshake. */
+  /**
+   * No link came about, `timed_out` where it took too long; null: the server closed it. `complaint`: what was wrong with its reply
+   * to the handshake.
+   */
   onLinkFailed(reason: FailureReason | null, complaint: string | null): void;
   /** What was appended to the outbox so far was written. */
   onLinkWritten(): void;
@@ -99,7 +101,7 @@ export class ServerLink implements SocketReader, OutboxOwner {
   /** Tells the user when it takes too long to be ready. */
   checkDeadline(nowMs: number): void {
     if (this.isReady || this.isClosed || nowMs - this.startedAtMs < this.connectTimeoutMs) return;
-    this.user.onLinkTimedOut();
+    this.user.onLinkFailed('timed_out', this.attempt.isInHandshake ? `TLS: ${UNANSWERED_HANDSHAKE}` : null);
   }
 
   /** Cuts the connection, or gives up the attempt, without a word to anybody. */

@@ -155,3 +155,30 @@ test('a start with one that has expired goes on, with a warning; and it is not l
   assert.equal(await shown(t, daemon), 'new');
   assert.doesNotMatch(readFileSync(daemon.ringmaster.configFile, 'utf8'), /PRIVATE/);
 });
+
+test('keys of session tickets are made anew by themselves: sessions from before are not resumed, connections stay', async t => {
+  const redis = await startRedis();
+  t.after(() => redis.kill());
+  const { cert, key } = await authority.sign('p');
+  const pool = {
+    protocol: 'redis' as const,
+    servers: [redis.port],
+    settings: [`listen_tls: { cert: ${cert}, key: ${key} }`],
+  };
+  const daemon = await startDaemon(t, { p: pool }, { workers: 2, settings: ['ticket_rotation: 1s'] });
+  const rotated = /^keys of session tickets renewed$/;
+  const options = { host: '127.0.0.1', port: daemon.port('p'), ca: authority.pem(), maxVersion: 'TLSv1.2' } as const;
+  const before = connect(options);
+  t.after(() => before.destroy());
+  await waitForEvent(before, 'secureConnect', { what: 'the handshake' });
+  const session = before.getSession() as Buffer;
+  // One may have been under way.
+  const lines = await daemon.untilLogged(rotated, daemon.logged(rotated).length + 2);
+  const after = connect({ ...options, session });
+  t.after(() => after.destroy());
+  await waitForEvent(after, 'secureConnect', { what: 'another handshake' });
+  assert.equal(after.isSessionReused(), false);
+  assert.deepEqual(lines[0]?.pools, ['p']);
+  const client = new RawClient(before);
+  assert.equal(await client.command('PING'), 'PONG');
+});

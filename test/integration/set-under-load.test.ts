@@ -73,6 +73,7 @@ pools:
     shutdown_timeout: '5s',
     worker_timeout: '20s',
     certificate_check: '1s',
+    ticket_rotation: '1h',
     upgrade_on: 'usr2',
     cpu_affinity: '0',
     worker_nice: '1',

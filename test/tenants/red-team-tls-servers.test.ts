@@ -154,6 +154,14 @@ test('one that fails in its handshake is an error, and none hangs', async () => 
     assert.match(await ask(name, 'SET', 'k', SECRET), /^-ERR /, name);
     assert.equal(told.get(name), undefined);
   }
+  const complaints = () => {
+    const lines = daemon.logged(/^server refused the handshake$/);
+    return new Map(lines.map(({ pool, complaint }) => [pool, complaint]));
+  };
+  await waitFor(() => complaints().has(SILENT), { what: 'the silent one to be in the log' });
+  assert.equal(complaints().get(SILENT), 'TLS: no answer to the handshake: it may not speak TLS at this address');
+  const spoken = complaints().get('answers a handshake with garbage');
+  assert.equal(spoken, 'TLS: it does not speak TLS at this address');
 });
 
 test('garbage in TLS is an error, and reaches nobody; nor does a reply that was not asked for', async () => {
@@ -211,4 +219,6 @@ test('/readyz asks in TLS, and says of each server what is wrong', async () => {
     assert.equal(all.get(name)?.ready, false, name);
   }
   assert.match(String(all.get('expired')?.why), /expired/);
+  assert.match(String(all.get(SILENT)?.why), /no answer to the handshake: it may not speak TLS at this address$/);
+  assert.match(String(all.get('another authority')?.why), /TLS: (?:(?!Node|--use).)*$/);
 });

@@ -15,6 +15,7 @@ shutdown_timeout: 1m
 audit_log: { file: /var/log/audit.log, commands: off, keys: true, max_size: 1mb, files: 3 }
 worker_timeout: 5s
 certificate_check: 9s
+ticket_rotation: none
 upgrade_on: usr2
 cpu_affinity: "0,2-4"
 worker_nice: 5
@@ -117,6 +118,7 @@ test('every key of the native form arrives in the configuration', () => {
     auditLog: { file: '/var/log/audit.log', commands: 'off', keys: true, maxBytes: 2 ** 20, files: 3 },
     workerTimeoutMs: 5000,
     certificateCheckMs: 9000,
+    ticketRotationMs: 0,
     upgradeOn: 'usr2',
     users: [],
     user: null,
@@ -285,6 +287,7 @@ test('what is left out has its default', () => {
     auditLog: null,
     workerTimeoutMs: 10_000,
     certificateCheckMs: 5000,
+    ticketRotationMs: 43_200_000,
     upgradeOn: 'off',
     users: [],
     user: null,
