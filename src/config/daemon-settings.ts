@@ -19,6 +19,9 @@ const MIN_MEMORY_BYTES = 16 * 1024 * 1024;
 const MAX_SHUTDOWN_MS = 24 * 3_600_000;
 const MAX_CERTIFICATE_CHECK_MS = 24 * 3_600_000;
 const MAX_TICKET_ROTATION_MS = 7 * 24 * 3_600_000;
+/** Whoever asks more often than that is told what was. */
+const MIN_READINESS_HOLD_MS = 100;
+const MAX_READINESS_HOLD_MS = 3_600_000;
 /** Mode of a file that is its owner's alone. */
 const OWN_ONLY = 0o600;
 const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
@@ -162,6 +165,15 @@ export const DAEMON_SETTINGS = {
     default: '12h',
     about:
       'How often the keys of TLS session tickets are made anew; `none`: only by reloads and with certificates. Sessions from before are not resumed, and begin with a full handshake. See [TLS](tls.md#toward-clients).',
+    applies: 'live',
+  },
+  /** For how long /readyz goes by an answer. */
+  readinessHoldMs: {
+    key: 'readiness_hold',
+    kind: duration(MIN_READINESS_HOLD_MS, MAX_READINESS_HOLD_MS),
+    default: '1s',
+    about:
+      'For how long `/readyz` goes by what a server has answered before it asks again; see [metrics.md](metrics.md#is-it-ready).',
     applies: 'live',
   },
   log: {

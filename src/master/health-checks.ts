@@ -107,6 +107,13 @@ export class HealthChecks {
     );
   }
 
+  /** What is known of a server: null when it is well, else why not; undefined: it is not asked, or was not yet. */
+  verdictOf(pool: string, server: string): string | null | undefined {
+    const check = this.checks.get(pool)?.get(server);
+    if (check?.isKnown !== true) return undefined;
+    return check.health.isUp ? null : (check.health.why ?? '');
+  }
+
   figures(): HealthFigures[] {
     return this.all().map(({ pool, server, check }) => ({
       ...{ pool, server, isDown: !check.health.isUp, downs: check.downs },
@@ -128,6 +135,8 @@ export class HealthChecks {
 /** One server of one pool: asked again and again, one probe at a time. */
 class ServerCheck {
   health = new ServerHealth();
+  /** It was asked, where it is now. */
+  isKnown = false;
   /** While it is down others do what it did. */
   hasStandIn = true;
   probes = 0;
@@ -157,7 +166,10 @@ class ServerCheck {
     };
     const isSameTarget = isDeepStrictEqual(target, this.target);
     if (isSameTarget && isDeepStrictEqual(rules, this.rules)) return;
-    if (!isSameServer(target, this.target)) this.health = new ServerHealth();
+    if (!isSameServer(target, this.target)) {
+      this.health = new ServerHealth();
+      this.isKnown = false;
+    }
     this.target = target;
     this.rules = rules;
     this.stop();
@@ -198,6 +210,7 @@ class ServerCheck {
       log.error({ ...names, why }, 'health check could not be made: the verdict stands');
       return;
     }
+    this.isKnown = true;
     this.probes++;
     if (why !== null) {
       this.failures++;

@@ -127,6 +127,7 @@ export class Master implements WorkerSlotHost {
       },
       events: this.events,
       ...{ out: () => this.out(), unwell: () => this.verdicts.health.unwell() },
+      verdict: (pool, server) => this.verdicts.health.verdictOf(pool, server),
       byHand: (pool, server) => this.verdicts.byHand.of(pool, server),
       reshard: () => this.resharding.figures(),
       steered: () => ({ settings: this.liveConfig.overrides, blocks: this.blocks.list().length }),

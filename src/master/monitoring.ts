@@ -66,6 +66,8 @@ export interface MonitoringSource {
   /** See `StateSource`. */
   out(): readonly OutServer[];
   unwell(): readonly OutServer[];
+  /** See `HealthChecks.verdictOf`. */
+  verdict(pool: string, server: string): string | null | undefined;
   byHand(pool: string, server: string): HandVerdict | null;
   steered(): { readonly settings: number; readonly blocks: number };
   reshard(): ReshardFigures;
@@ -134,6 +136,8 @@ export class Monitoring {
       pools: config.pools,
       workers: () => source.workers(),
       reshard: () => source.reshard().active,
+      holdMs: () => source.config().readinessHoldMs,
+      verdict: (pool, server) => source.verdict(pool, server),
       tls: name => source.served().pools.find(pool => pool.name === name)?.tls?.servers ?? null,
     });
     const admin = new AdminServer({

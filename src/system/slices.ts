@@ -7,9 +7,14 @@ const SLICE_MS = 3;
 export class Slices {
   private startedAtMs = performance.now();
 
+  /** Whether `next` would let others go on: for loops of many small steps, which then need not await each. */
+  get isOver(): boolean {
+    return performance.now() - this.startedAtMs >= SLICE_MS;
+  }
+
   /** To be awaited between two steps. */
   async next(): Promise<void> {
-    if (performance.now() - this.startedAtMs < SLICE_MS) return;
+    if (!this.isOver) return;
     await setImmediate();
     this.startedAtMs = performance.now();
   }

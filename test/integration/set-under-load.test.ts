@@ -74,6 +74,7 @@ pools:
     worker_timeout: '20s',
     certificate_check: '1s',
     ticket_rotation: '1h',
+    readiness_hold: '2s',
     upgrade_on: 'usr2',
     cpu_affinity: '0',
     worker_nice: '1',

@@ -16,6 +16,7 @@ audit_log: { file: /var/log/audit.log, commands: off, keys: true, max_size: 1mb,
 worker_timeout: 5s
 certificate_check: 9s
 ticket_rotation: none
+readiness_hold: 3s
 upgrade_on: usr2
 cpu_affinity: "0,2-4"
 worker_nice: 5
@@ -119,6 +120,7 @@ test('every key of the native form arrives in the configuration', () => {
     workerTimeoutMs: 5000,
     certificateCheckMs: 9000,
     ticketRotationMs: 0,
+    readinessHoldMs: 3000,
     upgradeOn: 'usr2',
     users: [],
     user: null,
@@ -288,6 +290,7 @@ test('what is left out has its default', () => {
     workerTimeoutMs: 10_000,
     certificateCheckMs: 5000,
     ticketRotationMs: 43_200_000,
+    readinessHoldMs: 1000,
     upgradeOn: 'off',
     users: [],
     user: null,

@@ -251,8 +251,12 @@ test('a master that is found keeps its place while it is down, and is asked abou
   const subject = new Subject();
   subject.topology = topologyOf(['a', 1]);
   subject.checks.setPools(pools(FOUND()));
+  assert.equal(subject.checks.verdictOf('f', 'a'), undefined, 'it was not asked yet');
+  await pass(LONGEST_MS);
+  assert.equal(subject.checks.verdictOf('f', 'a'), null);
   subject.failing.set(1, 'refused');
   await pass(3 * LONGEST_MS);
+  assert.equal(subject.checks.verdictOf('f', 'a'), 'refused');
   assert.deepEqual(subject.down(), ['f/a']);
   assert.deepEqual(subject.checks.out(), []);
   assert.deepEqual(
@@ -264,6 +268,7 @@ test('a master that is found keeps its place while it is down, and is asked abou
   subject.topology = topologyOf(['a', 2]);
   subject.checks.serversChanged('f');
   assert.deepEqual(subject.down(), []);
+  assert.equal(subject.checks.verdictOf('f', 'a'), undefined, 'another server, which was not asked yet');
   subject.asked = [];
   await pass(2 * LONGEST_MS);
   assert.deepEqual([...new Set(subject.asked)], [2]);
