@@ -39,9 +39,10 @@ function directoryOf(owner: 'root' | 'nobody'): string {
   return directory;
 }
 
-/** A port that only root may bind. */
+/** A port that only root may bind; another run looks for its own somewhere else first. */
 async function privilegedPort(): Promise<number> {
-  for (let port = 1023; port > 512; port--) {
+  for (let i = 0; i < 500; i++) {
+    const port = 1023 - ((process.pid + i) % 500);
     const server = createServer();
     const isFree = await new Promise<boolean>(resolve => {
       server.once('error', () => resolve(false));

@@ -39,14 +39,20 @@ async function pair(t: TestContext, handler: Handler, options: Partial<BackendOp
   return { server, proxy: new BackendUnderTest(t, server.port, options) };
 }
 
-/** Byte by byte, one each `everyMs`. */
-const slowly =
-  (everyMs: number): Delivery =>
+/** A byte every few milliseconds, and all the rest once it is time. */
+const drippingUntil =
+  (isTime: Promise<void>): Delivery =>
   async (socket, reply) => {
-    for (let i = 0; i < reply.length && !socket.destroyed; i++) {
+    let isOver = false;
+    void isTime.then(() => {
+      isOver = true;
+    });
+    let i = 0;
+    for (; i < reply.length && !isOver && !socket.destroyed; i++) {
       socket.write(reply.subarray(i, i + 1));
-      await setTimeout(everyMs);
+      await setTimeout(5);
     }
+    if (!socket.destroyed) socket.write(reply.subarray(i));
   };
 
 const settledAll = (answers: readonly Answer[]) => Promise.all(answers.map(answer => answer.settled()));
@@ -267,12 +273,19 @@ describe('a request that is overdue', () => {
 
   test('costs a server that goes on answering nothing: the others get their replies over the same connection', async t => {
     const options = { timeoutMs: 500, autoEject: true, failureLimit: 1 };
-    // Every reply takes a while, and says something all the time: the last of them are overdue.
-    const { server, proxy } = await pair(t, right(inTurn(inOnePiece, slowly(12))), options);
-    const answers = Array.from({ length: 6 }, (_, i) => proxy.get(`key${i}`));
+    const gate = Promise.withResolvers<void>();
+    // The second reply says something all the time, and ends when we say so.
+    const { server, proxy } = await pair(
+      t,
+      right(inTurn(inOnePiece, drippingUntil(gate.promise), inOnePiece)),
+      options,
+    );
+    const first = proxy.get('key0');
+    assert.equal(await first.settled(), bulk('key0'));
+    const answers = ['k'.repeat(10_000), 'key2', 'key3'].map(key => proxy.get(key));
+    assert.equal(await answers[2]!.settled(), 'timed_out');
+    gate.resolve();
     const outcomes = await settledAll(answers);
-    assert.equal(outcomes[0], bulk('key0'));
-    assert.equal(outcomes[5], 'timed_out');
     assert.deepEqual(proxy.moves, []);
     await waitFor(() => proxy.backend.snapshot().outQueue === 0, { what: 'the late replies' });
     assert.equal(await proxy.get('z').settled(), bulk('z'));
