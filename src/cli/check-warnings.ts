@@ -15,6 +15,8 @@ const FAR_OFF = 1.5;
 /** Everything odd about a valid configuration on this machine: what is said at start, and more. */
 export function checkWarnings(config: Config, machine: Machine): ConfigWarning[] {
   const warnings = [...configWarnings(config)];
+  // With `user` nobody else starts it.
+  const isByRoot = config.user !== null;
   for (const pool of config.pools) {
     const path = poolPath(config, pool);
     if (pool.servers.length === 1) {
@@ -23,11 +25,11 @@ export function checkWarnings(config: Config, machine: Machine): ConfigWarning[]
       warnings.push(...shareWarnings(pool, path), ...hashWarnings(pool, path));
     }
     warnings.push(...fileWarnings(path, () => datesOf(withTlsFiles(pool))));
-    if (pool.listen !== null) warnings.push(...portWarnings(`${path}.listen`, pool.listen, machine));
+    if (pool.listen !== null && !isByRoot) warnings.push(...portWarnings(`${path}.listen`, pool.listen, machine));
   }
   warnings.push(...fileWarnings('admin_tls', () => adminDates(readAdminTls(config.adminTls))));
   warnings.push(...passwordFileWarnings(config));
-  if (config.admin !== null) warnings.push(...portWarnings('admin', config.admin, machine));
+  if (config.admin !== null && !isByRoot) warnings.push(...portWarnings('admin', config.admin, machine));
   warnings.push(...openFilesWarnings(config, machine));
   return warnings;
 }

@@ -76,6 +76,9 @@ test('a Redis pool has server connections for both versions of the protocol', ()
 test('what just suffices is no reason to warn', () => {
   assert.deepEqual(warningsOf(`${TWO}client_connections: 4000`, { maxOpenFiles: 2067 }), []);
   assert.deepEqual(warningsOf('listen: h:80\nservers: [a:1, b:1]', { firstFreePort: 0 }), []);
+  // Whom root has to start.
+  const byRoot = warningsOf('listen: h:80\nservers: [a:1, b:1]', {}, 'admin: h:81\nuser: nobody\n');
+  assert.doesNotMatch(byRoot.join(), /privileged/);
   assert.deepEqual(warningsOf(TWO, { maxOpenFiles: Number.POSITIVE_INFINITY }), []);
 });
 
