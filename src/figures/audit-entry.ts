@@ -3,6 +3,8 @@ export interface AuditEntry {
   /** Milliseconds since 1970. */
   readonly atMs: number;
   readonly event: 'signed_in' | 'sign_in_refused' | 'command';
+  /** Why a sign-in was refused: the password was wrong, or the user has as many connections as it may. Empty: it was not. */
+  readonly reason: '' | 'wrong_password' | 'connections';
   readonly pool: string;
   /** Whom it has signed in as, or tried to; empty: nobody. */
   readonly user: string;

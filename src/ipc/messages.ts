@@ -17,7 +17,7 @@ import { isReshardState, type ReshardState } from './reshard-state.ts';
  * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
  * workers that it starts from then on are of another version, and must not guess.
  */
-export const IPC_VERSION = 16;
+export const IPC_VERSION = 17;
 
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {

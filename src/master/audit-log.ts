@@ -69,8 +69,8 @@ export class AuditLog {
   add(entries: readonly AuditEntry[], dropped: number): void {
     this.droppedElsewhere += dropped;
     if (this.writer === null) return;
-    for (const { atMs, isRefused, keys, command, ...entry } of entries) {
-      const outcome = entry.event === 'command' ? { command, isRefused } : {};
+    for (const { atMs, isRefused, keys, command, reason, ...entry } of entries) {
+      const outcome = entry.event === 'command' ? { command, isRefused } : reason === '' ? {} : { reason };
       this.write({ time: new Date(atMs).toISOString(), ...entry, ...outcome, ...(keys !== null && { keys }) });
     }
   }

@@ -1,5 +1,6 @@
 // What a parser is told of its pool.
 import type { Accounts } from '../accounts/accounts.ts';
+import type { SignInOutcome } from '../accounts/sign-in-places.ts';
 
 export interface ParserOptions {
   readonly poolName: string;
@@ -20,7 +21,7 @@ export interface ParserOptions {
   readonly slowLog?: SlowLogSource;
 }
 
-export type SignInWitness = (user: string, isRight: boolean) => void;
+export type SignInWitness = (user: string, outcome: SignInOutcome) => void;
 
 /** The slow requests of a pool, over all workers. */
 export interface SlowLogSource {

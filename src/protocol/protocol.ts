@@ -258,6 +258,8 @@ export interface RequestReading {
   readonly reply: Buffer;
   /** ROUTE_LOCAL: the answer says that a password was wrong, and is to be late. */
   readonly isRefusedSignIn: boolean;
+  /** ROUTE_LOCAL: there may be a password in it. */
+  readonly isSignIn: boolean;
   /** ROUTE_LOCAL: close the connection once the answer is out. */
   readonly closesClient: boolean;
   /** ROUTE_SPLIT, ROUTE_ALL: merges the replies. */

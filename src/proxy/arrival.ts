@@ -1,11 +1,12 @@
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import type { ClientSeat, Guest } from './limits/client-seat.ts';
+import type { PlaceHolder } from './limits/places.ts';
 import type { SharedPort } from './shared-port.ts';
 
 /** The pool that a client arrives at. */
 export interface ArrivalHost {
   begin(arrival: Arrival, seat: ClientSeat): void;
-  turnAway(socket: StreamSocket, isByLimit: boolean): void;
+  turnAway(arrival: Arrival, full: PlaceHolder['scope']): void;
 }
 
 /** A client whose first request was not read yet. */
@@ -40,7 +41,7 @@ export class Arrival implements Guest {
     this.host.begin(this, seat);
   }
 
-  turnAway(isByLimit: boolean): void {
-    this.host.turnAway(this.socket, isByLimit);
+  turnAway(full: PlaceHolder['scope']): void {
+    this.host.turnAway(this, full);
   }
 }

@@ -1,3 +1,4 @@
+import { SIGN_IN_DONE, SIGN_IN_FULL, type SignInOutcome } from '../accounts/sign-in-places.ts';
 import type { AuditEntry } from '../figures/audit-entry.ts';
 import { keyLabel, labelText } from '../figures/key-label.ts';
 import type { RequestReading, Session } from '../protocol/protocol.ts';
@@ -34,7 +35,7 @@ export class AuditTrail {
   dropped = 0;
   private waiting: AuditEntry[] = [];
   /** Of the request that is being read. */
-  private signIn: { readonly user: string; readonly isRight: boolean } | null = null;
+  private signIn: { readonly user: string; readonly outcome: SignInOutcome } | null = null;
   private readonly onFound: () => void;
 
   /** `onFound`: called with the first that waits. */
@@ -43,14 +44,14 @@ export class AuditTrail {
   }
 
   /** For parsers: somebody has signed in, or tried to. */
-  readonly witness = (user: string, isRight: boolean): void => {
-    if (this.options !== null) this.signIn = { user, isRight };
+  readonly witness = (user: string, outcome: SignInOutcome): void => {
+    if (this.options !== null) this.signIn = { user, outcome };
   };
 
-  /** Its certificate has signed a client in. */
-  onCertificate(pool: string, user: string, client: string): void {
+  /** Its certificate has signed a client in, or was of no use. */
+  onCertificate(pool: string, user: string, client: string, outcome: SignInOutcome): void {
     if (this.options === null) return;
-    this.add({ atMs: Date.now(), pool, client, user, event: 'signed_in', command: '', isRefused: false, keys: null });
+    this.add({ atMs: Date.now(), pool, client, user, command: '', keys: null, ...eventOf(outcome) });
   }
 
   /** The request was read, and is about to be dispatched. */
@@ -61,13 +62,12 @@ export class AuditTrail {
     const command = origin.dispatchCommand?.name ?? '';
     const common = { atMs: Date.now(), pool, client: origin.peer, command };
     if (signIn !== null) {
-      const event = signIn.isRight ? 'signed_in' : 'sign_in_refused';
       const named = signIn.user.slice(0, USER_MAX_LENGTH);
-      this.add({ ...common, event, user: named, isRefused: !signIn.isRight, keys: null });
+      this.add({ ...common, user: named, keys: null, ...eventOf(signIn.outcome) });
     } else if (options.hasCommands && (parser.flags & FLAG_AUDITED) !== 0) {
       const isRefused = parser.route === ROUTE_LOCAL && isError(parser.reply);
       const keys = options.hasKeys ? keysOf(parser, requestBytes) : null;
-      this.add({ ...common, event: 'command', user, isRefused, keys });
+      this.add({ ...common, event: 'command', reason: '', user, isRefused, keys });
     }
   }
 
@@ -86,6 +86,12 @@ export class AuditTrail {
     this.waiting.push(entry);
     if (this.waiting.length === 1) this.onFound();
   }
+}
+
+function eventOf(outcome: SignInOutcome): Pick<AuditEntry, 'event' | 'reason' | 'isRefused'> {
+  if (outcome === SIGN_IN_DONE) return { event: 'signed_in', reason: '', isRefused: false };
+  const reason = outcome === SIGN_IN_FULL ? 'connections' : 'wrong_password';
+  return { event: 'sign_in_refused', reason, isRefused: true };
 }
 
 function isError(reply: Buffer): boolean {

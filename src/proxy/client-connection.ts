@@ -1,4 +1,5 @@
 import type { AccountFigures } from '../accounts/account-figures.ts';
+import { SIGN_IN_DONE } from '../accounts/sign-in-places.ts';
 import { expectedPeers } from '../loop/expected-peers.ts';
 import type { TurnTask } from '../loop/turn.ts';
 import type { MemoryHolder } from '../memory/memory-ceiling.ts';
@@ -76,7 +77,7 @@ export class ClientConnection
     const session = host.protocol.createSession(id, socket);
     const { accounts } = host.parser;
     const shown = accounts?.ofCertificate(certificateNames) ?? null;
-    if (shown !== null) host.audit.onCertificate(host.poolName, shown.name, socket.peer);
+    if (shown !== null) host.audit.onCertificate(host.poolName, shown.name, socket.peer, SIGN_IN_DONE);
     const account = shown ?? accounts?.open ?? null;
     if (account !== null) session.signIn(account);
     this.session = session;

@@ -6,7 +6,6 @@ import {
   FLAG_PAUSED_AS_WRITE,
   HOLD_ABORT,
   HOLD_REFUSE,
-  ROUTE_ELSEWHERE,
   ROUTE_LOCAL,
   ROUTE_PLACE,
   ROUTE_PRIVATE,
@@ -144,7 +143,10 @@ export class ClientIntake implements RequestConsumer, TurnTask {
     }
     const position = this.read(buf, length);
     const heldUp = this.takeHeldUp();
-    if (heldUp !== null) this.backlog.append(heldUp, 0, heldUp.length);
+    if (heldUp !== null) {
+      this.backlog.append(heldUp, 0, heldUp.length);
+      heldUp.fill(0);
+    }
     if (position < length || heldUp !== null) {
       this.backlog.append(buf, position, length);
       this.pause();
@@ -187,7 +189,12 @@ export class ClientIntake implements RequestConsumer, TurnTask {
       const position = this.read(chunk, chunk.length);
       const heldUp = this.takeHeldUp();
       if (position === chunk.length && heldUp === null) continue;
-      backlog.putBack(heldUp === null ? chunk.subarray(position) : Buffer.concat([heldUp, chunk.subarray(position)]));
+      const rest = chunk.subarray(position);
+      backlog.putBack(heldUp === null ? rest : Buffer.concat([heldUp, rest]));
+      if (heldUp !== null) {
+        heldUp.fill(0);
+        rest.fill(0);
+      }
       this.pause();
       return;
     }
@@ -206,9 +213,14 @@ export class ClientIntake implements RequestConsumer, TurnTask {
     const { parser, requestBytes } = host;
     if (parser.route >= ROUTE_UNKNOWN) {
       const request = Buffer.from(buf.subarray(start, end));
-      if (parser.route === ROUTE_ELSEWHERE) this.passage?.putOff(request);
-      else if (parser.route === ROUTE_PLACE) this.awaitPlace(request);
-      else this.askServers(request);
+      if (parser.route === ROUTE_UNKNOWN) {
+        this.askServers(request);
+        return;
+      }
+      // There may be a password in it.
+      buf.fill(0, start, end);
+      if (parser.route === ROUTE_PLACE) this.awaitPlace(request);
+      else this.passage?.putOff(request);
       return;
     }
     const { rewritten } = parser;
@@ -234,12 +246,15 @@ export class ClientIntake implements RequestConsumer, TurnTask {
     host.watch.onRequest(replies, parser, requestBytes, end - start, keyCount);
     requestBytes.cut(parser.cutStart, parser.cutEnd);
     // Whoever guesses passwords does so one after the other.
-    if (parser.isRefusedSignIn && parser.route === ROUTE_LOCAL) this.isAwaitingReplies = true;
+    const isSignIn = parser.route === ROUTE_LOCAL && parser.isSignIn;
+    if (isSignIn && parser.isRefusedSignIn) this.isAwaitingReplies = true;
     if (this.meter === null || charge(this.meter, host, replies, end - start)) {
       if (host.audit.options !== null) host.audit.onRequest(host, session, replies);
       host.router.dispatch(replies, parser, requestBytes);
     }
     requestBytes.clear();
+    // The password in it is nobody's any more.
+    if (isSignIn) buf.fill(0, start, end);
     if (parser.route === ROUTE_LOCAL && (session.account !== this.account || session.places?.isKeeping))
       this.signedIn();
     if (replies.subscriptions !== null) replies.subscriptions.afterRequest();

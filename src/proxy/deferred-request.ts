@@ -59,6 +59,7 @@ export class DeferredRequest implements RequestReading {
   readonly reply;
   readonly closesClient;
   readonly isRefusedSignIn: boolean;
+  readonly isSignIn: boolean;
   readonly coalescer;
   readonly variant: number;
   private readonly fragments: Fragmenter | null;
@@ -94,6 +95,7 @@ export class DeferredRequest implements RequestReading {
     this.reply = reading.reply;
     this.closesClient = reading.closesClient;
     this.isRefusedSignIn = reading.isRefusedSignIn;
+    this.isSignIn = reading.isSignIn;
     this.coalescer = reading.coalescer;
     this.variant = variant;
     this.originBytes = origin.dispatchBytes;

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { SIGN_IN_FULL } from '../accounts/sign-in-places.ts';
 import type { PoolCommands } from '../figures/command-times.ts';
 import type { SlowLog } from '../figures/slow-request.ts';
 import type { PoolStats } from '../figures/statistics.ts';
@@ -30,7 +31,7 @@ import { FullRoomLog } from './full-room-log.ts';
 import { IdleClients } from './idle-clients.ts';
 import type { KeyTrail } from './key-trail.ts';
 import { ClientSeat } from './limits/client-seat.ts';
-import { type PlaceLink, type PlaceOptions, Places } from './limits/places.ts';
+import { type PlaceHolder, type PlaceLink, type PlaceOptions, Places } from './limits/places.ts';
 import type { PoolLimitOptions, PoolLimitsHost } from './limits/pool-limits.ts';
 import { PausedClients } from './paused-clients.ts';
 import { PoolPause } from './pool-pause.ts';
@@ -356,7 +357,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
     }
     this.fullLog.say(this.log, this.poolName, this.room.limit, this.clock.refresh());
     if (this.room.mayLinger(socket)) {
-      this.turnAway(socket, false);
+      this.dismiss(socket);
     } else {
       this.stats.turnedAway++;
       socket.destroy();
@@ -367,9 +368,19 @@ export class Frontend implements ClientOwner, ArrivalHost {
     new ClientConnection(this.nextClientId(), arrival, seat, this);
   }
 
-  turnAway(socket: StreamSocket, isByLimit: boolean): void {
+  turnAway({ socket, certificateNames }: Arrival, full: PlaceHolder['scope']): void {
+    const { accounts } = this.parser;
+    if (full !== 'pool') this.stats.limitTurnedAway++;
+    if (full === 'user' && accounts !== null) {
+      const shown = accounts.ofCertificate(certificateNames);
+      (shown ?? accounts.open)?.figures.turnedAway();
+      if (shown !== null) this.audit.onCertificate(this.poolName, shown.name, socket.peer, SIGN_IN_FULL);
+    }
+    this.dismiss(socket);
+  }
+
+  private dismiss(socket: StreamSocket): void {
     this.stats.turnedAway++;
-    if (isByLimit) this.stats.limitTurnedAway++;
     new Farewell(socket, this.protocol.tooManyClientsReply);
   }
 }

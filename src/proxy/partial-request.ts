@@ -67,6 +67,8 @@ export class PartialRequest {
     const block = capacity >= BLOCK_MIN_BYTES ? takeBlock(capacity) : null;
     const memory = block === null ? Buffer.allocUnsafeSlow(capacity) : block.bytes;
     this.memory.copy(memory, 0, 0, this.length);
+    // It may be part of a password, and what the collector gets it does not wipe.
+    if (this.ownBlock === null) this.memory.fill(0, 0, this.length);
     this.memory = memory;
     // Copied out of, and no socket reads into it: `vacancy` is asked for anew after each read.
     this.ownBlock?.release();

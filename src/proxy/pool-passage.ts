@@ -10,6 +10,7 @@ import type { Session } from '../protocol/protocol.ts';
 import { carriedAccount, carrySignIn } from './carried-sign-in.ts';
 import type { ClientOwner } from './client-owner.ts';
 import { ClientSeat, type Guest } from './limits/client-seat.ts';
+import type { PlaceHolder } from './limits/places.ts';
 import type { SharedPort } from './shared-port.ts';
 
 /** The client that moves. */
@@ -22,7 +23,7 @@ export interface MovingClient {
   readonly isFree: boolean;
   /** Its pool is paused. */
   readonly isHeld: boolean;
-  /** Its pool is to take this request, a whole one. */
+  /** Its pool is to take this request, a whole one, which it wipes. */
   ask(request: Buffer): void;
   /** It holds on to its pool: a transaction, watched keys, topics, something that it waits for there. */
   readonly isBound: boolean;
@@ -186,11 +187,11 @@ export class PoolPassage implements PortGuest, Guest {
     client.wake();
   }
 
-  turnAway(isByLimit: boolean): void {
+  turnAway(full: PlaceHolder['scope']): void {
     const { host } = this.client;
     if (this.destination !== null) {
       this.destination.stats.turnedAway++;
-      if (isByLimit) this.destination.stats.limitTurnedAway++;
+      if (full !== 'pool') this.destination.stats.limitTurnedAway++;
     }
     this.settle();
     this.client.turnAway(host.protocol.tooManyClientsReply);
@@ -288,6 +289,8 @@ export class PoolPassage implements PortGuest, Guest {
   private settle(): void {
     this.state = SETTLED;
     this.destination = null;
+    // There may be a password in it.
+    this.request?.fill(0);
     this.request = null;
     this.origin = null;
     this.takeBack = null;

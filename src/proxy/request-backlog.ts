@@ -54,8 +54,9 @@ export class RequestBacklog {
     this.heldBytes += rest.buffer.byteLength;
   }
 
+  /** Nobody reads it any more, and whatever it is, it may have passwords in it. */
   clear(): void {
-    while (this.take() !== null);
+    for (let chunk = this.take(); chunk !== null; chunk = this.take()) chunk.fill(0);
   }
 
   private seal(): void {

@@ -62,7 +62,7 @@ const addressOf = (client: RawClient) => `127.0.0.1:${client.socket.localPort}`;
 
 test('who signs in, and who is refused, by AUTH and by HELLO', async t => {
   const { client, until, daemon, file } = await start(t);
-  await client.command('AUTH', 'app', 'wrong');
+  await client.command('AUTH', 'app', 'falsch');
   await client.command('HELLO', '2', 'AUTH', 'nobody', 'geheim');
   await client.command('HELLO', '2', 'AUTH', 'ops', 'anders');
   await client.command('AUTH', 'app', 'geheim');
@@ -71,16 +71,40 @@ test('who signs in, and who is refused, by AUTH and by HELLO', async t => {
   assert.deepEqual(
     lines.map(({ time: _, ...line }) => line),
     [
-      { event: 'sign_in_refused', ...common, user: 'app' },
-      { event: 'sign_in_refused', ...common, user: 'nobody' },
+      { event: 'sign_in_refused', ...common, user: 'app', reason: 'wrong_password' },
+      { event: 'sign_in_refused', ...common, user: 'nobody', reason: 'wrong_password' },
       { event: 'signed_in', ...common, user: 'ops' },
       { event: 'signed_in', ...common, user: 'app' },
     ],
   );
   for (const { time } of lines) assert.ok(Math.abs(Date.parse(String(time)) - Date.now()) < 60_000);
   assert.equal(statSync(file).mode & 0o777, 0o600);
-  assert.doesNotMatch(readFileSync(file, 'utf8'), /geheim|anders|wrong/);
+  assert.doesNotMatch(readFileSync(file, 'utf8'), /geheim|anders|falsch/);
   assert.ok((await metricOf(daemon.adminPort, 'ringmaster_audit_lines_total')) >= 4);
+});
+
+test('a right password of a user who has as many connections as it may is refused for that', async t => {
+  const users = ['users:', '  app: { passwords: [geheim], pools: [p], limits: { connections: 1 } }'];
+  const { client, until, daemon } = await start(t, '', users);
+  await client.command('AUTH', 'app', 'geheim');
+  const [second, third] = await Promise.all([daemon.client('p'), daemon.client('p')]);
+  t.after(() => third.destroy());
+  const of = addressOf(second);
+  second.send(encodeCommand('AUTH', 'app', 'geheim'));
+  assert.equal(String(await second.readReply()), '-ERR max number of clients reached\r\n');
+  await second.closed;
+  third.send(encodeCommand('AUTH', 'app', 'wrong'));
+  assert.match(String(await third.readReply()), /^-WRONGPASS/);
+  const lines = await until(({ event }) => event === 'sign_in_refused', 2);
+  assert.deepEqual(
+    lines.map(({ reason, user, client: who }) => ({ reason, user, who })),
+    [
+      { reason: 'connections', user: 'app', who: of },
+      { reason: 'wrong_password', user: 'app', who: addressOf(third) },
+    ],
+  );
+  await daemon.untilMetric('ringmaster_user_turned_away_connections_total', { pool: 'p', user: 'app' }, 1);
+  await daemon.untilMetric('ringmaster_user_refused_sign_ins_total', { pool: 'p', user: 'app' }, 1);
 });
 
 test('dangerous commands, whoever answers them, and no others; without their keys', async t => {

@@ -102,3 +102,75 @@ test('a password that a client gave is nowhere in memory once other requests wer
   assert.deepEqual(ofMaster, [0, 0]);
   client.destroy();
 });
+
+test('neither is one that was copied on its way: to a pool of a shared port, in pieces, behind a request that waits, before there is a place', async t => {
+  const [redis, memcached] = await Promise.all([startRedis(), startMemcached()]);
+  t.after(() => Promise.all([redis.kill(), memcached.kill()]));
+  const word = (what: string) => `${what}-${process.pid}-${Date.now()}`;
+  const [right, wrong, seen] = [word('just'), word('unjust'), word('found')];
+  const hash = createHash('sha256').update(right).digest('hex');
+  const pools = {
+    rp: { protocol: 'redis', servers: [], settings: ['pool_by: user'] },
+    mp: { protocol: 'memcached', servers: [], settings: ['pool_by: user'] },
+    r: { protocol: 'redis', servers: [redis.port], hasNoPort: true },
+    m: { protocol: 'memcached', servers: [memcached.port], hasNoPort: true },
+    p: { protocol: 'redis', servers: [redis.port] },
+  } as const;
+  // The first to sign in waits for the master to say that there is a place.
+  const user = (of: string) => `{ pools: [${of}], passwords: ['#${hash}'], limits: { connections: 10 } }`;
+  const settings = ['users:', `  rapp: ${user('r')}`, `  mapp: ${user('m')}`, `  papp: ${user('p')}`];
+  const daemon = await startDaemon(t, pools, { settings });
+  const signIn = async (pool: 'rp' | 'mp' | 'p', bytes: readonly Buffer[], answer: RegExp) => {
+    const client = await daemon.client(pool);
+    t.after(() => client.destroy());
+    for (const [i, piece] of bytes.entries()) {
+      client.send(piece);
+      // Then it was read.
+      if (i < bytes.length - 1) await client.readUntil(arrived => (arrived.length > 0 ? arrived.length : -1));
+    }
+    const answered = await client.readUntil(arrived => (arrived.length > 0 ? arrived.length : -1));
+    assert.match(answered.toString('latin1'), answer);
+    return client;
+  };
+  const auth = (name: string, password: string) => encodeCommand('AUTH', name, password);
+  const inPieces = (name: string, password: string) => {
+    const bytes = auth(name, password);
+    const hello = encodeCommand('AUTH', 'too', 'many', 'words');
+    const cut = bytes.length - 10;
+    return [Buffer.concat([hello, bytes.subarray(0, cut)]), bytes.subarray(cut)];
+  };
+  const plain = (password: string) => packet('saslAuth', { key: 'PLAIN', value: `\0mapp\0${password}` });
+  const text = (password: string) => Buffer.from(`set a 0 0 ${5 + password.length}\r\nmapp ${password}\r\n`);
+  for (const password of [right, wrong]) {
+    const [redisSays, textSays] = password === right ? [/^\+OK/, /^STORED/] : [/^-WRONGPASS/, /^CLIENT_ERROR/];
+    await signIn('rp', [auth('rapp', password)], redisSays);
+    await signIn('rp', inPieces('rapp', password), redisSays);
+    await signIn('mp', [text(password)], textSays);
+    await signIn('mp', [plain(password)], /^\x81/);
+    await signIn('p', inPieces('papp', password), redisSays);
+  }
+  // What comes behind a request that waits is kept until that is answered.
+  const [client, other] = await Promise.all([daemon.client('p'), daemon.client('p')]);
+  for (const each of [client, other]) {
+    t.after(() => each.destroy());
+    assert.equal(await each.command('AUTH', 'papp', right), 'OK');
+  }
+  client.send(encodeCommand('BLPOP', 'list', '0'));
+  await daemon.untilMetric('ringmaster_server_private_connections', { pool: 'p' }, 1);
+  client.send(Buffer.concat([auth('papp', right), auth('papp', wrong)]));
+  await other.command('RPUSH', 'list', 'v');
+  assert.match(String(await client.readReply()), /list/);
+  assert.equal(String(await client.readReply()), '+OK\r\n');
+  assert.match(String(await client.readReply()), /^-WRONGPASS/);
+  for (let i = 0; i < 10; i++) await other.command('PING', 'x'.repeat(4000));
+  await other.command('CLIENT', 'SETNAME', seen);
+  await other.command('PING', 'x'.repeat(4000));
+  const [worker] = daemon.ringmaster.workerPids() as [number];
+  const found = countIn(worker, [right, wrong, seen]);
+  if (found === null) {
+    t.skip('the memory of other processes may not be read here');
+    return;
+  }
+  assert.deepEqual(found.slice(0, 2), [0, 0]);
+  assert.ok(found[2]! > 0);
+});

@@ -38,7 +38,7 @@ export class Credentials {
     const space = value.indexOf(SPACE);
     const name = value.toString('utf8', 0, Math.max(space, 0));
     const outcome = this.signIn(session, value, name, space);
-    if (outcome !== SIGN_IN_AWAITED) this.onSignIn(name, outcome === SIGN_IN_DONE);
+    if (outcome !== SIGN_IN_AWAITED) this.onSignIn(name, outcome);
     return outcome;
   }
 

@@ -64,6 +64,7 @@ export class ParsedRequest {
   reply: Buffer = NO_REPLY;
   closesClient = false;
   isRefusedSignIn = false;
+  isSignIn = false;
   coalescer: Coalescer = firstLineCoalescer;
   rewritten: Buffer | null = null;
   rewrittenEnd = 0;
@@ -139,6 +140,7 @@ export class ParsedRequest {
     this.route = ROUTE_LOCAL;
     this.reply = reply;
     this.isRefusedSignIn = false;
+    this.isSignIn = false;
     return next;
   }
 
@@ -149,10 +151,13 @@ export class ParsedRequest {
   /** The answer to a sign-in: `replies` by its outcome. */
   answerSignIn(outcome: SignInOutcome, { done, wrong, full }: SignInReplies, next: number): number {
     if (outcome === SIGN_IN_AWAITED) return this.forward(ROUTE_PLACE, REPLY_LINE, next);
-    if (outcome === SIGN_IN_DONE) return this.answer(done, next);
-    if (outcome === SIGN_IN_FULL) return this.refuse(full, next);
-    this.answer(wrong, next);
-    this.isRefusedSignIn = true;
+    if (outcome === SIGN_IN_DONE) this.answer(done, next);
+    else if (outcome === SIGN_IN_FULL) this.refuse(full, next);
+    else {
+      this.answer(wrong, next);
+      this.isRefusedSignIn = true;
+    }
+    this.isSignIn = true;
     return next;
   }
 

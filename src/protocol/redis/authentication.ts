@@ -132,7 +132,7 @@ export class Authentication {
     const outcome = this.signIn(session, user, password);
     password.fill(0);
     this.outcome = outcome;
-    if (outcome !== SIGN_IN_AWAITED && !this.isRehearsing) this.onSignIn(user, outcome === SIGN_IN_DONE);
+    if (outcome !== SIGN_IN_AWAITED && !this.isRehearsing) this.onSignIn(user, outcome);
     return outcome === SIGN_IN_DONE;
   }
 

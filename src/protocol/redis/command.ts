@@ -104,6 +104,8 @@ export class Command {
   readonly isAnsweredAlike: boolean;
   /** The connection closes after the answer. */
   readonly closesClient: boolean;
+  /** There may be a password among its arguments. */
+  readonly takesPassword: boolean;
   /** Null for what has no subcommands; set with `subcommandList`. */
   subcommands: CommandIndex | null = null;
   subcommandList: readonly Command[] = [];
@@ -135,6 +137,7 @@ export class Command {
     this.isAllowedBeforeAuth = BEFORE_AUTH.includes(name);
     this.isAnsweredAlike = ANSWERED_ALIKE.includes(name);
     this.closesClient = name === 'quit';
+    this.takesPassword = name === 'auth' || name === 'hello';
     const flags = this.flags.split(' ');
     this.effects = effectsOf(name, flags, this.family) | (isAudited(name, this.categories) ? FLAG_AUDITED : 0);
     this.keys = this.keyPlaces(flags);

@@ -245,6 +245,7 @@ export class RequestRouting extends TransactionRequest {
       }
       this.answer(command.name, reply);
       this.isRefusedSignIn = signIn === SIGN_IN_WRONG;
+      this.isSignIn = command.takesPassword;
       if (session.respVersion > respVersion) this.proveResp3(session);
       if (command.name === 'reset') session.port?.goHome();
       this.closesClient = command.closesClient || signIn === SIGN_IN_FULL;

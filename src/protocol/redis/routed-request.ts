@@ -39,6 +39,7 @@ export class RoutedRequest {
   reply: Buffer = EMPTY;
   closesClient = false;
   isRefusedSignIn = false;
+  isSignIn = false;
   coalescer: Coalescer = coalescerFor('same');
   readonly keyBuf: Buffer | null = null;
   rewritten: Buffer | null = null;
@@ -87,5 +88,6 @@ export class RoutedRequest {
     this.route = ROUTE_LOCAL;
     this.reply = reply;
     this.isRefusedSignIn = false;
+    this.isSignIn = false;
   }
 }

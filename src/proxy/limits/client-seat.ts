@@ -6,7 +6,7 @@ import {
   type SignInPlaces,
 } from '../../accounts/sign-in-places.ts';
 import type { Admission, Newcomer } from '../admission.ts';
-import type { Places } from './places.ts';
+import type { PlaceHolder, Places } from './places.ts';
 
 /** Who wants to be a client of a pool. */
 export interface Guest {
@@ -14,8 +14,8 @@ export interface Guest {
   readonly isGone: boolean;
   /** There is a place for it everywhere. */
   admit(seat: ClientSeat): void;
-  /** `isByLimit`: its address or its user has as many connections as it may; else the pool has. */
-  turnAway(isByLimit: boolean): void;
+  /** `full`: who has as many connections as it may. */
+  turnAway(full: PlaceHolder['scope']): void;
 }
 
 /** The client that sits there. */
@@ -95,9 +95,9 @@ export class ClientSeat implements Newcomer, SignInPlaces {
 
   turnAway(): void {
     const guest = this.guest as Guest;
-    const isByLimit = this.stage !== AT_POOL;
+    const full = this.stage === AT_POOL ? 'pool' : this.stage === AT_USER ? 'user' : 'address';
     this.dropped();
-    guest.turnAway(isByLimit);
+    guest.turnAway(full);
   }
 
   dropped(): void {

@@ -26,8 +26,8 @@ class Client implements Guest {
     seat.countAs(this.user);
   }
 
-  turnAway(isByLimit: boolean): void {
-    this.refusedByLimit = isByLimit;
+  turnAway(full: PlaceHolder['scope']): void {
+    this.refusedByLimit = full !== 'pool';
   }
 
   countIn(): void {
