@@ -115,7 +115,7 @@ function toText(
       continue;
     }
     const shares = serverShares(pool);
-    text += `${pool.name}: ${pool.protocol} on ${entranceText(pool.listen)}, ${pool.distribution}, ${pool.hash}\n`;
+    text += `${pool.name}: ${pool.protocol} ${whereText(pool, config)}, ${pool.distribution}, ${pool.hash}\n`;
     const rows = pool.servers.map(({ name, address, weight }, i) => {
       return [name, addressText(address), grouped(weight), percent(shares[i]!)];
     });
@@ -154,8 +154,19 @@ function openFilesText({ workers, servers, clients, isUnbounded, limit }: OpenFi
   return `open files: each of ${counted(workers, 'worker')} needs ${needs}; it ${may}`;
 }
 
-function portTable(port: PoolConfig, { users, pools }: Config): string {
+/** Where clients reach it: its own address, or the ports that lead to it. */
+function whereText({ name, listen }: PoolConfig, config: Config): string {
+  if (listen !== null) return `on ${addressText(listen)}`;
+  const ports = config.pools.filter(port => [...poolsOf(port, config).values()].includes(name));
+  return ports.length === 0 ? 'on no port' : `by the port of ${ports.map(port => port.name).join(' and ')}`;
+}
+
+function poolsOf(port: PoolConfig, { users, pools }: Config): ReadonlyMap<string, string> {
   const protocols = new Map(pools.map(({ name, protocol }) => [name, protocol]));
-  const rows = [...portPools(port, users, name => protocols.get(name))];
+  return portPools(port, users, name => protocols.get(name));
+}
+
+function portTable(port: PoolConfig, config: Config): string {
+  const rows = [...poolsOf(port, config)];
   return textTable([[port.poolBy === 'server_name' ? 'server name' : String(port.poolBy), 'pool'], ...rows], '  ', []);
 }

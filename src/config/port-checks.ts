@@ -13,7 +13,9 @@ const SERVER_NAME = /^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)$/;
 const NOT_OF_PORT = [
   ...['servers', 'cluster', 'sentinel', 'server_tls', 'sentinel_tls', 'hash', 'hash_tag', 'distribution'],
   ...['auto_eject_hosts', 'health_check', 'redis_auth', 'memcached_auth', 'redis_db', 'databases', 'present_as'],
-  ...['preconnect', 'server_proxy_protocol'],
+  ...['preconnect', 'server_proxy_protocol', 'server_user', 'server_password', 'read_from', 'cross_server'],
+  // Whoever writes these here takes them for a bound on what tenants may do.
+  ...['key_prefix', 'deny_commands', 'commands', 'scripts_under_prefix', 'keyless_scripts'],
 ];
 
 /** Ports that several pools share. */

@@ -1,6 +1,7 @@
 import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protocol/protocol-traits.ts';
 import { ALL_ALLOWED } from '../settings/access-rules.ts';
 import { defaultOf, isScalar, type SettingTable } from '../settings/setting.ts';
+import { readRange } from '../system/address-ranges.ts';
 import { addressText, entranceText } from './address.ts';
 import type { Config, PoolConfig, UserConfig } from './config.ts';
 import { isFound } from './found-servers.ts';
@@ -31,9 +32,25 @@ export function configWarnings(config: Config): ConfigWarning[] {
     if (pool.listen === null && !reached.has(pool.name)) {
       warnings.push({ path: `${path}.listen`, message: 'nobody can connect: no port with pool_by leads to this pool' });
     }
+    warnings.push(...entranceWarnings(pool, path));
     if (pool.poolBy === null) warnings.push(...poolWarnings(pool, path));
   }
   warnings.push(...config.users.flatMap(userWarnings), ...certificateWarnings(config, protocols));
+  return warnings;
+}
+
+/** Who is let in that was probably to be kept out. */
+function entranceWarnings({ listenTls, proxyProtocol }: PoolConfig, path: string): ConfigWarning[] {
+  const warnings: ConfigWarning[] = [];
+  if (listenTls !== null && listenTls.clientCert === 'none' && (listenTls.ca ?? listenTls.crl) !== null) {
+    const message = 'client_cert is none: nobody is asked for a certificate, and ca and crl have no effect';
+    warnings.push({ path: `${path}.listen_tls`, message });
+  }
+  const everybody = proxyProtocol?.find(text => readRange(text)?.bits === 0);
+  if (everybody !== undefined) {
+    const message = `${everybody} is everybody, and whoever is in it says who it is: name the balancers`;
+    warnings.push({ path: `${path}.proxy_protocol`, message });
+  }
   return warnings;
 }
 

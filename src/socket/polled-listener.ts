@@ -2,7 +2,7 @@ import { getSystemErrorName } from 'node:util';
 import { keepAlive } from './keepalive.ts';
 import { PolledSocket } from './polled-socket.ts';
 import { type PollTarget, thePoller } from './poller.ts';
-import { keptName, SOCKADDR_BYTES } from './sockaddr.ts';
+import { keptName } from './sockaddr.ts';
 import {
   EAGAIN,
   ECONNABORTED,
@@ -27,9 +27,6 @@ const ACCEPTS_PER_ROUND = 16;
 
 /** Nobody makes a polled listener where they are missing. */
 const calls = socketCalls as SocketCalls;
-
-/** Who was accepted last. */
-const peerName = Buffer.alloc(SOCKADDR_BYTES);
 
 /** A descriptor of no use but to be given up for a moment when no other is left. */
 let spare = -1;
@@ -68,8 +65,8 @@ export class PolledListener implements PollTarget {
 
   onReady(): void {
     for (let accepts = ACCEPTS_PER_ROUND; accepts > 0 && !this.isClosed; accepts--) {
-      const result = calls.accept(this.fd, peerName);
-      if (result >= 0) this.accept(new PolledSocket(result, keptName(peerName)));
+      const result = calls.accept(this.fd);
+      if (result >= 0) this.accept(new PolledSocket(result, keptName(calls.acceptedPeer)));
       else if (result === EMFILE || result === ENFILE) {
         if (!this.turnAway(result)) return;
       } else if (result === EAGAIN || result === EINTR) return;
@@ -94,7 +91,7 @@ export class PolledListener implements PollTarget {
    */
   private turnAway(error: number): boolean {
     if (spare >= 0) calls.close(BigInt(spare));
-    const client = calls.accept(this.fd, peerName);
+    const client = calls.accept(this.fd);
     if (client >= 0) calls.close(BigInt(client));
     spare = calls.epollCreate();
     if (client === EAGAIN) return false;

@@ -4,6 +4,7 @@
  */
 import { addressOf } from '../system/copy.ts';
 import { intFunction, native } from '../system/native.ts';
+import { SOCKADDR_BYTES } from './sockaddr.ts';
 
 /** A result that is not negative, or a negative errno. */
 export type CallResult = number;
@@ -14,8 +15,10 @@ export interface SocketCalls {
   send(descriptor: bigint, address: bigint, length: bigint): CallResult;
   /** `count` pairs of address and length lie at `address`, 64 bits each. */
   writev(descriptor: bigint, address: bigint, count: bigint): CallResult;
-  /** The descriptor of a connection, non-blocking. Writes the sockaddr of its peer into `name`. */
-  accept(descriptor: bigint, name: Buffer): CallResult;
+  /** The descriptor of a connection, non-blocking. */
+  accept(descriptor: bigint): CallResult;
+  /** The sockaddr of the peer of the last connection that was accepted. */
+  readonly acceptedPeer: Buffer;
   listen(descriptor: bigint, backlog: number): CallResult;
   setOption(descriptor: bigint, level: number, option: number, value: number): CallResult;
   /** Writes a sockaddr into `address`; empty when there is none. */
@@ -129,6 +132,8 @@ function loadSocketCalls(): SocketCalls | null {
     const event = words(layout.stride);
     const number = words(2);
     const eventsMax = BigInt(EVENTS_MAX);
+    const acceptedPeer = Buffer.alloc(SOCKADDR_BYTES);
+    const acceptedPeerAddress = addressOf(acceptedPeer);
 
     return {
       read: (descriptor, address, length) => {
@@ -143,11 +148,12 @@ function loadSocketCalls(): SocketCalls | null {
         const result = writev(descriptor, address, count);
         return result < 0 ? failed() : result;
       },
-      accept: (descriptor, name) => {
-        number.view[0] = name.length;
-        const result = accept4(descriptor, addressOf(name), number.address, SOCK_NONBLOCK_CLOEXEC);
+      accept: descriptor => {
+        number.view[0] = acceptedPeer.length;
+        const result = accept4(descriptor, acceptedPeerAddress, number.address, SOCK_NONBLOCK_CLOEXEC);
         return result < 0 ? failed() : result;
       },
+      acceptedPeer,
       listen: (descriptor, backlog) => (listen(descriptor, BigInt(backlog)) < 0 ? failed() : 0),
       setOption: (descriptor, level, option, value) => {
         number.view[0] = value;

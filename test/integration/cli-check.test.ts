@@ -125,3 +125,9 @@ test('a limit on open files that cannot suffice is seen', async () => {
   assert.equal(`${warnings[0].line}: ${warnings[0].path}`, '9: sessions.client_connections');
   assert.match(warnings[0].message, /1,000 clients over \d+ workers? and 4 .* a worker may have 200/);
 });
+
+test('of a pool without a port of its own it says which ports lead to it', async () => {
+  const file = fileURLToPath(new URL('../../conf/one-port.yml', import.meta.url));
+  const { stdout } = await runRingmaster(['check', file]);
+  assert.match(stdout, /^sessions: redis by the port of front and by-number, ketama, murmur$/m);
+});

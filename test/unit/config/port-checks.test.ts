@@ -56,6 +56,8 @@ const REFUSED: readonly [string, RegExp, string?][] = [
   ],
   ['pool_by: user, servers: [127.0.0.1:1]', /servers: not beside pool_by/, USERS],
   ['pool_by: user, redis_auth: x', /redis_auth: not beside pool_by/, USERS],
+  ['pool_by: user, key_prefix: "a:"', /key_prefix: not beside pool_by/, USERS],
+  ['pool_by: user, deny_commands: [keys]', /deny_commands: not beside pool_by/, USERS],
   ['pool_by: anything, pools: { 0: a }', /unknown pool_by "anything"/],
   ['pools: { 0: a }, servers: [127.0.0.1:1]', /pools: only with pool_by/],
   ['pool_by: database, pools: [a, b]', /must be a map of single values, not a list/],

@@ -32,6 +32,10 @@ const CASES: readonly [lines: string, path: string, servers?: string, protocol?:
   ['health_check: {}\ndistribution: modula', 'pools.p.health_check'],
   ['health_check: { timeout: 6s }', 'pools.p.health_check'],
   ['server_tls: { verify: false }', 'pools.p.server_tls'],
+  ['listen_tls: { cert: c, key: k, ca: a }', 'pools.p.listen_tls'],
+  ['listen_tls: { cert: c, key: k, crl: l }', 'pools.p.listen_tls'],
+  ['proxy_protocol: [10.0.0.1, 0.0.0.0/0]', 'pools.p.proxy_protocol'],
+  ['proxy_protocol: "::/0"', 'pools.p.proxy_protocol'],
   ['cross_server: first_key', 'pools.p.cross_server', '[h:1, h:2]', 'memcached'],
   ['client_buffer: 2mb\nclient_output_limit: 1mb', 'pools.p.client_output_limit'],
   ['', 'pools.p.servers[1]', '[h:1 a, h:1 b]'],
@@ -43,6 +47,12 @@ for (const [lines, path, servers, protocol] of CASES) {
     assert.deepEqual(warningsOf(lines, servers, protocol), [path]);
   });
 }
+
+test('certificates that are asked for, and balancers by their addresses, are no reason to warn', () => {
+  assert.deepEqual(warningsOf('listen_tls: { cert: c, key: k, ca: a, client_cert: optional }'), []);
+  assert.deepEqual(warningsOf('listen_tls: { cert: c, key: k }'), []);
+  assert.deepEqual(warningsOf('proxy_protocol: [10.0.0.0/8, unix]'), []);
+});
 
 test('crc32 with modula, or with one server, is no reason to warn', () => {
   assert.deepEqual(warningsOf('hash: crc32\ndistribution: modula'), []);
