@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { MEMCACHED_MOVER } from '../../src/mover/memcached/memcached-mover.ts';
 import { Pace } from '../../src/mover/pace.ts';
@@ -107,4 +109,45 @@ test('servers without CAS or without a crawler are in the way, and so is one wit
   assert.deepEqual(twins, [
     `127.0.0.1:${server.port} and localhost:${server.port} are the same server: give it one address in both files`,
   ]);
+});
+
+test('the next keys are moved when both servers answer again, and not before', async t => {
+  const servers = await Promise.all([1, 2, 3].map(() => startMemcached()));
+  t.after(() => Promise.all(servers.map(server => server.kill())));
+  // Before the third server; holds back what it answers to who asks for nothing.
+  const asked = Promise.withResolvers<void>();
+  const mayAnswer = Promise.withResolvers<void>();
+  const between = createServer(client => {
+    const server = connect(servers[2]!.port, '127.0.0.1');
+    for (const socket of [client, server]) socket.on('error', () => {});
+    client.on('data', async bytes => {
+      const isNothing = bytes.toString('latin1').includes('mn\r\n');
+      if (isNothing) {
+        asked.resolve();
+        await mayAnswer.promise;
+      }
+      server.write(bytes);
+    });
+    server.pipe(client);
+    client.on('close', () => server.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(between, 'listening');
+  t.after(() => between.close());
+  const ports = [servers[0]!.port, servers[1]!.port, (between.address() as AddressInfo).port];
+  const lines = ports.map((port, i) => `127.0.0.1:${port}:1 s${i}`);
+  const from = poolOf({ servers: lines.slice(0, 1) }, 'memcached');
+  const to = poolOf({ servers: [lines[0]!, lines[2]!] }, 'memcached');
+  await fill(servers.slice(0, 1));
+  const context = contextOf();
+  const pass = MEMCACHED_MOVER.pass({ from, to, half: 'whole' }, context);
+  await asked.promise;
+  assert.ok(context.moved <= 16, `${context.moved} keys were moved`);
+  assert.equal(
+    Number((await servers[2]!.ask('stats\r\n', 'END\r\n')).toString().match(/curr_items (\d+)/)?.[1]),
+    context.moved,
+  );
+  mayAnswer.resolve();
+  const { found } = await pass;
+  assert.ok(found > 50);
+  assert.equal(context.moved, found);
 });

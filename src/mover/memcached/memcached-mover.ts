@@ -1,4 +1,5 @@
 import { CLAIM_SECONDS } from '../../protocol/memcached/move-traits.ts';
+import { Breaks } from '../breaks.ts';
 import { KeyOwners, type PlacedServer, type Reached } from '../key-owners.ts';
 import type { OrphanJob, Placements, Way } from '../mover-job.ts';
 import { type MoveContext, MoveTrouble, type PassResult, type ProtocolMover } from '../protocol-mover.ts';
@@ -15,6 +16,9 @@ const KEYS_A_WALK = 200_000;
 const CLOCK_SLOP_SECONDS = 2;
 /** Under way at once between two servers. */
 const AT_ONCE = 16;
+/** By no more than what a step took, and by no more than this, a break is longer for each time that servers are slow. */
+const BREAK_MAX_MS = 5;
+const NOTHING = 'mn\r\n';
 
 /** Moves the keys of a pool of memcached servers that their crawlers find, server by server beside each other. */
 export const MEMCACHED_MOVER: ProtocolMover = {
@@ -89,7 +93,8 @@ async function walk(placements: Placements, owners: KeyOwners, server: number, c
     else keys.push(each);
     if (++found === KEYS_A_WALK) break;
   }
-  for (const [target, keys] of byTarget) await moveAll(placements, owners, server, target, keys, context);
+  const breaks = new Breaks();
+  for (const [target, keys] of byTarget) await moveAll(placements, owners, server, target, keys, context, breaks);
   return found;
 }
 
@@ -100,6 +105,7 @@ async function moveAll(
   target: number,
   keys: readonly DumpedKey[],
   context: MoveContext,
+  breaks: Breaks,
 ): Promise<void> {
   const open = (each: number) => MemcachedConnection.open(from, owners.servers[each]!, ANSWER_WITHIN_MS);
   const source = await open(server);
@@ -109,16 +115,21 @@ async function moveAll(
       const seconds = Number((await destination.statistics()).get('time'));
       const readAtMs = performance.now();
       const clock = () => seconds + Math.floor((performance.now() - readAtMs) / 1000);
+      const asks = [source, destination].map(connection => () => connection.line(NOTHING));
       const route = { source, target: destination, clock, isBack: context.isBack };
       for (let at = 0; at < keys.length; at += AT_ONCE) {
         const batch = keys.slice(at, at + AT_ONCE);
         await context.pace.take(batch.reduce((sum, { bytes }) => sum + bytes, 0));
+        const startedAtMs = performance.now();
         const moved = await Promise.all(batch.map(({ key }) => moveItem(route, key)));
         const there = moved.filter(bytes => bytes >= 0);
         context.onMoved(
           there.length,
           there.reduce((sum, bytes) => sum + bytes, 0),
         );
+        // They serve others meanwhile: only those that are slow are left alone.
+        const unit = Math.min(performance.now() - startedAtMs, BREAK_MAX_MS);
+        await breaks.take({ least: 0, unit }, asks);
       }
     } finally {
       destination.close();

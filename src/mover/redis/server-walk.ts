@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { PoolConfig } from '../../config/config.ts';
-import { BackOff } from '../back-off.ts';
+import { Breaks } from '../breaks.ts';
 import type { KeyOwners } from '../key-owners.ts';
 import { type MoveContext, MoveTrouble, type PassResult } from '../protocol-mover.ts';
 import { type Migration, migrate, migrateInParts } from './migration.ts';
@@ -24,7 +23,7 @@ export class ServerWalk {
   private readonly server: number;
   private readonly context: MoveContext;
   private readonly step = new StepSize();
-  private readonly backOff = new BackOff();
+  private readonly breaks = new Breaks();
   /** By index among the servers; the server itself is one of them. */
   private readonly connections = new Map<number, RedisConnection>();
   private found = 0;
@@ -126,9 +125,9 @@ export class ServerWalk {
   }
 
   private async leaveTime({ source, destination }: WalkMigration, tookMs: number): Promise<void> {
-    await delay(this.step.pauseMs(tookMs) * this.backOff.factor);
-    const answers = await Promise.all([source, destination].map(answerMs));
-    this.backOff.answered(Math.max(...answers));
+    const ms = this.step.pauseMs(tookMs);
+    const asks = [source, destination].map(connection => () => connection.need('PING'));
+    await this.breaks.take({ least: ms, unit: ms }, asks);
   }
 
   private async migrationTo(target: number, database: number): Promise<WalkMigration> {
@@ -158,12 +157,6 @@ export class ServerWalk {
     this.connections.set(server, connection);
     return connection;
   }
-}
-
-async function answerMs(connection: RedisConnection): Promise<number> {
-  const startedAtMs = performance.now();
-  await connection.need('PING');
-  return performance.now() - startedAtMs;
 }
 
 async function untilAnswering({ pool, target }: Migration): Promise<void> {
