@@ -15,6 +15,22 @@ const RIGHT: Record<string, RedisReshardOptions> = {
     readsTargetFirst: true,
   },
   'with a fault, or turned back': { programs: [['delete', 'read'], []], faults: 1, mayAbort: true },
+  'in halves, for a key of the first': { programs: [['delete', 'read'], ['write']], faults: 0, half: 'first' },
+  'in halves, for a key of the second': { programs: [['delete', 'read'], ['write']], faults: 0, half: 'second' },
+  'in halves, for a key of the first, with a fault': { programs: [['delete', 'read'], []], faults: 1, half: 'first' },
+  'in halves, for a key of the second, with a fault': { programs: [['delete', 'read'], []], faults: 1, half: 'second' },
+  'in halves, for a key of the first, turned back, or a hold refused': {
+    ...{ programs: [['write'], []], faults: 0 },
+    ...{ half: 'first', mayAbort: true, mayRefuse: true },
+  },
+  'in halves, for a key of the second, turned back, or a hold refused': {
+    ...{ programs: [['write'], []], faults: 0 },
+    ...{ half: 'second', mayAbort: true, mayRefuse: true },
+  },
+  'in parts': { programs: [['delete', 'read'], ['read']], faults: 0, inParts: true },
+  'in parts, with a fault': { programs: [['delete', 'read'], []], faults: 1, inParts: true },
+  'in parts, with a fault, or turned back': { programs: [['delete'], []], faults: 1, inParts: true, mayAbort: true },
+  'in parts, turned back': { programs: [['delete'], []], faults: 0, inParts: true, mayAbort: true },
   'with two faults': { programs: [['delete', 'read'], []], faults: 2 },
 };
 
@@ -35,6 +51,17 @@ const WRONG: [RedisMistake, Omit<RedisReshardOptions, 'mistake'>][] = [
   ['written after it was sent', { programs: [['write'], ['read']], faults: 1, mayAbort: true }],
   ['falls back from hold by itself', { programs: [['write', 'read'], ['read']], faults: 0 }],
   ['new while keys are left', { programs: [['write'], ['read']], faults: 0 }],
+  ['no hold between the halves', { programs: [['write'], ['read']], faults: 0, half: 'second' }],
+  ['no fence before the other half', { programs: [['delete', 'read'], []], faults: 1, half: 'first' }],
+  ['workers differ about the half of a key', { programs: [['write'], ['read']], faults: 0, half: 'first' }],
+  [
+    'back begins with what was gone first',
+    { programs: [['write'], ['read']], faults: 0, half: 'first', mayAbort: true },
+  ],
+  ['commit without a claim', { programs: [['delete', 'read'], ['read']], faults: 0, inParts: true }],
+  ['parts read before the claim', { programs: [['delete', 'read'], ['read']], faults: 0, inParts: true }],
+  ['marks not looked at', { programs: [['delete', 'read'], ['read']], faults: 0, inParts: true }],
+  ['the mover does not look at marks', { programs: [['delete', 'read'], []], faults: 1, inParts: true }],
   ['leftovers on the target', { programs: [['write'], ['read']], faults: 0 }],
 ];
 

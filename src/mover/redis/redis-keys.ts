@@ -12,8 +12,11 @@ export function databasesOf({ databases, redisDb }: PoolConfig): number[] {
   return databases === 1 ? [redisDb] : Array.from({ length: databases }, (_, i) => i);
 }
 
-/** All clients' keys of the selected database that are there throughout, page by page; some of them perhaps twice. */
-export async function* scanned(connection: RedisConnection): AsyncGenerator<readonly Buffer[]> {
+/**
+ * All clients' keys of the selected database that are there throughout, page by page; some of them perhaps twice. `own`: gets the
+ * names of those that moving in parts has left there.
+ */
+export async function* scanned(connection: RedisConnection, own: Buffer[] = []): AsyncGenerator<readonly Buffer[]> {
   let cursor = '0';
   do {
     const reply = await connection.need('SCAN', cursor, 'COUNT', PAGE_KEYS);
@@ -21,6 +24,7 @@ export async function* scanned(connection: RedisConnection): AsyncGenerator<read
     if (!Buffer.isBuffer(next) || !Array.isArray(keys))
       throw new MoveTrouble(`${connection.server}: no answer to SCAN`);
     cursor = next.toString();
+    own.push(...(keys as Buffer[]).filter(isOwnName));
     yield (keys as Buffer[]).filter(key => !isOwnName(key));
   } while (cursor !== '0');
 }

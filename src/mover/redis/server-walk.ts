@@ -1,4 +1,5 @@
 import type { PoolConfig } from '../../config/config.ts';
+import { claimOf, keyOfMark } from '../../protocol/redis/parts-traits.ts';
 import { Breaks } from '../breaks.ts';
 import type { KeyOwners } from '../key-owners.ts';
 import { type MoveContext, MoveTrouble, type PassResult } from '../protocol-mover.ts';
@@ -41,17 +42,28 @@ export class ServerWalk {
       const source = await this.connectionTo(this.server);
       for (const database of databasesOf(this.pool)) {
         await source.need('SELECT', database);
-        for await (const keys of scanned(source)) {
+        const own: Buffer[] = [];
+        for await (const keys of scanned(source, own)) {
           this.context.onSeen(keys.length);
           const [groups, large] = await this.moving(source, keys);
           for (const [target, group] of groups) await this.move(target, group, database);
           for (const each of large) await this.moveLarge(each, database);
         }
+        for (const name of own) await this.endClaim(source, name, database);
       }
       return { found: this.found, left: this.left };
     } finally {
       for (const connection of this.connections.values()) connection.close();
     }
+  }
+
+  /** Of a key that somebody else has moved, and may have died before he saw to that. */
+  private async endClaim(source: RedisConnection, name: Buffer, database: number): Promise<void> {
+    const { owners, server } = this;
+    const key = keyOfMark(name);
+    if (key === null || owners.from(key) !== server || owners.to(key) === server) return;
+    const { destination } = await this.migrationTo(owners.to(key), database);
+    if ((await source.need('EXISTS', key)) === 0) await destination.need('UNLINK', claimOf(key));
   }
 
   /** Those of the keys that move: by target what goes in steps, and what takes more than a step should. */

@@ -110,6 +110,12 @@ export function isOwnName(key: Buffer): boolean {
   return OWN_NAME.test(key.toString('latin1', Math.max(0, key.length - OWN_NAME_MAX_BYTES)));
 }
 
+/** Whose mark a name of its own is; null: it is none. */
+export function keyOfMark(name: Buffer): Buffer | null {
+  const at = name.length - MARK.length;
+  return at >= 0 && name.toString('latin1', at) === MARK ? name.subarray(0, at) : null;
+}
+
 /** Renews the claim while there is nothing else to say; the reply is for `isToHurry`. */
 export function keepClaimWords({ key, id }: PartsMove): readonly Word[] {
   return script(KEEP_CLAIM, [claimOf(key)], [id, CLAIM_MS]);
