@@ -6,6 +6,14 @@ export interface Gift {
   readonly request: Buffer;
   /** A connection to a server that has been given it needs it no more. */
   readonly isLasting: boolean;
+  /** Asks a server that was given it whether it has it still; null: nobody takes it away. */
+  readonly check: GiftCheck | null;
+}
+
+export interface GiftCheck {
+  readonly request: Buffer;
+  /** The whole reply of a server that has it not. */
+  readonly absent: Buffer;
 }
 
 /** What one request needs of its server. */

@@ -232,8 +232,7 @@ export class ClusterSession extends PrivateSession {
     // What the reply changes at the client is changed before the next request is read.
     if (parser.transform === null) this.finish(true);
     else this.endTransaction();
-    const transaction = new SlotTransaction(order, origin, slot, steps, words);
-    transaction.gifts = this.keptGifts;
+    const transaction = new SlotTransaction(order, origin, slot, steps, words, this.keptRemedies);
     order.start(transaction);
   }
 

@@ -3,7 +3,7 @@ import type { FailureReason } from '../request/failure.ts';
 import { Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
-import { give } from '../upstream/given-gifts.ts';
+import { giveAnew } from '../upstream/given-gifts.ts';
 import type { PrivateConnection } from '../upstream/private-connection.ts';
 import type { PrivateConnectionWaiter } from '../upstream/private-connections.ts';
 import type { RequestOrigin } from './request-origin.ts';
@@ -79,9 +79,10 @@ export class OwnConnection implements PrivateConnectionWaiter {
   }
 
   /** As `keep`, before all that is kept; and what the server is given even before that. */
-  keepFirst(bytes: Buffer, gifts: readonly Gift[]): void {
+  keepFirst(bytes: Buffer, remedies: readonly Remedy[]): void {
+    const gifts = new Set(remedies.flatMap(remedy => remedy.gifts));
     this.held.unshift({ request: null, bytes: new RequestBytes().set(bytes, 0, bytes.length, null), gift: null });
-    this.held.unshift(...gifts.map(gift => ({ request: null, bytes: NO_BYTES, gift })));
+    this.held.unshift(...[...gifts].map(gift => ({ request: null, bytes: NO_BYTES, gift })));
   }
 
   /** Keeps what the server is given ahead of the first request that `send` gets. */
@@ -126,7 +127,7 @@ export class OwnConnection implements PrivateConnectionWaiter {
     this.held = [];
     this.heldBytes = 0;
     for (const { request, bytes, gift } of held) {
-      if (gift !== null) give(connection, [gift]);
+      if (gift !== null) giveAnew(connection, [gift]);
       else connection.send(request ?? new Request(null, 0), bytes);
       bytes.release();
     }

@@ -1,5 +1,5 @@
 import type { Protocol, RequestReading } from '../protocol/protocol.ts';
-import type { Gift } from '../protocol/remedy.ts';
+import type { Remedy } from '../protocol/remedy.ts';
 import {
   HOLD_ABORT,
   HOLD_BLOCK,
@@ -65,7 +65,7 @@ export class PrivateSession implements PrivateLane {
   protected readonly wait: ServerWait;
   private readonly gifts: AwaitedGifts;
   /** What the server needs for what is kept for it. */
-  protected readonly keptGifts: Gift[] = [];
+  protected readonly keptRemedies: Remedy[] = [];
   protected isSoiled = false;
   protected isEnding = false;
   private isOver = false;
@@ -221,14 +221,14 @@ export class PrivateSession implements PrivateLane {
       return;
     }
     if (parser.isSoiling) this.isSoiled = true;
-    if (parser.remedy?.isGivenAhead) this.keptGifts.push(...parser.remedy.gifts);
+    if (parser.remedy?.isGivenAhead) this.keptRemedies.push(parser.remedy);
     own.keep(bytes);
     this.answer(parser, this.words.queued);
   }
 
   /** The server hears of the transaction before what was kept of it. */
   protected tellOfTransaction(): void {
-    if (!this.isOpenAtServer) this.own.keepFirst(this.words.open, this.keptGifts);
+    if (!this.isOpenAtServer) this.own.keepFirst(this.words.open, this.keptRemedies);
     this.isOpenAtServer = true;
   }
 

@@ -1,5 +1,5 @@
 import type { Block } from '../memory/block.ts';
-import type { Gift } from '../protocol/remedy.ts';
+import type { Gift, GiftCheck } from '../protocol/remedy.ts';
 import { type ReplySink, Request } from '../request/request.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
 
@@ -42,24 +42,49 @@ export interface GiftTaker {
 }
 
 const giftBytes = new RequestBytes();
+/** What is not larger costs little to give again. */
+const SMALL_BYTES = 1024;
 
 /** Gives `connection` what it was not given yet, before the next that is sent on it. `onSettled`: called once each has its reply, or failed. */
 export function give(connection: GiftTaker, gifts: readonly Gift[], onSettled: (() => void) | null = null): void {
   for (const gift of gifts) {
-    const { stream } = connection;
-    const isKnown = onSettled === null ? stream.gifts.has(gift) : stream.gifts.isTaken(gift);
-    if (isKnown) {
-      onSettled?.();
-      continue;
-    }
-    const { length } = stream;
-    // Ahead of all that waits, also of other tenants: from now on they rely on it.
-    const reply = new GiftReply(stream.gifts, gift, onSettled);
-    connection.send(new Request(reply, 0), giftBytes.set(gift.request, 0, gift.request.length, null), null);
-    giftBytes.clear();
-    // One that is down takes nothing.
-    if (stream.length > length) stream.gifts.add(gift);
+    const { gifts: given } = connection.stream;
+    const isKnown = onSettled === null ? given.has(gift) : given.isTaken(gift);
+    if (!isKnown) giveOne(connection, gift, onSettled);
+    else onSettled?.();
   }
+}
+
+/**
+ * As `give`, before a transaction that goes out directly behind: nothing can be given inside of that, so what is small is given each
+ * time, should somebody have taken it away.
+ */
+export function giveAnew(connection: GiftTaker, gifts: readonly Gift[]): void {
+  for (const gift of new Set(gifts)) {
+    if (gift.request.length <= SMALL_BYTES || !connection.stream.gifts.has(gift)) giveOne(connection, gift, null);
+  }
+}
+
+/** Gives it, unless the server says that it has it still. `onSettled`: called once it has been given, or is there, or it failed. */
+export function giveIfAbsent(connection: GiftTaker, gift: Gift, onSettled: () => void): void {
+  const { check } = gift;
+  if (!connection.stream.gifts.isTaken(gift)) giveOne(connection, gift, onSettled);
+  else if (check === null) onSettled();
+  else sendTo(connection, new CheckReply(connection, gift, check, onSettled), check.request);
+}
+
+function giveOne(connection: GiftTaker, gift: Gift, onSettled: (() => void) | null): void {
+  const { stream } = connection;
+  const { length } = stream;
+  sendTo(connection, new GiftReply(stream.gifts, gift, onSettled), gift.request);
+  // One that is down takes nothing.
+  if (stream.length > length) stream.gifts.add(gift);
+}
+
+/** Ahead of all that waits, also of other tenants: from now on they rely on it. */
+function sendTo(connection: GiftTaker, sink: ReplySink, request: Buffer): void {
+  connection.send(new Request(sink, 0), giftBytes.set(request, 0, request.length, null), null);
+  giftBytes.clear();
 }
 
 /** What a server says to a gift is nobody's to read; whether it has it is seen by what needs it. */
@@ -83,5 +108,41 @@ class GiftReply implements ReplySink {
   onFailure(): void {
     this.gifts.delete(this.gift);
     this.onSettled?.();
+  }
+}
+
+/** Whether the server has it still. */
+class CheckReply implements ReplySink {
+  private readonly connection: GiftTaker;
+  private readonly gift: Gift;
+  private readonly check: GiftCheck;
+  private readonly onSettled: () => void;
+  private length = 0;
+  private isAbsent = true;
+
+  constructor(connection: GiftTaker, gift: Gift, check: GiftCheck, onSettled: () => void) {
+    this.connection = connection;
+    this.gift = gift;
+    this.check = check;
+    this.onSettled = onSettled;
+  }
+
+  onReply(_request: Request, buf: Buffer, start: number, end: number, isLast: boolean, _block: Block | null): void {
+    const { absent } = this.check;
+    const { length } = this;
+    this.length += end - start;
+    this.isAbsent &&= this.length <= absent.length && absent.compare(buf, start, end, length, this.length) === 0;
+    if (!isLast) return;
+    if (!this.isAbsent || this.length < absent.length) {
+      this.onSettled();
+      return;
+    }
+    const { connection, gift } = this;
+    connection.stream.gifts.delete(gift);
+    giveOne(connection, gift, this.onSettled);
+  }
+
+  onFailure(): void {
+    this.onSettled();
   }
 }

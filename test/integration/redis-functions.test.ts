@@ -117,6 +117,15 @@ test('in pipelines and transactions a server that began anew has the library bef
   for (const server of pool.servers) await server.command('FUNCTION', 'FLUSH');
   assert.equal(await say(call('k0'), encodeCommand('GET', 'k0')), '-ERR Function not found\r\n$2\r\n13\r\n');
   assert.equal(await say(call('k0'), encodeCommand('GET', 'k0')), ':14\r\n$2\r\n14\r\n');
+  // A transaction does not miss it, however it comes.
+  for (let n = 15; n <= 17; n += 2) {
+    for (const server of pool.servers) await server.command('FUNCTION', 'FLUSH');
+    for (const request of [encodeCommand('MULTI'), call('k0')]) await say(request);
+    assert.equal(await say(encodeCommand('EXEC')), `*1\r\n:${n}\r\n`);
+    for (const server of pool.servers) await server.command('FUNCTION', 'FLUSH');
+    const whole = await say(encodeCommand('MULTI'), call('k0'), encodeCommand('EXEC'));
+    assert.equal(whole, `+OK\r\n+QUEUED\r\n*1\r\n:${n + 1}\r\n`);
+  }
   client.destroy();
 });
 
@@ -151,6 +160,12 @@ test('in a cluster, too', async t => {
     await forget();
     for (const key of keys) assert.equal(await say(call(key)), `:${n}\r\n`);
     for (const key of keys) assert.equal(await say(evaluate(key)), `$1\r\n${key}\r\n`);
+  }
+  // A transaction does not miss what was taken away.
+  for (const key of keys) {
+    await forget();
+    const whole = [encodeCommand('MULTI'), evaluate(key), call(key), encodeCommand('EXEC')];
+    assert.equal(await say(...whole), `+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n$1\r\n${key}\r\n:4\r\n`);
   }
   client.destroy();
 });

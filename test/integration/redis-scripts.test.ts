@@ -91,7 +91,6 @@ test('transactions find scripts that another server was sent', async t => {
   // In one piece, …
   for (const key of keys) assert.equal(await runWhole(key), ':1\r\n', key);
   await forget();
-  assert.equal(await runWhole('k0'), `${NO_SCRIPT}\r\n`);
   assert.equal(await runWhole('k0'), ':2\r\n');
   const other = await pool.client();
   const BY = "return redis.call('INCRBY', KEYS[1], 10)";
@@ -112,6 +111,42 @@ test('transactions find scripts that another server was sent', async t => {
     assert.equal(String(await watcher.command('EVALSHA', sha1(NAME), 1, key)), key);
     assert.equal(await watcher.command('UNWATCH'), 'OK');
   }
+});
+
+test('transactions do not notice that somebody has emptied a server’s scripts', async t => {
+  const pool = await startRedisPool(t, { servers: 2 });
+  const client = await pool.client();
+  const keys = Array.from({ length: 6 }, (_, i) => `k${i}`);
+  const forget = () => Promise.all(pool.servers.map(server => server.command('SCRIPT', 'FLUSH')));
+  const small = "return redis.call('INCR', KEYS[1])";
+  const large = `${small} --${'x'.repeat(2000)}`;
+  await client.command('SCRIPT', 'LOAD', small);
+  await client.command('SCRIPT', 'LOAD', large);
+  const evaluate = (script: string, key: string) => encodeCommand('EVALSHA', sha1(script), '1', key);
+  const say = async (...requests: Buffer[]) => {
+    client.send(Buffer.concat(requests));
+    return (await client.readReplies(requests.length)).join('');
+  };
+  const [open, run] = [encodeCommand('MULTI'), encodeCommand('EXEC')];
+  for (let n = 1; n <= 25; n += 4) {
+    for (const key of keys) {
+      // Step by step, …
+      await forget();
+      assert.equal(await say(open), '+OK\r\n');
+      assert.equal(await say(evaluate(small, key)), '+QUEUED\r\n');
+      assert.equal(await say(evaluate(large, key), evaluate(large, key)), '+QUEUED\r\n+QUEUED\r\n');
+      assert.equal(await say(run), `*3\r\n:${n}\r\n:${n + 1}\r\n:${n + 2}\r\n`);
+      // … and in one piece.
+      await forget();
+      assert.equal(await say(open, evaluate(small, key), run), `+OK\r\n+QUEUED\r\n*1\r\n:${n + 3}\r\n`);
+    }
+  }
+  // Of a large one that goes out in one piece it is seen afterwards: it is missed once.
+  await forget();
+  const whole = () => say(open, evaluate(large, 'k0'), run);
+  assert.equal(await whole(), `+OK\r\n+QUEUED\r\n*1\r\n${NO_SCRIPT}\r\n`);
+  assert.equal(await whole(), '+OK\r\n+QUEUED\r\n*1\r\n:29\r\n');
+  client.destroy();
 });
 
 test('scripts outlive a reload, and none are kept with script_memory: 0', async t => {

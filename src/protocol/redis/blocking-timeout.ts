@@ -66,7 +66,7 @@ export const SEVERAL_SERVERS: ReadonlyMap<string, Buffer> = new Map(
  * see first what the client has written on others.
  */
 export const WRITES_SEEN: Remedy = {
-  gifts: [{ request: encodeRequest('PING'), isLasting: false }],
+  gifts: [{ request: encodeRequest('PING'), isLasting: false, check: null }],
   isGivenAhead: true,
   isForReplicas: true,
   isLacking: () => false,

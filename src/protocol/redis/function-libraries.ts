@@ -1,6 +1,6 @@
 import type { Gift } from '../remedy.ts';
 import { librariesOf } from './function-dump.ts';
-import { encodeRequest } from './resp.ts';
+import { EMPTY_ARRAY, encodeRequest } from './resp.ts';
 
 /** What a library costs beside its text. */
 const LIBRARY_BYTES = 300;
@@ -73,7 +73,8 @@ export class FunctionLibraries {
 
   private keep(name: string, request: Buffer): void {
     this.deleted(name);
-    const gift = { request, isLasting: true };
+    const check = { request: encodeRequest('FUNCTION', 'LIST', 'LIBRARYNAME', name), absent: EMPTY_ARRAY };
+    const gift = { request, isLasting: true, check };
     this.libraries.set(name, gift);
     this.memoryBytes += costOf(gift);
     this.shrink();

@@ -11,6 +11,8 @@ const LARGEST_SHARE = 1 / 4;
 /** Of the same, what libraries of functions may have. */
 const LIBRARIES_SHARE = 1 / 2;
 const SHA1_DIGITS = 40;
+/** SCRIPT EXISTS says so of one. */
+const ABSENT = Buffer.from('*1\r\n:0\r\n');
 
 /** The texts of scripts that clients have sent to a pool, by their SHA-1; those that were used last. Libraries beside them. */
 export class ScriptMemory implements MemoryHolder {
@@ -40,7 +42,8 @@ export class ScriptMemory implements MemoryHolder {
     if (this.use(sha1) !== null) return;
     const request = encodeRequest('SCRIPT', 'LOAD', body);
     this.scriptBytes += request.length + SCRIPT_BYTES;
-    this.scripts.set(sha1, { request, isLasting: true });
+    const check = { request: encodeRequest('SCRIPT', 'EXISTS', sha1), absent: ABSENT };
+    this.scripts.set(sha1, { request, isLasting: true, check });
     this.shrink();
   }
 

@@ -113,6 +113,11 @@ export abstract class SlotBound {
 
   /** It still has its bytes, and the connection has room for them. */
   protected abstract fits(connection: BackendConnection): boolean;
+  /** Gives the server what it needs. */
+  protected giveTo(connection: BackendConnection, gifts: readonly Gift[]): void {
+    give(connection, gifts);
+  }
+
   /** Writes it; it may be done before this returns. */
   protected abstract write(connection: BackendConnection): void;
   /** It ends without a reply of a server. */
@@ -132,7 +137,7 @@ export abstract class SlotBound {
       this.fail('overloaded');
       return;
     }
-    if (this.gifts !== null) give(connection, this.gifts);
+    if (this.gifts !== null) this.giveTo(connection, this.gifts);
     // Whatever comes directly after it is asked for on purpose.
     if (this.isAsking) {
       const { asking } = this.order.words;

@@ -1,11 +1,14 @@
 import type { Block } from '../../memory/block.ts';
 import { type NodeWord, WORD_NONE } from '../../protocol/protocol.ts';
+import type { Gift, Remedy } from '../../protocol/remedy.ts';
 import type { TransactionWords } from '../../protocol/transaction-words.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { BackendConnection } from '../../upstream/backend-connection.ts';
+import { type GivenGifts, giveAnew } from '../../upstream/given-gifts.ts';
 import type { RequestOrigin } from '../request-origin.ts';
+import { forgetLacking } from './run-with-gifts.ts';
 import { DONE, type OrderOfSlots, SlotBound } from './slot-bound.ts';
 
 /** A request of a transaction. */
@@ -31,8 +34,10 @@ export class TransactionStep {
  * last, means that nothing of it was done: then all of it goes again, and the client reads no reply twice.
  */
 export class SlotTransaction extends SlotBound implements ReplySink {
+  private readonly remedies: readonly Remedy[];
   private readonly steps: readonly TransactionStep[];
   private readonly transactions: TransactionWords;
+  private given: GivenGifts | null = null;
   private isKept = true;
   private sizeBytes = 0;
   private heldBytes = 0;
@@ -43,15 +48,18 @@ export class SlotTransaction extends SlotBound implements ReplySink {
   /** What was wrong with a request whose reply nobody waits for. */
   private fault: Buffer | null = null;
 
-  /** `steps`: two at least, the first opens it and the last runs it. */
+  /** `steps`: two at least, the first opens it and the last runs it. `remedies`: what they need. */
   constructor(
     order: OrderOfSlots,
     origin: RequestOrigin,
     slot: number,
     steps: readonly TransactionStep[],
     transactions: TransactionWords,
+    remedies: readonly Remedy[],
   ) {
     super(order, origin, slot);
+    this.remedies = remedies;
+    if (remedies.length > 0) this.gifts = remedies.flatMap(({ gifts }) => gifts);
     this.steps = steps;
     this.transactions = transactions;
     for (const { bytes } of steps) {
@@ -63,6 +71,12 @@ export class SlotTransaction extends SlotBound implements ReplySink {
 
   protected fits(connection: BackendConnection): boolean {
     return this.isKept && connection.hasRoomFor(this.steps.length + 1, this.sizeBytes);
+  }
+
+  /** Inside of the transaction nothing can be given. */
+  protected override giveTo(connection: BackendConnection, gifts: readonly Gift[]): void {
+    this.given = connection.stream.gifts;
+    giveAnew(connection, gifts);
   }
 
   protected write(connection: BackendConnection): void {
@@ -165,6 +179,7 @@ export class SlotTransaction extends SlotBound implements ReplySink {
   ): void {
     if (!this.isPassing) for (const each of this.steps) if (each.refusal !== null) this.deliver(each, each.refusal);
     this.isPassing = true;
+    if (this.given !== null) forgetLacking(this.remedies, this.given, buf, start, end);
     const { outer } = step;
     if (isLast) this.takeWaiting();
     outer?.sink?.onReply(outer, buf, start, end, isLast, block);

@@ -1,5 +1,5 @@
 import type { RequestReading } from '../../protocol/protocol.ts';
-import type { Gift } from '../../protocol/remedy.ts';
+import type { Remedy } from '../../protocol/remedy.ts';
 import { HOLD_RUN } from '../../protocol/routes.ts';
 import type { TransactionWords } from '../../protocol/transaction-words.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
@@ -21,7 +21,7 @@ export class WholeSlotTransaction extends WholeLane {
   private readonly slot: number;
   private readonly words: TransactionWords;
   private readonly steps: TransactionStep[] = [];
-  private readonly gifts: Gift[] = [];
+  private readonly remedies: Remedy[] = [];
   private isAbandoned = false;
 
   constructor(origin: RequestOrigin, order: SlotOrder, slot: number, words: TransactionWords) {
@@ -43,11 +43,10 @@ export class WholeSlotTransaction extends WholeLane {
     const step = new TransactionStep(request, bytes.keep());
     this.memoryBytes += step.bytes.heldBytes;
     steps.push(step);
-    if (parser.remedy?.isGivenAhead) this.gifts.push(...parser.remedy.gifts);
+    if (parser.remedy?.isGivenAhead) this.remedies.push(parser.remedy);
     if (parser.hold === HOLD_RUN) {
       origin.leavePrivate();
-      const transaction = new SlotTransaction(this.order, origin, this.slot, steps, this.words);
-      transaction.gifts = this.gifts;
+      const transaction = new SlotTransaction(this.order, origin, this.slot, steps, this.words, this.remedies);
       this.order.start(transaction);
     }
     return true;

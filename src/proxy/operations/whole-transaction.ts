@@ -4,7 +4,7 @@ import { HOLD_RUN } from '../../protocol/routes.ts';
 import { Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { BackendConnection } from '../../upstream/backend-connection.ts';
-import { give } from '../../upstream/given-gifts.ts';
+import { giveAnew } from '../../upstream/given-gifts.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import { RunWithGifts } from './run-with-gifts.ts';
 import { replySink } from './transformed-reply.ts';
@@ -27,7 +27,7 @@ export class WholeTransaction extends WholeLane {
     this.origin = origin;
     this.connection = connection;
     this.remedy = remedy;
-    if (remedy !== null) give(connection, remedy.gifts);
+    if (remedy !== null) giveAnew(connection, remedy.gifts);
   }
 
   take(parser: RequestReading, bytes: RequestBytes): boolean {
