@@ -17,7 +17,7 @@ export class ClientMatters {
   private readonly pauses: Pauses;
   private readonly leases = new RateLeases();
   private readonly limiting: Limiting;
-  private readonly quotas: ConnectionQuotas;
+  readonly quotas: ConnectionQuotas;
   private readonly wrongPasswords: WrongPasswords;
   private readonly log: Log;
 

@@ -8,6 +8,14 @@ export interface QuotaWorker {
   send(message: ToWorker): boolean;
 }
 
+/** What a worker is told of them. */
+export type LeaseMessage = Extract<ToWorker, { readonly type: 'grant' | 'recall' }>;
+
+/** Where this master has its places from, as long as the one before it has clients. */
+export interface PlaceSource {
+  send(message: PlaceMessage): void;
+}
+
 export type PlaceMessage = Extract<ToMaster, { readonly type: 'ask' | 'giveBack' }>;
 
 /** Whose connections are limited together: those of a pool, or of an address or a user in it. */
@@ -20,6 +28,7 @@ const SWEEP_MS = 10_000;
 export class ConnectionQuotas {
   private readonly quotas = new Map<string, ConnectionQuota>();
   private readonly workers = new Map<number, QuotaWorker>();
+  private source: PlaceSource | null = null;
   private readonly onFull: (holder: PlaceHolder) => void;
 
   /** `onFull`: somebody is turned away. */
@@ -46,6 +55,29 @@ export class ConnectionQuotas {
     quota.ask(worker.id, message.count, message.isForced);
   }
 
+  /** From now on places are asked of `source`: no worker has any yet. */
+  follow(source: PlaceSource): void {
+    this.source = source;
+  }
+
+  /** The answer of the source, or its question. */
+  receiveFromSource(message: LeaseMessage): void {
+    const { pool, scope, name } = message;
+    const quota = this.quotas.get(JSON.stringify([pool, scope, name]));
+    if (message.type === 'grant') {
+      if (quota !== undefined) quota.lent(message.count, message.isForced);
+      else if (message.count > 0)
+        this.source?.send({ type: 'giveBack', pool, scope, name, count: message.count, isAnswer: false });
+    } else if (quota !== undefined) quota.giveToSource();
+    else this.source?.send({ type: 'giveBack', pool, scope, name, count: 0, isAnswer: true });
+  }
+
+  /** It has no clients any more, or hangs. */
+  loseSource(): void {
+    this.source = null;
+    for (const quota of this.quotas.values()) quota.loseSource();
+  }
+
   /** The worker is gone, and its clients with it. */
   retire(worker: QuotaWorker): void {
     this.workers.delete(worker.id);
@@ -53,16 +85,29 @@ export class ConnectionQuotas {
   }
 
   private newQuota(holder: PlaceHolder): ConnectionQuota {
-    return new ConnectionQuota(0, {
-      grant: (worker, count, isForced) => {
-        if (count === 0 && !isForced) this.onFull(holder);
-        this.workers.get(worker)?.send({ type: 'grant', ...holder, count, isForced });
+    const { source } = this;
+    return new ConnectionQuota(
+      0,
+      {
+        grant: (worker, count, isForced) => {
+          if (count === 0 && !isForced) this.onFull(holder);
+          this.workers.get(worker)?.send({ type: 'grant', ...holder, count, isForced });
+        },
+        recall: worker => this.workers.get(worker)?.send({ type: 'recall', ...holder }) ?? false,
       },
-      recall: worker => this.workers.get(worker)?.send({ type: 'recall', ...holder }) ?? false,
-    });
+      source && {
+        ask: (count, limit, isForced) => source.send({ type: 'ask', ...holder, limit, count, isForced }),
+        giveBack: (count, isAnswer) => source.send({ type: 'giveBack', ...holder, count, isAnswer }),
+        onSilent: () => this.loseSource(),
+      },
+    );
   }
 
   private sweep(): void {
-    for (const [key, quota] of this.quotas) if (quota.isUnused) this.quotas.delete(key);
+    for (const [key, quota] of this.quotas) {
+      if (!quota.isUnused) continue;
+      quota.close();
+      this.quotas.delete(key);
+    }
   }
 }

@@ -5,6 +5,7 @@ import type { OutServer } from '../ipc/messages.ts';
 import type { LogLevel } from '../system/log.ts';
 import type { FileId } from '../system/unix-socket.ts';
 import type { Block } from './blocks.ts';
+import type { LeaseMessage, PlaceMessage } from './connection-quotas.ts';
 import type { RingmasterEvent } from './events.ts';
 import type { HandVerdict } from './hand-verdicts.ts';
 import type { HistoryDump } from './history.ts';
@@ -18,8 +19,9 @@ import type { ListenPlace } from './listen-sockets.ts';
  *        ◀── hello ──────────────────────       what it can read
  *    ─── handle × sockets, then handover ──▶    it binds nothing that it was given
  *                                               workers start, and accept beside those of the old one
+ *        ◀── places ──▶                         it leases places for connections as a worker of the old one does
  *        ◀── ready ──────────────────────       the pid file is the new one's
- *    accepts no more, drains, ends
+ *    accepts no more, drains, ends              all places are the new one's
  *
  * Until `ready` the old one goes on as if nothing were; without it, it always has. What is not understood of the state is left
  * out by who reads it: it is there for people, and what matters is found again by asking.
@@ -73,13 +75,19 @@ export interface Handover {
   readonly servers: readonly HandedServer[];
   /** The descriptor that the new master has of the pid file where it could not open it by its name. */
   readonly pidFile?: number;
+  /** It leases places for connections to the new one until it ends. Left out by programs that don't, which are not asked. */
+  readonly leasesPlaces?: boolean;
   readonly state: HandedState;
 }
 
 /** From the old to the new; a handle comes with each `handle`. */
-export type ToSuccessor = { readonly type: 'handle' } | Handover;
+export type ToSuccessor =
+  | { readonly type: 'handle' }
+  | Handover
+  | { readonly type: 'places'; readonly message: LeaseMessage };
 
 export type FromSuccessor =
   | { readonly type: 'hello'; readonly format: number; readonly version: string }
+  | { readonly type: 'places'; readonly message: PlaceMessage }
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly message: string };

@@ -177,7 +177,8 @@ export class Master implements WorkerSlotHost {
       serveBy: async (next, onAdopted) => this.serveBy(next, onAdopted),
     });
     const { sockets, monitoring, liveConfig, masterLog, blocks, verdicts, events } = this;
-    const estate = { sockets, monitoring, liveConfig, masterLog, blocks, verdicts, events };
+    const { quotas } = this.clientMatters;
+    const estate = { sockets, monitoring, liveConfig, masterLog, blocks, verdicts, events, quotas };
     this.succession = new Succession(estate, options.takeover, {
       ...{ log: this.log, serviceManager: this.serviceManager, ...turns },
       refuseWhileResharding: () => this.resharding.refuseWhileActive(),

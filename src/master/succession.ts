@@ -3,6 +3,7 @@ import type { PoolConfig } from '../config/config.ts';
 import type { Log } from '../system/log.ts';
 import type { BoundHandle } from '../system/server-handle.ts';
 import type { Blocks } from './blocks.ts';
+import type { ConnectionQuotas } from './connection-quotas.ts';
 import type { Events } from './events.ts';
 import { HANDOVER_FORMAT, type Handover, PID_FILE_DESCRIPTOR } from './handover.ts';
 import type { LiveConfig } from './live-config.ts';
@@ -24,6 +25,7 @@ export interface Estate {
   readonly blocks: Blocks;
   readonly verdicts: ServerVerdicts;
   readonly events: Events;
+  readonly quotas: ConnectionQuotas;
 }
 
 export interface SuccessionHost {
@@ -62,6 +64,8 @@ export class Succession {
       },
       handover: () => bequest(estate, this.inheritedPidFile()),
       pidFile: () => this.inheritedPidFile(),
+      onPlaces: (successor, message) => estate.quotas.receive(successor, message),
+      onPlacesLeft: successor => estate.quotas.retire(successor),
       onHandedOver: pid => {
         estate.sockets.giveAway();
         host.serviceManager.handOver(pid);
@@ -136,6 +140,7 @@ function bequest(
     type: 'handover',
     format: HANDOVER_FORMAT,
     pid: process.pid,
+    leasesPlaces: true,
     sockets: estate.sockets.offered(number),
     servers: monitoring.offered().map(({ wanted, handle }) => ({ wanted, handle: number(handle as BoundHandle) })),
     ...(pidFile !== null && { pidFile: PID_FILE_DESCRIPTOR }),
@@ -166,6 +171,7 @@ function inherit(estate: Estate, takeover: Takeover, pools: readonly PoolConfig[
     }
   };
   estate.sockets.inherit(handover.sockets, handles);
+  takeover.sharePlaces(estate.quotas);
   take('log level', () => masterLog.setLevel(state.logLevel));
   take('blocks', () => blocks.restore(state.blocks));
   take('servers taken out by hand', () => byHand.restore([...state.byHand]));

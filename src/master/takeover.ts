@@ -3,7 +3,9 @@ import type { Config } from '../config/config.ts';
 import { type Overridden, reloadedOverrides } from '../config/overrides.ts';
 import type { BoundHandle } from '../system/server-handle.ts';
 import { VERSION } from '../system/version.ts';
+import type { ConnectionQuotas } from './connection-quotas.ts';
 import { type FromSuccessor, HANDOVER_FORMAT, type HandedState, type Handover, type ToSuccessor } from './handover.ts';
+import { leaseMessage } from './place-messages.ts';
 
 /** Tells a process that it is to take the place of the one that started it. */
 export const TAKEOVER_MARK = 'RINGMASTER_TAKEOVER';
@@ -34,8 +36,10 @@ export class Takeover {
         process.off('message', receive);
         process.off('disconnect', gone);
         if (message.type === 'handover' && message.format === HANDOVER_FORMAT) resolve(new Takeover(message, handles));
-        else
-          reject(new Error(`the master to be replaced speaks format ${message.format}, this one ${HANDOVER_FORMAT}`));
+        else {
+          const { format } = message as Partial<Handover>;
+          reject(new Error(`the master to be replaced speaks format ${format}, this one ${HANDOVER_FORMAT}`));
+        }
       };
       process.on('message', receive);
       process.once('disconnect', gone);
@@ -70,10 +74,24 @@ export class Takeover {
     }
   }
 
+  /** The clients of the old master count, too: it leases places to this one until it ends. */
+  sharePlaces(quotas: ConnectionQuotas): void {
+    if (this.handover.leasesPlaces !== true || !process.connected) return;
+    quotas.follow({ send: message => tell({ type: 'places', message }) });
+    process.once('disconnect', () => quotas.loseSource());
+    process.on('message', raw => {
+      const { type, message } = raw as { readonly type: unknown; readonly message: unknown };
+      const lease = type === 'places' ? leaseMessage(message) : null;
+      if (lease !== null) quotas.receiveFromSource(lease);
+    });
+  }
+
   /** All workers serve: the old master may go. */
   done(): void {
     this.isDone = true;
-    tell({ type: 'ready' }, () => process.connected && process.disconnect?.());
+    tell({ type: 'ready' }, () => {
+      if (this.handover.leasesPlaces !== true && process.connected) process.disconnect?.();
+    });
   }
 
   /** Resolves when the old master knows, or is gone. */

@@ -5,14 +5,18 @@ import path from 'node:path';
 import type { Log } from '../system/log.ts';
 import type { BoundHandle } from '../system/server-handle.ts';
 import { VERSION } from '../system/version.ts';
+import type { LeaseMessage, PlaceMessage, QuotaWorker } from './connection-quotas.ts';
 import { RefusedError } from './errors.ts';
 import { complaintOf } from './failed-program.ts';
 import { type FromSuccessor, HANDOVER_FORMAT, type Handover, type ToSuccessor } from './handover.ts';
+import { placeMessage } from './place-messages.ts';
 import { TAKEOVER_MARK } from './takeover.ts';
 
 export const UPGRADE_WITHIN_MS = 30_000;
 /** A successor that failed drains what it has accepted by then; after that it is killed. */
 const FAILED_END_MS = 5000;
+/** Among the numbers of workers, which are above 0. */
+const SUCCESSOR_ID = -1;
 
 export interface UpgradeHost {
   readonly log: Log;
@@ -26,6 +30,10 @@ export interface UpgradeHost {
   pidFile(): number | null;
   /** Of the service manager, which a child does not get by itself. */
   serviceEnvironment(): NodeJS.ProcessEnv;
+  /** The successor asks for places for connections, or gives some back. */
+  onPlaces(successor: QuotaWorker, message: PlaceMessage): void;
+  /** It is gone, or has none of this master's any more. */
+  onPlacesLeft(successor: QuotaWorker): void;
   /** The successor serves: this master gives up what it has. */
   onHandedOver(pid: number): void;
 }
@@ -97,6 +105,11 @@ export class Upgrade {
     /** Null: it has not said yet what it can read, and was handed nothing. */
     let version: string | null = null;
     let timer: NodeJS.Timeout | undefined;
+    const successor: QuotaWorker = {
+      id: SUCCESSOR_ID,
+      send: message => tellPlaces(child, message as LeaseMessage),
+    };
+    child.once('disconnect', () => this.host.onPlacesLeft(successor));
     const served = new Promise<string>((resolve, reject) => {
       const refuse = (why: string) => reject(new RefusedError(why));
       timer = setTimeout(() => refuse(`the new master does not serve after ${timeoutMs} ms`), timeoutMs);
@@ -109,7 +122,10 @@ export class Upgrade {
       });
       child.on('message', raw => {
         const message = (raw ?? {}) as FromSuccessor;
-        if (message.type === 'failed') refuse(`the new master can't serve: ${message.message}`);
+        if (message.type === 'places') {
+          const about = placeMessage(message.message);
+          if (about !== null) this.host.onPlaces(successor, about);
+        } else if (message.type === 'failed') refuse(`the new master can't serve: ${message.message}`);
         else if (message.type === 'ready' && version !== null) resolve(version);
         else if (message.type === 'hello' && message.format === HANDOVER_FORMAT && version === null) {
           version = String(message.version);
@@ -165,6 +181,13 @@ function programAt(file: string): string {
     return refuse((error as Error).message);
   }
   return at;
+}
+
+function tellPlaces(child: ChildProcess, message: LeaseMessage): boolean {
+  if (!child.connected) return false;
+  const told: ToSuccessor = { type: 'places', message };
+  child.send(told, () => {});
+  return true;
 }
 
 /** What it has accepted it answers first. */

@@ -149,3 +149,63 @@ test('settings of users that were set are those of the new one, and so is the wa
   assert.equal(events.filter(({ event }) => event === 'signed_in').length, 4);
   assert.equal(events.filter(({ what }) => what === 'ringmaster is ready').length, 2);
 });
+
+test('clients that the old one has yet to answer count, and are counted no more once they are gone', async t => {
+  const server = await startRedis();
+  t.after(() => server.kill());
+  const { daemon, upgrade, gone } = await start(
+    t,
+    {
+      p: {
+        protocol: 'redis',
+        servers: [server.port],
+        settings: ['address_limits: { connections: 5 }', 'timeout: 60s'],
+      },
+    },
+    ['users:', '  app: { passwords: [geheim], pools: [p], limits: { connections: 2 } }'],
+  );
+  const connected = async () => {
+    const client = await daemon.client('p', { timeoutMs: 20_000 });
+    t.after(() => client.destroy());
+    return client;
+  };
+  const signIn = async (client: RawClient) => {
+    client.send(encodeCommand('AUTH', 'app', 'geheim'));
+    return String(await client.readReply());
+  };
+  const FULL = '-ERR max number of clients reached\r\n';
+  /** Once there is a place. */
+  const signedIn = async () => {
+    let client = await connected();
+    await waitFor(
+      async () => {
+        if ((await signIn(client)) === '+OK\r\n') return true;
+        client = await connected();
+        return false;
+      },
+      { what: 'a place for one more' },
+    );
+    return client;
+  };
+  const [busy, idle] = [await connected(), await connected()];
+  for (const each of [busy, idle]) assert.equal(await signIn(each), '+OK\r\n');
+  server.freeze();
+  busy.send(encodeCommand('GET', 'k'));
+  await daemon.untilMetric('ringmaster_server_inflight_requests', { pool: 'p' }, 1);
+
+  await upgrade();
+  // One that was let go comes back at once; the place of the other is taken as long as its answer is waited for.
+  assert.equal(String(await idle.readToEnd()), '');
+  const again = await signedIn();
+  const third = await connected();
+  assert.equal(await signIn(third), FULL);
+  await third.closed;
+  server.thaw();
+  assert.equal(String(await busy.readReply()), '$-1\r\n');
+  await busy.closed;
+  await gone();
+  await signedIn();
+  const last = await connected();
+  assert.equal(await signIn(last), FULL);
+  assert.equal(await again.command('GET', 'k'), null);
+});
