@@ -33,6 +33,11 @@ export interface ServerWatch {
    * asked of it. Nobody asks for anything new meanwhile. Rejects with a MoveTrouble.
    */
   untilQuiet(): Promise<void>;
+  /**
+   * When this resolves, every server has read what lay unread, when it was called, of connections that have ended: of a worker that
+   * was killed. Rejects with a MoveTrouble.
+   */
+  untilRead(): Promise<void>;
   close(): void;
 }
 

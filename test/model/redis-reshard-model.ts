@@ -58,8 +58,7 @@ export class RedisReshardModel implements Model<State> {
     const waiting = workers.find(({ at, decision: { seq } }) => at !== null || seq !== decision.seq);
     if (waiting !== undefined) return `a worker stands still in ${nameOf(waiting.decision)}, ${waiting.at}`;
     if (values[1 - course.server] !== 0) return `a second copy is left: ${values}`;
-    const value = values[course.server];
-    return possibleValues(monitor).has(value) ? null : `at the end the value is ${value}`;
+    return possibleValues(monitor).has(values[course.server]) ? null : `at the end the values are ${values}`;
   }
 
   private get isOwnOnly(): boolean {

@@ -163,6 +163,19 @@ export class ReshardPool {
     return readFileSync(this.proxies[proxy]!.configFile, 'utf8');
   }
 
+  /** Clients that wait for keys on the move, of all workers. */
+  async waitingClients(proxy = 0): Promise<number> {
+    const response = await fetch(`http://${this.admins[proxy]}/metrics`);
+    return Number(/^ringmaster_pool_reshard_waiting_clients\{.*\} (\d+)$/m.exec(await response.text())?.[1] ?? 0);
+  }
+
+  /** Which server a key is on in the ring `among`, as an index of `among`. */
+  owners(among: readonly number[]): (key: string) => number {
+    const [red] = parseConfig(this.config(among), 'f').pools;
+    const owners = new KeyOwners(red!, red!);
+    return key => owners.to(Buffer.from(key));
+  }
+
   /** Each server's keys, asked of it. */
   async keys(): Promise<string[][]> {
     return Promise.all(

@@ -31,6 +31,16 @@ export class Fence {
     }
   }
 
+  /** What lay unread of connections that have ended; see `ServerWatch`. */
+  async untilRead(placements: Placements): Promise<void> {
+    await this.open(placements);
+    try {
+      await this.watch?.untilRead();
+    } finally {
+      this.close();
+    }
+  }
+
   close(): void {
     this.watch?.close();
     this.watch = null;

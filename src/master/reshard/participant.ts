@@ -6,6 +6,7 @@ import type { Log } from '../../system/log.ts';
 import type { ConfigFile } from '../config-file.ts';
 import { RefusedError } from '../errors.ts';
 import { type Decision, otherHalf } from './decision.ts';
+import { Fence } from './fence.ts';
 import { fileToBe, replaceConfigFile } from './new-file.ts';
 import type { RecordFile } from './record-file.ts';
 import type { NewFile, ReshardPlan, ReshardRecord } from './reshard-record.ts';
@@ -43,6 +44,7 @@ export class Participant {
   record: ReshardRecord | null;
   /** What the workers are told; null: the ring of the configuration is all there is. */
   state: ReshardState | null = null;
+  private readonly fence = new Fence();
   /** One decision after the other. */
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -51,9 +53,15 @@ export class Participant {
     this.host = host;
     this.record = host.records.read();
     if (this.active !== null) {
+      // Its predecessor's workers have ended.
+      host.workers.lost();
       this.refuseOtherRing(host.config());
       this.state = this.stateOf(this.active);
     }
+  }
+
+  get workers(): WorkerPhases {
+    return this.host.workers;
   }
 
   /** The decision that is in force; null: there is none, or it is over. */
@@ -172,6 +180,13 @@ export class Participant {
   ): Promise<Acknowledgement> {
     const missing = await this.host.workers.tell(pool, state, WORKERS_WITHIN_MS);
     if (missing !== '') return { result: 'waiting', error: missing };
+    if (state?.phase === 'hold' && this.host.workers.isAnyLost) {
+      const why = await this.fence.untilRead(state).then(
+        () => '',
+        error => (error as Error).message,
+      );
+      if (why !== '') return { result: 'waiting', error: why };
+    }
     this.host.log.info({ pool, phase, half, isBack }, 'reshard phase');
     return { result: 'in' };
   }

@@ -83,6 +83,7 @@ export class Resharding {
   /** Tells a new worker, before it serves, what is in force. */
   greet(worker: WorkerProcess): void {
     const { state } = this.own;
+    this.own.workers.add(worker);
     if (state !== null) void worker.reshard(state.from.name, state);
   }
 

@@ -1,6 +1,9 @@
 import type { ReshardState } from '../../ipc/reshard-state.ts';
 import type { Answer, WorkerProcess } from '../worker-process.ts';
 
+/** A server that has not read what was sent so long ago was stopped all the time. */
+const LATELY_MS = 60_000;
+
 /** What a worker was told last of a pool. */
 interface Told {
   readonly state: ReshardState | null;
@@ -13,10 +16,27 @@ interface Told {
  */
 export class WorkerPhases {
   private readonly processes: () => Iterable<WorkerProcess>;
+  /** When the last of them has ended. */
+  private lostAtMs = Number.NEGATIVE_INFINITY;
   private readonly told = new WeakMap<WorkerProcess, Map<string, Told>>();
 
   constructor(processes: () => Iterable<WorkerProcess>) {
     this.processes = processes;
+  }
+
+  /** One that serves from now on. */
+  add(worker: WorkerProcess): void {
+    void worker.exited.then(() => this.lost());
+  }
+
+  /** One has ended, perhaps with requests under way that nobody waits for any more. */
+  lost(): void {
+    this.lostAtMs = performance.now();
+  }
+
+  /** One has ended lately: servers may not have read yet all that it has sent. */
+  get isAnyLost(): boolean {
+    return performance.now() - this.lostAtMs < LATELY_MS;
   }
 
   /** Resolves when all are, or after `withinMs`; with who is not, in words: '' when all are. */

@@ -57,7 +57,8 @@ export const MEMCACHED_MOVER: ProtocolMover = {
   watch({ from, to }: Placements, withinMs: number) {
     const { servers } = new KeyOwners(from, to);
     const open = (server: PlacedServer) => MemcachedConnection.open(from, server, withinMs);
-    return openAll(servers, open, async connection => void (await connection.line('version\r\n')));
+    const ask = (connection: MemcachedConnection) => connection.line(NOTHING);
+    return openAll(servers, open, async connection => void (await connection.line('version\r\n')), ask);
   },
 
   async pass(way: Way, context: MoveContext): Promise<PassResult> {

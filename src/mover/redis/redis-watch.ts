@@ -11,7 +11,12 @@ const LOOKS = 100;
 /** Ends the connections of movers, and those of servers that bring keys with RESTORE, until there are none. */
 export async function watchRedis({ from, to }: Placements, withinMs: number): Promise<ServerWatch> {
   const { servers } = new KeyOwners(from, to);
-  return openAll(servers, server => RedisConnection.open(from, server, withinMs), untilQuiet);
+  return openAll(
+    servers,
+    server => RedisConnection.open(from, server, withinMs),
+    untilQuiet,
+    connection => connection.need('PING'),
+  );
 }
 
 async function untilQuiet(connection: RedisConnection): Promise<void> {
