@@ -1,14 +1,17 @@
 // Who is over a limit and goes on with all it has: on many connections, in deep pipelines, with large requests. The worker keeps
 // little of it, and the others notice nothing. Rates are so small that nothing fills while a test runs.
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { after, before, type TestContext, test } from 'node:test';
 import { type Daemon, startDaemon } from '../support/pool-daemon.ts';
-import type { RawClient } from '../support/raw-client.ts';
+import { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { encodeCommand } from '../support/resp-reader.ts';
+import { waitFor, waitForEvent } from '../support/wait-for.ts';
 
 const LIMITED = '-ERR over a limit for this client, its user or its pool: try again later\r\n';
 const FLOOD = 40;
+const ADDRESSES = 16;
 /** What is read of a client at once, and what it takes to keep that. */
 const KEPT_BYTES = 2 * 64 * 1024;
 
@@ -24,6 +27,8 @@ before(async () => {
     waits: pool('address_limits: { requests: 1/24h, over: wait }'),
     bytes: pool('address_limits: { bytes_in: 1kb/24h, over: wait }'),
     refuses: pool('address_limits: { requests: 100/24h, burst: 24h, over: error }'),
+    floods: pool('limits: { requests: 50/s, over: error }'),
+    owes: pool('address_limits: { requests: 10/24h, burst: 24h, over: error }', `limit_addresses: ${ADDRESSES}`),
     free: pool(),
   };
   daemon = await startDaemon({ after: end => release.push(end as () => unknown) }, pools);
@@ -80,4 +85,41 @@ test('refused: each of a thousand requests of each connection has its answer, an
   const stats = String(await server.command('INFO', 'commandstats'));
   assert.equal(/cmdstat_getrange:calls=(\d+)/.exec(stats)?.[1], '100');
   await othersGoOn(t);
+});
+
+test('what can not be refused, such as PING and wrong passwords, puts off the others by a burst, however many come', async t => {
+  const [client] = await flood(t, 'floods');
+  const each = 20_000;
+  const attempts = ['PING', 'AUTH nobody wrong'].map(line => Buffer.from(`${line}\r\n`.repeat(each)));
+  client!.send(attempts[0]!);
+  await client!.readReplies(each);
+  // Each is made to wait for its answer, so of these only some are read.
+  for (const other of await flood(t, 'floods')) other.send(attempts[1]!.subarray(0, 1000));
+  const asker = await daemon.client('floods');
+  t.after(() => asker.destroy());
+  const replies = async () => String(await asker.command('EXISTS', 'none').catch(error => error.message));
+  // What 20,000 owe takes longer than a test may.
+  await waitFor(async () => (await replies()) === '0', { what: 'a request that is let through' });
+});
+
+test('an address that owes and was forgotten meanwhile is refused when it is back, and nobody is kept waiting', async t => {
+  const from = async (localAddress: string, pings = 0, read = () => Promise.resolve()) => {
+    const socket = connect({ host: '127.0.0.1', port: daemon.port('owes'), localAddress });
+    await waitForEvent(socket, 'connect', { what: 'the connection' });
+    const client = new RawClient(socket);
+    t.after(() => client.destroy());
+    client.send(Buffer.concat([Buffer.from('PING\r\n'.repeat(pings)), encodeCommand('GET', 'none')]));
+    await read();
+    const reply = String((await client.readReplies(pings + 1)).at(-1));
+    client.destroy();
+    // It has no client any more.
+    await daemon.untilMetric('ringmaster_pool_client_connections', { pool: 'owes' }, 0);
+    return reply;
+  };
+  assert.equal(await from('127.0.0.1', 100), LIMITED);
+  for (let i = 0; i < ADDRESSES; i++) assert.equal(await from(`127.0.1.${i}`), '$-1\r\n');
+  // What it asks is read before the master has said what the address owes. After a second nobody waits for that: then it has its part.
+  daemon.ringmaster.signal('SIGSTOP');
+  const read = () => othersGoOn(t).finally(() => daemon.ringmaster.signal('SIGCONT'));
+  assert.ok([LIMITED, '$-1\r\n'].includes(await from('127.0.0.1', 0, read)));
 });

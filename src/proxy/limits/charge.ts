@@ -10,11 +10,12 @@ export function charge(meter: ClientMeter, host: ClientHost, origin: RequestOrig
   // Charged with all of its transaction, or not at all.
   const isOfWhole = origin.privateLane?.isGoingThrough === true;
   let reason: FailureReason | null = null;
-  if (router.mayRefuse(origin, parser)) {
+  const mayRefuse = router.mayRefuse(origin, parser);
+  if (mayRefuse) {
     reason = isOfWhole ? meter.refusalInWhole(bytes, keyCount) : meter.refusal(command, bytes, keyCount);
   }
   if (reason === null) {
-    if (!isOfWhole) meter.charge(command, bytes);
+    if (!isOfWhole) meter.charge(command, bytes, mayRefuse);
     return true;
   }
   stats.limitRefusals++;

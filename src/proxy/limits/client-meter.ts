@@ -96,15 +96,15 @@ export class ClientMeter {
   /** All of it goes on. */
   chargeWhole(parts: WholeParts): void {
     const { count, commands, sizesBytes } = parts;
-    for (let i = 0; i < count; i++) this.charge(commands[i] as string, sizesBytes[i] as number);
+    for (let i = 0; i < count; i++) this.charge(commands[i] as string, sizesBytes[i] as number, true);
   }
 
-  /** A request goes on. */
-  charge(command: string, bytes: number): void {
+  /** A request goes on; `mayRefuse`: it was asked whether it may. */
+  charge(command: string, bytes: number, mayRefuse: boolean): void {
     this.wholeWaits = 0;
     for (const { limiter, client } of this.limited) {
       client.wanted = null;
-      limiter.charge(client, command, bytes);
+      limiter.charge(client, command, bytes, mayRefuse);
     }
   }
 

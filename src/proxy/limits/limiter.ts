@@ -184,12 +184,23 @@ export class Limiter implements ShareUser, TurnTask {
     return WHOLE_WAITS;
   }
 
-  /** A request goes on. */
-  charge(client: LimitedClient, command: string, bytes: number): void {
+  /** A request goes on; `mayRefuse`: it could have been refused, where that is done. */
+  charge(client: LimitedClient, command: string, bytes: number, mayRefuse: boolean): void {
     client.allowance--;
+    if (this.options.isRefusing && !mayRefuse) {
+      this.chargeWithin(command, bytes);
+      return;
+    }
     this.requests?.take(1);
     this.bytesIn?.take(bytes);
     for (const each of this.commands) if (each.commands.has(command)) each.share.take(1);
+  }
+
+  /** Neither refused nor made to wait: the others pay for it with a burst at most, however many such there are. */
+  private chargeWithin(command: string, bytes: number): void {
+    this.requests?.takeWithin(1);
+    this.bytesIn?.takeWithin(bytes);
+    for (const each of this.commands) if (each.commands.has(command)) each.share.takeWithin(1);
   }
 
   /** So many bytes of a reply were given to a client. */
@@ -256,7 +267,8 @@ export class Limiter implements ShareUser, TurnTask {
   private serveClients(waiting: WaitingClients, share: RateShare | null, nowMs: number): void {
     if (waiting.length === 0) return;
     let available = Number.POSITIVE_INFINITY;
-    if (!this.host.isLifted) {
+    // Where requests are refused, only the master's first word is waited for.
+    if (!this.host.isLifted && !this.options.isRefusing) {
       if (this.requests !== null) available = this.requests.available(nowMs);
       if (this.pending !== null) available = Math.min(available, this.pending.free);
       if (share !== null) available = Math.min(available, share.available(nowMs));
