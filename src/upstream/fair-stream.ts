@@ -97,10 +97,9 @@ export class FairStream extends ReplyStream {
   private sendNext(): void {
     const { turns, outbox } = this;
     if (turns === null || outbox === null) return;
-    for (let next = turns.next(); next !== null; next = turns.next()) {
-      this.await(next.request);
-      next.bytes.appendTo(outbox);
-      next.bytes.release();
+    for (let lane = turns.next(); lane !== null; lane = turns.next()) {
+      this.await(lane.waiting.peek() as Request);
+      turns.sendFirst(lane, outbox);
     }
   }
 

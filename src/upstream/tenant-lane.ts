@@ -1,6 +1,6 @@
 import { Fifo } from '../memory/fifo.ts';
 import type { ReplySink, Request, RequestTurn } from '../request/request.ts';
-import type { RequestBytes } from '../request/request-bytes.ts';
+import { WaitingBytes } from './waiting-bytes.ts';
 
 /*
  * Costs are in bytes of requests and replies, of which a server and we get through some 600 in a microsecond; see
@@ -13,12 +13,6 @@ const WRITE_COST_BYTES = 4096;
 /** No tenant owes more, however large its replies were. */
 const DEBT_MAX_BYTES = 1024 * 1024;
 
-/** A request that waits, and its bytes, kept. */
-export interface WaitingRequest {
-  readonly request: Request;
-  readonly bytes: RequestBytes;
-}
-
 /** Who adds up what all tenants have at the server. */
 interface LaneOwner {
   replied(lane: TenantLane, costBytes: number): void;
@@ -29,9 +23,13 @@ interface LaneOwner {
  * the tenant is charged what it was.
  */
 export class TenantLane implements RequestTurn {
-  readonly waiting = new Fifo<WaitingRequest>();
-  /** What it may send before it is the next one's turn; below 0: it has sent more. */
+  readonly waiting = new Fifo<Request>();
+  /** What these have to say. */
+  readonly bytes = new WaitingBytes();
+  /** What it may send before it is the next one's turn; below 0: it has sent more when it had turns. */
   creditBytes = 0;
+  /** What all had sent when it last had nothing more that waited. */
+  private leftAtBytes = 0;
   /** Of its requests that were sent and are not answered. */
   sentBytes = 0;
   usedAtMs = 0;
@@ -51,6 +49,16 @@ export class TenantLane implements RequestTurn {
     return this.waiting.length === 0 && this.sentBytes === 0;
   }
 
+  /** It waits again. What it owes grows less while others send: its part of `allBytes`, what all have sent, in `lanes` that wait. */
+  joins(allBytes: number, lanes: number): void {
+    this.creditBytes = Math.min(0, this.creditBytes + (allBytes - this.leftAtBytes) / lanes);
+  }
+
+  /** Nothing of it waits any more. */
+  leaves(allBytes: number): void {
+    this.leftAtBytes = allBytes;
+  }
+
   sends(request: Request): void {
     let costBytes = REQUEST_COST_BYTES + request.sizeBytes + this.expectedBytes;
     if (request.sink !== this.lastSink) costBytes += WRITE_COST_BYTES;
@@ -58,7 +66,6 @@ export class TenantLane implements RequestTurn {
     request.turn = this;
     request.costBytes = costBytes;
     this.sentBytes += costBytes;
-    this.creditBytes -= costBytes;
   }
 
   replied(request: Request, bytes: number, isLast: boolean): void {
@@ -70,7 +77,8 @@ export class TenantLane implements RequestTurn {
     this.owner.replied(this, request.costBytes);
     // What was taken for too dear is not made up for: nobody may save anything.
     const moreBytes = replyBytes - this.expectedBytes;
-    if (moreBytes > 0) this.creditBytes = Math.max(-DEBT_MAX_BYTES, this.creditBytes - moreBytes);
+    if (moreBytes > 0 && this.waiting.length > 0)
+      this.creditBytes = Math.max(-DEBT_MAX_BYTES, this.creditBytes - moreBytes);
     if (replyBytes >= this.expectedBytes) this.expectedBytes = replyBytes;
     else this.expectedBytes -= (this.expectedBytes - replyBytes + 7) >> 3;
   }

@@ -1,8 +1,8 @@
 import { Fifo } from '../memory/fifo.ts';
 import type { Request } from '../request/request.ts';
-import type { RequestBytes } from '../request/request-bytes.ts';
+import type { RequestBytes, RequestOut } from '../request/request-bytes.ts';
 import type { ReadyLine } from '../socket/ready-lines.ts';
-import { TenantLane, type WaitingRequest } from './tenant-lane.ts';
+import { TenantLane } from './tenant-lane.ts';
 
 /** What was sent and is not answered may cost so much; then the rest waits here. */
 const WINDOW_BYTES = 128 * 1024;
@@ -21,15 +21,17 @@ const SWEEP_EVERY_MS = 1000;
  *   take ─▶ the only tenant, or the window is open, or its tenant has not its part of it ─▶ goes at once
  *     └───▶ its tenant's lane ─▶ next: when replies have come, the lane's turn ─▶ goes
  *
- * Who asks little never waits here: at the server it stands behind two windows at most, whatever the others ask.
+ * Who asks little never waits here: at the server it stands behind two windows at most, whatever the others ask. What it is sent so
+ * is no turn of its lane, and not held against it should it have to wait one day.
  * A lane keeps the order of its requests, and what must not be parted (`Request.isFollowed`) goes in one piece.
  */
 export class TenantTurns {
-  /** Requests that wait, and what their bytes hold. */
+  /** Requests that wait. */
   waiting = 0;
-  heldBytes = 0;
   /** What was sent and is not answered costs so much. */
   private sentBytes = 0;
+  /** What was ever sent costs so much. */
+  private allBytes = 0;
   private readonly lanes = new Map<ReadyLine, TenantLane>();
   /** Those in which something waits, in turn. */
   private readonly turns = new Fifo<TenantLane>();
@@ -37,23 +39,32 @@ export class TenantTurns {
   private isFollowed = false;
   private sweptAtMs = 0;
 
-  /** False: it goes at once. Else it waits for `next`, its bytes kept. */
+  /** What the bytes of those that wait hold. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.turns.length; i++) bytes += this.turns.at(i).bytes.heldBytes;
+    return bytes;
+  }
+
+  /** False: it goes at once. Else it waits for its turn, its bytes kept. */
   take(line: ReadyLine, request: Request, bytes: RequestBytes): boolean {
     const lane = this.laneOf(line, request.startedAtMs);
     if (this.mayGo(lane)) {
       this.send(lane, request);
       return false;
     }
-    const kept = bytes.keep();
     this.waiting++;
-    this.heldBytes += kept.heldBytes;
-    lane.waiting.push({ request, bytes: kept });
-    if (lane.waiting.length === 1) this.turns.push(lane);
+    lane.bytes.push(bytes);
+    lane.waiting.push(request);
+    if (lane.waiting.length === 1) {
+      this.turns.push(lane);
+      lane.joins(this.allBytes, this.turns.length);
+    }
     return true;
   }
 
-  /** What is to be sent now, its bytes the caller's to release; null: nothing, or not yet. */
-  next(): WaitingRequest | null {
+  /** Whose first is to be sent now; null: nobody's, or not yet. */
+  next(): TenantLane | null {
     const { turns } = this;
     for (let lane = turns.peek(); lane !== undefined; lane = turns.peek()) {
       if (!this.isFollowed) {
@@ -69,13 +80,23 @@ export class TenantTurns {
           }
         }
       }
-      const next = lane.waiting.shift() as WaitingRequest;
-      if (lane.waiting.length === 0) turns.shift();
-      this.leaves(next);
-      this.send(lane, next.request);
-      return next;
+      return lane;
     }
     return null;
+  }
+
+  /** Sends the first of the one that is `next` to `out`. */
+  sendFirst(lane: TenantLane, out: RequestOut): void {
+    const request = lane.waiting.shift() as Request;
+    this.waiting--;
+    this.send(lane, request);
+    // Only here: who was sent something while nothing of it waited had room at the server.
+    lane.creditBytes -= request.costBytes;
+    if (lane.waiting.length === 0) {
+      this.turns.shift();
+      lane.leaves(this.allBytes);
+    }
+    lane.bytes.shift(request.sizeBytes, out);
   }
 
   /** So many bytes of a reply to one of its requests came. */
@@ -88,7 +109,7 @@ export class TenantTurns {
   *each(): Iterable<Request> {
     for (let i = 0; i < this.turns.length; i++) {
       const { waiting } = this.turns.at(i);
-      for (let at = 0; at < waiting.length; at++) yield waiting.at(at).request;
+      for (let at = 0; at < waiting.length; at++) yield waiting.at(at);
     }
   }
 
@@ -97,7 +118,7 @@ export class TenantTurns {
     const lasts: Request[] = [];
     for (let i = 0; i < this.turns.length; i++) {
       const { waiting } = this.turns.at(i);
-      lasts.push(waiting.at(waiting.length - 1).request);
+      lasts.push(waiting.at(waiting.length - 1));
     }
     return lasts;
   }
@@ -109,6 +130,7 @@ export class TenantTurns {
       const lane = this.turns.shift() as TenantLane;
       while (isDue(lane.waiting.peek(), sinceMs)) overdue.push(this.drop(lane));
       if (lane.waiting.length > 0) this.turns.push(lane);
+      else lane.leaves(this.allBytes);
     }
     return overdue;
   }
@@ -132,18 +154,14 @@ export class TenantTurns {
     this.isFollowed = request.isFollowed;
     lane.sends(request);
     this.sentBytes += request.costBytes;
+    this.allBytes += request.costBytes;
   }
 
   private drop(lane: TenantLane): Request {
-    const next = lane.waiting.shift() as WaitingRequest;
-    this.leaves(next);
-    next.bytes.release();
-    return next.request;
-  }
-
-  private leaves({ bytes }: WaitingRequest): void {
+    const request = lane.waiting.shift() as Request;
     this.waiting--;
-    this.heldBytes -= bytes.heldBytes;
+    lane.bytes.shift(request.sizeBytes, null);
+    return request;
   }
 
   private laneOf(line: ReadyLine, nowMs: number): TenantLane {
@@ -165,6 +183,6 @@ export class TenantTurns {
   }
 }
 
-function isDue(waiting: WaitingRequest | undefined, sinceMs: number): boolean {
-  return waiting !== undefined && waiting.request.startedAtMs <= sinceMs;
+function isDue(waiting: Request | undefined, sinceMs: number): boolean {
+  return waiting !== undefined && waiting.startedAtMs <= sinceMs;
 }

@@ -11,6 +11,8 @@ class Connection {
   readonly sent: string[] = [];
   private readonly awaited: Request[] = [];
   private readonly names = new Map<Request, string>();
+  /** Sent so far, by the first letter. */
+  private readonly counts = new Map<string, number>();
   nowMs = 0;
 
   ask(line: ReadyLine, name: string, isFollowed = false): Request {
@@ -28,9 +30,9 @@ class Connection {
   answer(replyBytes: number): void {
     const request = this.awaited.shift() as Request;
     request.turn?.replied(request, replyBytes, true);
-    for (let next = this.turns.next(); next !== null; next = this.turns.next()) {
-      const { buf, start, end } = next.bytes;
-      this.send(next.request, buf.subarray(start, end));
+    for (let lane = this.turns.next(); lane !== null; lane = this.turns.next()) {
+      const first = lane.waiting.peek() as Request;
+      this.turns.sendFirst(lane, { append: (buf, start, end) => this.send(first, buf.subarray(start, end)) });
     }
   }
 
@@ -38,6 +40,10 @@ class Connection {
   answerBy(bytesOfA: number, bytesOfOthers: number): void {
     const first = this.nameOf(this.awaited[0] as Request);
     this.answer(first.startsWith('a') ? bytesOfA : bytesOfOthers);
+  }
+
+  sentOf(letter: string): number {
+    return this.counts.get(letter) ?? 0;
   }
 
   get outstanding(): number {
@@ -50,7 +56,10 @@ class Connection {
 
   private send(request: Request, bytes: Buffer): void {
     assert.equal(bytes.toString(), this.nameOf(request));
-    this.sent.push(this.nameOf(request));
+    const name = this.nameOf(request);
+    this.sent.push(name);
+    const letter = name[0] as string;
+    this.counts.set(letter, this.sentOf(letter) + 1);
     this.awaited.push(request);
   }
 }
@@ -121,6 +130,41 @@ test('large replies leave a window of one, and what was taken for cheap is made 
   const from = connection.sent.length;
   while (connection.sent.length < from + 100) connection.answerBy(200_000, 100);
   assert.deepEqual(connection.sent.slice(from, from + 100).filter(isOf('a')), []);
+});
+
+test('what a tenant asked while it had not to wait is not held against it when it has to', () => {
+  const connection = new Connection();
+  const [many, one] = [lineOf(), lineOf()];
+  connection.ask(one, 'b');
+  for (let i = 0; i < 500_000; i++) connection.ask(many, 'a');
+  for (let i = 0; i < 1000; i++) {
+    const request = connection.ask(one, 'b');
+    while (request.turn !== null) connection.answer(100);
+  }
+  const from = connection.sentOf('a');
+  for (let i = 0; i < 500; i++) connection.ask(one, 'c');
+  const waiting = 500 - connection.sentOf('c');
+  assert.ok(waiting > 100, `${waiting} wait`);
+  while (connection.sentOf('c') < 500) connection.answer(100);
+  const others = connection.sentOf('a') - from;
+  assert.ok(others < 1.5 * waiting, `${others} of the other before ${waiting}`);
+});
+
+test('who has had more than its part owes it, but for what others have had since it waited last', () => {
+  for (const others of [0, 4000]) {
+    const connection = new Connection();
+    const [large, small] = [lineOf(), lineOf()];
+    connection.ask(small, 'b');
+    for (let i = 0; i < 1000; i++) connection.ask(large, 'a');
+    for (let i = 0; i < 500_000; i++) connection.ask(small, 'b');
+    while (connection.sentOf('a') < 1000) connection.answerBy(200_000, 100);
+    for (let i = 0; i < others; i++) connection.answerBy(200_000, 100);
+    const from = connection.sentOf('b');
+    for (let i = 0; i < 2; i++) connection.ask(large, 'a');
+    while (connection.sentOf('a') < 1002) connection.answerBy(200_000, 100);
+    const before = connection.sentOf('b') - from;
+    assert.ok(others === 0 ? before > 300 : before < 100, `${before} of the other before, after ${others}`);
+  }
 });
 
 for (const isWaiting of [false, true]) {
