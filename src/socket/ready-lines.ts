@@ -14,6 +14,8 @@ export class ReadyLine {
   readonly ready = new Fifo<LineTarget>();
   /** What it may use before it is the next one's turn; below 0: it has used more. */
   creditMs = 0;
+  /** It has its place among those who have a turn; the lines'. */
+  isListed = false;
 }
 
 /** What each line may use until the others have had as much. */
@@ -26,12 +28,19 @@ const ROUND_MS = 0.1;
  * "Efficient Fair Queuing using Deficit Round Robin", SIGCOMM 1995) over their lines, by the time that reading and what comes of it
  * takes. So one tenant with many sockets, or much to ask on each, has the same part of a busy worker as one with little.
  *
- *   ready ─▶ its tenant's line ─▶ a line's turn: its sockets, until its time is used up ─▶ the next line ─▶ … ─▶ the round is over
+ * Who asks little comes first: a line in which nobody has waited since its last turn (FQ-CoDel, RFC 8290, section 4.2).
+ *
+ *   ready ─▶ its tenant's line ─▶ fresh ─▶ its sockets, until its time is used up, or nobody is left
+ *                                              └─▶ behind the others ─▶ its turn ─▶ … ─▶ the round is over
  */
 export class ReadyLines {
   /** Of one tenant alone nobody has to wait. */
   private lines = 0;
-  /** Those in which somebody is ready, in turn. */
+  /** Sockets that are ready and were not told. */
+  private waiting = 0;
+  /** Those that come first. */
+  private readonly fresh = new Fifo<ReadyLine>();
+  /** The others in which somebody is ready, in turn, and those in which nobody is any more and which have yet to stand behind them. */
   private readonly turns = new Fifo<ReadyLine>();
   private readonly now: () => number;
 
@@ -47,7 +56,7 @@ export class ReadyLines {
 
   /** Somebody is ready, and was not told. */
   get isAny(): boolean {
-    return this.turns.length > 0;
+    return this.waiting > 0;
   }
 
   enter(line: ReadyLine): void {
@@ -63,7 +72,10 @@ export class ReadyLines {
     target.readyEvents = readyEvents | events;
     if (readyEvents !== 0) return;
     line.ready.push(target);
-    if (line.ready.length === 1) this.turns.push(line);
+    this.waiting++;
+    if (line.isListed) return;
+    line.isListed = true;
+    this.fresh.push(line);
   }
 
   /** Rounds, one in each turn of the event loop, until nobody waits: where there is no poller to serve them. */
@@ -79,24 +91,27 @@ export class ReadyLines {
 
   /** One round. `onError` hears what a target throws. */
   serve(onError: (error: unknown) => void): void {
-    const untilMs = this.now() + ROUND_MS;
+    const { fresh, turns } = this;
     let nowMs = this.now();
-    while (nowMs < untilMs) {
-      const line = this.turns.peek();
-      if (line === undefined) return;
-      if (this.turns.length === 1) line.creditMs = QUANTUM_MS;
+    const untilMs = nowMs + ROUND_MS;
+    while (nowMs < untilMs && this.waiting > 0) {
+      const from = fresh.length > 0 ? fresh : turns;
+      const line = from.peek() as ReadyLine;
+      if (fresh.length + turns.length === 1) line.creditMs = QUANTUM_MS;
       else if (line.creditMs <= 0) line.creditMs += QUANTUM_MS;
       while (line.creditMs > 0 && line.ready.length > 0 && nowMs < untilMs) {
+        this.waiting--;
         tell(line.ready.shift() as LineTarget, onError);
         const thenMs = this.now();
         line.creditMs -= thenMs - nowMs;
         nowMs = thenMs;
       }
       if (line.ready.length > 0 && line.creditMs > 0) return;
-      this.turns.shift();
-      if (line.ready.length > 0) this.turns.push(line);
+      from.shift();
+      if (line.ready.length > 0 || (from === fresh && turns.length > 0)) turns.push(line);
+      else line.isListed = false;
       // Who has nothing to do saves nothing up; what was used too much is owed.
-      else line.creditMs = Math.min(0, line.creditMs);
+      if (line.ready.length === 0) line.creditMs = Math.min(0, line.creditMs);
     }
   }
 }

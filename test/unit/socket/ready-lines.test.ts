@@ -38,6 +38,52 @@ test('a tenant with many sockets costs one with a single one no more than a turn
   assert.equal(world.told.length, 501);
 });
 
+test('who asks one thing at a time comes before those in whose line somebody waits always', () => {
+  const { world, socket } = worldOf();
+  const { lines } = world;
+  const [many, one, other] = [new ReadyLine(), new ReadyLine(), new ReadyLine()];
+  for (let i = 0; i < 5000; i++) lines.add(i % 2 === 0 ? many : other, socket('many', 0.01), 1);
+  lines.serve(onError);
+  for (let i = 0; i < 100; i++) {
+    const from = world.told.length;
+    lines.add(one, socket('one', 0.01), 1);
+    // A turn may not be over yet.
+    lines.serve(onError);
+    assert.ok(world.told.indexOf('one', from) - from <= 5, `${world.told.indexOf('one', from) - from} before it`);
+  }
+});
+
+test('who asks again and again has not more than its part because nobody of it waits', () => {
+  const { world, socket } = worldOf();
+  const { lines } = world;
+  const [many, one] = [new ReadyLine(), new ReadyLine()];
+  const again = socket('one', 0.04);
+  for (let i = 0; i < 100_000; i++) lines.add(many, socket('many', 0.01), 1);
+  const { onReady } = again;
+  again.onReady = events => {
+    onReady(events);
+    lines.add(one, again, 1);
+  };
+  lines.add(one, again, 1);
+  for (let i = 0; i < 2000; i++) lines.serve(onError);
+  const share = (world.told.filter(name => name === 'one').length * 0.04) / world.clock.nowMs;
+  assert.ok(share > 0.4 && share < 0.6, `${share}`);
+});
+
+test('who is there anew in every round has its part and no more', () => {
+  const { world, socket } = worldOf();
+  const { lines } = world;
+  const [many, one] = [new ReadyLine(), new ReadyLine()];
+  for (let i = 0; i < 100_000; i++) lines.add(many, socket('many', 0.01), 1);
+  // It is there in every round, and never waits long.
+  for (let i = 0; i < 2000; i++) {
+    for (let j = 0; j < 8; j++) lines.add(one, socket('one', 0.01), 1);
+    lines.serve(onError);
+  }
+  const share = world.told.filter(name => name === 'one').length / world.told.length;
+  assert.ok(share > 0.4 && share < 0.6, `${share}`);
+});
+
 test('two that always have to do have the same time, however dear what one asks is', () => {
   const { world, socket } = worldOf();
   const { lines } = world;
