@@ -242,6 +242,7 @@ export class ClientConnection
     const meter = tenants.meter(this.socket.peer, user, () => this.intake.wake());
     const line = tenants.line(user, meter);
     this.socket.standIn(line);
+    this.outbox.line = line;
     if (this.replies.tenant !== line) this.intake.awaitReplies();
     this.replies.tenant = line;
     this.replies.setMeter(meter);

@@ -5,6 +5,7 @@ import { BLOCK_MIN_BYTES, type Block, COPY_LIMIT_BYTES, takeBlock } from '../mem
 import { copyRuns } from '../memory/runs.ts';
 import type { ReplyOut } from '../request/request.ts';
 import { addressOf, copyBytes, sharedBuffer } from '../system/copy.ts';
+import { type ReadyLine, readyLines } from './ready-lines.ts';
 import type { StreamSocket } from './stream-socket.ts';
 
 /** So much is written at once, before the end of the turn: its memory can be used again while it is in the cache. */
@@ -57,6 +58,9 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
   /** The kernel has not taken all of the last write, or there is no socket yet. */
   private isBlocked: boolean;
   private isClosing = false;
+  /** Where its client waits to be read; null: nowhere. */
+  line: ReadyLine | null = null;
+  private hasStoodBack = false;
 
   /**
    * Without a socket nothing leaves before `open`. `waitsForCompany`: a little is not written at the end of the turn, but
@@ -145,6 +149,7 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
   }
 
   endTurn(): void {
+    if (this.standsBack()) return;
     this.isDeferred = false;
     if (!this.waitsForCompany) expectedPeers.expect();
     else if (this.unwrittenBytes < COMPANY_BYTES && (this.isWaiting || whenIdle(this))) {
@@ -152,6 +157,14 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
       return;
     }
     this.flush();
+  }
+
+  /** Writes take longest: those for clients of a tenant that has much to ask come behind the others of the turn. */
+  private standsBack(): boolean {
+    if (this.line === null || !readyLines.isAny || this.line.ready.length === 0) return false;
+    this.hasStoodBack = !this.hasStoodBack;
+    if (this.hasStoodBack) this.turn.defer(this);
+    return this.hasStoodBack;
   }
 
   onIdle(): void {

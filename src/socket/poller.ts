@@ -19,8 +19,8 @@ export interface PollTarget extends LineTarget {
 const ROUNDS_MAX_MS = 4;
 /** What waits until no socket is ready waits so long and one round more. */
 const IDLE_WAIT_MAX_MS = 0.5;
-/** The same while clients of several tenants wait to be read: what one of them asks is not held up for what others may add. */
-const BUSY_IDLE_WAIT_MAX_MS = 0.1;
+/** The same where clients are of several tenants: what one asks is not held up for long for what another may add. */
+const SEVERAL_IDLE_WAIT_MAX_MS = 0.1;
 /** Of this, so long with no socket ready, where peers are expected. Who comes from this machine does so within some microseconds. */
 const COMPANY_WAIT_MS = 0.01;
 /** Who was answered before the worker slept for so long has other things to do than to ask again at once. */
@@ -97,7 +97,7 @@ class Poller {
   private run(): void {
     let nowMs = performance.now();
     if (nowMs - this.leftAtMs > COMPANY_FORGOTTEN_MS) expectedPeers.forget();
-    let idleWaitEndsMs = nowMs + (readyLines.isAny ? BUSY_IDLE_WAIT_MAX_MS : IDLE_WAIT_MAX_MS);
+    let idleWaitEndsMs = nowMs + idleWaitMaxMs();
     const untilMs = nowMs + ROUNDS_MAX_MS;
     do {
       this.ready = this.calls.epollWait(this.epoll);
@@ -106,9 +106,10 @@ class Poller {
       if (this.ready > 0 || isWaiting) runRound(this.deliverReady, throwLater);
       else if (!runIdleTasks(throwLater)) break;
       nowMs = performance.now();
-      if (nowMs >= idleWaitEndsMs) {
+      // Of those who wait for their turn there is company in each round.
+      if (nowMs >= idleWaitEndsMs || readyLines.isAny) {
         runIdleTasks(throwLater);
-        idleWaitEndsMs = nowMs + (readyLines.isAny ? BUSY_IDLE_WAIT_MAX_MS : IDLE_WAIT_MAX_MS);
+        idleWaitEndsMs = nowMs + idleWaitMaxMs();
       }
     } while (nowMs < untilMs);
     runIdleTasks(throwLater);
@@ -164,6 +165,10 @@ class Poller {
     }
     if (readyLines.isAny) readyLines.serve(throwLater);
   };
+}
+
+function idleWaitMaxMs(): number {
+  return readyLines.areSeveral ? SEVERAL_IDLE_WAIT_MAX_MS : IDLE_WAIT_MAX_MS;
 }
 
 let poller: Poller | null = null;

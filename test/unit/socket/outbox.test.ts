@@ -5,6 +5,7 @@ import { runIdleTasks, runRound } from '../../../src/loop/rounds.ts';
 import { Turn } from '../../../src/loop/turn.ts';
 import { Block, takeBlock } from '../../../src/memory/block.ts';
 import { Outbox, type OutboxOwner } from '../../../src/socket/outbox.ts';
+import { ReadyLine, readyLines } from '../../../src/socket/ready-lines.ts';
 import { streamSocket } from '../../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
@@ -420,4 +421,26 @@ test('the owner hears of every write, also of one that the kernel takes only in 
   assert.equal(owner.written, 2, 'it waits for the kernel');
   drain();
   assert.equal(owner.written, 3);
+});
+
+test('who belongs to a tenant with much to ask is written to after the others of the turn', () => {
+  const [many, one] = [new ReadyLine(), new ReadyLine()];
+  const order: string[] = [];
+  const fail = (error: unknown) => assert.fail(String(error));
+  const boxOf = (name: string, line: ReadyLine, turn: Turn) => {
+    const socket = new FakeSocket();
+    const box = new Outbox(socket, turn, { onWritten: () => void order.push(name), onDrained() {}, onAllSent() {} });
+    box.line = line;
+    return box;
+  };
+  const waits = { readyEvents: 0, onReady() {} };
+  runRound(() => {
+    const turn = new Turn();
+    const boxes = [boxOf('many 1', many, turn), boxOf('one', one, turn), boxOf('many 2', many, turn)];
+    readyLines.add(many, waits, 1);
+    for (const box of boxes) box.append(Buffer.from('x'), 0, 1);
+  }, fail);
+  assert.deepEqual(order, ['one', 'many 1', 'many 2']);
+  readyLines.serve(fail);
+  assert.equal(readyLines.isAny, false);
 });
