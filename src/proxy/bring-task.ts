@@ -10,7 +10,6 @@ import type { RequestLine } from './request-line.ts';
 import type { ReshardLimits } from './reshard-limits.ts';
 import type { SourceMemories } from './source-memories.ts';
 
-const NO_BYTES = Buffer.alloc(0);
 export interface BringOwner {
   readonly replyKind: number;
   readonly limits: ReshardLimits;
@@ -152,10 +151,10 @@ export class KeysUnderWay implements BringTask {
   }
 }
 
-/** Gathers a reply that is known to be small. */
+/** Gathers a reply that is not large. */
 export class WholeReply implements ReplySink {
   private readonly heard: Heard;
-  private reply: Buffer = NO_BYTES;
+  private readonly pieces: Buffer[] = [];
 
   constructor(heard: Heard) {
     this.heard = heard;
@@ -163,8 +162,8 @@ export class WholeReply implements ReplySink {
 
   onReply(_request: Request, buf: Buffer, start: number, end: number, isLast: boolean): void {
     const piece = buf.subarray(start, end);
-    this.reply = this.reply.length === 0 && isLast ? piece : Buffer.concat([this.reply, piece]);
-    if (isLast) this.heard(this.reply, null);
+    if (!isLast) this.pieces.push(Buffer.from(piece));
+    else this.heard(this.pieces.length === 0 ? piece : Buffer.concat([...this.pieces, piece]), null);
   }
 
   onFailure(_request: Request, reason: FailureReason): void {

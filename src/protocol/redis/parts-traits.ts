@@ -30,6 +30,8 @@ const LOOK_AGAIN_MS = 50;
 /** Some 1 ms for either server. */
 const PART_BYTES = 128 * 1024;
 const MAX_UNITS = 1000;
+/** Where elements are larger than this there is not much to be taken apart: one would be in memory of who moves it. */
+const MAX_UNIT_BYTES = 1024 * 1024;
 /** Lua puts no more than 8,000 on its stack. */
 const MAX_WORDS = 2 * MAX_UNITS;
 /** How often it begins anew because a claim was lost, or what came was not all. */
@@ -157,6 +159,10 @@ function* copied(move: PartsMove, parts: ValueParts): Generator<PartsStep, Parts
   try {
     const [first] = yield ask('source', [parts.count, key]);
     const total = numberOf(first);
+    if (parts.count !== 'STRLEN' && move.bytes > total * MAX_UNIT_BYTES && total > 0) {
+      yield giveUp();
+      return 'whole';
+    }
     const units = parts.count === 'STRLEN' ? PART_BYTES : unitsOf(total, move.bytes);
     let hasLives = true;
     for (let at: string | null = '0'; at !== null && total > 0; ) {

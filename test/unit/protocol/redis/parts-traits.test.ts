@@ -6,8 +6,8 @@ import { ErrorReply, type Reply } from '../../../../src/protocol/redis/reply-tra
 const KEY = Buffer.from('k');
 
 /** What is asked, as `side COMMAND`, when servers answer so; the end is the last. */
-function asked(answers: readonly (readonly Reply[])[]): string[] {
-  const steps = moveInParts({ key: KEY, bytes: 1000, id: '0123456789abcdef', isUrgent: true });
+function asked(answers: readonly (readonly Reply[])[], size = 1000): string[] {
+  const steps = moveInParts({ key: KEY, bytes: size, id: '0123456789abcdef', isUrgent: true });
   const said: string[] = [];
   let next = steps.next([]);
   for (const answer of answers) {
@@ -43,6 +43,11 @@ describe('moving a key in parts', () => {
 
   test('a hash with fields that expire goes as a whole, and leaves no claim', () => {
     assert.deepEqual(asked([...HASH, [[-1, 5000]], [bytes('OURS')]]), [...READ, 'target EVAL', 'whole']);
+  });
+
+  test('a few elements that are large themselves go as a whole', () => {
+    const said = asked([...HASH.slice(0, 3), [bytes('OURS')]], 3 * 2 ** 20);
+    assert.deepEqual(said, ['source TYPE', 'target EVAL', 'source HLEN', 'target EVAL', 'whole']);
   });
 
   test('a key that is gone in the end is not put there; the mark goes if it is the own one', () => {
