@@ -17,7 +17,7 @@ import { isReshardState, type ReshardState } from './reshard-state.ts';
  * Of what is below; it grows with every change of it. The files of a program may be replaced while its master runs: the
  * workers that it starts from then on are of another version, and must not guess.
  */
-export const IPC_VERSION = 17;
+export const IPC_VERSION = 18;
 
 /** A server, by its names, that is to be out of the ring, and why. */
 export interface OutServer {
@@ -145,6 +145,8 @@ export type ToWorker =
       readonly untilMs: number;
       readonly isOfWrites: boolean;
     }
+  /** What a worker has said in `kept`. */
+  | { readonly type: 'kept'; readonly pool: string; readonly change: object }
   /** Send an `insight` with this id. */
   | { readonly type: 'insight'; readonly id: number }
   /** Log to this file, or standard error, from this level on; `reopen` the file even if it is the same. */
@@ -234,6 +236,8 @@ export type ToMaster =
   /** So many subscribers to topics of a pool its servers do not see: `crowds` goes to all other workers, then `crowdsTold` here. */
   | { readonly type: 'crowds'; readonly id: number; readonly pool: string; readonly crowds: readonly CrowdRow[] }
   | { readonly type: 'crowdsKnown'; readonly id: number }
+  /** What this worker knows of the servers of a pool is to be known to all: `kept` goes to each, this one too. */
+  | { readonly type: 'kept'; readonly pool: string; readonly change: object }
   /** A client pauses the clients of its pool in all workers, or ends that; answered with `clientsAnswered`. */
   | {
       readonly type: 'pause';
@@ -308,6 +312,7 @@ const TO_WORKER: Shapes<ToWorker> = {
   clients: { id: isCount, pool: orNull(isText), question: isData },
   clientsAnswered: { id: isCount, answers: isList, isWhole: isFlag },
   crowds: { id: isCount, pool: isText, worker: isCount, crowds: isCrowds, isWhole: isFlag },
+  kept: { pool: isText, change: isData },
   crowdsTold: { id: isCount },
   pause: { id: isCount, pool: isText, untilMs: isCount, isOfWrites: isFlag },
   insight: { id: isCount },
@@ -338,6 +343,7 @@ const TO_MASTER: Shapes<ToMaster> = {
   clearSlowlog: { pool: isText },
   askClients: { id: isCount, pool: isText, question: isData },
   clients: { id: isCount, answer: isData },
+  kept: { pool: isText, change: isData },
   crowds: { id: isCount, pool: isText, crowds: isCrowds },
   crowdsKnown: { id: isCount },
   pause: { id: isCount, pool: isText, untilMs: isCount, isOfWrites: isFlag },

@@ -20,8 +20,10 @@ export class ClientMatters {
   readonly quotas: ConnectionQuotas;
   private readonly wrongPasswords: WrongPasswords;
   private readonly log: Log;
+  private readonly workers: () => Iterable<WorkerProcess>;
 
   constructor(workers: () => Iterable<WorkerProcess>, log: Log) {
+    this.workers = workers;
     this.inquiries = new ClientInquiries(workers);
     this.crowds = new Crowds(workers);
     this.pauses = new Pauses(workers, log);
@@ -55,6 +57,10 @@ export class ClientMatters {
         return;
       case 'crowdsKnown':
         this.crowds.arrived(worker, message.id);
+        return;
+      case 'kept':
+        // All in the same order, whoever said it.
+        for (const each of this.workers()) each.send({ type: 'kept', pool: message.pool, change: message.change });
         return;
       case 'pause':
         this.pauses.asked(worker, message);

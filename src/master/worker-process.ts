@@ -40,6 +40,7 @@ export type ClientMessage =
           | 'clients'
           | 'crowds'
           | 'crowdsKnown'
+          | 'kept'
           | 'pause'
           | 'paused'
           | 'limiting'
@@ -292,6 +293,7 @@ export class WorkerProcess implements Watched {
       case 'clients':
       case 'crowds':
       case 'crowdsKnown':
+      case 'kept':
       case 'pause':
       case 'paused':
       case 'askShare':

@@ -2,7 +2,6 @@ import type { Account } from '../accounts/account.ts';
 import type { Accounts } from '../accounts/accounts.ts';
 import type { SignInPlaces } from '../accounts/sign-in-places.ts';
 import type { Block } from '../memory/block.ts';
-import type { MemoryHolder } from '../memory/memory-ceiling.ts';
 import type { FailureReason } from '../request/failure.ts';
 import type { ReplyOut } from '../request/request.ts';
 import type { WholeParts } from '../request/whole-parts.ts';
@@ -11,6 +10,7 @@ import type { BringWords } from './bringing.ts';
 import type { ClientInquiry, ClientQuestion } from './client-inquiry.ts';
 import type { ConnectionEnds } from './connection-ends.ts';
 import type { ControlRequest, HandshakeOptions } from './control-request.ts';
+import type { KeptMemory } from './kept-memory.ts';
 import type { KeySweep } from './key-sweep.ts';
 import type { Lesson } from './lesson.ts';
 import type { ParserOptions } from './parser-options.ts';
@@ -280,7 +280,7 @@ export interface RequestReading {
  */
 export interface RequestParser extends RequestReading {
   /** What it keeps for all clients; null: nothing. */
-  readonly kept: MemoryHolder | null;
+  readonly kept: KeptMemory | null;
   /** What the servers may be asked when something is not known; null: nothing. */
   readonly lesson: Lesson | null;
   /** Who may use the pool; null: it has no users. */

@@ -7,6 +7,7 @@ import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderWalk, MemoryCeiling } from '../memory/memory-ceiling.ts';
 import type { AskClients, ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
+import type { KeptChange } from '../protocol/kept-memory.ts';
 import type { ParserOptions, SlowLogSource } from '../protocol/parser-options.ts';
 import type { Framer, Protocol, RequestParser, Session } from '../protocol/protocol.ts';
 import { RequestBytes } from '../request/request-bytes.ts';
@@ -77,6 +78,8 @@ export interface FrontendHost {
   clearSlowlog(pool: string): void;
   /** Asks all workers about their clients of a pool; see `AskClients`. */
   askClients(pool: string, ...ask: Parameters<AskClients>): void;
+  /** See `KeptMemory.tell`. */
+  tellKept(pool: string, change: KeptChange): void;
   /** Null: there is none of that name. */
   frontendOf(pool: string): Frontend | null;
   /** Numbers clients within the worker. */
@@ -148,6 +151,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.stats = pool.stats;
     this.protocol = options.protocol;
     this.parser = options.protocol.createParser(this.parserOptions);
+    if (this.parser.kept !== null) this.parser.kept.tell = change => worker.tellKept(this.poolName, change);
     this.serverLesson = new ServerLesson(pool, () => this.parser.lesson);
     this.router = new Router(pool, options.protocol, options.sendsToFirstKey, options.limits);
     this.router.askClients = (question, then) => worker.askClients(this.poolName, question, then);

@@ -48,7 +48,10 @@ const SLOWLOG_MAX = 10_000;
 
 /** The master, as far as the data path knows it. */
 export interface MasterLink
-  extends Pick<FrontendHost, 'places' | 'tellWrongPasswords' | 'onSlowRequest' | 'clearSlowlog' | 'askClients'> {
+  extends Pick<
+    FrontendHost,
+    'places' | 'tellWrongPasswords' | 'onSlowRequest' | 'clearSlowlog' | 'askClients' | 'tellKept'
+  > {
   readonly audit: FrontendHost['audit'];
   readonly shares: ShareLink;
   readonly tellLimiting: FrontendHost['limiting']['tellLimiting'];

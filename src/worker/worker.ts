@@ -8,6 +8,7 @@ import { type HandedPool, readToWorker, type ToMaster } from '../ipc/messages.ts
 import type { ReshardState } from '../ipc/reshard-state.ts';
 import { heapMemory, residentBytes } from '../memory/process-memory.ts';
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
+import type { KeptChange } from '../protocol/kept-memory.ts';
 import type { AuditOptions } from '../proxy/audit-trail.ts';
 import type { Frontend } from '../proxy/frontend.ts';
 import { arePolled, type ListenHandle } from '../socket/sockets.ts';
@@ -147,6 +148,11 @@ class WorkerRole {
           .heard(message.worker, message.crowds as readonly Crowd[], message.isWhole);
         send({ type: 'crowdsKnown', id: message.id });
         return;
+      case 'kept':
+        this.frontends()
+          .get(message.pool)
+          ?.parser.kept?.hear(message.change as KeptChange);
+        return;
       case 'pause':
         this.dataPath?.setPause(message.pool, message.untilMs, message.isOfWrites);
         send({ type: 'paused', id: message.id });
@@ -227,6 +233,7 @@ class WorkerRole {
       onSlowRequest: () => void setTimeout(() => this.reportSlowRequests(), SLOW_REPORT_MS).unref(),
       askClients: (pool, question, then) => this.inquiries.ask(pool, question, then),
       tellCrowds: (pool, crowds, then) => this.crowdNews.tell(pool, crowds, then),
+      tellKept: (pool, change) => send({ type: 'kept', pool, change }),
       clearSlowlog: pool => send({ type: 'clearSlowlog', pool }),
       shares: {
         ask: ({ key, limit: { perMs, capacity, units: ofUnits } }, wants) =>

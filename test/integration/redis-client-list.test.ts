@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { temporaryDirectory } from '../support/child.ts';
 import { freePort } from '../support/free-port.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { startRedis } from '../support/redis-server.ts';
 import { startRingmaster } from '../support/ringmaster.ts';
 import { within } from '../support/wait-for.ts';
 
@@ -46,6 +47,51 @@ test('over IPv6 they stand in brackets', async t => {
   const line = String(await client.command('CLIENT', 'INFO'));
   assert.ok(line.includes(` addr=[::1]:${socket.localPort} laddr=[::1]:${port} `), line);
   client.destroy();
+});
+
+test('flags are those that a server has', async t => {
+  const folder = temporaryDirectory('client-flags');
+  const [file, own] = [path.join(folder, 'pool.sock'), path.join(folder, 'redis.sock')];
+  const server = await startRedis({ args: ['--unixsocket', own] });
+  t.after(() => server.kill());
+  const config = poolOf(file).replace('127.0.0.1:1', `127.0.0.1:${server.port}`);
+  const ringmaster = await startRingmaster({ config, workers: 1 });
+  t.after(() => ringmaster.kill());
+  const sides = [
+    await Promise.all([file, own].map(to => connected(connect(to)))),
+    await Promise.all([file, own].map(to => connected(connect(to)))),
+  ] as const;
+  const flagsOf = async (i: number): Promise<string[]> => {
+    const id = String(await sides[0][i]!.command('CLIENT', 'ID'));
+    const list = String(await sides[1][i]!.command('CLIENT', 'LIST', 'ID', id));
+    return [/ flags=(\w+) /.exec(list)?.[1] ?? list];
+  };
+  const said: string[] = [];
+  for (const line of [
+    ['PING'],
+    ['CLIENT', 'NO-EVICT', 'on'],
+    ['CLIENT', 'NO-EVICT', 'x'],
+    ['RESET'],
+    ['CLIENT', 'NO-EVICT', 'OFF'],
+    ['CLIENT', 'NO-EVICT', 'on'],
+    ['HELLO', '3'],
+    ['SUBSCRIBE', 'c'],
+    ['UNSUBSCRIBE', 'c'],
+    ['PING'],
+  ]) {
+    for (const client of sides[0]) await client.command(...(line as [string, ...string[]]));
+    const [ours, theirs] = [await flagsOf(0), await flagsOf(1)];
+    assert.deepEqual(ours, theirs, line.join(' '));
+    said.push(...ours);
+  }
+  assert.deepEqual(said, ['U', 'Ue', 'Ue', 'Ue', 'U', 'Ue', 'Ue', 'PUe', 'Ue', 'Ue']);
+  // Of Redis 7.2; RESET takes it back.
+  const [client] = sides[0];
+  await client!.command('CLIENT', 'NO-TOUCH', 'on');
+  assert.deepEqual(await flagsOf(0), ['UeT']);
+  await client!.command('RESET');
+  assert.deepEqual(await flagsOf(0), ['Ue']);
+  for (const each of sides.flat()) each.destroy();
 });
 
 test('over a unix socket both are its path, with port 0', async t => {

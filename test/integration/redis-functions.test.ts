@@ -170,6 +170,46 @@ test('in a cluster, too', async t => {
   client.destroy();
 });
 
+test('of two texts of a library all workers bring back the newer, and none brings back what is deleted', async t => {
+  const pool = await startRedisPool(t, { workers: 2 });
+  const [server] = pool.servers;
+  // Of both workers, by all odds.
+  const clients = await Promise.all(Array.from({ length: 12 }, () => pool.client()));
+  const forget = () => server!.command('FUNCTION', 'FLUSH');
+  const textOfStep = (step: number) => ADD.replace("'INCRBY', keys[1], args[1]", `'INCRBY', keys[1], ${step}`);
+  const large = `-- ${'x'.repeat(200_000)}`;
+  for (const [round, client] of clients.entries()) {
+    const step = round + 1;
+    // One of those that are told by their digest, now and then.
+    const text = round % 3 === 2 ? `${textOfStep(step)}\n${large}` : textOfStep(step);
+    assert.equal(textOf(await client.command('FUNCTION', 'LOAD', 'REPLACE', text)), 'counts');
+    for (const other of clients) {
+      await forget();
+      await other.command('SET', 'k', 0);
+      const heard = async () => {
+        const said = textOf(await other.command('FCALL', 'add', 1, 'k', 0));
+        if (said === String(step)) return true;
+        // It has not heard of it yet, or only that its own is not the newest: then it has none.
+        await forget();
+        await other.command('SET', 'k', 0);
+        return round % 3 === 2 && said === '-ERR Function not found';
+      };
+      await waitFor(heard, { what: 'the newer text' });
+    }
+  }
+  assert.equal(textOf(await clients[0]!.command('FUNCTION', 'LOAD', 'REPLACE', ADD)), 'counts');
+  assert.equal(textOf(await clients[0]!.command('FUNCTION', 'DELETE', 'counts')), 'OK');
+  for (const other of clients) {
+    const isForgotten = async () => {
+      if (textOf(await other.command('FCALL', 'add', 1, 'k', 1)) === '-ERR Function not found') return true;
+      await forget();
+      return false;
+    };
+    await waitFor(isForgotten, { what: 'the library to be forgotten' });
+  }
+  for (const client of clients) client.destroy();
+});
+
 test('FUNCTION LIST tells of each library once, and FUNCTION STATS of what runs', async t => {
   const pool = await startRedisPool(t, { servers: 3 });
   const client = await pool.client();

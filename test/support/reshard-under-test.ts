@@ -74,6 +74,7 @@ export class WorkerUnderTest {
       places: { ask: () => {}, giveBack: () => {} },
       onSlowRequest: () => {},
       clearSlowlog: () => {},
+      tellKept: () => {},
       askClients: (_pool, _question, then) => then([], false),
       tellTrouble: () => false,
       hint: () => {},

@@ -64,9 +64,20 @@ export function trackingInfo(session: RedisSession): Buffer {
   return encodeReply(TRACKING_INFO, session.respVersion);
 }
 
-/** CLIENT NO-EVICT and NO-TOUCH: nothing to do, since no client of Ringmaster is known to its servers. */
-export function onOff(args: RequestArgs): Buffer {
-  return args.isWord(2, 'on') || args.isWord(2, 'off') ? OK : SYNTAX_ERROR;
+/** CLIENT NO-EVICT: no client of Ringmaster is known to its servers, so there is nothing to do but to show it. */
+export function noEvict(args: RequestArgs, session: RedisSession): Buffer {
+  const isOn = args.isWord(2, 'on');
+  if (!isOn && !args.isWord(2, 'off')) return SYNTAX_ERROR;
+  session.isNoEvict = isOn;
+  return OK;
+}
+
+/** CLIENT NO-TOUCH, likewise. */
+export function noTouch(args: RequestArgs, session: RedisSession): Buffer {
+  const isOn = args.isWord(2, 'on');
+  if (!isOn && !args.isWord(2, 'off')) return SYNTAX_ERROR;
+  session.isNoTouch = isOn;
+  return OK;
 }
 
 /** CLIENT INFO: by what its session knows. */

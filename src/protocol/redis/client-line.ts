@@ -23,9 +23,11 @@ export function clientLine(session: RedisSession, state: ClientState): string {
   );
 }
 
-/** Subscribed, waits, in a transaction; else none. */
+/** As servers write them: subscribed, in a transaction, waits, of a unix socket, not to be evicted, touches nothing; else none. */
 function flagsOf(session: RedisSession, { isBlocked }: ClientState): string {
   const subscribed = clientKind(session) === 'pubsub' ? 'P' : '';
-  const flags = `${subscribed}${session.isInTransaction || session.runningRequests >= 0 ? 'x' : ''}${isBlocked ? 'b' : ''}`;
+  const inTransaction = session.isInTransaction || session.runningRequests >= 0 ? 'x' : '';
+  const kind = `${session.isOfUnixSocket ? 'U' : ''}${session.isNoEvict ? 'e' : ''}${session.isNoTouch ? 'T' : ''}`;
+  const flags = `${subscribed}${inTransaction}${isBlocked ? 'b' : ''}${kind}`;
   return flags === '' ? 'N' : flags;
 }

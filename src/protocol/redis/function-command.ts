@@ -71,7 +71,7 @@ export function libraryChange(command: Command, args: RequestArgs, libraries: Fu
       return () => libraries.deleted(name);
     }
     case 'function|flush':
-      return () => libraries.clear();
+      return () => libraries.flushed();
     default:
       return null;
   }

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+import type { KeptChange } from '../kept-memory.ts';
 import type { Gift } from '../remedy.ts';
 import { librariesOf } from './function-dump.ts';
 import { EMPTY_ARRAY, encodeRequest } from './resp.ts';
@@ -8,9 +10,14 @@ const LIBRARY_BYTES = 300;
 const MAX_FUNCTIONS = 1000;
 const MAX_NAME_BYTES = 128;
 const FIRST_LINE_MAX_BYTES = 256;
+/** Of a library that other workers are told; of a larger one they only hear that theirs is not the newest. */
+const TOLD_MAX_BYTES = 128 * 1024;
 const NAMED = /^#![^\n]*?\sname=([\w]+)/;
 
-/** The libraries that servers have taken from clients of a pool, for those that come later or lose them. */
+/**
+ * The libraries that servers have taken from clients of a pool, for those that come later or lose them. All workers hear of each
+ * change in the same order, so that none keeps a text that another has replaced.
+ */
 export class FunctionLibraries {
   memoryBytes = 0;
   /** By name, as servers are given them: none replaces what a server has. The oldest first. */
@@ -18,6 +25,11 @@ export class FunctionLibraries {
   private limitBytes = 0;
   /** What a function needs, of those asked for since the libraries changed last. */
   private readonly byFunction = new Map<string, readonly Gift[]>();
+  private readonly tell: (change: KeptChange) => void;
+
+  constructor(tell: (change: KeptChange) => void = () => {}) {
+    this.tell = tell;
+  }
 
   /** 0: none are kept. */
   setLimit(limitBytes: number): void {
@@ -32,19 +44,44 @@ export class FunctionLibraries {
   /** A server has taken it. */
   loaded(code: Buffer): void {
     const name = NAMED.exec(code.toString('latin1', 0, FIRST_LINE_MAX_BYTES))?.[1];
-    if (name !== undefined) this.keep(name, encodeRequest('FUNCTION', 'LOAD', code));
+    if (name === undefined) return;
+    this.keep(name, code);
+    if (code.length <= TOLD_MAX_BYTES) this.tell({ name, code: code.toString('base64') });
+    else this.tell({ name, code: null, digest: digestOf(encodeRequest('FUNCTION', 'LOAD', code)) });
+  }
+
+  /** Of a change in some worker, as that has told of it; what it is not is not heard. */
+  hear({ name, code, digest }: KeptChange): void {
+    if (name === null) this.clear();
+    else if (typeof name !== 'string') return;
+    else if (typeof code === 'string') this.keep(name, Buffer.from(code, 'base64'));
+    else {
+      const own = this.libraries.get(name);
+      if (own !== undefined && digest !== digestOf(own.request)) this.forget(name);
+    }
   }
 
   /** Servers have taken a dump; `isAdded`: to what they had, else that is gone. */
   restored(dump: Buffer, isAdded: boolean): void {
-    if (!isAdded) this.clear();
+    if (!isAdded) this.flushed();
     const libraries = librariesOf(dump, this.limitBytes);
     // Some of it may have taken the place of what is known here.
-    if (libraries === null) this.clear();
+    if (libraries === null) this.flushed();
     else for (const code of libraries) this.loaded(code);
   }
 
   deleted(name: string): void {
+    this.tell({ name, code: null });
+    this.forget(name);
+  }
+
+  /** Servers have none any more. */
+  flushed(): void {
+    this.tell({ name: null });
+    this.clear();
+  }
+
+  private forget(name: string): void {
     this.byFunction.clear();
     const gift = this.libraries.get(name);
     if (gift === undefined) return;
@@ -71,8 +108,11 @@ export class FunctionLibraries {
     return needed;
   }
 
-  private keep(name: string, request: Buffer): void {
-    this.deleted(name);
+  private keep(name: string, code: Buffer): void {
+    const request = encodeRequest('FUNCTION', 'LOAD', code);
+    // Connections know by the gift that they were given it.
+    if (this.libraries.get(name)?.request.equals(request)) return;
+    this.forget(name);
     const check = { request: encodeRequest('FUNCTION', 'LIST', 'LIBRARYNAME', name), absent: EMPTY_ARRAY };
     const gift = { request, isLasting: true, check };
     this.libraries.set(name, gift);
@@ -83,9 +123,13 @@ export class FunctionLibraries {
   private shrink(): void {
     for (const name of this.libraries.keys()) {
       if (this.memoryBytes <= this.limitBytes) return;
-      this.deleted(name);
+      this.forget(name);
     }
   }
+}
+
+function digestOf(request: Buffer): string {
+  return hash('sha1', request, 'hex');
 }
 
 function costOf({ request }: Gift): number {

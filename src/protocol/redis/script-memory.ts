@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { MemoryHolder } from '../../memory/memory-ceiling.ts';
+import type { KeptChange, KeptMemory } from '../kept-memory.ts';
 import type { Gift } from '../remedy.ts';
 import { FunctionLibraries } from './function-libraries.ts';
 import { encodeRequest } from './resp.ts';
@@ -15,8 +15,9 @@ const SHA1_DIGITS = 40;
 const ABSENT = Buffer.from('*1\r\n:0\r\n');
 
 /** The texts of scripts that clients have sent to a pool, by their SHA-1; those that were used last. Libraries beside them. */
-export class ScriptMemory implements MemoryHolder {
-  readonly libraries = new FunctionLibraries();
+export class ScriptMemory implements KeptMemory {
+  tell: (change: KeptChange) => void = () => {};
+  readonly libraries = new FunctionLibraries(change => this.tell(change));
   private scriptBytes = 0;
   /** As servers are given them; the oldest first. */
   private readonly scripts = new Map<string, Gift>();
@@ -61,6 +62,10 @@ export class ScriptMemory implements MemoryHolder {
   shed(): void {
     this.clear();
     this.libraries.clear();
+  }
+
+  hear(change: KeptChange): void {
+    this.libraries.hear(change);
   }
 
   describe(): Readonly<Record<string, unknown>> {

@@ -90,6 +90,9 @@ export class RedisSession implements Session {
   runningRequests = -1;
   /** Where in the reply of each request of the transaction names stand, under a key prefix. */
   queuedShapes: ReplyShape[] = [];
+  /** CLIENT NO-EVICT and NO-TOUCH, which do nothing but stand in CLIENT LIST. */
+  isNoEvict = false;
+  isNoTouch = false;
   /** CLIENT REPLY. */
   replyMode: number = REPLIES_ON;
   readonly connectedAtMs = Date.now();
@@ -111,6 +114,10 @@ export class RedisSession implements Session {
 
   get localAddress(): string {
     return this.isTcp ? this.ends.local : this.pathAddress;
+  }
+
+  get isOfUnixSocket(): boolean {
+    return this.ends.local.startsWith('/');
   }
 
   private get isTcp(): boolean {
@@ -165,6 +172,7 @@ export class RedisSession implements Session {
     this.name = '';
     this.topics = NO_TOPICS;
     this.replyMode = REPLIES_ON;
+    this.isNoTouch = false;
     this.endTransaction();
   }
 
