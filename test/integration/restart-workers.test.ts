@@ -17,17 +17,40 @@ interface Restarted {
   readonly workers: readonly { slot: number; pid: number; oldPid: number; servedAfterMs: number; clientsCut: number }[];
 }
 
-/** One short connection: connect, ask, read the answers, close. Every other one asks in two steps. */
+/** A client that has all its answers and is silent for a little longer is let go. */
+const LET_GO_MS = 90;
+
+/**
+ * One short connection: connect, ask, read the answers, close. Every other one asks in two steps; where this process was held up
+ * between them, so that a worker that leaves has let the client go meanwhile, nothing is wrong.
+ */
 async function visit(port: number, nth: number): Promise<void> {
   const client = await RawClient.connect(port);
+  let sentAtMs = performance.now();
+  let wasHeldUp = false;
+  const send = (request: Buffer): void => {
+    const beforeMs = sentAtMs;
+    sentAtMs = performance.now();
+    wasHeldUp = sentAtMs - beforeMs > LET_GO_MS;
+    client.send(request);
+  };
   try {
     const key = `key${nth % 100}`;
-    if (nth % 2 === 0) assert.equal(await client.command('PING'), 'PONG');
-    client.send(Buffer.concat([encodeCommand('SET', key, key), encodeCommand('GET', key)]));
+    if (nth % 2 === 0) {
+      client.send(encodeCommand('PING'));
+      assert.equal(String(await client.readReply()), '+PONG\r\n');
+      send(Buffer.concat([encodeCommand('SET', key, key), encodeCommand('GET', key)]));
+    } else client.send(Buffer.concat([encodeCommand('SET', key, key), encodeCommand('GET', key)]));
     const replies = (await client.readReplies(2)).join('');
     assert.equal(replies, `+OK\r\n$${key.length}\r\n${key}\r\n`);
-    if (nth % 4 === 0) assert.equal(await client.command('QUIT'), 'OK');
+    if (nth % 4 === 0) {
+      send(encodeCommand('QUIT'));
+      assert.equal(String(await client.readReply()), '+OK\r\n');
+    }
     assert.equal(client.error, null);
+  } catch (error) {
+    const isLetGo = client.error === null && /ended inside a reply; it had sent 0 bytes/.test((error as Error).message);
+    if (!wasHeldUp || !isLetGo) throw error;
   } finally {
     client.destroy();
   }
