@@ -51,7 +51,7 @@ async function main(): Promise<void> {
       socket.destroy();
     },
   );
-  const server = createServer({ allowHalfOpen: true }, socket => intake.enter(new NetSocket(socket))).listen(
+  const server = createServer({ allowHalfOpen: true }, socket => intake.enter(new NetSocket(socket), () => {})).listen(
     0,
     '127.0.0.1',
   );

@@ -73,7 +73,10 @@ export class Entrance {
   /** Resolves when all who were accepted have said who they are, and have finished their handshake. */
   async finish(): Promise<void> {
     this.stopListening();
+    const { greetings } = this.host;
+    await greetings.settled();
     await Promise.all([this.gate, ...this.formerGates].map(gate => gate?.finish()));
+    await greetings.settled();
     await Promise.all([this.tls, ...this.formerTls].map(tls => tls?.finish()));
   }
 
@@ -88,6 +91,15 @@ export class Entrance {
   private begin(socket: StreamSocket, isForTls: boolean): void {
     if (this.isClosed) socket.destroy();
     else if (this.tls === null || !isForTls) this.accept(socket, NO_GREETING);
-    else this.tls.enter(socket);
+    else {
+      const { tls } = this;
+      this.host.greetings.enter(socket, true, onOver => {
+        if (!this.isClosed) tls.enter(socket, onOver);
+        else {
+          socket.destroy();
+          onOver();
+        }
+      });
+    }
   }
 }

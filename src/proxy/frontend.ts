@@ -29,6 +29,7 @@ import type { ClientRoom } from './client-room.ts';
 import { Entrance, type EntranceOptions } from './entrance.ts';
 import { Farewell } from './farewell.ts';
 import { FullRoomLog } from './full-room-log.ts';
+import { GreetingPlaces } from './greeting-places.ts';
 import { IdleClients } from './idle-clients.ts';
 import type { KeyTrail } from './key-trail.ts';
 import { ClientSeat } from './limits/client-seat.ts';
@@ -135,6 +136,7 @@ export class Frontend implements ClientOwner, ArrivalHost {
 
   private readonly nextClientId: () => number;
   readonly places: Places;
+  readonly greetings: GreetingPlaces;
 
   constructor(pool: Pool, options: FrontendOptions, worker: FrontendHost) {
     this.systemCalls = worker.systemCalls;
@@ -173,6 +175,10 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.tenants.configure(pool.name, options.tenantLimits, []);
     this.nextClientId = worker.nextClientId;
     this.places = new Places(pool.name, worker.places);
+    this.greetings = new GreetingPlaces(this.places, isByLimit => {
+      this.stats.turnedAway++;
+      if (isByLimit) this.stats.limitTurnedAway++;
+    });
     this.places.configure(pool.name, options.places, []);
     this.idleClients = new IdleClients(this.clients, this.clock, this.stats);
     this.idleClients.watch(options.idleTimeoutMs);

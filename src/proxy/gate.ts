@@ -2,6 +2,7 @@ import { ProxyIntake } from '../socket/proxy-intake.ts';
 import type { StreamSocket } from '../socket/stream-socket.ts';
 import { AddressRanges } from '../system/address-ranges.ts';
 import type { Log } from '../system/log.ts';
+import type { GreetingPlaces } from './greeting-places.ts';
 
 /** Who may come in, as ranges of addresses; see `AddressRanges`. Null: everybody, nobody, nobody. */
 export interface GateOptions {
@@ -15,6 +16,7 @@ export interface GateHost {
   readonly log: Log;
   readonly poolName: string;
   readonly stats: { deniedClients: number };
+  readonly greetings: GreetingPlaces;
 }
 
 /** A client may come in; `isForTls`: as when it was accepted, whatever the pool speaks by now. */
@@ -50,8 +52,9 @@ export class Gate {
 
   /** `isForTls`: see `ProxyIntake.enter`. */
   enter(socket: StreamSocket, isForTls: boolean): void {
-    if (this.balancers?.covers(socket.peer)) this.proxied.enter(socket, isForTls);
-    else this.judge(socket, isForTls);
+    if (this.balancers?.covers(socket.peer)) {
+      this.host.greetings.enter(socket, false, onOver => this.proxied.enter(socket, isForTls, onOver));
+    } else this.judge(socket, isForTls);
   }
 
   /** No header of a balancer is to come. */

@@ -23,6 +23,8 @@ export class ProxyIntake implements HeaderListener {
   private readonly accept: (socket: StreamSocket, isForTls: boolean) => void;
   /** By who waits. */
   private readonly timers = new Map<object, NodeJS.Timeout>();
+  /** Who hears that the wait is over, likewise. */
+  private readonly overs = new Map<object, () => void>();
   /** Those that are about to wait. */
   private beginning = 0;
   private onIdle: (() => void) | null = null;
@@ -33,20 +35,24 @@ export class ProxyIntake implements HeaderListener {
     this.accept = accept;
   }
 
-  /** Nothing was read from `stream` yet. `isForTls`: what comes after the header is for node:tls, which wants a socket of node. */
-  enter(stream: StreamSocket, isForTls: boolean): void {
+  /**
+   * Nothing was read from `stream` yet. `isForTls`: what comes after the header is for node:tls, which wants a socket of node. `onOver`:
+   * called once, whether the header comes or not, and before `accept` is for its client.
+   */
+  enter(stream: StreamSocket, isForTls: boolean, onOver: () => void): void {
     if (this.timers.size >= WAITING_MAX) {
       this.log(stream.peer, `${WAITING_MAX} others have not sent their PROXY header`);
       stream.destroy();
+      onOver();
     } else if (isForTls) {
       this.beginning++;
       setImmediate(() => {
         this.beginning--;
-        this.readFrom(nodeSocket(stream));
+        this.readFrom(nodeSocket(stream), onOver);
       });
     } else {
       const socket = new ProxiedSocket(stream, this);
-      this.wait(socket, () => {
+      this.wait(socket, onOver, () => {
         this.onNoHeader(socket, 'its PROXY header did not come in time');
         socket.destroy();
       });
@@ -74,7 +80,7 @@ export class ProxyIntake implements HeaderListener {
     if (this.endWait(socket)) this.log(socket.peer, why);
   }
 
-  private readFrom(socket: Socket): void {
+  private readFrom(socket: Socket, onOver: () => void): void {
     const balancer = new NetSocket(socket).peer;
     let come = Buffer.alloc(0);
     const end = (why: string): void => {
@@ -104,10 +110,11 @@ export class ProxyIntake implements HeaderListener {
     };
     socket.on('error', () => {});
     socket.on('readable', onReadable).on('end', onEnd).on('close', onClose);
-    this.wait(socket, () => end('its PROXY header did not come in time'));
+    this.wait(socket, onOver, () => end('its PROXY header did not come in time'));
   }
 
-  private wait(who: object, onLate: () => void): void {
+  private wait(who: object, onOver: () => void, onLate: () => void): void {
+    this.overs.set(who, onOver);
     // What came in time is read first, also when the worker was stopped meanwhile.
     const late = () => setImmediate(() => this.timers.has(who) && onLate());
     this.timers.set(who, setTimeout(late, HEADER_WITHIN_MS).unref());
@@ -117,6 +124,8 @@ export class ProxyIntake implements HeaderListener {
   private endWait(who: object): boolean {
     clearTimeout(this.timers.get(who));
     const hasWaited = this.timers.delete(who);
+    this.overs.get(who)?.();
+    this.overs.delete(who);
     // A promise goes on where node calls back, and a round of sockets is none of that.
     if (this.onIdle !== null && this.isIdle) setImmediate(this.onIdle);
     return hasWaited;

@@ -33,6 +33,8 @@ export class TlsIntake {
   private readonly host: TlsIntakeHost;
   private readonly accept: (socket: StreamSocket, greeting: TlsGreeting) => void;
   private handshakes = 0;
+  /** Who hears that a handshake is over, by node's socket below it. */
+  private readonly overs = new WeakMap<object, () => void>();
   private onIdle: () => void = () => {};
   private isClosed = false;
 
@@ -45,16 +47,21 @@ export class TlsIntake {
     this.server.on('tlsClientError', (error, socket) => this.failed(error, socket));
   }
 
-  /** Begins a handshake; nothing was read from the socket yet. */
-  enter(stream: StreamSocket): void {
+  /**
+   * Begins a handshake; nothing was read from the socket yet. `onOver`: called once, however it ends, and before `accept` is for its
+   * client.
+   */
+  enter(stream: StreamSocket, onOver: () => void): void {
     if (this.handshakes >= HANDSHAKES_MAX) {
       this.refuse(stream.peer, `${HANDSHAKES_MAX} other handshakes are under way`);
       stream.destroy();
+      onOver();
       return;
     }
     this.handshakes++;
     handshakeTurns.take(() => {
       const socket = nodeSocket(stream);
+      this.overs.set(socket, onOver);
       // The TLS socket over it hears of them, too.
       socket.on('error', () => {});
       this.server.emit('connection', socket);
@@ -79,7 +86,7 @@ export class TlsIntake {
   }
 
   private secured(socket: TLSSocket, wantsCertificate: boolean): void {
-    this.ended();
+    this.ended(socket);
     const certificate = wantsCertificate ? shownCertificate(socket) : null;
     const complaint = certificate === null ? null : certificateComplaint(socket, certificate);
     if (complaint !== null) this.refuse(peerOf(socket), complaint);
@@ -93,20 +100,26 @@ export class TlsIntake {
   }
 
   private failed(error: NodeJS.ErrnoException, socket: TLSSocket): void {
-    this.ended();
+    this.ended(socket);
     const complaint = handshakeComplaint(error, socket);
     if (complaint !== null) this.refuse(peerOf(socket), complaint);
     else this.host.log.debug({ pool: this.host.poolName }, 'client left in its handshake');
     socket.destroy();
   }
 
-  private ended(): void {
+  private ended(socket: TLSSocket): void {
+    this.overs.get(socketBelow(socket))?.();
     if (--this.handshakes === 0) this.onIdle();
   }
 
   private refuse(client: string, why: string): void {
     this.host.log.warn({ pool: this.host.poolName, client, why }, 'no TLS with a client');
   }
+}
+
+/** What TLS is spoken over. */
+function socketBelow(socket: TLSSocket): object {
+  return (socket as unknown as { readonly _parent: object })._parent;
 }
 
 /** Node says `false` where the client has asked for none. */
