@@ -11,6 +11,7 @@ import {
 } from '../figures/statistics.ts';
 import { ReportReader, type ReportSink, type SeriesName } from '../ipc/report-reader.ts';
 import { FAILURE_REASONS } from '../request/failure.ts';
+import { atOnce, type Steps } from '../system/slices.ts';
 import { SeriesTotals } from './series-totals.ts';
 import { type DigestsOf, type UserNames, type UserNumbers, UserTotals } from './user-totals.ts';
 
@@ -109,16 +110,24 @@ export class Totals {
 
   /** Takes over another config. Pools, servers and users that stay, by name, keep what they have counted. */
   setPools(pools: readonly PoolNames[], users: readonly UserNames[] = []): void {
+    atOnce(this.poolSteps(pools, users));
+  }
+
+  /** The same, pool by pool; pools that come are there at the end. */
+  *poolSteps(pools: readonly PoolNames[], users: readonly UserNames[]): Steps<void> {
     const old = this.byName;
-    this.entries = pools
-      .toSorted((a, b) => compareNames(a.name, b.name))
-      .map(({ name, servers }) => {
-        const entry = old.get(name) ?? new PoolEntry(name);
-        entry.setServers(servers);
-        entry.users.configure(users.filter(user => user.pools.includes(name)));
-        return entry;
-      });
-    this.byName = new Map(this.entries.map(entry => [entry.name, entry]));
+    const usersOf = new Map(pools.map(({ name }): [string, UserNames[]] => [name, []]));
+    for (const user of users) for (const pool of user.pools) usersOf.get(pool)?.push(user);
+    const byName = new Map<string, PoolEntry>();
+    for (const { name, servers } of pools) {
+      const entry = old.get(name) ?? new PoolEntry(name);
+      entry.setServers(servers);
+      entry.users.configure(usersOf.get(name)!);
+      byName.set(name, entry);
+      yield;
+    }
+    this.entries = inNameOrder([...byName.keys()]).map(name => byName.get(name)!);
+    this.byName = byName;
   }
 
   /**
@@ -250,6 +259,8 @@ const COMMANDS_MAX = 5000;
 class PoolEntry {
   readonly name: string;
   readonly series = new SeriesTotals('pool');
+  /** Of the servers, as they were given. */
+  private names: readonly string[] = [];
   /** In twemproxy's order. */
   private servers = new Map<string, SeriesTotals>();
   private readonly commands = new Map<string, SeriesTotals>();
@@ -260,9 +271,11 @@ class PoolEntry {
   }
 
   setServers(servers: readonly { readonly name: string }[]): void {
+    const names = servers.map(({ name }) => name);
+    if (names.length === this.names.length && names.every((name, i) => name === this.names[i])) return;
+    this.names = names;
     const old = this.servers;
-    const names = servers.map(({ name }) => name).sort(compareNames);
-    this.servers = new Map(names.map(name => [name, old.get(name) ?? new SeriesTotals('server')]));
+    this.servers = new Map(inNameOrder(names).map(name => [name, old.get(name) ?? new SeriesTotals('server')]));
   }
 
   server(name: string): SeriesTotals | undefined {
@@ -345,6 +358,9 @@ function fill<Stats>(stats: Stats, fields: readonly { readonly field: keyof Stat
 }
 
 /** By length in bytes, then by bytes, as twemproxy sorts its pools and servers. */
-function compareNames(a: string, b: string): number {
-  return Buffer.byteLength(a) - Buffer.byteLength(b) || Buffer.compare(Buffer.from(a), Buffer.from(b));
+function inNameOrder(names: readonly string[]): string[] {
+  return names
+    .map(name => ({ name, bytes: Buffer.from(name) }))
+    .sort((a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes))
+    .map(({ name }) => name);
 }

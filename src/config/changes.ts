@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { atOnce, type Steps } from '../system/slices.ts';
 import type { ListenAddress } from './address.ts';
 import type { Config, PoolConfig, ServerConfig } from './config.ts';
 import { poolSettingChanges, topSettingChanges } from './setting-changes.ts';
@@ -25,14 +26,24 @@ export interface PoolChange {
   readonly serversChanged: readonly string[];
 }
 
-export function configChanges(before: Config, after: Config): ConfigChanges {
+export const configChanges = (before: Config, after: Config) => atOnce(configChangeSteps(before, after));
+
+/** The same, pool by pool. */
+export function* configChangeSteps(before: Config, after: Config): Steps<ConfigChanges> {
   const pairs = pairPools(before.pools, after.pools);
   const kept = new Set([...pairs.values()].map(pool => pool.name));
   const settings = topSettingChanges(before, after);
+  const changed: PoolChange[] = [];
+  for (const pool of after.pools) {
+    const old = pairs.get(pool.name);
+    const change = old === undefined || old === pool ? null : poolChange(old, pool);
+    if (change !== null) changed.push(change);
+    yield;
+  }
   return {
     added: after.pools.filter(pool => !pairs.has(pool.name)).map(pool => pool.name),
     removed: before.pools.filter(pool => !kept.has(pool.name)).map(pool => pool.name),
-    changed: [...pairs].flatMap(([name, old]) => poolChange(old, after.pools.find(pool => pool.name === name)!) ?? []),
+    changed,
     settings: settings.map(({ key }) => key),
     needWorkerRestart: settings.filter(({ applies }) => applies === 'worker-restart').map(({ key }) => key),
   };

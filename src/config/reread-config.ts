@@ -1,4 +1,6 @@
+import { inSlices } from '../system/slices.ts';
 import type { Config } from './config.ts';
+import { withKnownPools } from './known-pools.ts';
 import { parseConfigFile, readConfigBytes, textOf } from './load.ts';
 import { parseInBackground } from './parsing-thread.ts';
 import { Secrets } from './secrets.ts';
@@ -37,7 +39,9 @@ export class RereadConfig {
     const unchanged = this.unchanged(bytes);
     if (unchanged !== null) return unchanged;
     if (bytes.length <= AT_ONCE_BYTES) return this.readNow(bytes);
-    const { config, secrets } = await parseInBackground(textOf(bytes, this.path), this.path);
+    const before = this.known;
+    const { config: parsed, secrets } = await parseInBackground(textOf(bytes, this.path), this.path);
+    const config = before === null ? parsed : await inSlices(withKnownPools(parsed, before.config));
     this.known = { bytes, config, secrets: new Secrets(this.path, secrets) };
     return config;
   }

@@ -2,6 +2,7 @@ import { PROTOCOL_SETTINGS, PROTOCOL_TRAITS, protocolOfSetting } from '../protoc
 import { ALL_ALLOWED } from '../settings/access-rules.ts';
 import { defaultOf, isScalar, type SettingTable } from '../settings/setting.ts';
 import { readRange } from '../system/address-ranges.ts';
+import { atOnce, type Steps } from '../system/slices.ts';
 import { addressText, entranceText } from './address.ts';
 import type { Config, PoolConfig, UserConfig } from './config.ts';
 import { isFound } from './found-servers.ts';
@@ -17,7 +18,10 @@ export interface ConfigWarning {
 const DEFAULT_SERVER_RETRY_TIMEOUT_MS = 30_000;
 
 /** What a user should be told about a valid configuration, once, at start. In the order of the file's pools. */
-export function configWarnings(config: Config): ConfigWarning[] {
+export const configWarnings = (config: Config) => atOnce(configWarningSteps(config));
+
+/** The same, pool by pool. */
+export function* configWarningSteps(config: Config): Steps<ConfigWarning[]> {
   const warnings = config.ignored.map(path => ({ path, message: 'accepted, and has no effect here' }));
   for (const { path, file } of config.secretFiles.filter(({ isExposed }) => isExposed)) {
     warnings.push({ path, message: `anybody on this machine can read ${file}: chmod o-r` });
@@ -34,6 +38,7 @@ export function configWarnings(config: Config): ConfigWarning[] {
     }
     warnings.push(...entranceWarnings(pool, path));
     if (pool.poolBy === null) warnings.push(...poolWarnings(pool, path));
+    yield;
   }
   warnings.push(...config.users.flatMap(userWarnings), ...certificateWarnings(config, protocols));
   return warnings;

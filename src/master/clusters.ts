@@ -125,6 +125,7 @@ export class Clusters implements Discovery {
   withNodes(pools: readonly PoolConfig[], only: string | null = null): PoolConfig[] {
     return pools.flatMap(pool => {
       if (only !== null && pool.name !== only) return [];
+      if (!isFound(pool) && pool.readFrom === 'primary') return pool;
       const topology = this.watches.get(pool.name)?.topology ?? null;
       return isFound(pool) && topology === null
         ? pool

@@ -2,11 +2,12 @@ import { availableParallelism } from 'node:os';
 import { certificateDates, whyNotNow } from '../config/certificate-dates.ts';
 import { renewed, shownFiles, tlsFiles, withNewTickets, withTlsFiles } from '../config/certificates.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
+import { withKnownPools } from '../config/known-pools.ts';
 import { withUsers } from '../config/pool-users.ts';
 import { withPortLeads } from '../config/port-pools.ts';
 import { topSettingChanges } from '../config/setting-changes.ts';
 import type { Log } from '../system/log.ts';
-import { Slices } from '../system/slices.ts';
+import { atOnce, inSlices, type Steps } from '../system/slices.ts';
 import type { AdminPlan } from './admin-listeners.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { IncompleteError, RefusedError } from './errors.ts';
@@ -29,8 +30,8 @@ export interface DeploymentHost {
   inTurn<T>(change: () => Promise<T>): Promise<T>;
   /** Throws a RefusedError. */
   refuseUnlessRunning(): void;
-  /** The configuration is in force: whoever in the master goes by it has to take it over. */
-  onAdopted(config: Config): void;
+  /** The configuration is about to come into force: whoever in the master goes by it has to take it over. `served`: as workers get it. */
+  adopt(config: Config, served: Config): Promise<void>;
   /** The workers have been told to switch: what names pools and servers of the new configuration can be sent now. */
   onSwitched(): void;
 }
@@ -61,7 +62,7 @@ export class Deployment {
   /** Throws a CertificateError or PasswordFileError. */
   constructor(config: Config, host: DeploymentHost) {
     this.config = config;
-    this.served = forWorkers(config);
+    this.served = atOnce(forWorkers(config));
     this.host = host;
     // As long as the process: while nothing may be changed it changes nothing.
     new CertificateWatch({
@@ -86,7 +87,7 @@ export class Deployment {
    */
   async serveBy(config: Config, onAdopted: () => void): Promise<Deployed> {
     this.host.refuseUnlessRunning();
-    const deployed = await this.bring(config, readForWorkers(config), onAdopted);
+    const deployed = await this.bring(config, await inSlices(forWorkers(config)).catch(refuse), onAdopted);
     return { ...deployed, problems: [...deployed.problems, ...this.sayExpired()] };
   }
 
@@ -163,7 +164,7 @@ export class Deployment {
   private async bring(config: Config, next: Config, onAdopted: () => void): Promise<Deployed> {
     const { slots } = this.host;
     const startedAtMs = performance.now();
-    const { problems, closeObsolete, closeOldAdmin } = await this.prepareAll(config, await this.withServed(next));
+    const { problems, closeObsolete, closeOldAdmin } = await this.prepareAll(config, await this.keepServed(next));
     onAdopted();
     const id = this.generation;
     const count = slotCount(config);
@@ -181,18 +182,9 @@ export class Deployment {
     return { problems, workers: workers.filter(worker => worker !== null), tookMs: elapsedMs(startedAtMs) };
   }
 
-  /** The pools that stay as they are by the very configuration that is served: workers that have it are not told it again. */
-  private async withServed(next: Config): Promise<Config> {
-    const now = new Map(this.served.pools.map(pool => [pool.name, pool]));
-    const slices = new Slices();
-    const pools: PoolConfig[] = [];
-    for (const pool of next.pools) {
-      const same = now.get(pool.name);
-      // They are plain data, made by the same program: equal ones have their fields in the same order.
-      pools.push(same !== undefined && JSON.stringify(same) === JSON.stringify(pool) ? same : pool);
-      await slices.next();
-    }
-    return { ...next, pools };
+  /** Workers that have a pool as it is served now are not told it again. */
+  private keepServed(next: Config): Promise<Config> {
+    return inSlices(withKnownPools(next, this.served));
   }
 
   /** All that can be refused; what follows can't. Makes `config` the current one. */
@@ -205,6 +197,7 @@ export class Deployment {
       admin = await monitoring.plan(config).catch(refuse);
       log.try(config);
       await this.prepareWorkers(generation, plan);
+      await this.host.adopt(config, next);
       refuseUnlessRunning();
     } catch (error) {
       for (const slot of slots.current) slot.send({ type: 'abandon', id: generation.id });
@@ -217,7 +210,6 @@ export class Deployment {
     this.generation = generation.id;
     this.config = config;
     this.served = generation.config;
-    this.host.onAdopted(config);
     const { closeObsolete, problems } = sockets.adopt(plan);
     log.adopt(before, config);
     return { problems, closeObsolete, closeOldAdmin: admin.adopt };
@@ -264,16 +256,13 @@ export function refuseRestart(before: Config, after: Config): void {
 }
 
 /** Workers have no business with the admin server's secret. Throws a CertificateError or PasswordFileError. */
-function forWorkers(config: Config): Config {
-  return { ...config, adminToken: null, users: [], pools: withPortLeads(config, withUsers(config)).map(withTlsFiles) };
-}
-
-function readForWorkers(config: Config): Config {
-  try {
-    return forWorkers(config);
-  } catch (error) {
-    return refuse(error as Error);
+function* forWorkers(config: Config): Steps<Config> {
+  const pools: PoolConfig[] = [];
+  for (const pool of withPortLeads(config, withUsers(config))) {
+    pools.push(withTlsFiles(pool));
+    yield;
   }
+  return { ...config, adminToken: null, users: [], pools };
 }
 
 function refuse(error: Error): never {

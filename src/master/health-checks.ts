@@ -7,6 +7,7 @@ import { isFound } from '../config/found-servers.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import type { PoolServer } from '../ipc/pool-servers.ts';
 import type { Log } from '../system/log.ts';
+import { atOnce, type Steps } from '../system/slices.ts';
 import { ServerHealth } from './server-health.ts';
 
 /** From one probe to the next: the interval, up to so much shorter or longer. */
@@ -43,16 +44,23 @@ export class HealthChecks {
    * name now, keep their verdict; one at another address, or that is asked in another way, is up until shown otherwise.
    */
   setPools(pools: readonly PoolConfig[]): void {
-    const { checks: old } = this;
+    atOnce(this.poolSteps(pools));
+  }
+
+  /** The same, pool by pool; until the end all are known as they were. */
+  *poolSteps(pools: readonly PoolConfig[]): Steps<void> {
     const pairs = pairPools(this.pools, pools);
-    this.pools = pools;
-    this.checks = new Map();
+    const old = new Map(this.checks);
+    const checks = new Map<string, Map<string, ServerCheck>>();
     for (const pool of pools) {
       if (pool.healthCheck === null) continue;
       const before = pairs.get(pool.name)?.name ?? pool.name;
-      this.checks.set(pool.name, this.checksOf(pool, pool.healthCheck, old.get(before)));
+      checks.set(pool.name, this.checksOf(pool, pool.healthCheck, old.get(before)));
       old.delete(before);
+      yield;
     }
+    this.pools = pools;
+    this.checks = checks;
     for (const gone of old.values()) for (const check of gone.values()) check.stop();
   }
 

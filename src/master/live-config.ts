@@ -1,4 +1,4 @@
-import { type ConfigChanges, configChanges } from '../config/changes.ts';
+import { type ConfigChanges, configChangeSteps } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import { type SettingState, settingState, settingStates } from '../config/live-settings.ts';
 import {
@@ -9,8 +9,9 @@ import {
   reloadedOverrides,
   type SettingsRequest,
 } from '../config/overrides.ts';
-import { configWarnings } from '../config/warnings.ts';
+import { configWarningSteps } from '../config/warnings.ts';
 import type { Log } from '../system/log.ts';
+import { inSlices } from '../system/slices.ts';
 import { type ConfigFile, saveSettings } from './config-file.ts';
 import type { Deployed } from './deployment.ts';
 import { IncompleteError } from './errors.ts';
@@ -101,9 +102,9 @@ export class LiveConfig {
     this.host.refuseUnlessRunning();
     const file = await this.host.file.loadInBackground();
     const { after, outcomes } = reloadedOverrides(this.state, file);
-    const changes = configChanges(this.state.config, after.config);
+    const changes = await inSlices(configChangeSteps(this.state.config, after.config));
     const { problems, workers, tookMs } = await this.serveBy(after);
-    const warnings = [...warningsOf(after.config), ...problems];
+    const warnings = [...(await warningsOf(after.config)), ...problems];
     for (const outcome of outcomes) this.sayWhichWon(outcome);
     this.host.log.info({ by, ...changes, warnings, tookMs }, 'configuration reloaded: every worker has it');
     return { changes, overrides: outcomes, warnings, workers, tookMs };
@@ -130,7 +131,7 @@ export class LiveConfig {
         for (const { path, old, new: now, applies } of changes) {
           this.host.log.warn({ by, setting: path, old, new: now, applies }, 'setting changed');
         }
-        return { changes, warnings: warningsOf(after.config), ...deployed };
+        return { changes, warnings: await warningsOf(after.config), ...deployed };
       })
       .catch(error => {
         const what = error instanceof IncompleteError ? 'set, but not everywhere' : 'not set: nothing has changed';
@@ -186,7 +187,8 @@ export class LiveConfig {
     });
     // Of a group those of its settings that differ.
     const isGroup = ({ path }: Difference) => settings.some(other => other.path.startsWith(`${path}.`));
-    return { settings: settings.filter(each => !isGroup(each)), changes: configChanges(file, config) };
+    const changes = await inSlices(configChangeSteps(file, config));
+    return { settings: settings.filter(each => !isGroup(each)), changes };
   }
 
   private serveBy(next: Overridden): Promise<Deployed> {
@@ -201,6 +203,6 @@ function changeOf(before: Config, after: Config, named: string): ChangedSetting 
   return { path, old: value, new: settingState(after, path).value, applies };
 }
 
-function warningsOf(config: Config): string[] {
-  return configWarnings(config).map(({ path, message }) => `${path}: ${message}`);
+async function warningsOf(config: Config): Promise<string[]> {
+  return (await inSlices(configWarningSteps(config))).map(({ path, message }) => `${path}: ${message}`);
 }

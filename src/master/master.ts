@@ -150,7 +150,7 @@ export class Master implements WorkerSlotHost {
       slots: this.slots,
       monitoring: this.monitoring,
       ...{ masterLog: this.masterLog, log: this.log, ...turns },
-      onAdopted: adopted => this.adopt(adopted),
+      adopt: (next, served) => this.adopt(next, served),
       onSwitched: () => {
         this.tellHealth();
         this.slots.broadcast({ type: 'block', id: 0, blocked: this.blocked() });
@@ -196,12 +196,12 @@ export class Master implements WorkerSlotHost {
     return this.deployment.serveBy(config, onAdopted);
   }
 
-  private adopt(config: Config): void {
+  private async adopt(config: Config, served: Config): Promise<void> {
     this.slowLogs.setPools(config.pools);
-    void this.clusters.setPools(this.deployment.served.pools);
-    this.verdicts.setPools(config, this.deployment.served);
+    void this.clusters.setPools(served.pools);
+    await this.verdicts.setPools(config, served);
     this.blocks.keepPools(config.pools.map(({ name }) => name));
-    this.monitoring.setConfig(this.clusters.resolved(config));
+    await this.monitoring.setConfig(this.clusters.resolved(config));
   }
 
   /**

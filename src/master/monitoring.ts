@@ -19,6 +19,7 @@ import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { OutServer } from '../ipc/messages.ts';
 import type { Log } from '../system/log.ts';
 import type { UnwrittenLines } from '../system/logger.ts';
+import { inSlices } from '../system/slices.ts';
 import { VERSION } from '../system/version.ts';
 import { AdminListeners, type AdminPlan, type HandleFor } from './admin-listeners.ts';
 import type { AuditCounts } from './audit-log.ts';
@@ -213,8 +214,8 @@ export class Monitoring {
   }
 
   /** The pools are others now; those that stay keep their figures. */
-  setConfig({ pools, users }: Config): void {
-    this.totals.setPools(pools, users);
+  async setConfig({ pools, users }: Config): Promise<void> {
+    await inSlices(this.totals.poolSteps(pools, users));
     this.readiness.setPools(pools);
   }
 

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { OutServer } from '../ipc/messages.ts';
+import { inSlices } from '../system/slices.ts';
 import { Ejections } from './ejections.ts';
 import { HandVerdicts } from './hand-verdicts.ts';
 import { HealthChecks, type HealthChecksHost } from './health-checks.ts';
@@ -19,8 +20,8 @@ export class ServerVerdicts {
   }
 
   /** Takes over another configuration; `served`: as workers get it. */
-  setPools(config: Config, served: Config): void {
-    this.health.setPools(served.pools);
+  async setPools(config: Config, served: Config): Promise<void> {
+    await inSlices(this.health.poolSteps(served.pools));
     this.ejections.setPools(served.pools);
     this.byHand.setPools(config.pools);
   }

@@ -19,3 +19,24 @@ export class Slices {
     this.startedAtMs = performance.now();
   }
 }
+
+/** Work that says after each step that others may go on; what it comes to is returned. */
+export type Steps<T> = Generator<void, T, void>;
+
+/** Does work step by step; others are served in between. Rejects with what it throws. */
+export async function inSlices<T>(steps: Steps<T>): Promise<T> {
+  const slices = new Slices();
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (slices.isOver) await slices.next();
+  }
+}
+
+/** The same work while nothing else happens. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
