@@ -38,16 +38,31 @@ export interface ServerSweep {
   readonly keptBytes: number;
 }
 
+/** Of a pool between two rings. */
+export interface MovingKeys {
+  /** The key `name` is another server's by the second ring. */
+  has(name: Buffer): boolean;
+  /** Servers of the first ring are through; those of the second come now. */
+  readonly isSecondRound: boolean;
+}
+
 /** A request about all keys of a client that has a part of those of the servers only: each is asked for them, step by step. */
 export interface KeySweep {
-  /** Keys are removed: none may get by to where was looked already. */
+  /** Keys are removed: all servers must be there. */
   readonly removes: boolean;
-  /** For one server, and one database of it. `isOfSlots`: it takes no request for keys of several slots. */
-  begin(isOfSlots: boolean): ServerSweep;
+  /** Servers have come or gone, or keys began to move or ended: all are asked anew, and nothing that was told counts. */
+  restart(): void;
+  /**
+   * For one server, and one database of it. `isOfSlots`: it takes no request for keys of several slots. `moving`: while keys go from
+   * one ring to another, null else.
+   */
+  begin(isOfSlots: boolean, moving: MovingKeys | null): ServerSweep;
   /** All are through, but keys were not where they were looked for: true if all servers are to be asked anew. */
   beginAgain(): boolean;
   /** What the client reads once all are through. */
   reply(): Buffer;
+  /** Bytes of what is kept beside what is of one server. */
+  readonly keptBytes: number;
   /** The replies of a step may have so many bytes; with more the client reads `tooLarge`. */
   readonly maxBytes: number;
   readonly tooLarge: Buffer;

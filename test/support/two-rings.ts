@@ -27,14 +27,17 @@ export async function startTwoRings(
     readonly workers?: number;
     readonly settings?: readonly string[];
     readonly redis?: RedisOptions | ((place: number) => RedisOptions);
+    /** Where workers reach a server; its own port unless given. */
+    readonly portOf?: (server: RedisServer, place: number) => number | Promise<number>;
   } = {},
 ): Promise<TwoRings> {
-  const { settings = [], redis = {} } = options;
+  const { settings = [], redis = {}, portOf = ({ port }) => port } = options;
   const servers = await Promise.all(
     [0, 1, 2].map(place => startRedis(typeof redis === 'function' ? redis(place) : redis)),
   );
   t.after(() => Promise.all(servers.map(server => server.kill())));
-  const lines = servers.map(({ port }, i) => `127.0.0.1:${port}:1 s${i}`);
+  const ports = await Promise.all(servers.map(portOf));
+  const lines = ports.map((port, i) => `127.0.0.1:${port}:1 s${i}`);
   const from = poolOf({ servers: lines.slice(0, 2), settings });
   const to = poolOf({ servers: lines, settings });
   const workers = await Promise.all(

@@ -119,3 +119,17 @@ describe('a cluster under a key prefix', () => {
     listener.destroy();
   });
 });
+
+test('CLUSTER KEYSLOT is of the name as the client writes it, and names with a tag share their slot on the nodes, too', async t => {
+  const cluster = await startCluster({ primaries: 2 });
+  t.after(() => cluster.stop());
+  const settings = ['timeout: 5s', `key_prefix: '${PREFIX}'`, 'present_as: cluster'];
+  const presented = await startClusterPool(t, portsOf(cluster), { settings });
+  const client = await presented.client('orders');
+  t.after(() => client.destroy());
+  for (const name of ['k', '', '{user}.a', 'x{}y', 'app:k']) {
+    assert.equal(await client.command('CLUSTER', 'KEYSLOT', name), slotOf(name), name);
+  }
+  assert.equal(slotOf(`${PREFIX}{user}.a`), slotOf('{user}.a'));
+  assert.equal(await client.command('MSET', '{user}.a', '1', '{user}.b', '2'), 'OK');
+});

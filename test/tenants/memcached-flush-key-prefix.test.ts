@@ -226,6 +226,12 @@ for (const [how, args, words] of [
 const lineOf = (key: string) => `key=${encodeURIComponent(key)} exp=-1 la=1795718486 cas=1 fetch=no cls=1 size=65\n`;
 const dumpOf = (...keys: readonly string[]) => `${keys.map(lineOf).join('')}END\r\n`;
 
+/** Tells this key, and then nothing more. */
+const tellsOn = (key: string) => (_nth: number, socket: Socket) => {
+  socket.write(lineOf(key));
+  return null;
+};
+
 interface FakePool {
   readonly client: RawClient;
   readonly fake: FakeBackend;
@@ -339,10 +345,7 @@ test('an old server is told of', async t => {
 });
 
 for (const [how, words] of [
-  [
-    'never comes to an end',
-    { 'lru_crawler metadump': (_: number, socket: Socket) => (socket.write(lineOf('k')), null) },
-  ],
+  ['never comes to an end', { 'lru_crawler metadump': tellsOn('k') }],
   ['is always at work', { stats: () => 'STAT lru_crawler_running 1\r\nEND\r\n' }],
 ] as const) {
   test(`a crawler that ${how} is given sweep_timeout, and then its connection is closed`, async t => {
@@ -357,7 +360,7 @@ for (const [how, words] of [
 
 test('a client that leaves ends it', async t => {
   const { client, fake } = await startWith(t, {
-    'lru_crawler metadump': (_nth, socket) => (socket.write(lineOf('app:1')), null),
+    'lru_crawler metadump': tellsOn('app:1'),
   });
   client.send('flush_all\r\n');
   await waitFor(() => fake.requests().some(request => String(request) === DUMP), { what: 'a dump' });

@@ -69,6 +69,8 @@ export class SweepLine implements ReplySink, ListerOwner {
   advance(): void {
     if (this.isDone || this.left > 0) return;
     const { owner, lister, work } = this;
+    // A server that has left the pool takes nothing more.
+    if (this.backend.isRetired && owner.mayGoOn()) owner.onFailure('no_backend');
     const mayGoOn = owner.mayGoOn();
     const requests = mayGoOn ? work.step() : [];
     if (requests.length > 0) {

@@ -1,15 +1,25 @@
-import type { KeySweep } from '../../protocol/key-sweep.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { ACCESS_WRITE } from '../../placement/placement.ts';
+import type { KeySweep, MovingKeys } from '../../protocol/key-sweep.ts';
 import type { RequestReading } from '../../protocol/protocol.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import { type ReplySink, Request } from '../../request/request.ts';
 import type { ReadyLine } from '../../socket/ready-lines.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
+import type { ClusterOptions, ReshardOptions } from '../../upstream/pool-plan.ts';
 import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
 import type { SweepTurns, TurnTaker } from '../sweep-turns.ts';
 import { serversOf } from './broadcast.ts';
 import { SweepLine, type SweepOwner } from './sweep-line.ts';
 import { replySink } from './transformed-reply.ts';
+
+/** What a sweep has seen of a pool. */
+interface PoolShape {
+  readonly reshard: ReshardOptions | null;
+  readonly holders: readonly Backend[];
+  readonly cluster: ClusterOptions | null;
+}
 
 /** Before what the client has asked before is answered, and then before its turn. */
 const NOT_BEGUN = -1;
@@ -46,6 +56,9 @@ export class Sweep implements PrivateLane, SweepOwner, TurnTaker {
   private startedAtMs = NOT_BEGUN;
   /** Rounds of servers that are still to come. */
   private rounds: (readonly Backend[])[] = [];
+  /** The pool when the first of them began. */
+  private begun: PoolShape | null = null;
+  private moving: MovingKeys | null = null;
   /** Of this round. */
   private lines: SweepLine[] = [];
   private busyLines = 0;
@@ -78,7 +91,8 @@ export class Sweep implements PrivateLane, SweepOwner, TurnTaker {
   }
 
   get memoryBytes(): number {
-    return this.lines.reduce((sum, line) => sum + line.heldBytes, this.before?.memoryBytes ?? 0);
+    const kept = this.sweep.keptBytes + (this.before?.memoryBytes ?? 0);
+    return this.lines.reduce((sum, line) => sum + line.heldBytes, kept);
   }
 
   take(): boolean {
@@ -173,21 +187,27 @@ export class Sweep implements PrivateLane, SweepOwner, TurnTaker {
     for (const line of this.lines) line.stop();
   }
 
-  /** All servers from the beginning. Keys that move to others of a second ring are met there, or were before. */
+  /**
+   * All servers from the beginning. While keys move to others of a second ring, first all that they come from, then all that they go
+   * to: one that is gone before it was met there has arrived before it is looked for here.
+   */
   private begin(): void {
     const { pool, sweep } = this;
     const { reshard } = pool;
-    const isTwice = sweep.removes && reshard?.phase === 'both';
+    this.begun = { reshard, holders: pool.holders, cluster: pool.cluster };
+    const isTwice = reshard?.phase === 'both';
     this.rounds = isTwice
-      ? [serversOf(pool, true, reshard.from), serversOf(pool, true, reshard.to)]
+      ? [serversOf(pool, sweep.removes, reshard.from), serversOf(pool, sweep.removes, reshard.to)]
       : [serversOf(pool, sweep.removes, null)];
+    this.moving = isTwice ? movingKeys(pool, () => this.rounds.length === 0) : null;
     this.nextRound();
   }
 
   private nextRound(): void {
     const servers = this.rounds.shift();
     if (servers === undefined) {
-      if (this.sweep.beginAgain()) this.begin();
+      if (this.hasChanged) this.restart();
+      else if (this.sweep.beginAgain()) this.begin();
       else this.settle(this.sweep.reply());
       return;
     }
@@ -198,10 +218,26 @@ export class Sweep implements PrivateLane, SweepOwner, TurnTaker {
     }
     const isOfSlots = this.pool.cluster !== null;
     this.lines = servers.flatMap(backend =>
-      this.variants.map(variant => new SweepLine(this, backend, variant, this.sweep.begin(isOfSlots))),
+      this.variants.map(variant => new SweepLine(this, backend, variant, this.sweep.begin(isOfSlots, this.moving))),
     );
     this.busyLines = this.lines.length;
     for (const line of this.lines) line.advance();
+  }
+
+  /** Servers came or went, or keys began to move after it had begun, or ended to: some may have got by. */
+  private get hasChanged(): boolean {
+    const { pool, begun, sweep } = this;
+    if (begun === null || pool.reshard !== begun.reshard) return true;
+    if (pool.holders.length !== begun.holders.length) return true;
+    if (pool.holders.some((holder, place) => holder !== begun.holders[place])) return true;
+    // In a cluster slots may move all the time: what only counts does not begin anew for each.
+    return sweep.removes && !isDeepStrictEqual(pool.cluster, begun.cluster);
+  }
+
+  private restart(): void {
+    this.reason = null;
+    this.sweep.restart();
+    this.begin();
   }
 
   private get isEnding(): boolean {
@@ -212,6 +248,8 @@ export class Sweep implements PrivateLane, SweepOwner, TurnTaker {
   private end(): void {
     const { words, reason, request, origin, sink } = this;
     if (words !== null || this.isAbandoned) this.settle(words ?? NO_WORDS);
+    // Perhaps of a server that has left the pool meanwhile.
+    else if (this.hasChanged) this.restart();
     else {
       this.leave();
       sink.onFailure(request, reason as FailureReason);
@@ -232,4 +270,14 @@ export class Sweep implements PrivateLane, SweepOwner, TurnTaker {
     if (!this.isAbandoned) this.origin.privateLane = this.before;
     this.turns.leave(this);
   }
+}
+
+function movingKeys(pool: Pool, isSecondRound: () => boolean): MovingKeys {
+  const two = pool.twoPlacements;
+  return {
+    has: name => two.moves(name, 0, name.length, ACCESS_WRITE),
+    get isSecondRound() {
+      return isSecondRound();
+    },
+  };
 }

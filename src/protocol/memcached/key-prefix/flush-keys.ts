@@ -12,6 +12,7 @@ const SOME_ARE_LEFT = '; some of the keys may be removed';
 /** flush_all under a prefix: every server lists its keys, and is told to delete those with the prefix. */
 export class FlushKeys implements KeySweep {
   readonly removes = true;
+  readonly keptBytes = 0;
   readonly maxBytes = STEP_REPLY_MAX_BYTES;
   readonly tooLarge: Buffer = this.refusal('a server answered too much to deletions');
   readonly overdue: Buffer = this.refusal('took longer than the setting sweep_timeout of this pool');
@@ -23,6 +24,8 @@ export class FlushKeys implements KeySweep {
   constructor(prefix: Buffer) {
     this.prefix = prefix;
   }
+
+  restart(): void {}
 
   begin(): ServerSweep {
     return new ServerFlush(this.prefix, why => this.refusal(why));

@@ -9,11 +9,15 @@ const CURSORS = 2 ** 48;
 /** RANDOMKEY under a prefix: one of those that servers tell of from a place that is chosen by chance, those with more the more often. */
 export class PickKey extends PrefixSweep {
   private readonly version: RespVersion;
-  private readonly servers: ServerPick[] = [];
+  private servers: ServerPick[] = [];
 
   constructor(prefix: Buffer, maxBytes: number, version: RespVersion) {
     super('randomkey', prefix, maxBytes);
     this.version = version;
+  }
+
+  restart(): void {
+    this.servers = [];
   }
 
   begin(): ServerSweep {

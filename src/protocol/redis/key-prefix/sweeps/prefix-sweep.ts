@@ -1,4 +1,4 @@
-import type { KeySweep, ServerSweep } from '../../../key-sweep.ts';
+import type { KeySweep, MovingKeys, ServerSweep } from '../../../key-sweep.ts';
 import { refusalText } from '../../command-policy.ts';
 import { encodeRequest, errorReply, isErrorReply } from '../../resp.ts';
 import { withoutPrefix } from '../named-error.ts';
@@ -10,6 +10,7 @@ const COUNT = ['COUNT', String(KEYS_A_STEP)] as const;
 export abstract class PrefixSweep implements KeySweep {
   readonly removes: boolean = false;
   readonly maxBytes: number;
+  keptBytes = 0;
   readonly tooLarge: Buffer;
   readonly overdue: Buffer;
   readonly neverBegun: Buffer;
@@ -33,7 +34,8 @@ export abstract class PrefixSweep implements KeySweep {
     this.unexpected = errorReply(`ERR '${command}': a server answered SCAN with something else`);
   }
 
-  abstract begin(isOfSlots: boolean): ServerSweep;
+  abstract restart(): void;
+  abstract begin(isOfSlots: boolean, moving: MovingKeys | null): ServerSweep;
   abstract reply(): Buffer;
 
   beginAgain(): boolean {

@@ -27,6 +27,10 @@ export class RemoveKeys extends PrefixSweep {
     return true;
   }
 
+  restart(): void {
+    this.isIncomplete = false;
+  }
+
   begin(isOfSlots: boolean): ServerSweep {
     return new ServerRemoval(this, isOfSlots, () => {
       this.isIncomplete = true;
