@@ -14,8 +14,8 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-
-import { asHeir } from '../system/privileges.ts';
+import { uptime } from 'node:os';
+import { asHeir, isDenied } from '../system/privileges.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
 const MAX_ID_BYTES = 32;
@@ -154,8 +154,30 @@ function hasOpen(pid: number, file: Stats): boolean {
       const open = statSync(`${directory}/${descriptor}`, { throwIfNoEntry: false });
       return open !== undefined && isSame(open, file);
     });
+  } catch (error) {
+    // Gone; or it shows what it has open to root only: it is another user's, or was root's before it became this one.
+    return isDenied(error) && hadIdAt(pid, file.mtimeMs);
+  }
+}
+
+/** Of a second. Linux has no other, whatever its timer does. */
+const TICKS = 100;
+/** Times are rounded. */
+const ROUNDING_MS = 1000;
+
+/**
+ * Whether the process of that id is alive, and had it at that time already: then no other can have written it to a file that was last
+ * written then. Of its `stat` (proc_pid_stat(5)), which everybody may read: the third field is its state, the 22nd when it began.
+ */
+function hadIdAt(pid: number, atMs: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is a name in brackets, which may have any characters.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return false;
+    const bootedAtMs = Date.now() - uptime() * 1000;
+    return bootedAtMs + (Number(fields[19]) / TICKS) * 1000 <= atMs + ROUNDING_MS;
   } catch {
-    // It is gone, or another user's, who could not have written a file that is ours to write.
     return false;
   }
 }

@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -17,7 +18,7 @@ import { type TestContext, test } from 'node:test';
 import { findUnixUser } from '../../src/system/unix-user.ts';
 import { askAdmin } from '../support/admin-client.ts';
 import { Authority } from '../support/certificates.ts';
-import { childPids, isAlive, killAtExit, run, temporaryDirectory } from '../support/child.ts';
+import { Child, childPids, isAlive, killAtExit, run, temporaryDirectory } from '../support/child.ts';
 import { entries, entriesOf } from '../support/daemon.ts';
 import { freePort, freePorts } from '../support/free-port.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -170,6 +171,38 @@ test('in a directory of its own it leaves nothing behind, and opens its logs ane
   assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
   for (const name of ['pid', 'pool.sock', 'admin.sock'])
     assert.equal(existsSync(path.join(directory, name)), false, name);
+});
+
+test('a second one that is started as the user does not take over the pid file, and takes one that was left behind', {
+  skip,
+}, async t => {
+  const directory = directoryOf('nobody');
+  const { daemon } = await start(t, directory);
+  const pidFile = path.join(directory, 'pid');
+  const file = path.join(directory, 'second.yml');
+  const socket = path.join(directory, 'second.sock');
+  writeFileSync(
+    file,
+    `admin: false\nworkers: 1\npools: { p: { listen: ${socket}, protocol: redis, servers: ["127.0.0.1:1:1"] } }\n`,
+  );
+  const asNobody = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups', process.execPath, MAIN];
+  const args = [...asNobody, '-c', file, '-p', pidFile];
+  const { code, stderr } = await run('setpriv', args);
+  assert.equal(code, 1);
+  assert.match(stderr, new RegExp(`cannot write the pid file .*: process ${daemon.pid} has it, which is running`));
+  assert.equal(readFileSync(pidFile, 'utf8'), `${daemon.pid}\n`);
+  assert.ok(!existsSync(socket));
+
+  // Its id is that of a process now that is not the user's and began after the file was written.
+  daemon.signal('SIGTERM');
+  assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  writeFileSync(pidFile, `${process.pid}\n`);
+  chownSync(pidFile, uid, gid);
+  const anHourAgo = Date.now() / 1000 - 3600;
+  utimesSync(pidFile, anHourAgo, anHourAgo);
+  const next = new Child('setpriv', args);
+  t.after(() => next.kill());
+  await next.until(() => readFileSync(pidFile, 'utf8') === `${next.pid}\n`, 'the pid file');
 });
 
 test('a reload reads as the user: what it may not read, bind or be is refused, and the old goes on', {
