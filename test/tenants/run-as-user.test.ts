@@ -26,7 +26,10 @@ import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { type Ringmaster, runRingmaster, startRingmaster } from '../support/ringmaster.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const skip = process.geteuid?.() === 0 ? false : 'only root can start a daemon that becomes another user';
+const skip =
+  process.geteuid?.() === 0
+    ? false
+    : 'NOT SHOWN: only root can start a daemon that becomes another user; run this as root';
 const MAIN = path.join(import.meta.dirname, '../../src/main.ts');
 const NOBODY = skip === false ? findUnixUser('nobody', null) : { name: '', uid: -1, gid: -1 };
 const FIRST_FREE_PORT = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1'));
