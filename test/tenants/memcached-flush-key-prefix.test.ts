@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { packet, responseLength, storeExtras } from '../support/binary-packets.ts';
 import { type Answer, answering, type FakeBackend, startFakeBackend } from '../support/fake-backend.ts';
 import { startMemcached } from '../support/memcached-server.ts';
+import { memcachedSignIn } from '../support/memcached-sign-in.ts';
 import { startDaemon } from '../support/pool-daemon.ts';
 import { startMemcachedPool } from '../support/pool-under-test.ts';
 import type { RawClient } from '../support/raw-client.ts';
@@ -194,7 +195,7 @@ test('a user flushes its own keys, by the prefix of its pool and its own, if its
   const server = await memcached.client();
   t.after(() => [...clients, server].forEach(each => void each.destroy()));
   for (const [i, client] of clients.entries()) {
-    client.send(`set auth 0 0 5\r\n${['one', 'two'][i]} 1\r\n`);
+    client.send(memcachedSignIn(['one', 'two'][i]!, '1'));
     assert.equal(String(await client.readLine()), 'STORED\r\n');
     await fill(client, ['k']);
   }

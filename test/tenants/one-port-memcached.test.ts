@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { describeResponses, packet, responseLength, storeExtras } from '../support/binary-packets.ts';
 import { type MemcachedServer, startMemcached } from '../support/memcached-server.ts';
+import { memcachedSignIn } from '../support/memcached-sign-in.ts';
 import { type Daemon, startDaemon } from '../support/pool-daemon.ts';
 
 interface MemjsClient {
@@ -45,9 +46,6 @@ async function start(t: TestContext): Promise<Daemon> {
   return startDaemon(t, pools);
 }
 
-const signIn = (user: string, password: string) =>
-  `set x 0 0 ${user.length + password.length + 1}\r\n${user} ${password}\r\n`;
-
 test('text: the first set names the user, and nothing is open before', async t => {
   const daemon = await start(t);
   const requests = [
@@ -60,15 +58,15 @@ test('text: the first set names the user, and nothing is open before', async t =
     'set x 0 0 0\r\n',
   ];
   const client = await daemon.client('front');
-  client.send(`${requests.join('\r\n')}\r\n${signIn('alice', 'wrong')}${signIn('nobody', 'x')}`);
+  client.send(`${requests.join('\r\n')}\r\n${memcachedSignIn('alice', 'wrong')}${memcachedSignIn('nobody', 'x')}`);
   const DENIED = 'CLIENT_ERROR unauthenticated\r\n';
   const WRONG = 'CLIENT_ERROR authentication failure\r\n';
   const want = DENIED.repeat(3) + WRONG + DENIED + WRONG.repeat(4);
   assert.equal((await client.readUntil(want.length)).toString(), want);
-  client.send(`${signIn('alice', 'sesame')}get k\r\n`);
+  client.send(`${memcachedSignIn('alice', 'sesame')}get k\r\n`);
   assert.equal((await client.readUntil('END\r\n')).toString(), 'STORED\r\nEND\r\n');
   const bob = await daemon.client('front');
-  bob.send(`${signIn('bob', 'open')}set who 0 0 3\r\nbob\r\nget who\r\n`);
+  bob.send(`${memcachedSignIn('bob', 'open')}set who 0 0 3\r\nbob\r\nget who\r\n`);
   assert.equal((await bob.readUntil('END\r\n')).toString(), 'STORED\r\nSTORED\r\nVALUE who 0 3\r\nbob\r\nEND\r\n');
   client.send('get who\r\n');
   assert.equal((await client.readUntil('END\r\n')).toString(), 'END\r\n');
@@ -77,7 +75,7 @@ test('text: the first set names the user, and nothing is open before', async t =
 
 test('text, split at every byte', async t => {
   const daemon = await start(t);
-  const bytes = `get k\r\n${signIn('alice', 'sesame')}set k 0 0 1\r\nv\r\nget k\r\n`;
+  const bytes = `get k\r\n${memcachedSignIn('alice', 'sesame')}set k 0 0 1\r\nv\r\nget k\r\n`;
   const want = 'CLIENT_ERROR unauthenticated\r\nSTORED\r\nSTORED\r\nVALUE k 0 1\r\nv\r\nEND\r\n';
   for (let at = 1; at < bytes.length; at++) {
     const client = await daemon.client('front');

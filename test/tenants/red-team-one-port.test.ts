@@ -5,6 +5,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import { askAdmin, postAdmin } from '../support/admin-client.ts';
 import { packet } from '../support/binary-packets.ts';
 import { startMemcached } from '../support/memcached-server.ts';
+import { memcachedSignIn } from '../support/memcached-sign-in.ts';
 import { type Daemon, startDaemon } from '../support/pool-daemon.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -59,8 +60,7 @@ before(async () => {
     ['bob', BOBS, OF_BOB],
   ] as const) {
     const client = await daemon.client('texts');
-    const data = `${user} ${password}`;
-    client.send(`set a 0 0 ${data.length}\r\n${data}\r\nset who 0 0 ${value.length}\r\n${value}\r\n`);
+    client.send(`${memcachedSignIn(user, password)}set who 0 0 ${value.length}\r\n${value}\r\n`);
     await client.readUntil('STORED\r\nSTORED\r\n');
     client.destroy();
   }
