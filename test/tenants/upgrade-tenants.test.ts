@@ -58,7 +58,16 @@ async function serverPort(t: TestContext): Promise<number> {
   return server.port;
 }
 
+/** Headers are waited for for 5 s; an upgrade that takes longer, on a busy machine, shows nothing. */
+const IN_TIME_MS = 4000;
+
 test('who has not sent its PROXY header yet is answered all the same, whole or split, plain or in TLS', async t => {
+  for (let tried = 0; tried < 5; tried++) if (await servesWhoIsBetween(t)) return;
+  assert.fail(`no upgrade was done within ${IN_TIME_MS} ms`);
+});
+
+/** False: it took too long to be of use. */
+async function servesWhoIsBetween(t: TestContext): Promise<boolean> {
   const authority = await Authority.create();
   const { cert, key } = await authority.sign('pool');
   const servers = [await serverPort(t)];
@@ -73,6 +82,7 @@ test('who has not sent its PROXY header yet is answered all the same, whole or s
     if (begin !== '') each.send(Buffer.from(begin));
     return each;
   };
+  const fromMs = performance.now();
   const waiting = [await client('plain', ''), await client('plain', HEADER.slice(0, 20))];
   const secure = await client('secure', HEADER.slice(0, 9));
   // Who came before them was accepted before them: the old worker has them.
@@ -84,6 +94,10 @@ test('who has not sent its PROXY header yet is answered all the same, whole or s
   over.on('error', () => {}).destroy();
 
   await upgrade();
+  if (performance.now() - fromMs > IN_TIME_MS) {
+    await gone();
+    return false;
+  }
   for (const [i, each] of waiting.entries()) {
     each.send(Buffer.concat([Buffer.from(i === 0 ? HEADER : HEADER.slice(20)), encodeCommand('SET', `k${i}`, 'v')]));
     assert.equal(String(await each.readReply()), '+OK\r\n');
@@ -95,7 +109,8 @@ test('who has not sent its PROXY header yet is answered all the same, whole or s
   const talker = new RawClient(late);
   assert.equal(await talker.command('PING'), 'PONG');
   await gone();
-});
+  return true;
+}
 
 test('settings of users that were set are those of the new one, and so is the way by their names to their pools', async t => {
   const directory = temporaryDirectory('upgrade-users');
