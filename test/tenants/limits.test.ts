@@ -82,6 +82,28 @@ test('over all workers no more than the burst is let through, however clients sp
   await daemon.untilMetric('ringmaster_pool_limit_refusals_total', { pool: 'pool' }, 200 - let_);
 });
 
+test('of large replies no more are asked for at once than the burst has room for, by what the last ones had', async t => {
+  const { daemon, server, client } = await start(t, ['limits: { bytes_out: 24mb/24h, burst: 1h }'], 1);
+  await server.command('SET', 'large', 'x'.repeat(100_000));
+  const clients = await Promise.all(Array.from({ length: 31 }, client));
+  const first = clients.pop() as RawClient;
+  await first.command('GET', 'large');
+  server.freeze();
+  let answered = 0;
+  for (const each of clients) {
+    each.send(wire('GET large'));
+    each.readReply().then(
+      () => answered++,
+      () => {},
+    );
+  }
+  // Of 1 MiB ten more begin, the last of which is more than there is.
+  await daemon.untilMetric('ringmaster_pool_limit_waiting_clients', { pool: 'pool' }, 20);
+  server.thaw();
+  await waitFor(() => answered === 10, { what: 'the replies to those that began' });
+  assert.equal(await getsAt(server), 11);
+});
+
 test('one worker gets what the other does not use', async t => {
   const { server, clients, set } = await start(t, []);
   const [one] = (await clients()) as [RawClient];

@@ -6,16 +6,10 @@ import { ReadyLine } from '../../socket/ready-lines.ts';
 import type { LimitName, LimitOptions, RateOption } from './limit-options.ts';
 import { PendingShare } from './pending-share.ts';
 import { RateLimit, RateShare } from './rate-share.ts';
+import { ReplyReserve } from './reply-reserve.ts';
+import { type LimitedTenant, placesKey, shareKey } from './share-keys.ts';
 import { ASK_EVERY_MS, type ShareOffice, type ShareUser } from './share-office.ts';
 import { type LimitedClient, type LimitedCommands, WaitingClients } from './waiting-clients.ts';
-
-/** Whose requests are limited together. */
-export interface LimitedTenant {
-  readonly pool: string;
-  readonly scope: 'pool' | 'address' | 'user';
-  /** An address, or the name of a user; of a pool its own. */
-  readonly name: string;
-}
 
 export interface LimiterHost {
   readonly clock: Clock;
@@ -54,6 +48,7 @@ export class Limiter implements ShareUser, TurnTask {
   private readonly requests: RateShare | null;
   private readonly bytesIn: RateShare | null;
   private readonly bytesOut: RateShare | null;
+  private readonly reserve: ReplyReserve | null;
   private readonly commands: readonly LimitedCommands[];
   private readonly shares: readonly RateShare[];
   private readonly waiting = new WaitingClients();
@@ -81,10 +76,13 @@ export class Limiter implements ShareUser, TurnTask {
     this.options = options;
     this.host = host;
     const shareOf = (name: string, rate: RateOption | null) =>
-      rate === null ? null : new RateShare(shareKey(tenant, name, rate, options.burstMs), name, limitOf(rate, options));
+      rate === null
+        ? null
+        : new RateShare(shareKey(tenant, name, rate, options.burstMs), name, new RateLimit(rate, options.burstMs));
     this.requests = shareOf('requests', options.requests);
     this.bytesIn = shareOf('bytes_in', options.bytesIn);
     this.bytesOut = shareOf('bytes_out', options.bytesOut);
+    this.reserve = this.bytesOut === null ? null : new ReplyReserve(this.bytesOut);
     this.commands = options.commands.map(({ name, commands, rate }) => ({
       share: shareOf(`commands ${name}`, rate) as RateShare,
       commands,
@@ -205,7 +203,7 @@ export class Limiter implements ShareUser, TurnTask {
 
   /** So many bytes of a reply were given to a client. */
   replied(bytes: number): void {
-    this.bytesOut?.take(bytes);
+    this.reserve?.replied(bytes);
   }
 
   /**
@@ -218,14 +216,16 @@ export class Limiter implements ShareUser, TurnTask {
 
   enqueued(): void {
     this.pending?.take();
+    this.reserve?.asked();
   }
 
   /** So many requests are answered, or their client is gone. */
   answered(requests: number): void {
-    const { pending } = this;
-    if (pending === null) return;
-    pending.put(requests);
-    if (pending.isOwing || this.waiting.length > 0) this.serveSoon();
+    const { pending, reserve } = this;
+    if (pending === null && reserve === null) return;
+    reserve?.answered(requests);
+    pending?.put(requests);
+    if (pending?.isOwing || this.waiting.length > 0) this.serveSoon();
   }
 
   onLeased(): void {
@@ -271,6 +271,7 @@ export class Limiter implements ShareUser, TurnTask {
     if (!this.host.isLifted && !this.options.isRefusing) {
       if (this.requests !== null) available = this.requests.available(nowMs);
       if (this.pending !== null) available = Math.min(available, this.pending.free);
+      if (this.reserve !== null) available = Math.min(available, Math.max(1, this.reserve.fitting(nowMs)));
       if (share !== null) available = Math.min(available, share.available(nowMs));
     }
     this.host.stats.limitWaiting -= waiting.serve(available, client => this.isOpen(client, nowMs));
@@ -387,18 +388,4 @@ export class Limiter implements ShareUser, TurnTask {
     this.timerAtMs = nowMs + delayMs;
     this.timer = setTimeout(this.serveNow, delayMs).unref();
   }
-}
-
-function limitOf(rate: RateOption, { burstMs }: LimitOptions): RateLimit {
-  return new RateLimit(rate, burstMs);
-}
-
-/** The same in all workers, and another when the limit is. */
-function placesKey({ pool, scope, name }: LimitedTenant, places: number): string {
-  return JSON.stringify([pool, scope, name, 'pending', places]);
-}
-
-/** Likewise. */
-function shareKey({ pool, scope, name }: LimitedTenant, what: string, rate: RateOption, burstMs: number): string {
-  return JSON.stringify([pool, scope, name, what, rate.amount, rate.periodMs, burstMs]);
 }

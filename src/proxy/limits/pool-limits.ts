@@ -3,7 +3,8 @@ import type { Turn } from '../../loop/turn.ts';
 import { AddressLimiters } from './address-limiters.ts';
 import { ClientMeter } from './client-meter.ts';
 import type { LimitName, LimitOptions } from './limit-options.ts';
-import { type LimitedTenant, Limiter, type LimiterHost } from './limiter.ts';
+import { Limiter, type LimiterHost } from './limiter.ts';
+import type { LimitedTenant } from './share-keys.ts';
 import type { ShareOffice } from './share-office.ts';
 import { tenantAddress } from './tenant-address.ts';
 
