@@ -179,6 +179,8 @@ export class Limiter implements ShareUser, TurnTask {
     client.wants(count, wanted, ofWanted);
     this.isOver(nowMs, lacking.name);
     this.wait(client, nowMs);
+    // What it was let go on with is for others.
+    this.serveSoon();
     return WHOLE_WAITS;
   }
 
@@ -295,9 +297,11 @@ export class Limiter implements ShareUser, TurnTask {
   private isOpen(client: LimitedClient, nowMs: number): boolean {
     if (this.host.isLifted) return true;
     if (this.options.isRefusing) return this.areKnown;
-    const { requests, wanted, ofWanted } = client;
     // It goes on in parts.
-    if (requests > 1 && !this.mayHold(requests, wanted, ofWanted)) return true;
+    if (client.requests > 1 && !this.mayHold(client.requests, client.wanted, client.ofWanted)) {
+      client.wants(1, client.wanted, 1);
+    }
+    const { requests, wanted, ofWanted } = client;
     if (this.full(requests, nowMs) !== null || this.dry(requests, nowMs) !== null) return false;
     return wanted === null || wanted.share.has(ofWanted, nowMs);
   }

@@ -1,6 +1,9 @@
 import { Fifo } from '../../memory/fifo.ts';
 import type { RateShare } from './rate-share.ts';
 
+/** Sums of fractions may lack so much of a whole. */
+const ROUNDING = 1e-6;
+
 /** A client, as one of its limiters knows it. */
 export class LimitedClient {
   /** Of those who waited, each may ask so much before it is the next one's turn. */
@@ -87,7 +90,8 @@ export class WaitingClients {
     for (let i = 0; i < count; i++) {
       const client = clients.shift() as LimitedClient;
       if (client.isGone) client.goOn(Number.POSITIVE_INFINITY);
-      else if (isSaving || left <= 0 || !isOpen(client)) {
+      // Whoever were let go on by less than it needs would find it taken by those before it, and have lost its turn.
+      else if (isSaving || !isOpen(client) || left < client.requests - ROUNDING) {
         isSaving ||= client.requests > 1;
         clients.push(client);
         continue;

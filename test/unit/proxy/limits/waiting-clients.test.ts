@@ -29,6 +29,29 @@ test('each has a part of what there is, in the order they came', () => {
   );
 });
 
+test('what is left of a rate, but is no whole request, costs nobody its turn', () => {
+  const { line, clients, woken } = waiting(1, 1, 1);
+  for (let turn = 0; turn < 6; turn++) {
+    line.serve(1.05, () => true);
+    const served = clients[woken.at(-1) as number] as LimitedClient;
+    // It asks again at once.
+    served.isWaiting = true;
+    line.add(served);
+  }
+  assert.deepEqual(woken, [0, 1, 2, 0, 1, 2]);
+});
+
+test('who would have more at once than those before it leave saves up for it', () => {
+  const { line, clients, woken } = waiting(1, 1, 5, 1);
+  assert.equal(
+    line.serve(6, () => true),
+    2,
+  );
+  assert.deepEqual(woken, [0, 1]);
+  assert.equal(line.first, clients[2]);
+  assert.ok(line.isSaving);
+});
+
 test('who would have several at once takes as many off what is left', () => {
   const { line, clients, woken } = waiting(5, 1, 1);
   assert.equal(
