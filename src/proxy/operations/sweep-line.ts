@@ -72,6 +72,8 @@ export class SweepLine implements ReplySink, ListerOwner {
     // A server that has left the pool takes nothing more.
     if (this.backend.isRetired && owner.mayGoOn()) owner.onFailure('no_backend');
     const mayGoOn = owner.mayGoOn();
+    // Told to stop on the way here; the sweep may have begun anew by now, with other lines.
+    if (this.isDone) return;
     const requests = mayGoOn ? work.step() : [];
     if (requests.length > 0) {
       this.send(requests);
