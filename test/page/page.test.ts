@@ -113,7 +113,7 @@ test('the page shows traffic, trouble, changes and a daemon that is gone', async
   // By keyboard: the first stop leads past the header.
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
-  assert.equal(new URL(page.url()).hash, '#pools');
+  await page.waitForURL(/#pools$/);
   assert.deepEqual(await violations(page), []);
 
   // A killed server.
