@@ -17,9 +17,9 @@ import { encodeCommand } from '../../test/support/resp-reader.ts';
 import type { FloodJob } from './flood-job.ts';
 import { Phases } from './phases.ts';
 
-const SECONDS = 16;
+const SECONDS = 12;
 /** Before: V8 compiles what has become hot for some seconds, in the worker's thread and for milliseconds at a time. */
-const WARM_UP_SECONDS = 8;
+const WARM_UP_SECONDS = 5;
 const NEIGHBOUR_CONNECTIONS = 20;
 /** Each of them asks so often, whether it was answered or not in time, one at a time. */
 const EVERY_MS = 4;
@@ -33,6 +33,7 @@ const wide = encodeCommand('MGET', ...Array.from({ length: 100 }, () => 'small')
 type Kind = Omit<FloodJob, 'port' | 'user'>;
 const latin1 = (...parts: readonly Buffer[]) => Buffer.concat(parts).toString('latin1');
 const FLOODS: Readonly<Record<string, Kind>> = {
+  // What is left of on and off when nothing floods: the noise.
   nothing: { connections: 1, request: latin1(get), replies: 1_000_000_000, replyBytes: replyTo(KEY_BYTES) },
   'pipelines of 64, 50 connections': {
     connections: 50,
