@@ -24,7 +24,7 @@ import { PORT_SETTINGS } from './port-settings.ts';
 import { RESHARD_SETTINGS } from './reshard-settings.ts';
 import { SENTINEL_SETTINGS } from './sentinel-settings.ts';
 import { TENANT_SETTINGS } from './tenant-settings.ts';
-import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tls-settings.ts';
+import { LISTEN_TLS_SETTINGS, SERVER_TLS_GROUP } from './tls-settings.ts';
 import { TRAFFIC_SETTINGS } from './traffic-settings.ts';
 
 /*
@@ -151,21 +151,13 @@ export const POOL_SETTINGS = {
   /** How servers are spoken to in TLS; null: they are not. */
   serverTls: {
     key: 'server_tls',
-    settings: SERVER_TLS_SETTINGS,
-    default: null,
-    takes: 'a map; {} for the defaults',
-    example: '{ ca: /etc/ringmaster/ca.pem }, or {} for the defaults',
-    unset: 'off',
+    ...SERVER_TLS_GROUP,
     about: 'Speak TLS with all servers of the pool; see [TLS](tls.md).',
   },
   /** How Sentinels are spoken to in TLS; null: they are not. */
   sentinelTls: {
     key: 'sentinel_tls',
-    settings: SERVER_TLS_SETTINGS,
-    default: null,
-    takes: 'a map; {} for the defaults',
-    example: '{ ca: /etc/ringmaster/ca.pem }, or {} for the defaults',
-    unset: 'off',
+    ...SERVER_TLS_GROUP,
     about: 'Speak TLS with the Sentinels, at the addresses of `sentinel`; see [sentinel.md](sentinel.md#tls).',
   },
   ...CREDENTIAL_SETTINGS,

@@ -123,3 +123,12 @@ export const SERVER_TLS_SETTINGS = {
     applies: 'new-connections',
   },
 } as const satisfies SettingTable;
+
+/** The group of these, toward servers and toward Sentinels alike. */
+export const SERVER_TLS_GROUP = {
+  settings: SERVER_TLS_SETTINGS,
+  default: null,
+  takes: 'a map; {} for the defaults',
+  example: '{ ca: /etc/ringmaster/ca.pem }, or {} for the defaults',
+  unset: 'off',
+} as const;

@@ -1,4 +1,4 @@
-import { addressOf } from '../system/copy.ts';
+import { addressOf, copyBytes, sharedBuffer } from '../system/copy.ts';
 
 /**
  * Memory for bytes on their way, in blocks that are used again: a fresh 1 MB buffer for each large value would cost
@@ -35,6 +35,13 @@ export class Block {
   /** What it takes of the system when only `bytes[0, used)` was written to: of memory that was never used, no more. */
   residentBytes(used: number): number {
     return this.wasUsed ? this.bytes.length : used;
+  }
+
+  /** Copies `buf[start, end)` to `at`; `from`: the block that `buf` is of, null: it is of none. They must not overlap. */
+  write(at: number, buf: Buffer, start: number, end: number, from: Block | null): void {
+    const source = buf === sharedBuffer ? addressOf(buf) : from !== null && buf === from.bytes ? from.address : 0n;
+    if (source !== 0n) copyBytes(this.bytes, this.address, at, buf, source, start, end);
+    else buf.copy(this.bytes, at, start, end);
   }
 
   retain(): void {

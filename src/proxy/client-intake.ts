@@ -276,8 +276,7 @@ export class ClientIntake implements RequestConsumer, TurnTask {
     if (route === ROUTE_LOCAL || route >= ROUTE_UNKNOWN || this.replies.privateLane?.isGoingThrough) return false;
     if (route === ROUTE_PRIVATE && (hold === HOLD_REFUSE || hold === HOLD_ABORT)) return false;
     this.hasHeldUp = this.host.pause.isOfWrites && (flags & FLAG_PAUSED_AS_WRITE) !== 0;
-    if (this.hasHeldUp) return true;
-    if (this.isLimited) return true;
+    if (this.hasHeldUp || this.isLimited) return true;
     // One in pieces comes when it is whole, whether there is room for it or not.
     return this.meter !== null && (this.meter.holdsUp(command) || this.meter.mustWait());
   }

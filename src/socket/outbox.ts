@@ -4,7 +4,6 @@ import type { Turn, TurnTask } from '../loop/turn.ts';
 import { BLOCK_MIN_BYTES, type Block, COPY_LIMIT_BYTES, takeBlock } from '../memory/block.ts';
 import { copyRuns } from '../memory/runs.ts';
 import type { ReplyOut } from '../request/request.ts';
-import { addressOf, copyBytes, sharedBuffer } from '../system/copy.ts';
 import { type ReadyLine, readyLines } from './ready-lines.ts';
 import type { StreamSocket } from './stream-socket.ts';
 
@@ -89,10 +88,7 @@ export class Outbox implements TurnTask, IdleTask, ReplyOut {
       this.appendPiece(start === 0 && end === buf.length ? buf : buf.subarray(start, end));
       return;
     }
-    const chunk = this.room(size);
-    const address = buf === sharedBuffer ? addressOf(buf) : block !== null && buf === block.bytes ? block.address : 0n;
-    if (address !== 0n) copyBytes(chunk.bytes, chunk.address, this.chunkUsed, buf, address, start, end);
-    else buf.copy(chunk.bytes, this.chunkUsed, start, end);
+    this.room(size).write(this.chunkUsed, buf, start, end, block);
     this.chunkUsed += size;
     this.grew(size);
   }

@@ -1,4 +1,5 @@
 import { Fifo } from '../memory/fifo.ts';
+import { expectedBytesAfter } from '../request/expected-bytes.ts';
 import type { ReplySink, Request, RequestTurn } from '../request/request.ts';
 import { WaitingBytes } from './waiting-bytes.ts';
 
@@ -34,7 +35,7 @@ export class TenantLane implements RequestTurn {
   sentBytes = 0;
   usedAtMs = 0;
   private readonly owner: LaneOwner;
-  /** What its next reply is likely to have: as much as the last one, or less, step by step. */
+  /** What its next reply is likely to have. */
   private expectedBytes = 0;
   /** What came of the reply that is under way: a connection has one at a time. */
   private replyBytes = 0;
@@ -79,7 +80,6 @@ export class TenantLane implements RequestTurn {
     const moreBytes = replyBytes - this.expectedBytes;
     if (moreBytes > 0 && this.waiting.length > 0)
       this.creditBytes = Math.max(-DEBT_MAX_BYTES, this.creditBytes - moreBytes);
-    if (replyBytes >= this.expectedBytes) this.expectedBytes = replyBytes;
-    else this.expectedBytes -= (this.expectedBytes - replyBytes + 7) >> 3;
+    this.expectedBytes = expectedBytesAfter(replyBytes, this.expectedBytes);
   }
 }

@@ -1,7 +1,6 @@
 import { BLOCK_MIN_BYTES, type Block, COPY_LIMIT_BYTES, takeBlock } from '../memory/block.ts';
 import { Fifo } from '../memory/fifo.ts';
 import type { RequestBytes, RequestOut } from '../request/request-bytes.ts';
-import { addressOf, copyBytes, sharedBuffer } from '../system/copy.ts';
 
 /** One large request, kept as it is; or a block that small ones are copied into: of it `[start, end)` waits. */
 interface Part {
@@ -60,10 +59,7 @@ export class WaitingBytes implements RequestOut {
 
   append(buf: Buffer, start: number, end: number, from: Block | null): void {
     const part = this.open as Part;
-    const { bytes, address } = part.block as Block;
-    const source = buf === sharedBuffer ? addressOf(buf) : from !== null && buf === from.bytes ? from.address : 0n;
-    if (source !== 0n) copyBytes(bytes, address, part.end, buf, source, start, end);
-    else buf.copy(bytes, part.end, start, end);
+    (part.block as Block).write(part.end, buf, start, end, from);
     part.end += end - start;
   }
 

@@ -1,4 +1,5 @@
 // Requests of memcached's binary protocol, and responses made readable.
+import type { RawClient } from './raw-client.ts';
 
 export const OPCODES = {
   get: 0x00,
@@ -87,6 +88,20 @@ export function responseLength(bytes: Buffer): number {
   if (bytes.length < HEADER_BYTES) return -1;
   const length = HEADER_BYTES + bytes.readUInt32BE(8);
   return bytes.length < length ? -1 : length;
+}
+
+/** Sends `requests`; the responses to them, and to a noop behind them. */
+export async function converseInBinary(client: RawClient, requests: readonly Buffer[]): Promise<Buffer> {
+  client.send(Buffer.concat([...requests, packet('noop', { opaque: 99 })]));
+  return client.readUntil(bytes => {
+    for (let at = 0; at < bytes.length; ) {
+      const length = responseLength(bytes.subarray(at));
+      if (length < 0) return -1;
+      if (bytes.readUInt32BE(at + 12) === 99) return at + length;
+      at += length;
+    }
+    return -1;
+  });
 }
 
 /** Each response as a line of text; `withCas`: cas numbers too. What is no response is shown as it is. */

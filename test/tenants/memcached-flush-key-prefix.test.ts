@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { packet, responseLength, storeExtras } from '../support/binary-packets.ts';
+import { converseInBinary, packet, storeExtras } from '../support/binary-packets.ts';
 import { type Answer, answering, type FakeBackend, startFakeBackend } from '../support/fake-backend.ts';
 import { startMemcached } from '../support/memcached-server.ts';
 import { memcachedSignIn } from '../support/memcached-sign-in.ts';
@@ -59,19 +59,6 @@ async function start(t: TestContext, servers: number) {
   return { pool, client, backends, isEmptied };
 }
 
-async function binary(client: RawClient, requests: readonly Buffer[]): Promise<Buffer> {
-  client.send(Buffer.concat([...requests, packet('noop', { opaque: 99 })]));
-  return client.readUntil(bytes => {
-    for (let at = 0; at < bytes.length; ) {
-      const length = responseLength(bytes.subarray(at));
-      if (length < 0) return -1;
-      if (bytes.readUInt32BE(at + 12) === 99) return at + length;
-      at += length;
-    }
-    return -1;
-  });
-}
-
 for (const servers of [1, 3]) {
   test(`${servers} servers: the keys with the prefix are gone, and no others`, async t => {
     const { client, isEmptied } = await start(t, servers);
@@ -108,7 +95,7 @@ test('keys of any bytes and of any length are among them', async t => {
   t.after(() => other.destroy());
   // Spaces and line ends: by binary requests and base64.
   const set = packet('set', { key: 'a b\r\nkey=c', value: 'x', extras: storeExtras(0, 0) });
-  await binary(other, [set]);
+  await converseInBinary(other, [set]);
   client.send(`ms ${Buffer.from('d e\n').toString('base64')} 1 b\r\nx\r\n`);
   assert.equal(String(await client.readLine()), 'HD\r\n');
   const stored = (await Promise.all(backends.map(keysOf))).flat().filter(key => key.startsWith(PREFIX));
@@ -127,12 +114,12 @@ test('binary requests flush likewise', async t => {
     ['flushq', undefined, 1],
   ] as const) {
     await fill(client, namesOf(300));
-    const read = await binary(other, [packet(name, { opaque: 7, ...(extras && { extras }) })]);
+    const read = await converseInBinary(other, [packet(name, { opaque: 7, ...(extras && { extras }) })]);
     assert.equal(read.length, responses * 24);
     if (responses === 2) assert.equal(read.toString('hex', 0, 24), '810800000000000000000000000000070000000000000000');
     await isEmptied(name);
   }
-  const delayed = await binary(other, [packet('flush', { extras: Buffer.from([0, 0, 0, 5]) })]);
+  const delayed = await converseInBinary(other, [packet('flush', { extras: Buffer.from([0, 0, 0, 5]) })]);
   assert.equal(delayed.readUInt16BE(6), 4);
   assert.match(String(delayed), /flush_all with a delay is not allowed under a key_prefix/);
 });
@@ -218,7 +205,7 @@ for (const [how, args, words] of [
     assert.equal(await ask(client, 'flush_all'), refusal);
     client.send('flush_all noreply\r\nget k\r\n');
     assert.equal(String(await client.readUntil('END\r\n')), 'VALUE k 0 1\r\nx\r\nEND\r\n');
-    const refused = await binary(await pool.client(), [packet('flush', { opaque: 3 })]);
+    const refused = await converseInBinary(await pool.client(), [packet('flush', { opaque: 3 })]);
     assert.equal(refused.readUInt16BE(6), 0x86);
     assert.match(String(refused), /a server does not list its keys/);
   });

@@ -2,7 +2,7 @@
 // or changed.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { type OpcodeName, packet, responseLength, storeExtras } from '../support/binary-packets.ts';
+import { converseInBinary, type OpcodeName, packet, storeExtras } from '../support/binary-packets.ts';
 import { META_CONVERSATIONS } from '../support/memcached-meta-conversations.ts';
 import { startMemcached } from '../support/memcached-server.ts';
 import { startMemcachedPool } from '../support/pool-under-test.ts';
@@ -144,19 +144,6 @@ test('what concerns all who share the servers is refused', async t => {
   assert.match(String(await other.readUntil('END\r\n')), /^VALUE other/);
 });
 
-async function binary(client: RawClient, requests: readonly Buffer[]): Promise<Buffer> {
-  client.send(Buffer.concat([...requests, packet('noop', { opaque: 99 })]));
-  return client.readUntil(bytes => {
-    for (let at = 0; at < bytes.length; ) {
-      const length = responseLength(bytes.subarray(at));
-      if (length < 0) return -1;
-      if (bytes.readUInt32BE(at + 12) === 99) return at + length;
-      at += length;
-    }
-    return -1;
-  });
-}
-
 test('binary requests are answered under a prefix as memcached answers them', async t => {
   const { ours, theirs } = await startBoth(t);
   const [one, other] = await Promise.all([ours(), theirs()]);
@@ -175,8 +162,8 @@ test('binary requests are answered under a prefix as memcached answers them', as
   ];
   for (const requests of rounds) {
     // Opaque and cas included.
-    assert.deepEqual(await binary(one, requests), await binary(other, requests));
+    assert.deepEqual(await converseInBinary(one, requests), await converseInBinary(other, requests));
   }
-  const long = await binary(one, [packet('getk', { key: 'k'.repeat(247) })]);
+  const long = await converseInBinary(one, [packet('getk', { key: 'k'.repeat(247) })]);
   assert.equal(long.readUInt16BE(6), 0x04);
 });

@@ -94,9 +94,11 @@ export abstract class TransactionRequest extends PrefixedRequest {
     const run = command.name === 'exec' && queuedAnswers.length > 0 ? new AnsweredRun(session) : null;
     const inquiries = run === null ? null : inquiriesOf(session);
     const step = transactionStep(command, session);
-    if (step === HOLD_RUN) this.transform = run;
-    if (step === HOLD_RUN) this.awaitedRun = inquiries;
-    if (step === HOLD_RUN && hasQueuedWrite) this.flags |= FLAG_PAUSED_AS_WRITE;
+    if (step === HOLD_RUN) {
+      this.transform = run;
+      this.awaitedRun = inquiries;
+      if (hasQueuedWrite) this.flags |= FLAG_PAUSED_AS_WRITE;
+    }
     if (typeof step !== 'number') this.answer(command.name, step);
     else {
       findKeys(command, this.args, this.keys);

@@ -4,7 +4,7 @@ import type { RateOption } from './limit-options.ts';
 /** A limit is leased in so many parts at most. */
 const UNITS_MAX = 64;
 /** Sums of fractions may lack so much of a whole. */
-const ROUNDING = 1e-6;
+export const ROUNDING = 1e-6;
 /** What a worker has used up lately it needs. */
 const DRY_LATELY_MS = 500;
 const USE_OVER_MS = 1000;

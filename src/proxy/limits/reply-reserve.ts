@@ -1,3 +1,4 @@
+import { expectedBytesAfter } from '../../request/expected-bytes.ts';
 import type { RateShare } from './rate-share.ts';
 
 /**
@@ -10,7 +11,7 @@ export class ReplyReserve {
   private requests = 0;
   /** Charged for these. */
   private bytes = 0;
-  /** As much as the last one had, or less, step by step. */
+  /** What the next reply is likely to have. */
   private expectedBytes = 0;
 
   constructor(share: RateShare) {
@@ -35,8 +36,7 @@ export class ReplyReserve {
   /** A reply of so many bytes was given to a client. */
   replied(bytes: number): void {
     this.share.take(bytes);
-    if (bytes >= this.expectedBytes) this.expectedBytes = bytes;
-    else this.expectedBytes -= (this.expectedBytes - bytes + 7) >> 3;
+    this.expectedBytes = expectedBytesAfter(bytes, this.expectedBytes);
   }
 
   /** So many requests may go on now, by what their replies are likely to have. */

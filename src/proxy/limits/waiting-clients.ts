@@ -1,8 +1,5 @@
 import { Fifo } from '../../memory/fifo.ts';
-import type { RateShare } from './rate-share.ts';
-
-/** Sums of fractions may lack so much of a whole. */
-const ROUNDING = 1e-6;
+import { type RateShare, ROUNDING } from './rate-share.ts';
 
 /** A client, as one of its limiters knows it. */
 export class LimitedClient {
