@@ -16,6 +16,8 @@ export interface SharedRate {
 
 /** A worker that has asked for more so lately takes part when units are divided. */
 const WANTED_LATELY_MS = 1000;
+/** Sums of fractions may lack so much of a whole. */
+const ROUNDING = 1e-6;
 /** What workers have is looked through so often for those who ask in vain. */
 export const RECALL_EVERY_MS = 100;
 
@@ -145,7 +147,7 @@ export class RateLease {
       holder.wants = 0;
       holder.isTold = false;
       this.fill();
-      const tokens = (this.tokens * units) / this.free;
+      const tokens = this.tokensFor(units);
       this.tokens -= tokens;
       this.free -= units;
       holder.units += units;
@@ -169,6 +171,13 @@ export class RateLease {
       holder.keep = keep;
       holder.isRecalled = this.messenger.recall(worker, keep);
     }
+  }
+
+  /** For so many of the free units: their part, but no request in pieces of which nobody could use any. */
+  private tokensFor(units: number): number {
+    const { tokens, free } = this;
+    if (units === free) return tokens;
+    return Math.min(tokens, this.capacityOf(units), Math.ceil((tokens * units) / free - ROUNDING));
   }
 
   private capacityOf(units: number): number {

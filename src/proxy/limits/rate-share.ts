@@ -136,11 +136,13 @@ export class RateShare implements LeasedShare {
     return { units, tokens };
   }
 
+  /** What makes a whole request stays whole: two workers with half of one each would both wait for more to be made. */
   private give(units: number, nowMs: number): Lease {
     if (units === 0) return { units, tokens: 0 };
     this.fill(nowMs);
-    const tokens = this.tokens > 0 ? (this.tokens * units) / this.units : 0;
+    const part = this.tokens > 0 ? (this.tokens * units) / this.units : 0;
     this.units -= units;
+    const tokens = this.units === 0 ? part : Math.max(Math.floor(part + ROUNDING), this.tokens - this.capacity);
     this.tokens -= tokens;
     return { units, tokens };
   }

@@ -130,6 +130,27 @@ for (const rate of RATES) {
   }
 }
 
+for (const requests of [1, 2, 3, 7, 60]) {
+  for (const workers of [2, 3, 5]) {
+    test(`all of ${requests} that are there are used by whoever of ${workers} workers wants them, however slowly more come`, () => {
+      const limit = new RateLimit({ amount: requests, periodMs: 86_400_000 }, 86_400_000);
+      for (let seed = 1; seed <= 40; seed++) {
+        const random = new SeededRandom(seed);
+        const world = worldOf(limit, workers);
+        const wanting = Array.from({ length: workers }, (_, i) => i).filter(i => i === 0 || random.between(0, 1) === 0);
+        let used = 0;
+        for (let step = 0; step < 40_000 && used < requests; step++) {
+          world.nowMs += random.between(0, 20);
+          world.deliver(random.between(0, 2));
+          if (random.between(0, 4) === 0) world.lease.look();
+          if (use(world, wanting[random.between(0, wanting.length - 1)] as number)) used++;
+        }
+        assert.equal(used, requests, `seed ${seed}, ${wanting.length} workers want some`);
+      }
+    });
+  }
+}
+
 test('one worker that asks alone gets all of the rate', () => {
   const limit = new RateLimit({ amount: 1000, periodMs: 1000 }, 100);
   const world = worldOf(limit, 4);
