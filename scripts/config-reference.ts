@@ -1,14 +1,14 @@
 // Writes what follows from the tables of settings: the reference in docs/config.md, between its two markers, and the JSON
 // schema that editors check a file by: node scripts/config-reference.ts
 import { readFileSync, writeFileSync } from 'node:fs';
-import { AUDIT_SETTINGS } from '../src/config/audit-settings.ts';
-import { DAEMON_SETTINGS, LOG_SETTINGS } from '../src/config/daemon-settings.ts';
 import { jsonSchemaText } from '../src/config/json-schema.ts';
-import { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from '../src/config/pool-settings.ts';
-import { SENTINEL_SETTINGS } from '../src/config/sentinel-settings.ts';
-import { SERVER_SETTINGS } from '../src/config/server-settings.ts';
-import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from '../src/config/tls-settings.ts';
-import { USER_SETTINGS } from '../src/config/user-settings.ts';
+import { AUDIT_SETTINGS } from '../src/config/tables/audit-settings.ts';
+import { DAEMON_SETTINGS, LOG_SETTINGS } from '../src/config/tables/daemon-settings.ts';
+import { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from '../src/config/tables/pool-settings.ts';
+import { SENTINEL_SETTINGS } from '../src/config/tables/sentinel-settings.ts';
+import { SERVER_SETTINGS } from '../src/config/tables/server-settings.ts';
+import { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from '../src/config/tables/tls-settings.ts';
+import { USER_SETTINGS } from '../src/config/tables/user-settings.ts';
 import { isGroup, isScalar, type Setting, type SettingTable } from '../src/settings/setting.ts';
 
 const DOCUMENT = new URL('../docs/config.md', import.meta.url);

@@ -1,4 +1,4 @@
-// Gathers what is published about Redis commands into rows of src/protocol/redis/command-data.json. The first source that
+// Gathers what is published about Redis commands into rows of src/protocol/redis/commands/command-data.json. The first source that
 // has a command decides, in this order:
 //
 //   COMMAND of a real server            what it says, exactly: clients are told that they talk to this version
@@ -7,7 +7,7 @@
 //   younger-redis-commands.ts           what none of these says; it also completes rows that have no keys there
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { CommandRow, KeySpecRow } from '../src/protocol/redis/command-data.ts';
+import type { CommandRow, KeySpecRow } from '../src/protocol/redis/commands/command-data.ts';
 import type { RespValue } from '../test/support/resp-reader.ts';
 import { type Keys, YOUNGER_COMMANDS } from './younger-redis-commands.ts';
 

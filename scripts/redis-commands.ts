@@ -1,4 +1,4 @@
-// Writes src/protocol/redis/command-data.json and command-docs.json from COMMAND and COMMAND DOCS of a real server and from
+// Writes src/protocol/redis/commands/command-data.json and command-docs.json from COMMAND and COMMAND DOCS of a real server and from
 // published specifications, and the generated part of docs/redis.md from the command table. How to renew them: docs/redis.md.
 //
 //   node scripts/redis-commands.ts data [path of redis-server [specifications …]]
@@ -9,11 +9,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Command } from '../src/protocol/redis/command.ts';
-import type { CommandRow } from '../src/protocol/redis/command-data.ts';
-import { CLUSTER_DISABLED, FAMILY_OF } from '../src/protocol/redis/command-families.ts';
-import { IN_PRESENTED_CLUSTER, OF_SLOT } from '../src/protocol/redis/command-policy.ts';
-import { COMMANDS } from '../src/protocol/redis/command-table.ts';
+import type { Command } from '../src/protocol/redis/commands/command.ts';
+import type { CommandRow } from '../src/protocol/redis/commands/command-data.ts';
+import { CLUSTER_DISABLED, FAMILY_OF } from '../src/protocol/redis/commands/command-families.ts';
+import { IN_PRESENTED_CLUSTER, OF_SLOT } from '../src/protocol/redis/commands/command-policy.ts';
+import { COMMANDS } from '../src/protocol/redis/commands/command-table.ts';
 import { SHAPE_ERROR, SHAPE_PLAIN } from '../src/protocol/redis/key-prefix/reply-shape.ts';
 import {
   ROUTE_ALL,
@@ -41,8 +41,8 @@ import {
 } from './redis-command-sources.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
-const DATA_FILE = path.join(ROOT, 'src/protocol/redis/command-data.json');
-const DOCS_DATA_FILE = path.join(ROOT, 'src/protocol/redis/command-docs.json');
+const DATA_FILE = path.join(ROOT, 'src/protocol/redis/commands/command-data.json');
+const DOCS_DATA_FILE = path.join(ROOT, 'src/protocol/redis/commands/command-docs.json');
 const IOREDIS_FILE = path.join(ROOT, 'node_modules/@ioredis/commands/built/commands.json');
 const DOCS_FILE = path.join(ROOT, 'docs/redis.md');
 const CONNECT_ATTEMPTS = 100;

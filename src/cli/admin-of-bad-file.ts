@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { type Document, isMap, isSeq, parseDocument } from 'yaml';
 import type { Config } from '../config/config.ts';
-import { DAEMON_SETTINGS } from '../config/daemon-settings.ts';
 import { Secrets } from '../config/secrets.ts';
-import { LISTEN_TLS_SETTINGS } from '../config/tls-settings.ts';
+import { DAEMON_SETTINGS } from '../config/tables/daemon-settings.ts';
+import { LISTEN_TLS_SETTINGS } from '../config/tables/tls-settings.ts';
 import type { Kind } from '../settings/kinds.ts';
 import { defaultOf, type Setting } from '../settings/setting.ts';
 

@@ -1,6 +1,6 @@
 import { addressText } from '../config/address.ts';
+import { poolSettingChanges, type SettingChange, topSettingChanges } from '../config/changes/setting-changes.ts';
 import type { Config, PoolConfig, ServerConfig } from '../config/config.ts';
-import { poolSettingChanges, type SettingChange, topSettingChanges } from '../config/setting-changes.ts';
 import { keyMovements, type Movement } from './key-movement.ts';
 import { serverShares } from './pool-ring.ts';
 

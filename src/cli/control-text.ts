@@ -1,5 +1,5 @@
-import type { PoolChange } from '../config/changes.ts';
-import type { OverrideOutcome } from '../config/overrides.ts';
+import type { PoolChange } from '../config/changes/changes.ts';
+import type { OverrideOutcome } from '../config/changes/overrides.ts';
 import { counted } from './text-table.ts';
 
 /** What the admin server answers; see src/master/control.ts. */

@@ -1,7 +1,7 @@
 import { addressText, entranceText } from '../config/address.ts';
+import type { SettingChange } from '../config/changes/setting-changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import type { SettingChange } from '../config/setting-changes.ts';
 import { HASH_VALUES } from '../placement/hash-cycle.ts';
 import { type ConfigDiff, diffConfigs, type PoolDiff, type ServerChange, type ServerState } from './config-diff.ts';
 import type { Flow, Movement } from './key-movement.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ReadStream } from 'node:tty';
 import type { Command } from 'commander';
-import { userPassword } from '../config/user-settings.ts';
+import { userPassword } from '../config/tables/user-settings.ts';
 import { print } from './print.ts';
 import { UsageError } from './usage-error.ts';
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { LimitedTenant } from '../master/limiting.ts';
-import type { PasswordGuesser } from '../master/wrong-passwords.ts';
+import type { LimitedTenant } from '../master/limits/limiting.ts';
+import type { PasswordGuesser } from '../master/limits/wrong-passwords.ts';
 import { addDaemonCommand, runDaemonCommand } from './daemon-command.ts';
 import { printable } from './state-text.ts';
 import { grouped, textTable } from './text-table.ts';

@@ -5,7 +5,7 @@ import { addressText } from '../config/address.ts';
 import { CertificateError, withTlsFiles } from '../config/certificates.ts';
 import type { PoolConfig, ServerConfig } from '../config/config.ts';
 import { serverCredentials } from '../config/server-credentials.ts';
-import { type ClusterReading, readTopology } from '../master/cluster-reading.ts';
+import { type ClusterReading, readTopology } from '../master/topology/cluster-reading.ts';
 import type { ServerTls } from '../system/server-tls.ts';
 import { counted, grouped } from './text-table.ts';
 

@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import { type HashName, hashFunction } from '../hash/hash.ts';
 import { HashTag } from '../hash/hash-tag.ts';
 import { keySlot } from '../hash/key-slot.ts';
-import type { ClusterReading } from '../master/cluster-reading.ts';
+import type { ClusterReading } from '../master/topology/cluster-reading.ts';
 import type { KeyRing } from '../placement/key-ring.ts';
 import { keyText } from './key-text.ts';
 import { clusterNow } from './online.ts';

@@ -4,7 +4,7 @@ import { parseConfig } from '../config/load.ts';
 import { RereadConfig } from '../config/reread-config.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { Master } from '../master/master.ts';
-import { isSuccessor, Takeover } from '../master/takeover.ts';
+import { isSuccessor, Takeover } from '../master/upgrade/takeover.ts';
 import type { LogLevel } from '../system/log.ts';
 import { intendUser } from '../system/privileges.ts';
 import { isDaemon, reportOutcome, startDaemon } from './daemonize.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Difference, RunningSetting, SettingsResult } from '../master/live-config.ts';
+import type { Difference, RunningSetting, SettingsResult } from '../master/configuration/live-config.ts';
 import { addDaemonCommand, type DaemonRequest, runDaemonCommand } from './daemon-command.ts';
 import { counted, textTable } from './text-table.ts';
 import { UsageError } from './usage-error.ts';

@@ -1,5 +1,5 @@
-import type { RingmasterEvent } from '../master/events.ts';
-import type { Overview, ServerRow, WorkerRow } from '../master/state-api.ts';
+import type { RingmasterEvent } from '../master/monitoring/events.ts';
+import type { Overview, ServerRow, WorkerRow } from '../master/monitoring/state-api.ts';
 import { counted, grouped, percent, textTable } from './text-table.ts';
 
 /* How a running daemon is, as people read it. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { Overview, ServerRow, WorkerRow } from '../master/state-api.ts';
+import type { Overview, ServerRow, WorkerRow } from '../master/monitoring/state-api.ts';
 import { type ClientList, clientsText } from './clients.ts';
 import { askPath } from './daemon-command.ts';
 import { print } from './print.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import type { UpgradeResult } from '../master/upgrade.ts';
+import type { UpgradeResult } from '../master/upgrade/upgrade.ts';
 import { addDaemonCommand, runDaemonCommand } from './daemon-command.ts';
 
 /** Adds `upgrade`. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { UserRow } from '../master/user-rows.ts';
+import type { UserRow } from '../master/monitoring/user-rows.ts';
 import { addDaemonCommand, runDaemonCommand } from './daemon-command.ts';
 import { printable } from './state-text.ts';
 import { grouped, textTable } from './text-table.ts';

@@ -2,15 +2,15 @@ import type { ConfigForm, SettingsOf } from '../settings/setting.ts';
 import type { ListenTls } from '../system/listen-tls.ts';
 import type { ServerTls } from '../system/server-tls.ts';
 import type { FixedAddress, ServerAddress } from './address.ts';
-import type { AUDIT_SETTINGS } from './audit-settings.ts';
-import type { CLUSTER_SETTINGS } from './cluster-settings.ts';
-import type { DAEMON_SETTINGS } from './daemon-settings.ts';
-import type { LIMIT_SETTINGS } from './limit-settings.ts';
-import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './pool-settings.ts';
 import type { SecretFile } from './secrets.ts';
-import type { SENTINEL_SETTINGS } from './sentinel-settings.ts';
-import type { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tls-settings.ts';
-import type { USER_SETTINGS } from './user-settings.ts';
+import type { AUDIT_SETTINGS } from './tables/audit-settings.ts';
+import type { CLUSTER_SETTINGS } from './tables/cluster-settings.ts';
+import type { DAEMON_SETTINGS } from './tables/daemon-settings.ts';
+import type { LIMIT_SETTINGS } from './tables/limit-settings.ts';
+import type { HEALTH_CHECK_SETTINGS, POOL_SETTINGS } from './tables/pool-settings.ts';
+import type { SENTINEL_SETTINGS } from './tables/sentinel-settings.ts';
+import type { LISTEN_TLS_SETTINGS, SERVER_TLS_SETTINGS } from './tables/tls-settings.ts';
+import type { USER_SETTINGS } from './tables/user-settings.ts';
 
 /**
  * The checked configuration, whatever form the file had: every default filled in, frozen, and plain JSON-able data,

@@ -1,8 +1,8 @@
 import { isGroup, isScalar, type ScalarSetting, type Setting, type SettingTable } from '../settings/setting.ts';
-import { DAEMON_SETTINGS } from './daemon-settings.ts';
-import { POOL_SETTINGS } from './pool-settings.ts';
-import { SERVER_SETTINGS } from './server-settings.ts';
-import { USER_SETTINGS } from './user-settings.ts';
+import { DAEMON_SETTINGS } from './tables/daemon-settings.ts';
+import { POOL_SETTINGS } from './tables/pool-settings.ts';
+import { SERVER_SETTINGS } from './tables/server-settings.ts';
+import { USER_SETTINGS } from './tables/user-settings.ts';
 
 /*
  * A JSON Schema (2020-12) of the file, for editors: completion, explanations, and most of what can be wrong. It is looser

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { LineCounter } from 'yaml';
 import { sizeText } from '../settings/durations-and-sizes.ts';
+import { crossCheck } from './checks/cross-checks.ts';
 import type { Config } from './config.ts';
-import { crossCheck } from './cross-checks.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { ConfigError } from './errors.ts';
 import { readNativeForm } from './native.ts';

@@ -1,14 +1,14 @@
 import { PROTOCOL_NAMES } from '../protocol/protocol-traits.ts';
 import { SettingError } from '../settings/setting-error.ts';
 import { parseServerLine } from './addresses.ts';
-import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { type FieldRules, readFields } from './fields.ts';
 import { type ConfigDraft, namedServer, type PoolDraft, type ServerDraft } from './pool-draft.ts';
-import { POOL_SETTINGS } from './pool-settings.ts';
 import type { Problems } from './problems.ts';
 import type { Secrets } from './secrets.ts';
-import { SERVER_SETTINGS } from './server-settings.ts';
 import { hasKey } from './setting-paths.ts';
+import { DAEMON_SETTINGS } from './tables/daemon-settings.ts';
+import { POOL_SETTINGS } from './tables/pool-settings.ts';
+import { SERVER_SETTINGS } from './tables/server-settings.ts';
 import { readUsers } from './users.ts';
 import { joinPath, type YamlEntry, type YamlMap, type YamlNode } from './yaml-tree.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { SettingError } from '../settings/setting-error.ts';
 import type { Config, PoolConfig, PoolUser, UserConfig } from './config.ts';
-import { userPassword } from './user-settings.ts';
+import { userPassword } from './tables/user-settings.ts';
 
 /** More are no passwords. */
 const MAX_FILE_BYTES = 64 * 1024;

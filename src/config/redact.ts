@@ -1,9 +1,9 @@
 import { isGroup, isScalar, type SettingTable } from '../settings/setting.ts';
 import type { Config } from './config.ts';
-import { DAEMON_SETTINGS } from './daemon-settings.ts';
-import { POOL_SETTINGS } from './pool-settings.ts';
-import { SERVER_SETTINGS } from './server-settings.ts';
-import { USER_SETTINGS } from './user-settings.ts';
+import { DAEMON_SETTINGS } from './tables/daemon-settings.ts';
+import { POOL_SETTINGS } from './tables/pool-settings.ts';
+import { SERVER_SETTINGS } from './tables/server-settings.ts';
+import { USER_SETTINGS } from './tables/user-settings.ts';
 
 /** What stands in place of a secret. */
 export const REDACTED = '<redacted>';

@@ -4,12 +4,12 @@ import { defaultsOf, type ScalarSetting, type SettingTable } from '../settings/s
 import { SettingError } from '../settings/setting-error.ts';
 import { parseTwemproxyServer } from './addresses.ts';
 import type { PoolSettings } from './config.ts';
-import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { type FieldRules, readFields } from './fields.ts';
 import { type ConfigDraft, namedServer, type PoolDraft, type ServerDraft } from './pool-draft.ts';
-import { POOL_SETTINGS } from './pool-settings.ts';
 import type { Problems } from './problems.ts';
 import { hasKey } from './setting-paths.ts';
+import { DAEMON_SETTINGS } from './tables/daemon-settings.ts';
+import { POOL_SETTINGS } from './tables/pool-settings.ts';
 import { joinPath, type YamlMap, type YamlNode } from './yaml-tree.ts';
 
 /** Every key that twemproxy 0.5 knows, read the way it reads them; numbers are plain, durations milliseconds. */

@@ -2,7 +2,7 @@ import type { UserConfig } from './config.ts';
 import { type FieldRules, readFields } from './fields.ts';
 import type { Problems } from './problems.ts';
 import type { Secrets } from './secrets.ts';
-import { USER_SETTINGS } from './user-settings.ts';
+import { USER_SETTINGS } from './tables/user-settings.ts';
 import { joinPath, type YamlEntry } from './yaml-tree.ts';
 
 /** As `PoolDraft`, of a user. */

@@ -6,8 +6,8 @@ import { atOnce, type Steps } from '../system/slices.ts';
 import { addressText, entranceText } from './address.ts';
 import type { Config, PoolConfig, UserConfig } from './config.ts';
 import { isFound } from './found-servers.ts';
-import { FORMER_DEFAULT_HASH, POOL_SETTINGS } from './pool-settings.ts';
 import { portPools } from './port-pools.ts';
+import { FORMER_DEFAULT_HASH, POOL_SETTINGS } from './tables/pool-settings.ts';
 
 /** Something that works but is probably not meant. */
 export interface ConfigWarning {

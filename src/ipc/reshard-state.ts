@@ -1,5 +1,5 @@
 import type { PoolConfig } from '../config/config.ts';
-import type { Half } from '../config/ring-settings.ts';
+import type { Half } from '../config/tables/ring-settings.ts';
 
 export const RESHARD_PHASES = ['old', 'hold', 'both', 'new'] as const;
 

@@ -2,8 +2,8 @@ import type { Config } from '../config/config.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import type { LogLevel } from '../system/log.ts';
 import { createLog, type ReopenableLog, type UnwrittenLines } from '../system/logger.ts';
-import { AuditLog } from './audit-log.ts';
 import { RefusedError } from './errors.ts';
+import { AuditLog } from './monitoring/audit-log.ts';
 
 type Logs = Pick<Config, 'log' | 'auditLog'>;
 

@@ -1,6 +1,6 @@
 import type { HostPort } from '../config/address.ts';
-import type { ConfigFile } from './config-file.ts';
-import type { Takeover } from './takeover.ts';
+import type { ConfigFile } from './configuration/config-file.ts';
+import type { Takeover } from './upgrade/takeover.ts';
 
 export interface MasterOptions {
   readonly pidFile: string | null;

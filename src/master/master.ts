@@ -1,40 +1,47 @@
+import type { Overridden } from '../config/changes/overrides.ts';
 import type { Config } from '../config/config.ts';
-import type { Overridden } from '../config/overrides.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import { dropPrivileges } from '../system/privileges.ts';
 import { Blocks } from './blocks.ts';
-import { ClientMatters } from './client-matters.ts';
-import { Clusters } from './clusters.ts';
-import type { PlaceMessage } from './connection-quotas.ts';
-import { Deployment, refuseRestart, slotCount } from './deployment.ts';
-import type { Trouble } from './ejections.ts';
+import { ClientMatters } from './clients/client-matters.ts';
+import { Deployment, refuseRestart, slotCount } from './configuration/deployment.ts';
+import { LiveConfig } from './configuration/live-config.ts';
+import { settingsRoutes } from './configuration/settings-api.ts';
 import { RefusedError, StartError } from './errors.ts';
-import { Events } from './events.ts';
 import { oneByOne } from './in-turn.ts';
-import { LiveConfig } from './live-config.ts';
+import type { PlaceMessage } from './limits/connection-quotas.ts';
 import { MasterLog } from './master-log.ts';
 import type { MasterOptions } from './master-options.ts';
-import { Monitoring } from './monitoring.ts';
-import type { ReloadResult } from './progress.ts';
+import { Events } from './monitoring/events.ts';
+import { Monitoring } from './monitoring/monitoring.ts';
+import { SlowLogs } from './monitoring/slow-logs.ts';
 import { reshardRoutes } from './reshard/reshard-api.ts';
 import { Resharding } from './reshard/resharding.ts';
-import { type RestartResult, RollingRestart } from './rolling-restart.ts';
-import { ServerVerdicts } from './server-verdicts.ts';
+import type { Trouble } from './servers/ejections.ts';
+import { ServerVerdicts } from './servers/server-verdicts.ts';
 import { ServiceManager } from './service-manager.ts';
-import { settingsRoutes } from './settings-api.ts';
-import { SlowLogs } from './slow-logs.ts';
 import { SocketTable } from './socket-table.ts';
 import { steeringRoutes } from './steering-api.ts';
-import { Succession } from './succession.ts';
-import { upgradeRoute } from './upgrade-api.ts';
-import { Watchdog } from './watchdog.ts';
-import { WorkerAnswers } from './worker-answers.ts';
-import type { ClientMessage, Generation, Report, SeenMessage, Sockets, WorkerProcess } from './worker-process.ts';
-import { setUpWorkers } from './worker-runtime.ts';
-import type { WorkerSlotHost } from './worker-slot.ts';
-import { WorkerSlots } from './worker-slots.ts';
+import { Clusters } from './topology/clusters.ts';
+import { Succession } from './upgrade/succession.ts';
+import { upgradeRoute } from './upgrade/upgrade-api.ts';
+import type { ReloadResult } from './workers/progress.ts';
+import { type RestartResult, RollingRestart } from './workers/rolling-restart.ts';
+import { Watchdog } from './workers/watchdog.ts';
+import { WorkerAnswers } from './workers/worker-answers.ts';
+import type {
+  ClientMessage,
+  Generation,
+  Report,
+  SeenMessage,
+  Sockets,
+  WorkerProcess,
+} from './workers/worker-process.ts';
+import { setUpWorkers } from './workers/worker-runtime.ts';
+import type { WorkerSlotHost } from './workers/worker-slot.ts';
+import { WorkerSlots } from './workers/worker-slots.ts';
 
 /** What the last worker gets on top of `shutdown_timeout` before it is killed: its slot should have done so. */
 const STOP_GRACE_MS = 2000;

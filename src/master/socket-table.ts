@@ -4,8 +4,8 @@ import type { ListenAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
 import { asHeir } from '../system/privileges.ts';
 import type { BoundHandle } from '../system/server-handle.ts';
-import type { HandedSockets } from './handover.ts';
 import { bindPool, closeUnix, type ListenPlace, type PoolSockets, placeOf, resizePool } from './listen-sockets.ts';
+import type { HandedSockets } from './upgrade/handover.ts';
 
 /** A pool that has a socket of its own. */
 type BoundPool = PoolConfig & { readonly listen: ListenAddress };

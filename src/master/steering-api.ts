@@ -3,7 +3,7 @@ import type { Log } from '../system/log.ts';
 import type { Blocks } from './blocks.ts';
 import { failure } from './control.ts';
 import { IncompleteError, RefusedError } from './errors.ts';
-import type { ServerVerdicts } from './server-verdicts.ts';
+import type { ServerVerdicts } from './servers/server-verdicts.ts';
 
 export interface Steering {
   readonly log: Log;

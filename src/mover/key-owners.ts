@@ -1,7 +1,7 @@
 import { addressText, type FixedAddress, type ServerAddress } from '../config/address.ts';
 import type { PoolConfig } from '../config/config.ts';
-import type { Half } from '../config/ring-settings.ts';
 import { serverCredentials } from '../config/server-credentials.ts';
+import type { Half } from '../config/tables/ring-settings.ts';
 import { laterOf, ranksOf } from '../placement/halfway.ts';
 import { KeyRing } from '../placement/key-ring.ts';
 import type { ServerCredentials } from '../protocol/traits.ts';

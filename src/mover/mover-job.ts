@@ -1,5 +1,5 @@
 import type { PoolConfig } from '../config/config.ts';
-import type { Half } from '../config/ring-settings.ts';
+import type { Half } from '../config/tables/ring-settings.ts';
 
 /** The pool before and after; only ring and servers differ. With the files of its TLS read (`PoolConfig.tls`). */
 export interface Placements {

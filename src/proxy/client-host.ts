@@ -7,16 +7,16 @@ import type { Framer, Protocol, RequestParser, Session } from '../protocol/proto
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Log } from '../system/log.ts';
 import type { SystemCalls } from '../system/system-calls.ts';
-import type { AuditTrail } from './audit-trail.ts';
-import type { KeyTrail } from './key-trail.ts';
-import type { PausedClients } from './paused-clients.ts';
+import type { PausedClients } from './client/paused-clients.ts';
+import type { AuditTrail } from './insight/audit-trail.ts';
+import type { KeyTrail } from './insight/key-trail.ts';
+import type { ReplyTimer } from './insight/reply-timer.ts';
+import type { SlowRequests } from './insight/slow-requests.ts';
+import type { TrafficWatch } from './insight/traffic-watch.ts';
 import type { PoolPause } from './pool-pause.ts';
-import type { ReplyTimer } from './reply-timer.ts';
-import type { ReshardLimits } from './reshard-limits.ts';
+import type { ReshardLimits } from './resharding/reshard-limits.ts';
 import type { Router } from './router.ts';
-import type { SlowRequests } from './slow-requests.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
-import type { TrafficWatch } from './traffic-watch.ts';
 
 /** The bounds of one client; sizes in bytes. */
 export interface ClientLimits {

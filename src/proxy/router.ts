@@ -33,8 +33,7 @@ import type { RequestBytes } from '../request/request-bytes.ts';
 import type { Backend } from '../upstream/backend.ts';
 import type { Pool } from '../upstream/pool.ts';
 import type { SubscriptionHub } from '../upstream/subscription-hub.ts';
-import { ClusterSession } from './cluster-session.ts';
-import { DeferredRequest } from './deferred-request.ts';
+import { SignInPenalty } from './entrance/sign-in-penalty.ts';
 import { askAside } from './operations/aside.ts';
 import { broadcast } from './operations/broadcast.ts';
 import { accessOf, commonOwner, SEVERAL } from './operations/common-owner.ts';
@@ -46,17 +45,18 @@ import { RefusedWhole } from './operations/refused-whole.ts';
 import { SlotForward } from './operations/slot-forward.ts';
 import { Split } from './operations/split.ts';
 import { Sweep } from './operations/sweep.ts';
+import { SweepTurns } from './operations/sweep-turns.ts';
 import { WholeTransaction } from './operations/whole-transaction.ts';
-import type { PrivateLimits } from './private-limits.ts';
+import { ClusterSession } from './private/cluster-session.ts';
+import type { PrivateLimits } from './private/private-limits.ts';
 import type { RequestBlocks } from './request-blocks.ts';
 import type { RequestOrigin } from './request-origin.ts';
-import type { ReshardLimits } from './reshard-limits.ts';
-import { Resharding } from './resharding.ts';
-import { RingSession } from './ring-session.ts';
-import { SignInPenalty } from './sign-in-penalty.ts';
+import { DeferredRequest } from './resharding/deferred-request.ts';
+import type { ReshardLimits } from './resharding/reshard-limits.ts';
+import { Resharding } from './resharding/resharding.ts';
+import { RingSession } from './resharding/ring-session.ts';
 import { Subscriber } from './subscriber.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
-import { SweepTurns } from './sweep-turns.ts';
 
 export interface RouterLimits extends PrivateLimits {
   /** How long a request that asks all servers again and again may take. */

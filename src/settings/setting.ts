@@ -1,7 +1,7 @@
 import type { Kind } from './kinds.ts';
 
 /*
- * What is known of a setting, said once. Tables of these are in config/daemon-settings.ts, config/pool-settings.ts and,
+ * What is known of a setting, said once. Tables of these are in config/tables/daemon-settings.ts, config/tables/pool-settings.ts and,
  * for what only one protocol has, protocol/<name>/settings.ts. Everything else follows from them: the reader of both
  * forms of the file, the types of `Config`, defaults, what a reload reports, `diff`, what is redacted, docs/config.md and
  * the JSON schema in conf/.
@@ -9,7 +9,7 @@ import type { Kind } from './kinds.ts';
  * A new setting is one entry in its table, named as the field of `Config` is to be named, and its use (the data path gets
  * it through worker/data-path.ts). Then run scripts/config-reference.ts, which writes the reference and the schema anew.
  * test/integration/set-under-load.test.ts wants a value to set it to while clients are served.
- * A check between several settings goes into config/cross-checks.ts, a word about odd values into config/warnings.ts.
+ * A check between several settings goes into config/checks/cross-checks.ts, a word about odd values into config/warnings.ts.
  */
 
 /**

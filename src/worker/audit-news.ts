@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../figures/audit-entry.ts';
-import { AuditTrail } from '../proxy/audit-trail.ts';
+import { AuditTrail } from '../proxy/insight/audit-trail.ts';
 
 /** `then`: the channel took it, or is gone. */
 export type TellAudit = (entries: readonly AuditEntry[], dropped: number, then: () => void) => void;

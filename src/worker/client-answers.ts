@@ -2,7 +2,7 @@
 import type { ClientPage, ClientSearch } from '../figures/client-row.ts';
 import type { TrafficInsight } from '../figures/traffic-insight.ts';
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
-import { searchClients } from '../proxy/client-search.ts';
+import { searchClients } from '../proxy/client/client-search.ts';
 import type { Frontend } from '../proxy/frontend.ts';
 
 type Frontends = ReadonlyMap<string, Frontend>;

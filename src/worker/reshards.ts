@@ -1,5 +1,5 @@
 import type { PoolConfig } from '../config/config.ts';
-import { isSameRing } from '../config/ring-settings.ts';
+import { isSameRing } from '../config/tables/ring-settings.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
 
 /** How far pools are between two rings, by name, also pools to come. */

@@ -4,7 +4,7 @@
 import type { ParserOptions } from '../../src/protocol/parser-options.ts';
 import { INCOMPLETE, type Protocol, type RequestParser, type Session } from '../../src/protocol/protocol.ts';
 import { ROUTE_LOCAL } from '../../src/protocol/routes.ts';
-import { PartialRequest } from '../../src/proxy/partial-request.ts';
+import { PartialRequest } from '../../src/proxy/client/partial-request.ts';
 import { expect, Fault, quoted } from './fuzz-target.ts';
 
 /** What the parser made of one request; texts are latin1. */

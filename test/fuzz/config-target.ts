@@ -1,12 +1,12 @@
 // The configuration loader: a file is good, or a ConfigError says what is wrong with it and where.
 import { isDeepStrictEqual } from 'node:util';
-import { configChanges } from '../../src/config/changes.ts';
-import { DAEMON_SETTINGS } from '../../src/config/daemon-settings.ts';
+import { configChanges } from '../../src/config/changes/changes.ts';
 import { ConfigError } from '../../src/config/errors.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { POOL_SETTINGS } from '../../src/config/pool-settings.ts';
 import { redactConfig } from '../../src/config/redact.ts';
-import { SERVER_SETTINGS } from '../../src/config/server-settings.ts';
+import { DAEMON_SETTINGS } from '../../src/config/tables/daemon-settings.ts';
+import { POOL_SETTINGS } from '../../src/config/tables/pool-settings.ts';
+import { SERVER_SETTINGS } from '../../src/config/tables/server-settings.ts';
 import { configWarnings } from '../../src/config/warnings.ts';
 import type { SettingTable } from '../../src/settings/setting.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';

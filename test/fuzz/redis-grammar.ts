@@ -1,5 +1,5 @@
 // Streams of Redis requests, most of them right.
-import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
+import { COMMANDS } from '../../src/protocol/redis/commands/command-table.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { tokens } from './fuzz-target.ts';
 

@@ -23,7 +23,7 @@ function requestTarget(name: string, options: ParserOptions): FuzzTarget {
   const parser = redisProtocol.createParser(options);
   return {
     name,
-    sources: ['/src/protocol/redis/', '/src/proxy/partial-request.ts'],
+    sources: ['/src/protocol/redis/', '/src/proxy/client/partial-request.ts'],
     tokens: REDIS_TOKENS,
     generate: redisRequests,
     check(input) {

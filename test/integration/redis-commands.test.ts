@@ -1,8 +1,8 @@
 // Every command of the Redis command table through Ringmaster, against the same command sent to a server directly.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { LOCAL } from '../../src/protocol/redis/command-policy.ts';
-import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
+import { LOCAL } from '../../src/protocol/redis/commands/command-policy.ts';
+import { COMMANDS } from '../../src/protocol/redis/commands/command-table.ts';
 import { commandWords } from '../support/command-words.ts';
 import { startRedisPool } from '../support/pool-under-test.ts';
 import type { RawClient } from '../support/raw-client.ts';

@@ -1,7 +1,7 @@
 // COMMAND and its subcommands, compared with a server's own for every command that clients of the pool can use.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
+import { COMMANDS } from '../../src/protocol/redis/commands/command-table.ts';
 import { run } from '../support/child.ts';
 import { startRedisPool } from '../support/pool-under-test.ts';
 import { encodeCommand, parseReply, type RespValue } from '../support/resp-reader.ts';

@@ -2,7 +2,7 @@
 // a client each, a mover, a coordinator, and the two servers. Requests to a server take effect at once or later;
 // those of a connection that was lost may yet take effect, at any time, or never. MIGRATE is three steps, as the
 // servers do it: F stands still, RESTORE reaches T, F hears of it; F may lose patience before either.
-import type { Half } from '../../src/config/ring-settings.ts';
+import type { Half } from '../../src/config/tables/ring-settings.ts';
 import { otherHalf } from '../../src/master/reshard/decision.ts';
 import type { Model, Step } from './explorer.ts';
 import { Coordinator, nameOf } from './redis-coordinator-model.ts';

@@ -1,5 +1,5 @@
 // The state of the model in redis-reshard-model.ts: one key, the servers F and T, and all who deal with it.
-import type { Half } from '../../src/config/ring-settings.ts';
+import type { Half } from '../../src/config/tables/ring-settings.ts';
 import { type Decision, otherHalf } from '../../src/master/reshard/decision.ts';
 import { type Monitor, newMonitor, type Operation, type Value } from './register-monitor.ts';
 

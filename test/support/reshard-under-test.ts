@@ -3,12 +3,12 @@
 import type { TestContext } from 'node:test';
 import type { Config, PoolConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import type { Half } from '../../src/config/ring-settings.ts';
+import type { Half } from '../../src/config/tables/ring-settings.ts';
 import type { PoolStats } from '../../src/figures/statistics.ts';
 import type { ReshardPhase, ReshardState } from '../../src/ipc/reshard-state.ts';
 import { ACCESS_WRITE } from '../../src/placement/placement.ts';
 import type { TwoPlacements } from '../../src/placement/two-placements.ts';
-import { AuditTrail } from '../../src/proxy/audit-trail.ts';
+import { AuditTrail } from '../../src/proxy/insight/audit-trail.ts';
 import { planPool } from '../../src/upstream/pool-plan.ts';
 import { DataPath } from '../../src/worker/data-path.ts';
 import { DataPathPlanner, NO_TOPOLOGY, poolOptions } from '../../src/worker/data-path-plan.ts';

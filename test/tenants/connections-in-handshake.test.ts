@@ -12,7 +12,7 @@ import { encodeCommand } from '../support/resp-reader.ts';
 import { waitFor, waitForEvent } from '../support/wait-for.ts';
 
 const FULL = '-ERR max number of clients reached\r\n';
-/** As in proxy/greeting-places.ts. */
+/** As in proxy/entrance/greeting-places.ts. */
 const UNPLACED_MAX = 16;
 
 async function start(t: TestContext, settings: readonly string[]): Promise<Daemon> {

@@ -1,7 +1,7 @@
 // A pool with a key prefix: each command is answered as by a server of its client's own, and nothing of others is seen or changed.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
+import { COMMANDS } from '../../src/protocol/redis/commands/command-table.ts';
 import { commandWords } from '../support/command-words.ts';
 import { startRedisPool } from '../support/pool-under-test.ts';
 import type { RawClient } from '../support/raw-client.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Accounts } from '../../src/accounts/accounts.ts';
-import { COMMANDS } from '../../src/protocol/redis/command-table.ts';
+import { COMMANDS } from '../../src/protocol/redis/commands/command-table.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
 import { ROUTE_LOCAL } from '../../src/protocol/routes.ts';
 import { commandWords } from '../support/command-words.ts';

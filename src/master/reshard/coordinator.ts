@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { addressText } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
-import { withRing } from '../../config/ring-settings.ts';
+import { withRing } from '../../config/tables/ring-settings.ts';
 import type { BigKeyRule, FromMover, MoveProgress, Way } from '../../mover/mover-job.ts';
 import { MOVERS } from '../../mover/movers.ts';
 import type { Log } from '../../system/log.ts';

@@ -1,4 +1,4 @@
-import type { Half, RingSettings } from '../../config/ring-settings.ts';
+import type { Half, RingSettings } from '../../config/tables/ring-settings.ts';
 import { RefusedError } from '../errors.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
+import { FileEditError } from '../../config/changes/file-edit.ts';
+import { withRingInFile } from '../../config/changes/ring-edit.ts';
 import { ConfigError } from '../../config/errors.ts';
-import { FileEditError } from '../../config/file-edit.ts';
-import { withRingInFile } from '../../config/ring-edit.ts';
-import { isSameRing, type RingSettings } from '../../config/ring-settings.ts';
-import { type ConfigFile, replaceFile } from '../config-file.ts';
+import { isSameRing, type RingSettings } from '../../config/tables/ring-settings.ts';
+import { type ConfigFile, replaceFile } from '../configuration/config-file.ts';
 import { RefusedError } from '../errors.ts';
 import type { NewFile } from './reshard-record.ts';
 

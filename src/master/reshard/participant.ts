@@ -1,9 +1,9 @@
 import type { Config, PoolConfig } from '../../config/config.ts';
-import { isSameRing, withRing } from '../../config/ring-settings.ts';
+import { isSameRing, withRing } from '../../config/tables/ring-settings.ts';
 import type { OutServer } from '../../ipc/messages.ts';
 import type { ReshardState } from '../../ipc/reshard-state.ts';
 import type { Log } from '../../system/log.ts';
-import type { ConfigFile } from '../config-file.ts';
+import type { ConfigFile } from '../configuration/config-file.ts';
 import { RefusedError } from '../errors.ts';
 import { type Decision, otherHalf } from './decision.ts';
 import { Fence } from './fence.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { configChanges } from '../../config/changes.ts';
+import { configChanges } from '../../config/changes/changes.ts';
 import type { Config, PoolConfig } from '../../config/config.ts';
-import { isSameRing, type RingSettings, ringOf, withRing } from '../../config/ring-settings.ts';
+import { isSameRing, type RingSettings, ringOf, withRing } from '../../config/tables/ring-settings.ts';
 import { RefusedError } from '../errors.ts';
 
 /** The ring of one pool that a new file changes. */

@@ -1,5 +1,5 @@
 import type { ReshardState } from '../../ipc/reshard-state.ts';
-import type { Answer, WorkerProcess } from '../worker-process.ts';
+import type { Answer, WorkerProcess } from '../workers/worker-process.ts';
 
 /** A server that has not read what was sent so long ago was stopped all the time. */
 const LATELY_MS = 60_000;

@@ -1,8 +1,8 @@
 // A selector of an account: what its words allow, compiled. As aclSelector in Redis's acl.c.
 import type { AccessRule } from '../../settings/access-rules.ts';
 import { AccessPattern } from '../access-pattern.ts';
-import type { Command } from './command.ts';
-import { idsOf, type RuleTargets } from './command-names.ts';
+import type { Command } from './commands/command.ts';
+import { idsOf, type RuleTargets } from './commands/command-names.ts';
 import type { RequestArgs } from './request-args.ts';
 
 export class AccessSelector {

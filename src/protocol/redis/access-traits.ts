@@ -9,7 +9,7 @@ let rows: readonly Row[] | null = null;
 /** Read when the first user is checked: most have none. */
 function commandRows(): readonly Row[] {
   rows ??= (
-    JSON.parse(readFileSync(new URL('./command-data.json', import.meta.url), 'utf8')) as {
+    JSON.parse(readFileSync(new URL('./commands/command-data.json', import.meta.url), 'utf8')) as {
       readonly rows: readonly Row[];
     }
   ).rows;

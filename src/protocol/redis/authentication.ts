@@ -11,9 +11,9 @@ import {
   type SignInOutcome,
 } from '../../accounts/sign-in-places.ts';
 import type { SignInWitness } from '../parser-options.ts';
-import { setName } from './client-command.ts';
-import { REDIS_VERSION } from './command-data.ts';
-import { refusalText } from './command-policy.ts';
+import { setName } from './answers/client-command.ts';
+import { REDIS_VERSION } from './commands/command-data.ts';
+import { refusalText } from './commands/command-policy.ts';
 import type { RequestArgs } from './request-args.ts';
 import { SYNTAX_ERROR } from './request-errors.ts';
 import { encodeReply, errorReply, OK, ReplyMap } from './resp.ts';

@@ -5,7 +5,7 @@ import { RUN_FIELDS } from '../../memory/runs.ts';
 import type { ReplyOut } from '../../request/request.ts';
 import type { Coalescer } from '../protocol.ts';
 import { runMemory, writeRuns } from '../runs.ts';
-import type { MergeKind } from './command-policy.ts';
+import type { MergeKind } from './commands/command-policy.ts';
 import {
   ARRAY_HEADER_MAX_BYTES,
   COLON,

@@ -3,10 +3,10 @@ import type { Account, Permissions } from '../../accounts/account.ts';
 import type { Accounts } from '../../accounts/accounts.ts';
 import { parseAccessRules } from '../../settings/access-rules.ts';
 import { AccessSelector } from './access-selector.ts';
-import type { Command } from './command.ts';
-import { commandCount, ruleTargets } from './command-names.ts';
-import type { PoolCommands } from './command-rules.ts';
-import { NamedKeys, NEEDS_READ, NEEDS_WRITE } from './named-keys.ts';
+import type { Command } from './commands/command.ts';
+import { commandCount, ruleTargets } from './commands/command-names.ts';
+import type { PoolCommands } from './commands/command-rules.ts';
+import { NamedKeys, NEEDS_READ, NEEDS_WRITE } from './commands/named-keys.ts';
 import type { RequestArgs } from './request-args.ts';
 import { errorReply } from './resp.ts';
 

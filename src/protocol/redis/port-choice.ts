@@ -2,10 +2,10 @@
 import { DEFAULT_ACCOUNT } from '../../accounts/accounts.ts';
 import { POOL_HERE, POOL_NOWHERE, type PortGuest } from '../port-guest.ts';
 import { NO_TOPICS } from '../topics.ts';
+import { NOT_AN_INTEGER, WRONG_DB } from './answers/local-commands.ts';
 import { nameAt } from './authentication.ts';
-import type { Command } from './command.ts';
-import { refusalText } from './command-policy.ts';
-import { NOT_AN_INTEGER, WRONG_DB } from './local-commands.ts';
+import type { Command } from './commands/command.ts';
+import { refusalText } from './commands/command-policy.ts';
 import type { RequestArgs } from './request-args.ts';
 import { errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
 import type { RedisSession } from './session.ts';

@@ -12,10 +12,10 @@ import {
   ROUTE_SWEEP,
 } from '../routes.ts';
 import { NO_TOPICS } from '../topics.ts';
-import { AllServersRequest } from './all-servers-request.ts';
-import type { Command } from './command.ts';
-import { refusalText } from './command-policy.ts';
-import { findKeys, KEYS_UNCLEAR } from './key-finder.ts';
+import { AllServersRequest } from './all-servers/all-servers-request.ts';
+import type { Command } from './commands/command.ts';
+import { refusalText } from './commands/command-policy.ts';
+import { findKeys, KEYS_UNCLEAR } from './commands/key-finder.ts';
 import { NOT_TO_BE_HAD, prefixPlace } from './key-prefix/event-scope.ts';
 import type { KeyPrefix } from './key-prefix/key-prefix.ts';
 import { KeyPrefixes } from './key-prefix/key-prefixes.ts';
@@ -28,7 +28,7 @@ import { KeyRanges } from './request-args.ts';
 import { SYNTAX_ERROR } from './request-errors.ts';
 import { errorReply } from './resp.ts';
 import type { RedisSession } from './session.ts';
-import { topicKindOf } from './subscriptions.ts';
+import { topicKindOf } from './subscriptions/subscriptions.ts';
 
 /** Requests of one transaction, whose replies are kept in mind. */
 const MAX_QUEUED = 1024 * 1024;

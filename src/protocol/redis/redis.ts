@@ -1,18 +1,18 @@
 import type { Protocol, Session } from '../protocol.ts';
+import { CLIENT_WORDS } from './answers/clients-command.ts';
 import { TOO_MANY_CLIENTS } from './authentication.ts';
 import { BRING_WORDS } from './bring-words.ts';
-import { CLIENT_WORDS } from './clients-command.ts';
 import { CLUSTER_WORDS } from './cluster-words.ts';
-import { commandsOf } from './command-table.ts';
+import { commandsOf } from './commands/command-table.ts';
 import { RedisFramer } from './framer.ts';
 import { RedisReplyScanner } from './reply-scanner.ts';
 import { CROSS_SERVER, failureReply, TOO_LARGE } from './request-errors.ts';
 import { RedisRequestParser } from './request-parser.ts';
 import { handshakeRequests, PROBE, WAIT_WORDS } from './server-requests.ts';
 import { RedisSession } from './session.ts';
-import { SUBSCRIPTION_WORDS } from './subscription-words.ts';
+import { SUBSCRIPTION_WORDS } from './subscriptions/subscription-words.ts';
 import { REDIS_VARIANTS } from './traits.ts';
-import { TRANSACTION_WORDS } from './transactions.ts';
+import { TRANSACTION_WORDS } from './transactions/transactions.ts';
 
 /** RESP2 and RESP3, as clients and servers of Redis speak them. */
 export const redisProtocol: Protocol = {

@@ -11,7 +11,7 @@ import type { ParserOptions } from '../parser-options.ts';
 import { INCOMPLETE, type RequestParser, type Session } from '../protocol.ts';
 import type { Remedy } from '../remedy.ts';
 import { FLAG_WRITES, HOLD_NONE, HOLD_OPEN, HOLD_QUEUE, HOLD_RUN, type Hold, ROUTE_PRIVATE } from '../routes.ts';
-import { UNKNOWN_COMMAND_NAME } from './command-table.ts';
+import { UNKNOWN_COMMAND_NAME } from './commands/command-table.ts';
 import { rewriteInline } from './inline-request.ts';
 import { KeyRanges } from './request-args.ts';
 import * as errors from './request-errors.ts';

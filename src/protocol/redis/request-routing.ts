@@ -32,26 +32,26 @@ import {
   ROUTE_UNKNOWN,
   type Route,
 } from '../routes.ts';
-import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER, WRITES_SEEN } from './blocking-timeout.ts';
-import { inquiryOf } from './clients-command.ts';
+import { OneSucceededCoalescer } from './all-servers/one-succeeded.ts';
+import { inquiryOf } from './answers/clients-command.ts';
+import { WRONG_DB } from './answers/local-commands.ts';
 import { coalescerFor, LimitedKeysCoalescer } from './coalescers.ts';
-import type { Command } from './command.ts';
-import { refusalText } from './command-policy.ts';
-import { KEYLESS_REFUSAL } from './command-rules.ts';
-import { COMMANDS, UNKNOWN_COMMAND_NAME } from './command-table.ts';
+import { blockingTimeoutMs, SEVERAL_SERVERS, WAITS_FOR_EVER, WRITES_SEEN } from './commands/blocking-timeout.ts';
+import type { Command } from './commands/command.ts';
+import { refusalText } from './commands/command-policy.ts';
+import { KEYLESS_REFUSAL } from './commands/command-rules.ts';
+import { COMMANDS, UNKNOWN_COMMAND_NAME } from './commands/command-table.ts';
+import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './commands/key-finder.ts';
 import { buildFragment } from './fragment.ts';
-import { FunctionStatsCoalescer, LibrariesCoalescer } from './function-command.ts';
-import { findKeys, KEYS_BLOCK, KEYS_FOUND, KEYS_UNCLEAR, KEYS_UNKNOWN } from './key-finder.ts';
-import { WRONG_DB } from './local-commands.ts';
-import { OneSucceededCoalescer } from './one-succeeded.ts';
 import { permit } from './permissions.ts';
 import { GOES_ELSEWHERE, portChoice } from './port-choice.ts';
 import * as errors from './request-errors.ts';
 import { EMPTY, errorReply, MAX_LOCAL_ARGUMENTS, MAX_LOCAL_BYTES, OK } from './resp.ts';
+import { FunctionStatsCoalescer, LibrariesCoalescer } from './scripts/function-command.ts';
 import { asideVariant, REPLIES_ON, REPLIES_SKIP, type RedisSession } from './session.ts';
-import { isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions.ts';
-import { TransactionRequest } from './transaction-request.ts';
-import { endsByRefusal, endsByReset, isImmediate, isServersInside, refusalOfAll } from './transactions.ts';
+import { isLeaving, mayListenerUse, refusalToListener, topicKindOf } from './subscriptions/subscriptions.ts';
+import { TransactionRequest } from './transactions/transaction-request.ts';
+import { endsByRefusal, endsByReset, isImmediate, isServersInside, refusalOfAll } from './transactions/transactions.ts';
 
 /** The half of the parser that knows commands. */
 export class RequestRouting extends TransactionRequest {

@@ -8,7 +8,7 @@ import type { ReplyTransform } from '../reply-transform.ts';
 import { HOLD_NONE, type Hold, ROUTE_LOCAL, ROUTE_PRIVATE, type Route } from '../routes.ts';
 import { TOPIC_CHANNEL, type TopicKind, type TopicScope } from '../topics.ts';
 import { coalescerFor } from './coalescers.ts';
-import { UNKNOWN_COMMAND_NAME } from './command-table.ts';
+import { UNKNOWN_COMMAND_NAME } from './commands/command-table.ts';
 import { KeyRanges, RequestArgs } from './request-args.ts';
 import { EMPTY, encodeRequest } from './resp.ts';
 

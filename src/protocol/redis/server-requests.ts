@@ -5,7 +5,7 @@ import type { WaitWords } from '../protocol.ts';
 import { withoutPassword } from '../said-traits.ts';
 import type { ServerCredentials } from '../traits.ts';
 import { authWords } from './answer-traits.ts';
-import { withTimeout } from './blocking-timeout.ts';
+import { withTimeout } from './commands/blocking-timeout.ts';
 import { COLON, encodeRequest, MINUS, PERCENT } from './resp.ts';
 import { databaseOf, isResp3 } from './session.ts';
 

@@ -6,8 +6,8 @@ import type { PortGuest } from '../port-guest.ts';
 import type { Session } from '../protocol.ts';
 import { NO_TOPICS, type TopicCounts } from '../topics.ts';
 import type { ReplyShape } from './key-prefix/reply-shape.ts';
-import type { QueuedAnswer } from './queued-answer.ts';
 import type { RespVersion } from './resp.ts';
+import type { QueuedAnswer } from './transactions/queued-answer.ts';
 
 /** The lowest bit of a variant says which protocol, the others which database. */
 export const RESP2_VARIANT = 0;

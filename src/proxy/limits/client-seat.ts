@@ -5,7 +5,7 @@ import {
   type PlaceState,
   type SignInPlaces,
 } from '../../accounts/sign-in-places.ts';
-import type { Admission, Newcomer } from '../admission.ts';
+import type { Admission, Newcomer } from './admission.ts';
 import type { PlaceHolder, Places } from './places.ts';
 
 /** Who wants to be a client of a pool. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Admission } from '../admission.ts';
+import { Admission } from './admission.ts';
 import { tenantAddress } from './tenant-address.ts';
 
 /** Whose connections are limited together. */

@@ -9,9 +9,9 @@ import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import type { ClusterOptions, ReshardOptions } from '../../upstream/pool-plan.ts';
 import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
-import type { SweepTurns, TurnTaker } from '../sweep-turns.ts';
 import { serversOf } from './broadcast.ts';
 import { SweepLine, type SweepOwner } from './sweep-line.ts';
+import type { SweepTurns, TurnTaker } from './sweep-turns.ts';
 import { replySink } from './transformed-reply.ts';
 
 /** What a sweep has seen of a pool. */

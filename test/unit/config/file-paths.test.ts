@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { withSetting } from '../../../src/config/live-settings.ts';
+import { withSetting } from '../../../src/config/changes/live-settings.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { withUsers } from '../../../src/config/pool-users.ts';
 import { configWarnings } from '../../../src/config/warnings.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { DAEMON_SETTINGS } from '../../../src/config/daemon-settings.ts';
-import { POOL_SETTINGS } from '../../../src/config/pool-settings.ts';
-import { SERVER_SETTINGS } from '../../../src/config/server-settings.ts';
+import { DAEMON_SETTINGS } from '../../../src/config/tables/daemon-settings.ts';
+import { POOL_SETTINGS } from '../../../src/config/tables/pool-settings.ts';
+import { SERVER_SETTINGS } from '../../../src/config/tables/server-settings.ts';
 import type { Kind } from '../../../src/settings/kinds.ts';
 import { defaultOf, type ScalarSetting, type SettingTable } from '../../../src/settings/setting.ts';
 

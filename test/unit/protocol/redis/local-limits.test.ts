@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COMMANDS } from '../../../../src/protocol/redis/command-table.ts';
+import { COMMANDS } from '../../../../src/protocol/redis/commands/command-table.ts';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
 import type { RedisSession } from '../../../../src/protocol/redis/session.ts';
 import { ROUTE_ANY, ROUTE_LOCAL } from '../../../../src/protocol/routes.ts';

@@ -2,7 +2,7 @@
 // test drives and messages that it delivers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RateLease } from '../../../../src/master/rate-lease.ts';
+import { RateLease } from '../../../../src/master/limits/rate-lease.ts';
 import { PendingShare } from '../../../../src/proxy/limits/pending-share.ts';
 import { ShareOffice } from '../../../../src/proxy/limits/share-office.ts';
 import { SeededRandom } from '../../../support/seeded-random.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ToWorker } from '../../../../src/ipc/messages.ts';
-import { ConnectionQuotas } from '../../../../src/master/connection-quotas.ts';
+import { ConnectionQuotas } from '../../../../src/master/limits/connection-quotas.ts';
 import { ClientSeat, type Guest } from '../../../../src/proxy/limits/client-seat.ts';
 import { type PlaceHolder, type PlaceOptions, Places } from '../../../../src/proxy/limits/places.ts';
 

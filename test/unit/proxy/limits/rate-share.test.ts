@@ -2,7 +2,7 @@
 // delivers: what is used, by whomever and whenever, stays within the rate.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RateLease } from '../../../../src/master/rate-lease.ts';
+import { RateLease } from '../../../../src/master/limits/rate-lease.ts';
 import { RateLimit, RateShare } from '../../../../src/proxy/limits/rate-share.ts';
 import { ShareOffice } from '../../../../src/proxy/limits/share-office.ts';
 import { SeededRandom } from '../../../support/seeded-random.ts';

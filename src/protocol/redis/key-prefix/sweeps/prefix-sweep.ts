@@ -1,5 +1,5 @@
 import type { KeySweep, MovingKeys, ServerSweep } from '../../../key-sweep.ts';
-import { refusalText } from '../../command-policy.ts';
+import { refusalText } from '../../commands/command-policy.ts';
 import { encodeRequest, errorReply, isErrorReply } from '../../resp.ts';
 import { withoutPrefix } from '../named-error.ts';
 import { KEYS_A_STEP, readScanPage, type ScanPage } from './scan-page.ts';

@@ -1,5 +1,5 @@
 import type { KeySweep } from '../../../key-sweep.ts';
-import type { Command } from '../../command.ts';
+import type { Command } from '../../commands/command.ts';
 import type { RequestArgs } from '../../request-args.ts';
 import { SYNTAX_ERROR } from '../../request-errors.ts';
 import type { RespVersion } from '../../resp.ts';

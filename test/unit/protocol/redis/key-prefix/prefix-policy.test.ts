@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COMMANDS } from '../../../../../src/protocol/redis/command-table.ts';
-import { findKeys, KEYS_FOUND } from '../../../../../src/protocol/redis/key-finder.ts';
+import { COMMANDS } from '../../../../../src/protocol/redis/commands/command-table.ts';
+import { findKeys, KEYS_FOUND } from '../../../../../src/protocol/redis/commands/key-finder.ts';
 import { KeyRanges, RequestArgs } from '../../../../../src/protocol/redis/request-args.ts';
 import { RedisRequestParser } from '../../../../../src/protocol/redis/request-parser.ts';
 import { RedisSession } from '../../../../../src/protocol/redis/session.ts';
