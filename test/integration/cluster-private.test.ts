@@ -115,6 +115,10 @@ describe('in a cluster whose slots move', () => {
     client.send(whole(...many));
     const counted = await client.readReplies(5002);
     assert.match(String(counted[5001]), /^\*5000\r\n:1\r\n.*:5000\r\n$/s);
+    // What no longer fits has no key.
+    client.send(whole(...many.slice(0, 4096), ['PING'], ['CLIENT', 'GETNAME'], ['GET', '{l}n']));
+    const pinged = await client.readReplies(4101);
+    assert.match(String(pinged[4100]), /^\*4099\r\n:5001\r\n.*:9096\r\n\+PONG\r\n\$-1\r\n\$4\r\n9096\r\n$/s);
   });
 
   test('keys that are watched follow their slot, and their transaction is not run once it has moved', async () => {
@@ -302,6 +306,21 @@ test('what a server refuses of a transaction that was kept is told when it is ru
     "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
     ABORTED,
   ]);
+});
+
+test('the reply to a transaction with watched keys comes byte by byte, and a part of it is answered here', async t => {
+  const { a, daemon } = await startFake(t);
+  a.answer = ([name]) => {
+    if (name === 'EXEC') return [...'*3\r\n$5\r\nhello\r\n+PONG\r\n:7\r\n'];
+    return name === 'WATCH' || name === 'MULTI' ? OK : '+QUEUED\r\n';
+  };
+  const client = await daemon.client('orders');
+  client.send(
+    Buffer.concat([encodeCommand('WATCH', 'k'), whole(['GET', 'k'], ['CLIENT', 'SETNAME', 'me'], ['INCR', 'k'])]),
+  );
+  const replies = (await client.readReplies(6)).map(String);
+  assert.deepEqual(replies.slice(0, 2), [OK, OK]);
+  assert.equal(replies[5], '*3\r\n$5\r\nhello\r\n+OK\r\n:7\r\n');
 });
 
 test('WATCH and what waits go elsewhere when their node refuses connections', async t => {

@@ -1,11 +1,15 @@
 // Servers that speak as nodes of a Redis Cluster, and answer what a test wants: for what real ones do seldom or never.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { encodeReply } from '../../src/protocol/redis/resp.ts';
 import { parseReply, replyEnd } from './resp-reader.ts';
 
-/** The reply, as RESP; never: it is held back for good. */
-export type FakeAnswer = (words: readonly string[], node: FakeNode) => string | Promise<string>;
+/** As RESP; of several pieces each leaves by itself. */
+type FakeReply = string | readonly string[];
+
+/** The reply; never: it is held back for good. */
+export type FakeAnswer = (words: readonly string[], node: FakeNode) => FakeReply | Promise<FakeReply>;
 
 export interface FakeNode {
   readonly port: number;
@@ -58,7 +62,7 @@ export async function startFakeCluster(count: number, host = '127.0.0.1'): Promi
       await Promise.all(servers.map(server => once(server.close(), 'close')));
     },
   };
-  const reply = (words: readonly string[], node: FakeNode): string | Promise<string> => {
+  const reply: FakeAnswer = (words, node) => {
     const [command, subcommand] = words.map(word => word.toUpperCase());
     if (command === 'AUTH') return words[1] === cluster.password ? OK : '-WRONGPASS invalid password\r\n';
     if (command === 'PING') return '+PONG\r\n';
@@ -74,7 +78,7 @@ export async function startFakeCluster(count: number, host = '127.0.0.1'): Promi
     return node.answer(words, node);
   };
   for (let i = 0; i < count; i++) {
-    const server = createServer(socket => {
+    const server = createServer({ noDelay: true }, socket => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket)).on('error', () => {});
       serve(socket, words => reply(words, node));
@@ -88,7 +92,7 @@ export async function startFakeCluster(count: number, host = '127.0.0.1'): Promi
 }
 
 /** Replies leave in the order of the requests, however long one takes. */
-function serve(socket: Socket, answer: (words: readonly string[]) => string | Promise<string>): void {
+function serve(socket: Socket, answer: (words: readonly string[]) => ReturnType<FakeAnswer>): void {
   let rest = Buffer.alloc(0);
   let last: Promise<unknown> = Promise.resolve();
   socket.on('data', chunk => {
@@ -96,10 +100,15 @@ function serve(socket: Socket, answer: (words: readonly string[]) => string | Pr
     for (let end = replyEnd(rest); end >= 0; end = rest.length === 0 ? -1 : replyEnd(rest)) {
       const words = (parseReply(rest.subarray(0, end)) as Buffer[]).map(String);
       rest = rest.subarray(end);
-      const text = answer(words);
-      last = last.then(async () => socket.write(await text, 'latin1'));
+      const reply = answer(words);
+      last = last.then(async () => write(socket, await reply));
     }
   });
+}
+
+async function write(socket: Socket, reply: FakeReply): Promise<void> {
+  if (typeof reply === 'string') socket.write(reply, 'latin1');
+  else for (const piece of reply) await setImmediate(socket.write(piece, 'latin1'));
 }
 
 function shards({ nodes, slots: ranges, tell }: FakeCluster): Buffer {

@@ -27,15 +27,16 @@ export class NodeWordReply implements ReplySink {
   }
 
   onReply(request: Request, buf: Buffer, start: number, end: number, isLast: boolean, block: Block | null): void {
+    // From then on what the request holds is its client's.
+    if (this.isPassing) {
+      this.sink.onReply(request, buf, start, end, isLast, block);
+      return;
+    }
     const { words } = this.order;
     const held = request.heldBytes;
-    if (
-      this.isPassing ||
-      (held === 0 && !words.mayBegin(buf[start] as number)) ||
-      held + end - start > words.maxBytes
-    ) {
-      this.passHeld(request);
+    if ((held === 0 && !words.mayBegin(buf[start] as number)) || held + end - start > words.maxBytes) {
       this.isPassing = true;
+      this.passHeld(request);
       this.sink.onReply(request, buf, start, end, isLast, block);
       return;
     }
@@ -48,7 +49,7 @@ export class NodeWordReply implements ReplySink {
   }
 
   onFailure(request: Request, reason: FailureReason): void {
-    request.dropHeld();
+    if (!this.isPassing) request.dropHeld();
     this.order.pool.hint(reason);
     if (!this.hearer.onLost(request, reason)) this.sink.onFailure(request, reason);
   }

@@ -6,6 +6,7 @@ import type { ReplySink, Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
+import type { SEVERAL } from '../operations/common-owner.ts';
 import { privateSink } from '../operations/inquiring-run.ts';
 import { type NodeWordHearer, NodeWordReply } from '../operations/node-word-reply.ts';
 import { NotedReply } from '../operations/noted-reply.ts';
@@ -91,9 +92,15 @@ export class ClusterSession extends PrivateSession {
       }
     }
     if (this.isBroken) this.answer(parser, words.queued);
-    else if (own.backend === null && own.lostReason === null && (slot < 0 || this.mayKeep(bytes)))
+    else if (own.backend === null && own.lostReason === null && (this.slot < 0 || this.mayKeep(bytes)))
       this.keepForLater(parser, bytes);
     else super.queue(parser, bytes);
+  }
+
+  /** What has no key names the node, too, where keys came before it. */
+  protected override ownerOf(parser: RequestReading, bytes: RequestBytes): Backend | null | typeof SEVERAL {
+    const isFirst = this.own.backend === null && this.slot >= 0 && commonSlot(parser, bytes) < 0;
+    return isFirst ? this.pool.ownerOf(this.slot) : super.ownerOf(parser, bytes);
   }
 
   protected override run(parser: RequestReading, bytes: RequestBytes): void {

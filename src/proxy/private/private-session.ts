@@ -203,7 +203,7 @@ export class PrivateSession implements PrivateLane {
   }
 
   /** A queued request may name its server, where no key does. */
-  private ownerOf(parser: RequestReading, bytes: RequestBytes): Backend | null | typeof SEVERAL {
+  protected ownerOf(parser: RequestReading, bytes: RequestBytes): Backend | null | typeof SEVERAL {
     const { serverPlace } = parser;
     return serverPlace < 0 ? commonOwner(this.pool, parser, bytes) : (this.pool.backends[serverPlace] ?? null);
   }
