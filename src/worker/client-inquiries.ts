@@ -1,7 +1,7 @@
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
 
 /** The master gathers answers for a shorter time; one that does not answer at all is waited for no longer than this. */
-const ANSWER_WITHIN_MS = 1000;
+const ANSWER_WITHIN_MS = 2000;
 /** More at once are not asked. */
 const MAX_PENDING = 256;
 

@@ -1,7 +1,7 @@
 import type { Crowd } from '../upstream/crowd.ts';
 
 /** The master waits for a shorter time; one that does not answer at all is waited for no longer than this. */
-const TOLD_WITHIN_MS = 1000;
+const TOLD_WITHIN_MS = 2000;
 
 /** What of this worker's crowds the other workers are being told. */
 export class CrowdNews {

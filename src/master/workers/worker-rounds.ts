@@ -1,7 +1,7 @@
 import type { WorkerProcess } from './worker-process.ts';
 
-/** What has not answered by then is left out, and the asker is told. */
-const ANSWER_WITHIN_MS = 300;
+/** What has not answered by then is left out, and the asker is told. A worker that is only busy, or short of CPU time, answers by then. */
+const ANSWER_WITHIN_MS = 1000;
 
 interface Round {
   readonly missing: Set<WorkerProcess>;

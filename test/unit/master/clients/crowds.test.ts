@@ -54,7 +54,7 @@ test('a worker that says nothing, is gone, or has yet to serve, is not waited fo
   three.hasServed = false;
   crowds.changed(real(one), change(1, 1));
   assert.equal(three.got.length, 1);
-  t.mock.timers.tick(299);
+  t.mock.timers.tick(999);
   assert.deepEqual(one.got, []);
   t.mock.timers.tick(1);
   t.mock.timers.tick(0);
