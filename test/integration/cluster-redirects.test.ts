@@ -115,7 +115,7 @@ test('however often they may name each other, the request is overdue at last', a
 });
 
 test('ASK to a node that does not answer is overdue, and no loop', async t => {
-  const { a, b, daemon } = await start(t, ['timeout: 500ms']);
+  const { a, b, daemon } = await start(t, ['timeout: 1s']);
   a.answer = () => ask(b);
   b.answer = () => new Promise(() => {});
   const client = await daemon.client('orders');

@@ -12,7 +12,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { readOne, WIRES, type Wire } from '../support/wire.ts';
 
 const poolFile = (workers: number, listen: number, server: number) =>
-  `workers: ${workers}\nadmin: false\npools:\n  p:\n    listen: 127.0.0.1:${listen}\n    protocol: redis\n    servers: [127.0.0.1:${server}]\n`;
+  `workers: ${workers}\nadmin: false\npools:\n  p:\n    listen: 127.0.0.1:${listen}\n    protocol: redis\n    timeout: none\n    servers: [127.0.0.1:${server}]\n`;
 
 const [redis] = WIRES as readonly [Wire];
 
@@ -31,7 +31,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       }),
     );
     t.after(() => Promise.all(servers.map(server => server.close())));
-    const pools = WIRES.map(({ protocol }, i) => [protocol, { protocol, servers: [servers[i]!.port] }] as const);
+    const pools = WIRES.map(
+      ({ protocol }, i) => [protocol, { protocol, servers: [servers[i]!.port], settings: ['timeout: none'] }] as const,
+    );
     const daemon = await startDaemon(t, Object.fromEntries(pools), { workers: 2 });
     const { ringmaster } = daemon;
     const workers = ringmaster.workerPids();

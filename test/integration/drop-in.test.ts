@@ -46,7 +46,7 @@ sessions:
   auto_eject_hosts: true
   server_retry_timeout: 30000
   server_failure_limit: 3
-  timeout: 400
+  timeout: 4000
   preconnect: true
   redis: true
   servers:
@@ -62,7 +62,7 @@ feeds:
   tcpkeepalive: true
   server_connections: 2
   client_connections: 2000
-  timeout: 2000
+  timeout: 5000
   redis: true
   redis_db: 3
   servers:
@@ -84,7 +84,7 @@ pages:
   distribution: ketama
   auto_eject_hosts: true
   server_failure_limit: 2
-  timeout: 250
+  timeout: 2500
   servers:
    - 127.0.0.1:${memcached[0]}:10 page1
    - 127.0.0.1:${memcached[1]}:5 page2

@@ -15,7 +15,7 @@ test('servers are taken out of the ring and let back by hand', async t => {
   const [a, b] = servers as [(typeof servers)[0], (typeof servers)[0]];
   const daemon = await startDaemon(
     t,
-    { red: { protocol: 'redis', servers: servers.map(({ port }) => port) } },
+    { red: { protocol: 'redis', servers: servers.map(({ port }) => port), settings: ['timeout: none'] } },
     { workers: 2 },
   );
   const cli = (...args: string[]) => runRingmaster([...args, '-c', daemon.ringmaster.configFile]);

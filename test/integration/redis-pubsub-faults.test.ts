@@ -117,7 +117,7 @@ test('what the server refuses is refused in its words, and nothing of the reques
 });
 
 test('a server that hangs lets nobody wait for longer than timeout', async t => {
-  const { servers, client } = await start(t, 1, ['timeout: 300']);
+  const { servers, client } = await start(t, 1, ['timeout: 1s']);
   const [listener, late] = await Promise.all([client(), client()]);
   await subscribed(listener, 'a');
   servers[0]?.freeze();

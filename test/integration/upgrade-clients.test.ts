@@ -29,7 +29,9 @@ async function start(t: TestContext): Promise<Upgradable> {
     await waitFor(() => !isAlive(pid), { what: 'the end of the new one' });
   });
   const settings = ['shutdown_timeout: 30s'];
-  const daemon = await startDaemon(t, { p: { protocol: 'redis', servers: [server.port] } }, { settings });
+  // A new master may take its time while a request waits for its server.
+  const pool = { protocol: 'redis', servers: [server.port], settings: ['timeout: none'] } as const;
+  const daemon = await startDaemon(t, { p: pool }, { settings });
   return {
     daemon,
     server,

@@ -37,7 +37,7 @@ async function start(t: TestContext, { workers = 1, top = '', env = {}, args = [
   const [adminPort, port, otherPort] = (await freePorts(3)) as [number, number, number];
   const config = `admin: 127.0.0.1:${adminPort}
 ${top}pools:
-  main: { listen: '127.0.0.1:${port}', protocol: redis, servers: ['127.0.0.1:${redis.port}'] }
+  main: { listen: '127.0.0.1:${port}', protocol: redis, timeout: none, servers: ['127.0.0.1:${redis.port}'] }
 `;
   const daemon = await startRingmaster({
     config,
