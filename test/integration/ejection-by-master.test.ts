@@ -9,6 +9,7 @@ import { type Daemon, startDaemon } from '../support/pool-daemon.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { redisRequest } from '../support/request-splitter.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { clientInEach } from '../support/worker-clients.ts';
 
 const WORKERS = 2;
 const KEYS = Array.from({ length: 40 }, (_, i) => `key:${i}`);
@@ -29,28 +30,12 @@ async function startNamed(t: TestContext, name: string) {
   return { fake, mood };
 }
 
-/** A client in each worker: `clients[worker]`. */
 async function clientOfEachWorker(t: TestContext, daemon: Daemon): Promise<RawClient[]> {
-  const clients: RawClient[] = [];
-  const counts = () =>
-    Promise.all(
-      Array.from({ length: WORKERS }, (_, worker) =>
-        daemon.metric('ringmaster_worker_client_connections', { worker: String(worker) }),
-      ),
-    );
-  await waitFor(
-    async () => {
-      const before = await counts();
-      const client = await daemon.client('p');
-      await client.command('PING');
-      const worker = (await counts()).findIndex((count, i) => count > before[i]!);
-      t.after(() => client.destroy());
-      if (worker >= 0) clients[worker] ??= client;
-      return clients.filter(Boolean).length === WORKERS;
-    },
-    { what: 'a client in each worker' },
-  );
-  return clients;
+  return clientInEach(WORKERS, async () => {
+    const client = await daemon.client('p');
+    t.after(() => client.destroy());
+    return client;
+  });
 }
 
 async function routesOf(client: RawClient): Promise<string[]> {

@@ -82,10 +82,14 @@ async function clients(at: number, count = 16): Promise<RawClient[]> {
   return all;
 }
 
-/** How many workers have clients; the kernel may have given all of them to one. */
-async function workersWithClients(): Promise<number> {
-  const { text } = await askAdmin(adminPort, '/metrics');
-  return [...text.matchAll(/^ringmaster_worker_client_connections\{.*\} (\d+)$/gm)].filter(([, n]) => n !== '0').length;
+/** How many workers have clients, once all `count` are counted; the kernel may have given all of them to one. */
+async function workersWithClients(count: number): Promise<number> {
+  const counts = async () => {
+    const { text } = await askAdmin(adminPort, '/metrics');
+    const found = [...text.matchAll(/^ringmaster_worker_client_connections\{.*\} (\d+)$/gm)].map(([, n]) => Number(n));
+    return found.reduce((sum, each) => sum + each, 0) === count && found;
+  };
+  return (await waitFor(counts, { what: `${count} clients` })).filter(each => each > 0).length;
 }
 
 async function isRefused(at: number): Promise<boolean> {
@@ -214,7 +218,7 @@ describe('a reload', () => {
       }
     };
     await use();
-    const workers = await workersWithClients();
+    const workers = await workersWithClients(old.length);
     // Pools of earlier tests may still be closing theirs.
     await waitFor(async () => (await connectionIds(redisA)).length === workers, { what: 'one connection per worker' });
     await waitFor(async () => (await connectionIds(redisB)).length === 0, { what: 'none to the other server' });

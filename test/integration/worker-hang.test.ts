@@ -34,8 +34,12 @@ test('a worker that is stopped is replaced; until then /readyz says that it does
   const [hanging] = ringmaster.workerPids() as [number];
   process.kill(hanging, 'SIGSTOP');
   const readiness = () => askAdmin(adminPort, '/readyz');
-  await waitFor(async () => (await readiness()).status === 503, { what: '/readyz to say so' });
-  const { workers } = (await readiness()).json<{ workers: { pid: number; state: string; why: string }[] }>();
+  const notReady = async () => {
+    const answer = await readiness();
+    return answer.status === 503 && answer;
+  };
+  const answer = await waitFor(notReady, { what: '/readyz to say so' });
+  const { workers } = answer.json<{ workers: { pid: number; state: string; why: string }[] }>();
   const said = workers.find(({ pid }) => pid === hanging);
   assert.equal(said?.state, 'silent');
   assert.match(said?.why, /^it has reported nothing for \d+ ms$/);
