@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
@@ -122,11 +123,24 @@ for (const signal of ['SIGHUP', 'SIGUSR1'] as const) {
     renameSync(daemon.logFile, rotated);
     process.kill(daemon.masterPid(), signal);
     await waitFor(() => daemon.entries('log reopened').length > 0, { what: 'the new log file' });
+    await waitFor(() => !daemon.pids().some(pid => hasOpen(pid, rotated)), { what: 'all to have left the old file' });
     const before = readFileSync(rotated, 'utf8');
     await stopped(daemon);
     assert.equal(readFileSync(rotated, 'utf8'), before, 'nothing is written to the old file');
     const roles = new Set(entries(daemon.log()).map(({ role }) => role));
     assert.deepEqual([...roles].sort(), ['master', 'worker 0', 'worker 1']);
+  });
+}
+
+function hasOpen(pid: number, file: string): boolean {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).some(fd => {
+    try {
+      return readlinkSync(path.join(folder, fd)) === file;
+    } catch {
+      // It was closed while we looked.
+      return false;
+    }
   });
 }
 
