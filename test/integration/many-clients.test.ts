@@ -24,7 +24,7 @@ async function connectAll(port: number): Promise<RawClient[]> {
   return clients;
 }
 
-test('2,000 Redis clients at once read their own answers', { timeout: 60_000 }, async t => {
+test('2,000 Redis clients at once read their own answers', { timeout: 120_000 }, async t => {
   const pool = await startRedisPool(t, { servers: 2, workers: 2 });
   const clients = await connectAll(pool.port);
   for (let round = 0; round < ROUNDS; round++) {
@@ -59,7 +59,7 @@ test('2,000 Redis clients at once read their own answers', { timeout: 60_000 }, 
   for (const client of rest) client.destroy();
 });
 
-test('2,000 memcached clients at once read their own answers', { timeout: 60_000 }, async t => {
+test('2,000 memcached clients at once read their own answers', { timeout: 120_000 }, async t => {
   const pool = await startMemcachedPool(t, { servers: 2, workers: 2 });
   const clients = await connectAll(pool.port);
   for (let round = 0; round < ROUNDS; round++) {

@@ -157,7 +157,7 @@ test('quit ends the connection after what came before it is answered', async t =
   await client.closed;
 });
 
-test('random requests are answered as memcached answers them', { timeout: 60_000 }, async t => {
+test('random requests are answered as memcached answers them', { timeout: 120_000 }, async t => {
   const seed = seedFrom('MEMCACHED_SEED');
   t.diagnostic(`MEMCACHED_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);
@@ -196,7 +196,7 @@ test('random requests are answered as memcached answers them', { timeout: 60_000
   }
 });
 
-test('one to a thousand keys are fetched from several servers in key order', { timeout: 60_000 }, async t => {
+test('one to a thousand keys are fetched from several servers in key order', { timeout: 120_000 }, async t => {
   const seed = seedFrom('MEMCACHED_SEED');
   t.diagnostic(`MEMCACHED_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);

@@ -74,7 +74,7 @@ async function converseAll(
   for (const client of clients) client.destroy();
 }
 
-test('Redis: 10,000 mixed commands of 50 clients get their own replies', { timeout: 90_000 }, async t => {
+test('Redis: 10,000 mixed commands of 50 clients get their own replies', { timeout: 120_000 }, async t => {
   const random = seeded(t);
   const pool = await startRedisPool(t, SPREAD);
   const filler = await pool.client();
@@ -83,7 +83,7 @@ test('Redis: 10,000 mixed commands of 50 clients get their own replies', { timeo
   filler.destroy();
 });
 
-test('Redis: the same with several connections to each server', { timeout: 90_000 }, async t => {
+test('Redis: the same with several connections to each server', { timeout: 120_000 }, async t => {
   const random = seeded(t);
   const pool = await startRedisPool(t, { ...SPREAD, settings: ['server_connections: 3', 'distribution: modula'] });
   const filler = await pool.client();
@@ -92,7 +92,7 @@ test('Redis: the same with several connections to each server', { timeout: 90_00
   filler.destroy();
 });
 
-test('Redis: the same with the narrowest bounds on what a client may have pending', { timeout: 90_000 }, async t => {
+test('Redis: the same with the narrowest bounds on what a client may have pending', { timeout: 120_000 }, async t => {
   const random = seeded(t);
   const pool = await startRedisPool(t, { ...SPREAD, settings: ['max_pipeline: 2', 'client_buffer: 128kb'] });
   const filler = await pool.client();
@@ -101,7 +101,7 @@ test('Redis: the same with the narrowest bounds on what a client may have pendin
   filler.destroy();
 });
 
-test('memcached: 10,000 mixed commands of 50 clients get their own replies', { timeout: 90_000 }, async t => {
+test('memcached: 10,000 mixed commands of 50 clients get their own replies', { timeout: 120_000 }, async t => {
   const random = seeded(t);
   const pool = await startMemcachedPool(t, { ...SPREAD, memcached: { memoryMiB: 512 } });
   const filler = await pool.client();

@@ -109,7 +109,7 @@ test('a server that is lost fails who waits there', async t => {
 });
 
 test('elements popped by many while workers are killed: each is there once, or was popped by one', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async t => {
   const { server, daemon, client } = await start(t);
   const popped: string[] = [];

@@ -78,14 +78,14 @@ async function converse(t: TestContext, { count, lines: from, most, before, afte
   }
 }
 
-test('what a client wants no reply to is done and not answered, and nothing shifts', { timeout: 60_000 }, t =>
+test('what a client wants no reply to is done and not answered, and nothing shifts', { timeout: 120_000 }, t =>
   converse(t, {
     ...{ count: 60, lines: LINES, most: 25, before: [], after: ['DISCARD', 'CLIENT REPLY ON'] },
     compared: answer => answer,
   }),
 );
 
-test('subscriptions are confirmed also to a client that wants no replies', { timeout: 60_000 }, t =>
+test('subscriptions are confirmed also to a client that wants no replies', { timeout: 120_000 }, t =>
   converse(t, {
     ...{ count: 40, lines: SUBSCRIBER_LINES, most: 15, before: ['HELLO 3'], after: ['CLIENT REPLY ON'] },
     // Numbers of connections, and who it is, stand before.

@@ -206,7 +206,7 @@ for (const flags of [
   ['-c', '50', '-n', '1000'],
   ['-c', '50', '-n', '5000', '-P', '100', '-r', '1000'],
 ]) {
-  test(`redis-benchmark ${flags.join(' ')}: all its tests, without an error`, { timeout: 60_000 }, async t => {
+  test(`redis-benchmark ${flags.join(' ')}: all its tests, without an error`, { timeout: 120_000 }, async t => {
     const { port } = await startRedisPool(t, SPREAD);
     const result = await run('redis-benchmark', ['-p', String(port), '-q', ...flags], { timeoutMs: 55_000 });
     assert.equal(result.code, 0, result.stderr);

@@ -221,7 +221,7 @@ test('QUIT is answered and ends the connection, and what came before it is answe
 });
 
 for (const version of VERSIONS) {
-  test(`RESP${version}: random arguments are answered as a server answers them`, { timeout: 60_000 }, async t => {
+  test(`RESP${version}: random arguments are answered as a server answers them`, { timeout: 120_000 }, async t => {
     const seed = seedFrom('COMMANDS_SEED');
     t.diagnostic(`COMMANDS_SEED=${seed} repeats this run`);
     const random = new SeededRandom(seed);

@@ -54,7 +54,7 @@ async function converse(client: RawClient, lines: readonly string[]): Promise<st
   return Buffer.concat(await client.readReplies(lines.length)).toString('latin1');
 }
 
-test('random conversations over databases are those with a server', { timeout: 100_000 }, async t => {
+test('random conversations over databases are those with a server', { timeout: 120_000 }, async t => {
   const seed = seedFrom('DATABASES_SEED');
   t.diagnostic(`DATABASES_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);

@@ -71,7 +71,7 @@ class Listener {
 }
 
 test('no subscriber hears what is not for it, or anything twice, whatever becomes of servers', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async t => {
   const seed = seedFrom('HISTORY_SEED');
   t.diagnostic(`HISTORY_SEED=${seed} repeats this run`);

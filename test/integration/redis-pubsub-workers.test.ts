@@ -56,7 +56,7 @@ async function ask(listener: Listener, ...words: string[]): Promise<unknown> {
 }
 
 for (const servers of [1, 3]) {
-  test(`on ${servers} servers the numbers follow every confirmation at once`, { timeout: 100_000 }, async t => {
+  test(`on ${servers} servers the numbers follow every confirmation at once`, { timeout: 120_000 }, async t => {
     const seed = seedFrom('LISTENERS_SEED');
     t.diagnostic(`LISTENERS_SEED=${seed} repeats this run`);
     const random = new SeededRandom(seed);

@@ -113,7 +113,7 @@ async function untilBothHear(ours: RawClient, theirs: RawClient): Promise<void> 
   await waitFor(async () => (await heardBy(ours)) === wanted, { what: `listeners to ${wanted}` });
 }
 
-test('random conversations with subscriptions are those with a server', { timeout: 100_000 }, async t => {
+test('random conversations with subscriptions are those with a server', { timeout: 120_000 }, async t => {
   const seed = seedFrom('PUBSUB_SEED');
   t.diagnostic(`PUBSUB_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);

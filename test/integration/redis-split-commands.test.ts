@@ -38,7 +38,7 @@ async function assertSame({ proxy, direct }: Pair, words: readonly (string | Buf
   if (!ours.equals(theirs)) assert.equal(ours.toString('latin1'), theirs.toString('latin1'), what);
 }
 
-test('random commands of one to a thousand keys are split and merged in key order', { timeout: 60_000 }, async t => {
+test('random commands of one to a thousand keys are split and merged in key order', { timeout: 120_000 }, async t => {
   const seed = seedFrom('SPLIT_SEED');
   t.diagnostic(`SPLIT_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);

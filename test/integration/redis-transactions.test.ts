@@ -65,7 +65,7 @@ async function converse(client: RawClient, lines: readonly string[], pieces: rea
   return Buffer.concat(await client.readReplies(lines.length)).toString('latin1');
 }
 
-test('random conversations with transactions are those with a server', { timeout: 100_000 }, async t => {
+test('random conversations with transactions are those with a server', { timeout: 120_000 }, async t => {
   const seed = seedFrom('TRANSACTIONS_SEED');
   t.diagnostic(`TRANSACTIONS_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);

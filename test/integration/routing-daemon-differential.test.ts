@@ -15,7 +15,7 @@ const POOLS = 40;
 const KEYS_PER_POOL = 300;
 const NAME_SERVERS = { tcp: 60, memcachedPort: 8, unix: 6 };
 
-test('a Ringmaster in the place of nutcracker asks the same server for every key', { timeout: 60_000 }, async t => {
+test('a Ringmaster in the place of nutcracker asks the same server for every key', { timeout: 120_000 }, async t => {
   const seed = seedFrom('ROUTING_SEED');
   t.diagnostic(`ROUTING_SEED=${seed} repeats this run`);
   const names = await startNameServers(seed, NAME_SERVERS);

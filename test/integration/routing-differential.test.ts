@@ -17,7 +17,7 @@ const NAME_SERVERS = { tcp: 60, memcachedPort: 8, unix: 6 };
 const EJECTING_HEAVIEST = 3;
 const PROBES = 20_000;
 
-test('no key of any random pool goes elsewhere than with nutcracker', { timeout: 60_000 }, async t => {
+test('no key of any random pool goes elsewhere than with nutcracker', { timeout: 120_000 }, async t => {
   const seed = seedFrom('ROUTING_SEED');
   t.diagnostic(`ROUTING_SEED=${seed} repeats this run`);
   const names = await startNameServers(seed, NAME_SERVERS);
@@ -38,7 +38,7 @@ test('no key of any random pool goes elsewhere than with nutcracker', { timeout:
   }
 });
 
-test('no key goes elsewhere once dead servers are ejected', { timeout: 60_000 }, async t => {
+test('no key goes elsewhere once dead servers are ejected', { timeout: 120_000 }, async t => {
   const seed = seedFrom('ROUTING_SEED');
   t.diagnostic(`ROUTING_SEED=${seed} repeats this run`);
   const names = await startNameServers(seed, NAME_SERVERS);

@@ -59,7 +59,7 @@ async function startProxies(
   return proxies;
 }
 
-test('after the same traffic the statistics say the same', { timeout: 60_000 }, async t => {
+test('after the same traffic the statistics say the same', { timeout: 120_000 }, async t => {
   const redis = [await startRedis(), await startRedis(), await startRedis()];
   const memcached = [await startMemcached(), await startMemcached()];
   for (const server of [...redis, ...memcached]) t.after(() => server.kill());
@@ -124,7 +124,7 @@ test('after the same traffic the statistics say the same', { timeout: 60_000 }, 
   assertInGuide(SECTION, '`responses`, `response_bytes` with `noreply`');
 });
 
-test('failed requests are counted in the same fields', { timeout: 60_000 }, async t => {
+test('failed requests are counted in the same fields', { timeout: 120_000 }, async t => {
   const resetting = await startFakeBackend(({ socket }) => void socket.resetAndDestroy());
   const ending = await startFakeBackend(({ socket }) => void socket.end());
   const silent = await startFakeBackend(() => {});

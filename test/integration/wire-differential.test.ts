@@ -158,7 +158,7 @@ describe('random commands', () => {
     await Promise.all([...redisServers, ...memcachedServers].map(server => server.kill()));
   });
 
-  test('redis: same replies, or a documented difference', { timeout: 60_000 }, async t => {
+  test('redis: same replies, or a documented difference', { timeout: 120_000 }, async t => {
     t.diagnostic(`WIRE_SEED=${seed} repeats this run`);
     const random = new SeededRandom(seed);
     const found = new Found(REDIS_DIFFERENCES);
@@ -179,7 +179,7 @@ describe('random commands', () => {
     }
   });
 
-  test('memcached: same replies, or a documented difference', { timeout: 60_000 }, async t => {
+  test('memcached: same replies, or a documented difference', { timeout: 120_000 }, async t => {
     t.diagnostic(`WIRE_SEED=${seed} repeats this run`);
     const random = new SeededRandom(seed);
     const found = new Found(MEMCACHED_DIFFERENCES);
