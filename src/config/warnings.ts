@@ -37,7 +37,7 @@ export function* configWarningSteps(config: Config): Steps<ConfigWarning[]> {
       warnings.push({ path: `${path}.listen`, message: 'nobody can connect: no port with pool_by leads to this pool' });
     }
     warnings.push(...entranceWarnings(pool, path));
-    if (pool.poolBy === null) warnings.push(...poolWarnings(pool, path));
+    warnings.push(...(pool.poolBy === null ? poolWarnings(pool, path) : portWarnings(pool, path)));
     yield;
   }
   warnings.push(...config.users.flatMap(userWarnings), ...certificateWarnings(config, protocols));
@@ -57,6 +57,18 @@ function entranceWarnings({ listenTls, proxyProtocol }: PoolConfig, path: string
     warnings.push({ path: `${path}.proxy_protocol`, message });
   }
   return warnings;
+}
+
+/** What counts few of those that it seems to be about. */
+function portWarnings({ poolBy, clientConnections, addressLimits }: PoolConfig, path: string): ConfigWarning[] {
+  if (poolBy === 'user') return [];
+  const message =
+    'counts those only who are in their TLS handshake, or have yet to send their PROXY header: give the pools one, too';
+  const given = [
+    ...(clientConnections > 0 ? ['client_connections'] : []),
+    ...(addressLimits?.connections ? ['address_limits.connections'] : []),
+  ];
+  return given.map(key => ({ path: `${path}.${key}`, message }));
 }
 
 /** Nobody would ask for what a user is to sign in with. */

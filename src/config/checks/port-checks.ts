@@ -1,7 +1,9 @@
 import { PROTOCOL_TRAITS, protocolOfSetting } from '../../protocol/protocol-traits.ts';
+import { defaultsOf } from '../../settings/setting.ts';
 import type { ConfigDraft, PoolDraft } from '../pool-draft.ts';
 import { poolPassword } from '../pool-password.ts';
 import type { Problems } from '../problems.ts';
+import { LIMIT_SETTINGS } from '../tables/limit-settings.ts';
 import type { UserDraft } from '../users.ts';
 import { joinPath } from '../yaml-tree.ts';
 
@@ -18,6 +20,13 @@ const NOT_OF_PORT = [
   ...['key_prefix', 'deny_commands', 'commands', 'scripts_under_prefix', 'keyless_scripts'],
 ];
 
+/** What is about clients that are served: a port that knows the pool before the first byte serves nobody. */
+const OF_SERVED_CLIENTS = [
+  ...['limits', 'limit_addresses', 'client_idle_timeout', 'max_request_bytes', 'max_pipeline'],
+  ...['client_buffer', 'client_output_limit'],
+];
+const LIMIT_DEFAULTS: Readonly<Record<string, unknown>> = defaultsOf(LIMIT_SETTINGS, 'native');
+
 /** Ports that several pools share. */
 export function checkPorts({ pools, users }: ConfigDraft, problems: Problems): void {
   const byName = new Map(pools.map(pool => [pool.name, pool]));
@@ -33,6 +42,7 @@ export function checkPorts({ pools, users }: ConfigDraft, problems: Problems): v
       if (port.offsets.has(key))
         report(key, 'not beside pool_by: a port has no servers of its own; it belongs to the pools');
     }
+    if (poolBy !== 'user') checkClients(port, report);
     for (const user of users) {
       if (!user.fields.pools?.includes(port.name)) continue;
       const at = user.offsets.get('pools') ?? user.keyOffset;
@@ -64,6 +74,22 @@ const REQUIRED = {
   server_name: 'required beside pool_by: a map of server names to the names of pools',
   database: 'required beside pool_by: a map of database numbers to the names of pools',
 };
+
+/** Whoever bounds clients here takes it for a bound on all who come by the port, and they are the pools'. */
+function checkClients({ fields, offsets }: PoolDraft, report: Report): void {
+  const { poolBy, addressLimits, listenTls, proxyProtocol } = fields;
+  const why = `a port by ${poolBy} serves nobody itself, clients are those of a pool from their first byte on: write it there`;
+  for (const key of OF_SERVED_CLIENTS) if (offsets.has(key)) report(key, why);
+  const limits: Readonly<Record<string, unknown>> = addressLimits ?? {};
+  for (const [field, { key }] of Object.entries(LIMIT_SETTINGS)) {
+    const isGiven = JSON.stringify(limits[field] ?? null) !== JSON.stringify(LIMIT_DEFAULTS[field] ?? null);
+    if (addressLimits && isGiven) report('address_limits', `${key}: ${why}`);
+  }
+  // Whom nobody knows the pool of yet counts here.
+  if (listenTls || proxyProtocol) return;
+  if (offsets.has('client_connections')) report('client_connections', why);
+  if (limits.connections) report('address_limits', `connections: ${why}`);
+}
 
 function checkNames(
   { fields: { poolBy, protocol, listenTls } }: PoolDraft,

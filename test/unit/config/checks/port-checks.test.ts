@@ -37,6 +37,9 @@ describe('where a port leads', () => {
   });
 });
 
+const BY_NUMBER = 'pool_by: database, pools: { 0: a }';
+const BY_NAME = 'pool_by: server_name, listen_tls: { cert: c, key: k }, pools: { a.test: a }';
+
 const REFUSED: readonly [string, RegExp, string?][] = [
   ['pool_by: database, pools: { 0: a, 1: c }', /pools: 1: there is no pool "c"/],
   ['pool_by: database, pools: { 1: a }', /lacks 0, where clients begin/],
@@ -58,6 +61,14 @@ const REFUSED: readonly [string, RegExp, string?][] = [
   ['pool_by: user, redis_auth: x', /redis_auth: not beside pool_by/, USERS],
   ['pool_by: user, key_prefix: "a:"', /key_prefix: not beside pool_by/, USERS],
   ['pool_by: user, deny_commands: [keys]', /deny_commands: not beside pool_by/, USERS],
+  [`${BY_NUMBER}, limits: { requests: 1/s }`, /limits: a port by database serves nobody itself/],
+  [`${BY_NAME}, limits: { pending: 1 }`, /limits: a port by server_name serves nobody itself/],
+  [`${BY_NUMBER}, address_limits: { connections: 1 }`, /address_limits: connections: a port by database serves nobody/],
+  [`${BY_NUMBER}, address_limits: { over: error }`, /address_limits: over: a port by database serves nobody/],
+  [`${BY_NAME}, address_limits: { connections: 1, requests: 1/s }`, /address_limits: requests: a port by server_name/],
+  [`${BY_NUMBER}, limit_addresses: 100`, /limit_addresses: a port by database serves nobody/],
+  [`${BY_NUMBER}, client_connections: 5`, /client_connections: a port by database serves nobody/],
+  [`${BY_NAME}, client_idle_timeout: 5s`, /client_idle_timeout: a port by server_name serves nobody/],
   ['pool_by: anything, pools: { 0: a }', /unknown pool_by "anything"/],
   ['pools: { 0: a }, servers: [127.0.0.1:1]', /pools: only with pool_by/],
   ['pool_by: database, pools: [a, b]', /must be a map of single values, not a list/],
@@ -86,4 +97,15 @@ test('a pool that nobody can reach is warned of', () => {
     warnings.filter(({ path }) => path.endsWith('.listen')).map(({ path }) => path),
     ['pools.b.listen'],
   );
+});
+
+test('of a port by server name or number, connections that count few are warned of; by user they count who has not signed in', () => {
+  const counting = 'client_connections: 5, address_limits: { connections: 2 }';
+  const warned = (front: string, users = '') =>
+    configWarnings(parseConfig(file(`${front}, ${counting}`, [A], users), 'f')).map(({ path }) => path);
+  const both = ['pools.front.client_connections', 'pools.front.address_limits.connections'];
+  assert.deepEqual(warned(BY_NAME), both);
+  assert.deepEqual(warned(`${BY_NUMBER}, proxy_protocol: 10.0.0.1`), both);
+  const users = `users:\n  u: { pools: [a], passwords: ['#${'0'.repeat(64)}'] }\n`;
+  assert.deepEqual(warned('pool_by: user, limits: { requests: 1/s }', users), []);
 });
