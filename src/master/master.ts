@@ -189,6 +189,7 @@ export class Master implements WorkerSlotHost {
     this.succession = new Succession(estate, options.takeover, {
       ...{ log: this.log, serviceManager: this.serviceManager, ...turns },
       refuseWhileResharding: () => this.resharding.refuseWhileActive(),
+      drainMs: () => this.config.shutdownTimeoutMs + STOP_GRACE_MS,
       stop: why => this.stop(why),
     });
   }

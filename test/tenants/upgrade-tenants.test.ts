@@ -10,7 +10,7 @@ import { isAlive, killAtExit, temporaryDirectory } from '../support/child.ts';
 import { entries } from '../support/daemon.ts';
 import { type Daemon, type PoolOfDaemon, startDaemon } from '../support/pool-daemon.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { startRedis } from '../support/redis-server.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { encodeCommand } from '../support/resp-reader.ts';
 import { waitFor, waitForEvent } from '../support/wait-for.ts';
 
@@ -18,9 +18,9 @@ const HEADER = 'PROXY TCP4 10.1.2.3 10.0.0.1 4711 22121\r\n';
 
 interface Upgradable {
   readonly daemon: Daemon;
-  /** Resolves when the new master serves. */
-  upgrade(): Promise<void>;
-  /** Resolves when the old one is gone. */
+  /** Resolves when the new master serves, with its pid. */
+  upgrade(): Promise<number>;
+  /** Resolves when the first one is gone. */
   gone(): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ async function start(
     process.kill(pid, 'SIGTERM');
     await waitFor(() => !isAlive(pid), { what: 'the end of the new one', timeoutMs: 20_000 });
   });
-  const daemon = await startDaemon(t, pools, { workers: 1, settings: ['shutdown_timeout: 30s', ...settings] });
+  const daemon = await startDaemon(t, pools, { workers: 1, settings: ['shutdown_timeout: 60s', ...settings] });
   return {
     daemon,
     async upgrade() {
@@ -44,6 +44,7 @@ async function start(
       assert.equal(answer.status, 200, answer.text);
       last = answer.json<{ pid: number }>().pid;
       killAtExit(last);
+      return last;
     },
     gone: () =>
       waitFor(() => !isAlive(daemon.ringmaster.pid), { what: 'the end of the old one', timeoutMs: 20_000 }).then(
@@ -223,4 +224,71 @@ test('clients that the old one has yet to answer count, and are counted no more 
   const last = await connected();
   assert.equal(await signIn(last), FULL);
   assert.equal(await again.command('GET', 'k'), null);
+});
+
+test('of three programs at once the clients of each count, also when the middle one has none any more', async t => {
+  const servers = [await startRedis(), await startRedis()] as const;
+  for (const server of servers) t.after(() => server.kill());
+  const pool = (server: RedisServer, settings: readonly string[]) => ({
+    protocol: 'redis' as const,
+    servers: [server.port],
+    settings: ['timeout: 60s', ...settings],
+  });
+  const { daemon, upgrade, gone } = await start(
+    t,
+    { p: pool(servers[0], ['address_limits: { connections: 4 }']), q: pool(servers[1], []) },
+    ['users:', '  app: { passwords: [geheim], pools: [p, q], limits: { connections: 3 } }'],
+  );
+  const FULL = '-ERR max number of clients reached\r\n';
+  const AUTH = encodeCommand('AUTH', 'app', 'geheim');
+  const connected = async () => {
+    const client = await daemon.client('p', { timeoutMs: 60_000 });
+    t.after(() => client.destroy());
+    return client;
+  };
+  /** Signed in, and with a request that its server has yet to answer. */
+  const busy = async () => {
+    const client = await connected();
+    client.send(Buffer.concat([AUTH, encodeCommand('GET', 'k')]));
+    assert.equal(String(await client.readReply()), '+OK\r\n');
+    return client;
+  };
+  const refused = async () => {
+    const client = await connected();
+    client.send(AUTH);
+    assert.equal(String(await client.readToEnd()), FULL);
+  };
+  servers[0].freeze();
+  const first = await busy();
+  await daemon.untilMetric('ringmaster_server_inflight_requests', { pool: 'p' }, 1);
+  const middlePid = await upgrade();
+  const middle = await busy();
+  await daemon.untilMetric('ringmaster_server_inflight_requests', { pool: 'p' }, 1);
+  await upgrade();
+  const last = await busy();
+  await refused();
+  // The middle one's client leaves: there is a place for one more, and no more than that.
+  middle.reset();
+  let another = await connected();
+  await waitFor(
+    async () => {
+      another.send(AUTH);
+      if (String(await another.readReply()) === '+OK\r\n') return true;
+      another = await connected();
+      return false;
+    },
+    { what: 'the place of the one that has left' },
+  );
+  await daemon.untilLogged(/ringmaster is done/);
+  await refused();
+  assert.ok(isAlive(middlePid), 'the middle one stays as long as the first has clients');
+  servers[0].thaw();
+  assert.equal(String(await first.readReply()), '$-1\r\n');
+  assert.equal(String(await last.readReply()), '$-1\r\n');
+  await gone();
+  await waitFor(() => !isAlive(middlePid), { what: 'the end of the middle one', timeoutMs: 20_000 });
+  another = await connected();
+  another.send(AUTH);
+  assert.equal(String(await another.readReply()), '+OK\r\n');
+  await refused();
 });

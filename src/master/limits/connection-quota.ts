@@ -25,6 +25,8 @@ export const SOURCE_WITHIN_MS = 1000;
 interface Waiting {
   readonly worker: number;
   readonly count: number;
+  /** By itself: it is answered without asking the source first, and finds what that has lent when it does. */
+  readonly asksAgain: boolean;
   tries: number;
 }
 
@@ -56,14 +58,17 @@ export class ConnectionQuota {
     this.source = source;
   }
 
-  /** A worker asks for places. `isForced`: its clients are in already, and count whatever the limit. */
-  ask(worker: number, count: number, isForced: boolean): void {
-    if (isForced) {
-      this.lease(worker, count, true);
-      return;
+  /**
+   * A worker asks for places. `isForced`: its clients are in already, and count whatever the limit. `asksAgain`: it is the master after
+   * this one, which does not wait for the one before this one: should that hang, it would take this one for silent.
+   */
+  ask(worker: number, count: number, isForced: boolean, asksAgain = false): void {
+    if (isForced) this.lease(worker, count, true);
+    else if (asksAgain && this.waiting.length > 0) this.lease(worker, 0, false);
+    else {
+      this.waiting.push({ worker, count, asksAgain, tries: 0 });
+      this.serve();
     }
-    this.waiting.push({ worker, count, tries: 0 });
-    this.serve();
   }
 
   /** A worker gives back what it does not need, or answers a recall. */
@@ -149,11 +154,11 @@ export class ConnectionQuota {
     return this.recalled.size > 0;
   }
 
-  /** Whether the source may have some; who has been waiting for it for long is turned away. */
+  /** Whether it is to wait for what the source may have; who has been waiting for it for long is turned away. */
   private borrowFor(next: Waiting): boolean {
     const { source } = this;
     if (source === null) return false;
-    if (this.sourceTimer !== null) return true;
+    if (this.sourceTimer !== null) return !next.asksAgain;
     if (next.tries++ >= BORROW_TRIES) return false;
     // An answer that came while this process was busy is read first.
     const timer = setTimeout(
@@ -162,7 +167,7 @@ export class ConnectionQuota {
     );
     this.sourceTimer = timer.unref();
     source.ask(next.count, this.limit, false);
-    return true;
+    return !next.asksAgain;
   }
 
   private askAgain(): void {

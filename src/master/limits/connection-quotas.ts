@@ -4,6 +4,8 @@ import { ConnectionQuota } from './connection-quota.ts';
 /** A worker process, as the quotas know it. */
 export interface QuotaWorker {
   readonly id: number;
+  /** It is the master after this one, for workers of its own. */
+  readonly isSuccessor?: boolean;
   /** False when nobody listens any more. */
   send(message: ToWorker): boolean;
 }
@@ -52,7 +54,7 @@ export class ConnectionQuotas {
     }
     // As the worker was told last; they all are, one shortly after the other.
     quota.limit = message.limit;
-    quota.ask(worker.id, message.count, message.isForced);
+    quota.ask(worker.id, message.count, message.isForced, worker.isSuccessor === true);
   }
 
   /** From now on places are asked of `source`: no worker has any yet. */

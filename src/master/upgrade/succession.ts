@@ -36,6 +36,8 @@ export interface SuccessionHost {
   /** Throws a RefusedError. */
   refuseUnlessRunning(): void;
   refuseWhileResharding(): void;
+  /** Its clients have so long to go. */
+  drainMs(): number;
   /** Drains; resolves when all is done. */
   stop(why: string): Promise<void>;
 }
@@ -70,7 +72,9 @@ export class Succession {
         estate.sockets.giveAway();
         host.serviceManager.handOver(pid);
         const left = estate.monitoring.leave();
-        void Promise.all([host.stop('upgraded'), left]).then(() => resolve());
+        // The one before it leases its places to the one after it through this one only.
+        const before = takeover?.untilLeft(host.drainMs());
+        void Promise.all([host.stop('upgraded'), left, before]).then(() => resolve());
       },
     });
   }

@@ -21,6 +21,8 @@ export class Takeover {
   readonly handles: readonly BoundHandle[];
   /** The sockets are this process's to close; until then they are the old master's, too. */
   isDone = false;
+  /** Resolves when the old master has nothing any more that counts here. */
+  private readonly left: Promise<void>;
 
   /** Resolves when all that the old master hands over is here. Rejects with an Error when it can't be understood. */
   static receive(): Promise<Takeover> {
@@ -50,6 +52,16 @@ export class Takeover {
   private constructor(handover: Handover, handles: readonly BoundHandle[]) {
     this.handover = handover;
     this.handles = handles;
+    const isBound = handover.leasesPlaces === true && process.connected;
+    this.left = isBound ? new Promise(resolve => process.once('disconnect', resolve)) : Promise.resolve();
+  }
+
+  /** Resolves when the old master has ended, or hangs, within so long. */
+  async untilLeft(withinMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, withinMs);
+    await Promise.race([this.left, promise]);
+    clearTimeout(timer);
   }
 
   get state(): HandedState {

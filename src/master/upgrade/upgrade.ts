@@ -107,6 +107,7 @@ export class Upgrade {
     let timer: NodeJS.Timeout | undefined;
     const successor: QuotaWorker = {
       id: SUCCESSOR_ID,
+      isSuccessor: true,
       send: message => tellPlaces(child, message as LeaseMessage),
     };
     child.once('disconnect', () => this.host.onPlacesLeft(successor));

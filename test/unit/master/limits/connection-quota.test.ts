@@ -120,3 +120,76 @@ test('a master that hangs while it drains is told of', async t => {
   await setImmediate();
   assert.deepEqual(said, ['asked', 'silent']);
 });
+
+test('of three masters the last has what the first two have left, though the middle one waits for nobody', t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const granted: string[] = [];
+  const mute = () => false;
+  const first: ConnectionQuota = new ConnectionQuota(3, {
+    grant: (worker, count, isForced) => {
+      if (worker === SUCCESSOR) middle.lent(count, isForced);
+    },
+    recall: mute,
+  });
+  const middle: ConnectionQuota = new ConnectionQuota(
+    3,
+    {
+      grant: (worker, count, isForced) => {
+        if (worker === SUCCESSOR) last.lent(count, isForced);
+      },
+      recall: mute,
+    },
+    {
+      ask: (count, _limit, isForced) => first.ask(SUCCESSOR, count, isForced, true),
+      giveBack: (count, isAnswer) => first.giveBack(SUCCESSOR, count, isAnswer),
+      onSilent: () => assert.fail('the first one has answered'),
+    },
+  );
+  const last: ConnectionQuota = new ConnectionQuota(
+    3,
+    { grant: (worker, count) => granted.push(`${count} to ${worker}`), recall: mute },
+    {
+      ask: (count, _limit, isForced) => middle.ask(SUCCESSOR, count, isForced, true),
+      giveBack: (count, isAnswer) => middle.giveBack(SUCCESSOR, count, isAnswer),
+      onSilent: () => assert.fail('the middle one has answered'),
+    },
+  );
+  first.ask(1, 1, false);
+  middle.ask(1, 1, false);
+  last.ask(1, 1, false);
+  // What the first has lent to the middle one meanwhile is found at the next try.
+  t.mock.timers.tick(BORROW_EVERY_MS);
+  assert.deepEqual(granted.splice(0), ['1 to 1']);
+  last.ask(2, 1, false);
+  for (let i = 0; i < BORROW_TRIES; i++) t.mock.timers.tick(BORROW_EVERY_MS);
+  assert.deepEqual(granted.splice(0), ['0 to 2']);
+  last.ask(2, 1, false);
+  first.giveBack(1, 1, false);
+  t.mock.timers.tick(BORROW_EVERY_MS);
+  t.mock.timers.tick(BORROW_EVERY_MS);
+  assert.deepEqual(granted.splice(0), ['1 to 2']);
+});
+
+test('a master that waits for one before it that hangs does not seem to hang itself', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const answers: string[] = [];
+  const silent: string[] = [];
+  const middle = new ConnectionQuota(
+    2,
+    { grant: (worker, count) => answers.push(`${count} to ${worker}`), recall: () => false },
+    { ask: () => {}, giveBack: () => {}, onSilent: () => silent.push('the first') },
+  );
+  middle.ask(1, 1, false);
+  assert.deepEqual(answers, []);
+  for (const count of [1, 2]) {
+    middle.ask(SUCCESSOR, count, false, true);
+    assert.deepEqual(answers.splice(0), [`0 to ${SUCCESSOR}`]);
+  }
+  t.mock.timers.tick(SOURCE_WITHIN_MS);
+  await setImmediate();
+  assert.deepEqual(silent, ['the first']);
+  middle.loseSource();
+  assert.deepEqual(answers.splice(0), ['1 to 1']);
+  middle.ask(SUCCESSOR, 2, false, true);
+  assert.deepEqual(answers.splice(0), [`1 to ${SUCCESSOR}`]);
+});
