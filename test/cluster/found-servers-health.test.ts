@@ -54,7 +54,8 @@ test('a master that says nothing is unwell, keeps its keys, and is a reason to a
   await a.kill();
   await daemon.untilLogged(/fail-over/);
   await untilState(daemon, 'shard-a', 'in');
-  assert.equal(await client.command('SET', 'k', '3'), 'OK');
+  // The worker may hear of it after the master has asked the successor.
+  await waitFor(async () => (await client.command('SET', 'k', '3')) === 'OK', { what: 'a write at the successor' });
   assert.deepEqual(await successor.command('GET', 'k'), Buffer.from('3'));
   client.destroy();
 });

@@ -1,6 +1,7 @@
 // Inside MULTI, what Ringmaster answers itself: byte for byte as a server of one's own, which keeps it until EXEC.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { hasLateAnswer } from '../support/late-answer.ts';
 import { startRedisPool } from '../support/pool-under-test.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -61,9 +62,6 @@ function wire(line: string): Buffer {
   return encodeCommand(...words.map(word => word.replaceAll('"', '')));
 }
 
-/** A worker that is held up does not answer in time, which is nothing to compare. */
-const isLate = (replies = ''): boolean => replies.includes('-ERR not all workers of Ringmaster have answered in time');
-
 /** Whichever way they are sent; replies need not be such as can be counted. */
 async function converse(client: RawClient, lines: readonly string[], isAtOnce: boolean): Promise<string> {
   if (isAtOnce) client.send(Buffer.concat(lines.map(wire)));
@@ -105,7 +103,7 @@ for (const version of [2, 3]) {
           const sides = [await pool.client(), await single.client()];
           const [ours, theirs] = await Promise.all(sides.map(client => converse(client, lines, isAtOnce)));
           for (const client of sides) client.destroy();
-          if (isLate(ours)) continue;
+          if (hasLateAnswer(ours!)) continue;
           assert.equal(ours, theirs, `${line}, ${last}, ${isAtOnce ? 'at once' : 'one by one'}`);
         }
       }
@@ -264,7 +262,7 @@ test('random transactions of both kinds are those with a server', async t => {
     const sides = [await pool.client(), await single.client()];
     const [ours, theirs] = await Promise.all(sides.map(client => converse(client, lines, isAtOnce)));
     for (const client of sides) client.destroy();
-    if (isLate(ours)) continue;
+    if (hasLateAnswer(ours!)) continue;
     assert.equal(ours, theirs, `round ${round}: ${lines.join(' | ')}`);
   }
 });

@@ -1,6 +1,7 @@
 // Inside MULTI, what all workers answer together: CLIENT LIST, KILL, UNBLOCK, PAUSE and UNPAUSE, when EXEC comes to them.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { hasLateAnswer, LATE_ANSWER } from '../support/late-answer.ts';
 import { startRedisPool } from '../support/pool-under-test.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -11,7 +12,6 @@ const WORKERS = 2;
 /** So many connections are in all workers, by all odds. */
 const CLIENTS = 24;
 
-const LATE = '-ERR not all workers of Ringmaster have answered in time';
 const ATTEMPTS = 6;
 class LateAnswer extends Error {}
 
@@ -20,7 +20,7 @@ const wire = (lines: readonly string[]): Buffer => Buffer.concat(lines.map(line 
 async function talk(client: RawClient, ...lines: string[]): Promise<string> {
   client.send(wire([...lines, 'ECHO the-end']));
   const replies = (await client.readUntil('$7\r\nthe-end\r\n')).toString('latin1');
-  if (replies.includes(LATE)) throw new LateAnswer(LATE);
+  if (hasLateAnswer(replies)) throw new LateAnswer(LATE_ANSWER);
   return replies;
 }
 

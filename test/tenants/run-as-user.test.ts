@@ -311,7 +311,9 @@ pools:
 
   const daemon = await startRingmaster({ config: '', configFile, workers: 1 });
   t.after(() => daemon.kill());
-  for (const sentence of expected) assert.ok(entriesOf(daemon.stderr(), sentence).length === 1, daemon.stderr());
+  for (const sentence of expected) {
+    await daemon.until(() => entriesOf(daemon.stderr(), sentence).length === 1, `the log says that ${sentence}`);
+  }
   const headers = { authorization: 'Bearer geheim' };
   const ask = async (method: string, at: string, body: object) => {
     const { status, text } = await askAdmin(adminPort, at, { method, body, headers });
