@@ -5,6 +5,7 @@ import type { Half } from '../config/tables/ring-settings.ts';
 import { laterOf, ranksOf } from '../placement/halfway.ts';
 import { KeyRing } from '../placement/key-ring.ts';
 import type { ServerCredentials } from '../protocol/traits.ts';
+import { isProbeKey } from './probe-key.ts';
 
 /** How a server is reached. */
 export type Reached = Pick<PlacedServer, 'address' | 'credentials'>;
@@ -66,6 +67,11 @@ export class KeyOwners {
 
   to(key: Buffer): number {
     return this.half === 'first' ? this.halfway(key) : this.last(key);
+  }
+
+  /** Whether a key that the server has is one of a client's, and belongs elsewhere. */
+  isOrphan(key: Buffer, server: number): boolean {
+    return this.from(key) !== server && !isProbeKey(key);
   }
 
   private halfway(key: Buffer): number {

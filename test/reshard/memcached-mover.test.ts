@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { MEMCACHED_MOVER } from '../../src/mover/memcached/memcached-mover.ts';
 import { Pace } from '../../src/mover/pace.ts';
+import { probeKey } from '../../src/mover/probe-key.ts';
 import type { MoveContext } from '../../src/mover/protocol-mover.ts';
 import { type MemcachedOptions, type MemcachedServer, startMemcached } from '../support/memcached-server.ts';
 import { movesBetween, poolOf } from '../support/reshard-under-test.ts';
@@ -68,6 +69,8 @@ test('orphans are counted by server, and removed', async t => {
   const { servers, from, to } = await between(t);
   await fill(servers.slice(0, 2));
   await fill(servers.slice(2));
+  // Of another proxy, which tries the same servers.
+  for (const server of servers) await server.ask(`set ${probeKey()} 0 60 1\r\nx\r\n`);
   const count = async (isRemoving: boolean) =>
     (await MEMCACHED_MOVER.orphans({ type: 'orphans', from, to, isRemoving, unlisted: [] })).map(({ keys }) => keys);
   const [first, second, third] = (await count(false)) as [number, number, number];

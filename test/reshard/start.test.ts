@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import type { PlanResult } from '../../src/master/reshard/resharding.ts';
+import { probeKey } from '../../src/mover/probe-key.ts';
 import { askAdmin } from '../support/admin-client.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ReshardPool } from '../support/reshard-pool.ts';
@@ -71,6 +73,16 @@ test('of two that are started at once at two proxies at most one comes about', a
         ][done]!,
   );
   client.destroy();
+});
+
+test('what another proxy tries at the same servers meanwhile is no key that was left there', async t => {
+  const pool = await ReshardPool.start(t, { servers: [{}, {}, {}], first: 2 });
+  for (const server of pool.servers) await server.command('SET', probeKey(), 'probe');
+  const { report } = (await pool.reshard('plan', { file: pool.config([0, 1, 2]) })) as unknown as PlanResult;
+  assert.deepEqual(report.orphans, []);
+  await pool.reshard('start', { file: pool.config([0, 1, 2]) });
+  await pool.untilOver();
+  assert.equal((await pool.status()).reshard?.outcome, 'done');
 });
 
 test('hosts of which no proxy takes part are told, for one that was left out', async t => {

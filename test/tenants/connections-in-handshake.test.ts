@@ -52,8 +52,10 @@ async function answerTo(client: RawClient): Promise<string> {
 test('handshakes that go on count at the address and at the pool; one too many reads why, many too many are closed', async t => {
   const authority = await Authority.create();
   const { cert, key } = await authority.sign('pool');
+  // Who is silent is closed for being one too many, or not at all.
+  const tls = `listen_tls: { cert: ${cert}, key: ${key}, handshake_timeout: 10m }`;
   for (const limit of ['address_limits: { connections: 2 }', 'client_connections: 2']) {
-    const daemon = await start(t, [`listen_tls: { cert: ${cert}, key: ${key} }`, limit]);
+    const daemon = await start(t, [tls, limit]);
     const [first] = [await silent(t, daemon), await silent(t, daemon)];
     assert.equal(await answerTo(await overTls(t, daemon, authority)), FULL);
     await daemon.untilMetric('ringmaster_pool_clients_turned_away_total', { pool: 'p' }, 1);

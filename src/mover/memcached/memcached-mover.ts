@@ -43,7 +43,7 @@ export const MEMCACHED_MOVER: ProtocolMover = {
         const orphans: Buffer[] = [];
         let keys = 0;
         for await (const { key } of dumpedKeys(from, reached)) {
-          if (owners.from(key) === server) continue;
+          if (!owners.isOrphan(key, server)) continue;
           keys++;
           if (isRemoving) orphans.push(key);
         }

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { connectedHosts } from '../connected-hosts.ts';
 import { KeyOwners } from '../key-owners.ts';
 import type { BigKey, ConnectedHost, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
+import { probeKey } from '../probe-key.ts';
 import { dumpedKeys, whyUnlisted } from './key-dump.ts';
 import { MemcachedConnection } from './memcached-connection.ts';
 
@@ -11,7 +11,6 @@ const BIGGEST_LISTED = 10;
 const KEYS_PER_SECOND = 10_000;
 /** memcached's meta commands in their final form. */
 const FIRST_VERSION = [1, 6, 12] as const;
-const PROBE_PREFIX = 'ringmaster:reshard-probe:';
 /** Of the whole ring. */
 const GUESSED_KEYS = 20_000;
 const PROBE_SECONDS = 60;
@@ -187,7 +186,7 @@ async function sampled(
   try {
     for await (const { key, bytes } of dumpedKeys(from, reached)) {
       looked++;
-      if (owners.from(key) !== server) orphans++;
+      if (owners.from(key) !== server) orphans += owners.isOrphan(key, server) ? 1 : 0;
       else if (owners.to(key) !== server) {
         const flow = moving.get(owners.to(key)) ?? { keys: 0, bytes: 0 };
         moving.set(owners.to(key), { keys: flow.keys + 1, bytes: flow.bytes + bytes });
@@ -213,7 +212,7 @@ function guessed(owners: KeyOwners, server: number, { keys, usedBytes }: Facts):
   const bytes = keys === 0 ? 0 : Math.round(usedBytes / keys);
   let looked = 0;
   for (let i = 0; i < GUESSED_KEYS; i++) {
-    const key = Buffer.from(`${PROBE_PREFIX}${i}`);
+    const key = Buffer.from(`any:${i}`);
     if (owners.from(key) !== server) continue;
     looked++;
     const target = owners.to(key);
@@ -256,7 +255,7 @@ async function twins(job: SurveyJob, owners: KeyOwners, facts: readonly (Facts |
     reachable.map(server => MemcachedConnection.open(job.from, server, ANSWER_WITHIN_MS).catch(() => null)),
   );
   for (const [i, one] of connections.entries()) {
-    const key = PROBE_PREFIX + randomUUID();
+    const key = probeKey();
     if ((await one?.line(`ms ${key} 1 T${PROBE_SECONDS}\r\nx\r\n`).catch(() => '')) !== 'HD') continue;
     for (const [j, other] of connections.entries()) {
       if (j <= i || other === null || (await other.line(`mg ${key}\r\n`).catch(() => '')) !== 'HD') continue;

@@ -1,11 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { KeyOwners, Reached } from '../key-owners.ts';
 import type { KeyFlow, SurveyJob } from '../mover-job.ts';
+import { probeKey } from '../probe-key.ts';
 import { type ProbeResult, probeMigration } from './migration.ts';
 import type { RedisConnection } from './redis-connection.ts';
-
-/** A probe key must be one that nobody has. */
-const PROBE_PREFIX = 'ringmaster:reshard-probe:';
 
 /** A server that answers. */
 export interface Probed {
@@ -31,7 +28,7 @@ export async function probed(
     if (!here || !there || here.runId === there.runId) continue;
     const [from, to] = [owners.servers[source]!, owners.servers[target]!];
     const move = async (giving: Probed, taking: Probed, target: Reached): Promise<ProbeResult> => {
-      const key = Buffer.from(PROBE_PREFIX + randomUUID());
+      const key = Buffer.from(probeKey());
       try {
         for (const { connection } of [giving, taking]) await connection.need('SELECT', database);
         const result = await probeMigration(

@@ -24,7 +24,7 @@ export const REDIS_MOVER: ProtocolMover = {
       owners.servers.map(async ({ text }, server) => ({
         server: text,
         keys: await onServer(from, owners, server, connection =>
-          countOrphans(connection, databasesOf(from), key => owners.from(key) !== server, isRemoving),
+          countOrphans(connection, databasesOf(from), key => owners.isOrphan(key, server), isRemoving),
         ),
       })),
     );

@@ -104,7 +104,7 @@ async function sample(
     await connection.need('SELECT', database);
     for await (const keys of scanned(connection)) {
       looked += keys.length;
-      orphans += keys.filter(key => owners.from(key) !== server).length;
+      orphans += keys.filter(key => owners.isOrphan(key, server)).length;
       const leaving = keys.filter(key => owners.from(key) === server && owners.to(key) !== server);
       const sizes = await sizesOf(connection, leaving);
       for (const [j, key] of leaving.entries()) {

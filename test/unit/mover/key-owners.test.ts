@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
 import { KeyOwners } from '../../../src/mover/key-owners.ts';
+import { probeKey } from '../../../src/mover/probe-key.ts';
 
 const pool = (servers: string, more = 'hash: murmur') =>
   parseConfig(`pools: { red: { listen: "h:1", protocol: redis, ${more}, servers: [${servers}] } }`, 'f').pools[0]!;
@@ -33,4 +34,18 @@ test('hash tags and hashes are those of each side', () => {
   const tagged = [Buffer.from('{user}:a'), Buffer.from('{user}:b'), Buffer.from('{user}:c')];
   assert.equal(new Set(tagged.map(key => owners.to(key))).size, 1);
   assert.ok(keys.some(key => owners.from(key) !== owners.to(key)));
+});
+
+test('a key that its server has not is left over there, unless it is one that a proxy tries the server with', () => {
+  const owners = new KeyOwners(pool('"h:1:1 a", "h:2:1 b"'), pool('"h:1:1 a", "h:2:1 b", "h:3:1 c"'));
+  const [key] = keys as [Buffer];
+  assert.deepEqual(
+    [0, 1, 2].map(server => owners.isOrphan(key, server)),
+    [0, 1, 2].map(server => server !== owners.from(key)),
+  );
+  const probe = probeKey();
+  assert.ok([0, 1, 2].every(server => !owners.isOrphan(Buffer.from(probe), server)));
+  for (const other of [probe.slice(0, -1), `${probe}0`, probe.replace('probe:', 'probe-'), `x${probe.slice(1)}`]) {
+    assert.equal(owners.isOrphan(Buffer.from(other), 2), true, other);
+  }
 });
