@@ -147,7 +147,7 @@ export class Master implements WorkerSlotHost {
           log: this.log,
           blocks: this.blocks,
           verdicts: this.verdicts,
-          refuseUnlessRunning: () => this.refuseUnlessRunning(),
+          refuseUnlessRunning: () => this.succession.refuseUnlessSettled(),
           untilBlocking: () => this.answers.untilBlocking(this.blocked()),
         }),
       ],
@@ -175,7 +175,7 @@ export class Master implements WorkerSlotHost {
       out: () => this.out(),
       processes: () => this.slots.processes(),
       reload: () => this.reload('reshard'),
-      refuseUnlessRunning: () => this.refuseUnlessRunning(),
+      refuseUnlessRunning: () => this.succession.refuseUnlessSettled(),
     });
     this.liveConfig = new LiveConfig(initial, {
       log: this.log,

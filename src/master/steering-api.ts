@@ -9,7 +9,7 @@ export interface Steering {
   readonly log: Log;
   readonly blocks: Blocks;
   readonly verdicts: ServerVerdicts;
-  /** Throws a RefusedError. */
+  /** Throws a RefusedError, during an upgrade too. */
   refuseUnlessRunning(): void;
   /** Resolves when the workers block what they are to; with the slots of those that did not say so in time. */
   untilBlocking(): Promise<readonly number[]>;

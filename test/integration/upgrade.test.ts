@@ -1,6 +1,6 @@
 // A new master takes the place of the running one: nobody is refused, reset or left without an answer, and what was set goes on.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { runUpgradeDrill } from '../soak/upgrade-drill.ts';
@@ -191,6 +191,46 @@ test('a successor that can not serve changes nothing', async t => {
   assert.equal(daemon.exited(), null);
   // Those that failed were its children, too.
   assert.equal(daemon.workerPids().length, 2);
+});
+
+test('what a successor would not hear of any more is refused while it starts', async t => {
+  const { adminPort } = await started(t);
+  const directory = temporaryDirectory('slow-program');
+  mkdirSync(path.join(directory, 'dist'));
+  writeFileSync(path.join(directory, 'package.json'), '{"name":"ringmaster","type":"module"}');
+  const [main, mark] = [path.join(directory, 'dist/main.js'), path.join(directory, 'pid')];
+  // It has been told all, and says nothing.
+  writeFileSync(
+    main,
+    `import { renameSync, writeFileSync } from 'node:fs';
+process.on('message', ({ type }) => {
+  if (type !== 'handover') return;
+  writeFileSync('${mark}.new', String(process.pid));
+  renameSync('${mark}.new', '${mark}');
+});
+process.send({ type: 'hello', format: 1, version: '9.9' });`,
+  );
+  const upgrading = upgrade(adminPort, { exec: main });
+  const successor = await waitFor(() => existsSync(mark) && Number(readFileSync(mark, 'utf8')), {
+    what: 'a successor',
+  });
+  const post = async (path: string, body: object) => {
+    const { status, text } = await askAdmin(adminPort, `/api/v1${path}`, { method: 'POST', body });
+    return { status, error: (JSON.parse(text) as { error?: string }).error };
+  };
+  const changes: [string, object][] = [
+    ['/blocks', { pool: 'red', key: 'forbidden' }],
+    ['/servers/red/b/eject', {}],
+    ['/reshard/plan', { file: 'pools: {}' }],
+    ['/reshard/start', { file: 'pools: {}' }],
+  ];
+  for (const [path, body] of changes) {
+    const refused = { status: 409, error: 'not during an upgrade: try again once it is done' };
+    assert.deepEqual(await post(path, body), refused, path);
+  }
+  process.kill(successor, 'SIGKILL');
+  assert.equal((await upgrading).status, 409);
+  for (const [path, body] of changes.slice(0, 2)) assert.equal((await post(path, body)).status, 200, path);
 });
 
 test('by the command line, and by a signal where the file says so', async t => {

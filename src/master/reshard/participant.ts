@@ -30,6 +30,8 @@ export interface ParticipantHost {
   out(): readonly OutServer[];
   /** Reads the configuration file again and serves by it. */
   reload(): Promise<unknown>;
+  /** Throws a RefusedError, during an upgrade too: a successor would know nothing of it. */
+  refuseUnlessRunning(): void;
 }
 
 /** How long the workers get before a coordinator that asks is told to ask again. */
@@ -131,6 +133,7 @@ export class Participant {
   private join(decision: Decision, first: Pick<ReshardRecord, 'file' | 'coordinator' | 'plan'>): void {
     const { file, config, out } = this.host;
     const { pool: name, from, to } = decision;
+    this.host.refuseUnlessRunning();
     const pool = config().pools.find(each => each.name === name);
     if (pool === undefined) throw new RefusedError(`there is no pool ${name}`);
     if (!isSameRing(pool, from)) throw new RefusedError(`pool ${name} has another ring than it is to come from`);

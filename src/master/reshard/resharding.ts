@@ -30,7 +30,7 @@ export interface ReshardingHost {
   /** All there are, those that leave too. */
   processes(): Iterable<WorkerProcess>;
   reload(): Promise<unknown>;
-  /** Throws a RefusedError. */
+  /** Throws a RefusedError, during an upgrade too. */
   refuseUnlessRunning(): void;
 }
 
@@ -77,6 +77,7 @@ export class Resharding {
       served: pool => host.served(pool),
       out: () => host.out(),
       reload: () => host.reload(),
+      refuseUnlessRunning: () => host.refuseUnlessRunning(),
     });
   }
 

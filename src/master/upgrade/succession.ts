@@ -4,6 +4,7 @@ import type { Log } from '../../system/log.ts';
 import type { BoundHandle } from '../../system/server-handle.ts';
 import type { Blocks } from '../blocks.ts';
 import type { LiveConfig } from '../configuration/live-config.ts';
+import { RefusedError } from '../errors.ts';
 import type { ConnectionQuotas } from '../limits/connection-quotas.ts';
 import type { MasterLog } from '../master-log.ts';
 import type { Events } from '../monitoring/events.ts';
@@ -47,12 +48,14 @@ export class Succession {
   /** Another master has taken this one's place, and this one is drained. */
   readonly handedOver: Promise<void>;
   private readonly estate: Estate;
+  private readonly host: SuccessionHost;
   private readonly takeover: Takeover | null;
   private readonly upgrade: Upgrade;
   private pidFile: PidFile | null = null;
 
   constructor(estate: Estate, takeover: Takeover | null, host: SuccessionHost) {
     this.estate = estate;
+    this.host = host;
     this.takeover = takeover;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.handedOver = promise;
@@ -82,6 +85,12 @@ export class Succession {
   /** See `Upgrade.run`. */
   run(by: string, asked: UpgradeRequest): Promise<UpgradeResult> {
     return this.upgrade.run(by, asked);
+  }
+
+  /** For changes that a successor would not hear of any more. Throws a RefusedError. */
+  refuseUnlessSettled(): void {
+    this.host.refuseUnlessRunning();
+    if (this.upgrade.isUnderWay) throw new RefusedError('not during an upgrade: try again once it is done');
   }
 
   /** The one before it, as long as that one serves, too. */

@@ -54,6 +54,8 @@ export interface UpgradeResult {
 
 /** Has a new master take this one's place, of another version perhaps; see `Handover`. */
 export class Upgrade {
+  /** A successor has been started, and does not serve yet. */
+  isUnderWay = false;
   private readonly host: UpgradeHost;
 
   constructor(host: UpgradeHost) {
@@ -77,7 +79,10 @@ export class Upgrade {
         const startedAtMs = performance.now();
         const program = exec === undefined ? path.resolve(process.argv[1] ?? '') : programAt(exec);
         const child = this.start(program);
-        const version = await this.conduct(child, program, timeoutMs);
+        this.isUnderWay = true;
+        const version = await this.conduct(child, program, timeoutMs).finally(() => {
+          this.isUnderWay = false;
+        });
         const tookMs = Math.round(performance.now() - startedAtMs);
         const pid = child.pid as number;
         host.log.warn({ by, successor: pid, version, oldVersion: VERSION, tookMs }, 'upgraded: a new master serves');
