@@ -29,6 +29,7 @@ const OWN = [
   'icon.svg',
   'page.css',
   'clients.js',
+  'events.js',
   'feed.js',
   'format.js',
   'page.js',

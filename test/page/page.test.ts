@@ -22,7 +22,7 @@ const { SCREENSHOT } = process.env;
 /** Resolves once the text of an element matches. */
 async function until(page: Page, selector: string, text: RegExp): Promise<void> {
   const locator = page.locator(selector).filter({ hasText: text });
-  await locator.first().waitFor({ state: 'attached', timeout: 20_000 });
+  await locator.first().waitFor({ state: 'attached', timeout: 40_000 });
 }
 
 test('the page shows traffic, trouble, changes and a daemon that is gone', async t => {
@@ -84,7 +84,7 @@ test('the page shows traffic, trouble, changes and a daemon that is gone', async
       return document.querySelector('#plots > *').getAttribute('aria-label') !== was;
     },
     before,
-    { timeout: 20_000 },
+    { timeout: 40_000 },
   );
 
   // The slow server, the slow requests, the hot key, who asks.

@@ -14,7 +14,7 @@ const TOKEN = 'a-token-of-the-test';
 const KEYS = 300;
 
 async function until(page: Page, selector: string, text: RegExp): Promise<void> {
-  await page.locator(selector).filter({ hasText: text }).first().waitFor({ state: 'attached', timeout: 30_000 });
+  await page.locator(selector).filter({ hasText: text }).first().waitFor({ state: 'attached', timeout: 40_000 });
 }
 
 test('the page shows how a reshard goes, and pauses, paces and takes it back', async t => {

@@ -47,16 +47,12 @@ export async function startMemcached(options: MemcachedOptions = {}): Promise<Me
 
   const child = new Child('memcached', args, { env: { ...process.env, MEMCACHED_PORT_FILENAME: portFile } });
   let port = 0;
-  await child.until(
-    () => {
-      if (socketPath !== '') return existsSync(socketPath);
-      const line = existsSync(portFile) ? /^TCP INET: (\d+)$/m.exec(readFileSync(portFile, 'utf8')) : null;
-      port = Number(line?.[1] ?? 0);
-      return port > 0;
-    },
-    'memcached listening',
-    10_000,
-  );
+  await child.until(() => {
+    if (socketPath !== '') return existsSync(socketPath);
+    const line = existsSync(portFile) ? /^TCP INET: (\d+)$/m.exec(readFileSync(portFile, 'utf8')) : null;
+    port = Number(line?.[1] ?? 0);
+    return port > 0;
+  }, 'memcached listening');
   const target = socketPath === '' ? port : socketPath;
   // The file and the socket's name are there an instant before listen(2).
   const first = await waitFor(() => RawClient.connect(target).catch(() => null), { what: 'memcached accepting' });

@@ -1,6 +1,7 @@
 // The page: what the daemon sends every second, and what is asked of it as often as it is worth.
 
 import { clientsOf } from './clients.js';
+import { eventsOf } from './events.js';
 import { ask, listen } from './feed.js';
 import { bytes, count, duration, hitRatio, percent, time } from './format.js';
 import { Plots } from './plots.js';
@@ -14,7 +15,6 @@ const SLOW_MS = 5000;
 /** More rows than these nobody reads; the filter finds the others. */
 const SERVERS_MAX = 100;
 const LIST_MAX = 20;
-const EVENTS_MAX = 50;
 
 const element = id => document.getElementById(id);
 const number = (title, text) => ({ title, text, kind: 'number' });
@@ -167,7 +167,6 @@ function detailsOf(details) {
 const plots = new Plots(element('plots'));
 const chosen = element('chosen');
 let overview = null;
-let events = [];
 /** CPU seconds of each process when they were last told. */
 let cpu = new Map();
 
@@ -293,13 +292,6 @@ async function askSlow() {
   if (commands !== null) fill.commands(commands.pools[0]?.commands ?? []);
 }
 
-async function askEvents() {
-  const answer = await ask('events', { count: EVENTS_MAX });
-  if (answer === null) return;
-  events = answer.events;
-  fill.events(events);
-}
-
 /** Runs `task` again and again, not while nobody looks or the daemon is gone, and never twice at a time. */
 async function every(pauseMs, task) {
   for (;;) {
@@ -325,20 +317,19 @@ const steering = steer(element('change'), element('answer'), {
   onDone: () => Promise.all([askQuick(), askSlow()]),
 });
 const showReshard = reshardOf(element, steering.reshard);
+const events = eventsOf(ask, fill.events);
 const askClients = clientsOf(element, { pool: () => chosen.value, cut: id => steering.cut(id) });
 listen({
   overview: showOverview,
-  event(event) {
-    events = [event, ...events].slice(0, EVENTS_MAX);
-    fill.events(events);
-  },
+  event: events.add,
   gone: sinceMs =>
     showState('gone', `The daemon does not answer since ${time(sinceMs)}. What is below is from then; trying again …`),
   back() {
     showState('live', 'Live');
-    askEvents();
+    events.askAll();
     if (overview !== null) choosePool();
   },
 });
 every(QUICK_MS, askQuick);
 every(SLOW_MS, askSlow);
+every(SLOW_MS, events.askAgain);
