@@ -183,9 +183,8 @@ export class Master implements WorkerSlotHost {
       ...turns,
       serveBy: async (next, onAdopted) => this.serveBy(next, onAdopted),
     });
-    const { sockets, monitoring, liveConfig, masterLog, blocks, verdicts, events } = this;
-    const { quotas } = this.clientMatters;
-    const estate = { sockets, monitoring, liveConfig, masterLog, blocks, verdicts, events, quotas };
+    const { sockets, monitoring, liveConfig, masterLog, blocks, verdicts, events, clientMatters } = this;
+    const estate = { sockets, monitoring, liveConfig, masterLog, blocks, verdicts, events, clientMatters };
     this.succession = new Succession(estate, options.takeover, {
       ...{ log: this.log, serviceManager: this.serviceManager, ...turns },
       refuseWhileResharding: () => this.resharding.refuseWhileActive(),

@@ -6,52 +6,15 @@ import { type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
 import { askAdmin } from '../support/admin-client.ts';
 import { Authority } from '../support/certificates.ts';
-import { isAlive, killAtExit, temporaryDirectory } from '../support/child.ts';
+import { isAlive, temporaryDirectory } from '../support/child.ts';
 import { entries } from '../support/daemon.ts';
-import { type Daemon, type PoolOfDaemon, startDaemon } from '../support/pool-daemon.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { encodeCommand } from '../support/resp-reader.ts';
+import { startUpgradableDaemon } from '../support/upgradable-daemon.ts';
 import { waitFor, waitForEvent } from '../support/wait-for.ts';
 
 const HEADER = 'PROXY TCP4 10.1.2.3 10.0.0.1 4711 22121\r\n';
-
-interface Upgradable {
-  readonly daemon: Daemon;
-  /** Resolves when the new master serves, with its pid. */
-  upgrade(): Promise<number>;
-  /** Resolves when the first one is gone. */
-  gone(): Promise<void>;
-}
-
-async function start(
-  t: TestContext,
-  pools: Readonly<Record<string, PoolOfDaemon>>,
-  settings: readonly string[] = [],
-): Promise<Upgradable> {
-  let last: number | null = null;
-  t.after(async () => {
-    const pid = last;
-    if (pid === null) return;
-    process.kill(pid, 'SIGTERM');
-    await waitFor(() => !isAlive(pid), { what: 'the end of the new one', timeoutMs: 20_000 });
-  });
-  const daemon = await startDaemon(t, pools, { workers: 1, settings: ['shutdown_timeout: 60s', ...settings] });
-  return {
-    daemon,
-    async upgrade() {
-      const answer = await askAdmin(daemon.adminPort, '/api/v1/upgrade', { method: 'POST', body: {} });
-      assert.equal(answer.status, 200, answer.text);
-      last = answer.json<{ pid: number }>().pid;
-      killAtExit(last);
-      return last;
-    },
-    gone: () =>
-      waitFor(() => !isAlive(daemon.ringmaster.pid), { what: 'the end of the old one', timeoutMs: 20_000 }).then(
-        () => {},
-      ),
-  };
-}
 
 async function serverPort(t: TestContext): Promise<number> {
   const server = await startRedis();
@@ -73,7 +36,7 @@ async function servesWhoIsBetween(t: TestContext): Promise<boolean> {
   const { cert, key } = await authority.sign('pool');
   const servers = [await serverPort(t)];
   const proxied = 'proxy_protocol: 127.0.0.1';
-  const { daemon, upgrade, gone } = await start(t, {
+  const { daemon, upgrade, gone } = await startUpgradableDaemon(t, {
     plain: { protocol: 'redis', servers, settings: [proxied] },
     secure: { protocol: 'redis', servers, settings: [proxied, `listen_tls: { cert: ${cert}, key: ${key} }`] },
   });
@@ -117,7 +80,7 @@ test('settings of users that were set are those of the new one, and so is the wa
   const directory = temporaryDirectory('upgrade-users');
   const audit = path.join(directory, 'audit.log');
   const servers = [await serverPort(t), await serverPort(t)];
-  const { daemon, upgrade, gone } = await start(
+  const { daemon, upgrade, gone } = await startUpgradableDaemon(
     t,
     {
       port: { protocol: 'redis', servers: [], settings: ['pool_by: user'] },
@@ -169,7 +132,7 @@ test('settings of users that were set are those of the new one, and so is the wa
 test('clients that the old one has yet to answer count, and are counted no more once they are gone', async t => {
   const server = await startRedis();
   t.after(() => server.kill());
-  const { daemon, upgrade, gone } = await start(
+  const { daemon, upgrade, gone } = await startUpgradableDaemon(
     t,
     {
       p: {
@@ -234,7 +197,7 @@ test('of three programs at once the clients of each count, also when the middle 
     servers: [server.port],
     settings: ['timeout: 60s', ...settings],
   });
-  const { daemon, upgrade, gone } = await start(
+  const { daemon, upgrade, gone } = await startUpgradableDaemon(
     t,
     { p: pool(servers[0], ['address_limits: { connections: 4 }']), q: pool(servers[1], []) },
     ['users:', '  app: { passwords: [geheim], pools: [p, q], limits: { connections: 3 } }'],

@@ -15,7 +15,7 @@ export class ClientMatters {
   private readonly inquiries: ClientInquiries;
   private readonly crowds: Crowds;
   private readonly pauses: Pauses;
-  private readonly leases = new RateLeases();
+  readonly leases = new RateLeases();
   private readonly limiting: Limiting;
   readonly quotas: ConnectionQuotas;
   private readonly wrongPasswords: WrongPasswords;

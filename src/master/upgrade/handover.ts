@@ -6,6 +6,7 @@ import type { LogLevel } from '../../system/log.ts';
 import type { FileId } from '../../system/unix-socket.ts';
 import type { Block } from '../blocks.ts';
 import type { LeaseMessage, PlaceMessage } from '../limits/connection-quotas.ts';
+import type { LeftRate, LentMessage, ShareMessage } from '../limits/rate-leases.ts';
 import type { ListenPlace } from '../listen-sockets.ts';
 import type { RingmasterEvent } from '../monitoring/events.ts';
 import type { HistoryDump } from '../monitoring/history.ts';
@@ -19,9 +20,11 @@ import type { HandVerdict } from '../servers/hand-verdicts.ts';
  *        ◀── hello ──────────────────────       what it can read
  *    ─── handle × sockets, then handover ──▶    it binds nothing that it was given
  *                                               workers start, and accept beside those of the old one
- *        ◀── places ──▶                         it leases places for connections as a worker of the old one does
+ *        ◀── places, shares ──▶                 it leases places for connections, and rates, as a worker of the old one does
  *        ◀── ready ──────────────────────       the pid file is the new one's
- *    accepts no more, drains, ends              all places are the new one's
+ *    accepts no more, drains
+ *    ─── left ──────────────────────────────▶   what is left of rates that were used of late
+ *    ends                                       all places are the new one's
  *
  * Until `ready` the old one goes on as if nothing were; without it, it always has. What is not understood of the state is left
  * out by who reads it: it is there for people, and what matters is found again by asking.
@@ -32,6 +35,9 @@ export const PID_FILE_DESCRIPTOR = 4;
 
 /** Of the messages; one that is not known is refused, and the old master stays. */
 export const HANDOVER_FORMAT = 1;
+
+/** Of how rates are leased: in which units, by which names. Masters that do it otherwise do not lease to each other. */
+export const RATES_FORMAT = 1;
 
 /** The sockets of one pool. */
 export interface HandedSockets {
@@ -77,6 +83,8 @@ export interface Handover {
   readonly pidFile?: number;
   /** It leases places for connections to the new one until it ends. Left out by programs that don't, which are not asked. */
   readonly leasesPlaces?: boolean;
+  /** Likewise rates, and requests that are not answered, in this way (`RATES_FORMAT`). */
+  readonly leasesRates?: number;
   readonly state: HandedState;
 }
 
@@ -84,10 +92,13 @@ export interface Handover {
 export type ToSuccessor =
   | { readonly type: 'handle' }
   | Handover
-  | { readonly type: 'places'; readonly message: LeaseMessage };
+  | { readonly type: 'places'; readonly message: LeaseMessage }
+  | { readonly type: 'shares'; readonly message: LentMessage }
+  | { readonly type: 'left'; readonly rates: readonly LeftRate[]; readonly isLast: boolean };
 
 export type FromSuccessor =
   | { readonly type: 'hello'; readonly format: number; readonly version: string }
   | { readonly type: 'places'; readonly message: PlaceMessage }
+  | { readonly type: 'shares'; readonly message: ShareMessage }
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly message: string };

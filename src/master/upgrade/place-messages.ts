@@ -26,6 +26,6 @@ function isOfHolder(raw: unknown): boolean {
   return isScope && typeof pool === 'string' && typeof name === 'string';
 }
 
-function isCount(value: unknown): boolean {
+export function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }

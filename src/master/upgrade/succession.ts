@@ -3,9 +3,9 @@ import type { PoolConfig } from '../../config/config.ts';
 import type { Log } from '../../system/log.ts';
 import type { BoundHandle } from '../../system/server-handle.ts';
 import type { Blocks } from '../blocks.ts';
+import type { ClientMatters } from '../clients/client-matters.ts';
 import type { LiveConfig } from '../configuration/live-config.ts';
 import { RefusedError } from '../errors.ts';
-import type { ConnectionQuotas } from '../limits/connection-quotas.ts';
 import type { MasterLog } from '../master-log.ts';
 import type { Events } from '../monitoring/events.ts';
 import type { Monitoring } from '../monitoring/monitoring.ts';
@@ -13,7 +13,7 @@ import { PidFile } from '../pid-file.ts';
 import type { ServerVerdicts } from '../servers/server-verdicts.ts';
 import type { ServiceManager } from '../service-manager.ts';
 import type { SocketTable } from '../socket-table.ts';
-import { HANDOVER_FORMAT, type Handover, PID_FILE_DESCRIPTOR } from './handover.ts';
+import { HANDOVER_FORMAT, type Handover, PID_FILE_DESCRIPTOR, RATES_FORMAT } from './handover.ts';
 import type { Takeover } from './takeover.ts';
 import { Upgrade, type UpgradeRequest, type UpgradeResult } from './upgrade.ts';
 
@@ -26,7 +26,7 @@ export interface Estate {
   readonly blocks: Blocks;
   readonly verdicts: ServerVerdicts;
   readonly events: Events;
-  readonly quotas: ConnectionQuotas;
+  readonly clientMatters: Pick<ClientMatters, 'quotas' | 'leases'>;
 }
 
 export interface SuccessionHost {
@@ -69,15 +69,21 @@ export class Succession {
       },
       handover: () => bequest(estate, this.inheritedPidFile()),
       pidFile: () => this.inheritedPidFile(),
-      onPlaces: (successor, message) => estate.quotas.receive(successor, message),
-      onPlacesLeft: successor => estate.quotas.retire(successor),
+      onPlaces: (successor, message) => estate.clientMatters.quotas.receive(successor, message),
+      onShares: (successor, message) => estate.clientMatters.leases.receive(successor, message),
+      onLeft: successor => {
+        estate.clientMatters.quotas.retire(successor);
+        estate.clientMatters.leases.retire(successor);
+      },
       onHandedOver: pid => {
         estate.sockets.giveAway();
         host.serviceManager.handOver(pid);
         const left = estate.monitoring.leave();
-        // The one before it leases its places to the one after it through this one only.
+        // The one before it leases to the one after it through this one only.
         const before = takeover?.untilLeft(host.drainMs());
-        void Promise.all([host.stop('upgraded'), left, before]).then(() => resolve());
+        void Promise.all([host.stop('upgraded'), left, before])
+          .then(() => this.upgrade.leave(estate.clientMatters.leases.left()))
+          .then(resolve);
       },
     });
   }
@@ -125,6 +131,7 @@ export class Succession {
 
   /** Nothing is left of this master but its process. */
   over(): void {
+    if (this.predecessor !== null) this.estate.clientMatters.leases.giveBack();
     this.closeSockets();
     this.pidFile?.release();
     this.pidFile = null;
@@ -154,6 +161,7 @@ function bequest(
     format: HANDOVER_FORMAT,
     pid: process.pid,
     leasesPlaces: true,
+    leasesRates: RATES_FORMAT,
     sockets: estate.sockets.offered(number),
     servers: monitoring.offered().map(({ wanted, handle }) => ({ wanted, handle: number(handle as BoundHandle) })),
     ...(pidFile !== null && { pidFile: PID_FILE_DESCRIPTOR }),
@@ -184,7 +192,8 @@ function inherit(estate: Estate, takeover: Takeover, pools: readonly PoolConfig[
     }
   };
   estate.sockets.inherit(handover.sockets, handles);
-  takeover.sharePlaces(estate.quotas);
+  takeover.sharePlaces(estate.clientMatters.quotas);
+  takeover.shareRates(estate.clientMatters.leases);
   take('log level', () => masterLog.setLevel(state.logLevel));
   take('blocks', () => blocks.restore(state.blocks));
   take('servers taken out by hand', () => byHand.restore([...state.byHand]));

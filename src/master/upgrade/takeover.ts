@@ -4,8 +4,17 @@ import type { Config } from '../../config/config.ts';
 import type { BoundHandle } from '../../system/server-handle.ts';
 import { VERSION } from '../../system/version.ts';
 import type { ConnectionQuotas } from '../limits/connection-quotas.ts';
-import { type FromSuccessor, HANDOVER_FORMAT, type HandedState, type Handover, type ToSuccessor } from './handover.ts';
+import type { RateLeases } from '../limits/rate-leases.ts';
+import {
+  type FromSuccessor,
+  HANDOVER_FORMAT,
+  type HandedState,
+  type Handover,
+  RATES_FORMAT,
+  type ToSuccessor,
+} from './handover.ts';
 import { leaseMessage } from './place-messages.ts';
+import { leftRates, lentMessage } from './share-messages.ts';
 
 /** Tells a process that it is to take the place of the one that started it. */
 export const TAKEOVER_MARK = 'RINGMASTER_TAKEOVER';
@@ -95,6 +104,21 @@ export class Takeover {
       const { type, message } = raw as { readonly type: unknown; readonly message: unknown };
       const lease = type === 'places' ? leaseMessage(message) : null;
       if (lease !== null) quotas.receiveFromSource(lease);
+    });
+  }
+
+  /** What the old master's workers use of rates counts, too: it leases the rest to this one, and leaves it what there is as it ends. */
+  shareRates(leases: RateLeases): void {
+    if (this.handover.leasesRates !== RATES_FORMAT || !process.connected) return;
+    leases.follow({ send: message => tell({ type: 'shares', message }) });
+    process.once('disconnect', () => leases.loseSource(false));
+    process.on('message', raw => {
+      const { type, message, rates, isLast } = raw as Readonly<Record<string, unknown>>;
+      const lent = type === 'shares' ? lentMessage(message) : null;
+      if (lent !== null) leases.receiveFromSource(lent);
+      if (type !== 'left') return;
+      leases.inherit(leftRates(rates));
+      if (isLast === true) leases.loseSource(true);
     });
   }
 

@@ -2,14 +2,17 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { ToWorker } from '../../ipc/messages.ts';
 import type { Log } from '../../system/log.ts';
 import type { BoundHandle } from '../../system/server-handle.ts';
 import { VERSION } from '../../system/version.ts';
 import { RefusedError } from '../errors.ts';
 import type { LeaseMessage, PlaceMessage, QuotaWorker } from '../limits/connection-quotas.ts';
+import type { LeftRate, LentMessage, ShareMessage } from '../limits/rate-leases.ts';
 import { complaintOf } from './failed-program.ts';
 import { type FromSuccessor, HANDOVER_FORMAT, type Handover, type ToSuccessor } from './handover.ts';
 import { placeMessage } from './place-messages.ts';
+import { shareMessage } from './share-messages.ts';
 import { TAKEOVER_MARK } from './takeover.ts';
 
 export const UPGRADE_WITHIN_MS = 30_000;
@@ -17,6 +20,10 @@ export const UPGRADE_WITHIN_MS = 30_000;
 const FAILED_END_MS = 5000;
 /** Among the numbers of workers, which are above 0. */
 const SUCCESSOR_ID = -1;
+/** Rates that are told of in one message. */
+const LEFT_AT_ONCE = 256;
+/** The new master takes them in this time, or does without them. */
+const LEFT_WITHIN_MS = 3000;
 
 export interface UpgradeHost {
   readonly log: Log;
@@ -32,8 +39,10 @@ export interface UpgradeHost {
   serviceEnvironment(): NodeJS.ProcessEnv;
   /** The successor asks for places for connections, or gives some back. */
   onPlaces(successor: QuotaWorker, message: PlaceMessage): void;
+  /** Likewise for parts of rates. */
+  onShares(successor: QuotaWorker, message: ShareMessage): void;
   /** It is gone, or has none of this master's any more. */
-  onPlacesLeft(successor: QuotaWorker): void;
+  onLeft(successor: QuotaWorker): void;
   /** The successor serves: this master gives up what it has. */
   onHandedOver(pid: number): void;
 }
@@ -57,6 +66,7 @@ export class Upgrade {
   /** A successor has been started, and does not serve yet. */
   isUnderWay = false;
   private readonly host: UpgradeHost;
+  private successor: ChildProcess | null = null;
 
   constructor(host: UpgradeHost) {
     this.host = host;
@@ -86,6 +96,7 @@ export class Upgrade {
         const tookMs = Math.round(performance.now() - startedAtMs);
         const pid = child.pid as number;
         host.log.warn({ by, successor: pid, version, oldVersion: VERSION, tookMs }, 'upgraded: a new master serves');
+        this.successor = child;
         host.onHandedOver(pid);
         return { pid, oldPid: process.pid, version, oldVersion: VERSION, tookMs };
       })
@@ -93,6 +104,21 @@ export class Upgrade {
         host.log.error({ by, reason: error.message }, 'not upgraded: nothing has changed');
         throw error;
       });
+  }
+
+  /** Tells the new master what is left of rates, for the last time; resolves when it is on its way, or the new one hangs. */
+  async leave(rates: readonly LeftRate[]): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, LEFT_WITHIN_MS);
+    await Promise.race([this.tellLeft(rates), late]);
+    clearTimeout(timer);
+  }
+
+  private async tellLeft(rates: readonly LeftRate[]): Promise<void> {
+    for (let from = 0; from === 0 || from < rates.length; from += LEFT_AT_ONCE) {
+      const some = rates.slice(from, from + LEFT_AT_ONCE);
+      await said(this.successor, { type: 'left', rates: some, isLast: from + LEFT_AT_ONCE >= rates.length });
+    }
   }
 
   /** The program that is at this path now, with the same flags. */
@@ -113,9 +139,9 @@ export class Upgrade {
     const successor: QuotaWorker = {
       id: SUCCESSOR_ID,
       isSuccessor: true,
-      send: message => tellPlaces(child, message as LeaseMessage),
+      send: message => lease(child, message),
     };
-    child.once('disconnect', () => this.host.onPlacesLeft(successor));
+    child.once('disconnect', () => this.host.onLeft(successor));
     const served = new Promise<string>((resolve, reject) => {
       const refuse = (why: string) => reject(new RefusedError(why));
       timer = setTimeout(() => refuse(`the new master does not serve after ${timeoutMs} ms`), timeoutMs);
@@ -131,6 +157,9 @@ export class Upgrade {
         if (message.type === 'places') {
           const about = placeMessage(message.message);
           if (about !== null) this.host.onPlaces(successor, about);
+        } else if (message.type === 'shares') {
+          const about = shareMessage(message.message);
+          if (about !== null) this.host.onShares(successor, about);
         } else if (message.type === 'failed') refuse(`the new master can't serve: ${message.message}`);
         else if (message.type === 'ready' && version !== null) resolve(version);
         else if (message.type === 'hello' && message.format === HANDOVER_FORMAT && version === null) {
@@ -189,11 +218,23 @@ function programAt(file: string): string {
   return at;
 }
 
-function tellPlaces(child: ChildProcess, message: LeaseMessage): boolean {
-  if (!child.connected) return false;
-  const told: ToSuccessor = { type: 'places', message };
-  child.send(told, () => {});
-  return true;
+/** What a worker would be told. */
+function lease(child: ChildProcess, message: ToWorker): boolean {
+  const isOfRate = message.type === 'share' || message.type === 'recallShare';
+  void said(
+    child,
+    isOfRate
+      ? { type: 'shares', message: message as LentMessage }
+      : { type: 'places', message: message as LeaseMessage },
+  );
+  return child.connected;
+}
+
+function said(child: ChildProcess | null, message: ToSuccessor): Promise<void> {
+  return new Promise(resolve => {
+    if (child?.connected) child.send(message, () => resolve());
+    else resolve();
+  });
 }
 
 /** What it has accepted it answers first. */

@@ -104,8 +104,9 @@ export class PendingShare implements LeasedShare {
       this.peakSinceMs = nowMs;
     }
     const most = isDry && !this.hasServed ? Math.max(1, keep) : keep;
+    // Asked again and again it would never have owed for long.
+    if (!this.isOwing) this.owedSinceMs = nowMs;
     this.ceiling = Math.min(this.units, needed, most);
-    this.owedSinceMs = nowMs;
     if (!this.isOwing) this.ceiling = Number.POSITIVE_INFINITY;
     return this.giveOwed(nowMs);
   }

@@ -34,6 +34,7 @@ class World {
           this.workers[worker]?.isDead === false &&
           this.mail.push(() => this.workers[worker]?.office.recalled('key', keep)) > 0,
       },
+      null,
       () => this.nowMs,
     );
     for (let i = 0; i < workers; i++) this.begin();
@@ -192,4 +193,18 @@ test('a worker that gets nothing, because all are in use, hears so, and does not
   assert.equal(three.share.isKnown, true);
   assert.equal(world.ask(three, three), false);
   assert.equal(two.used, 0);
+});
+
+test('who owes more than is free gives that after a while, though it is asked again and again', () => {
+  const share = new PendingShare('key', 3);
+  share.lease({ units: 3, tokens: 3 }, 0);
+  share.take();
+  share.take();
+  assert.equal(share.giveDownTo(1, 50).units, 0);
+  assert.equal(share.giveDownTo(1, 100).units, 0);
+  assert.equal(share.giveDownTo(1, 150).units, 1);
+  assert.equal(share.giveDownTo(1, 300).units, 0);
+  share.put(1);
+  assert.equal(share.giveDownTo(1, 350).units, 1);
+  assert.equal(share.units, 1);
 });

@@ -36,6 +36,7 @@ function worldOf(limit: RateLimit, workers: number): World {
         grant: (worker, units, tokens) => mail.push(() => offices[worker]?.granted('key', { units, tokens })),
         recall: (worker, keep) => !dead.has(worker) && mail.push(() => offices[worker]?.recalled('key', keep)) > 0,
       },
+      null,
       () => (isBuilt ? world.nowMs : 0),
     ),
     newWorker() {
