@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import BeeQueue from 'bee-queue';
-import { within } from '../support/wait-for.ts';
+import { waitFor, within } from '../support/wait-for.ts';
 import { type AppPool, forEachPool, SHARDED } from './support/pools.ts';
 import { startProgram } from './support/program.ts';
 
@@ -34,13 +34,19 @@ async function open(t: TestContext, pool: AppPool, settings: BeeQueue.QueueSetti
   return queue;
 }
 
-/** Saves the job; resolves with its result when a worker has done it, rejects when it has failed. */
-async function done(job: BeeQueue.Job<Data>): Promise<unknown> {
+/** Resolves with its result when a worker has done it, rejects when it has failed. */
+function ended(job: BeeQueue.Job<Data>): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   job.on('succeeded', resolve);
   job.on('failed', reject);
-  await job.save();
   return within(promise, { what: `the end of job ${job.id}`, timeoutMs: WAIT_MS });
+}
+
+/** Saves the job, and then as `ended`. */
+async function done(job: BeeQueue.Job<Data>): Promise<unknown> {
+  const end = ended(job);
+  await job.save();
+  return end;
 }
 
 forEachPool('bee-queue', { pools: SHARDED }, appTest => {
@@ -78,13 +84,24 @@ forEachPool('bee-queue', { pools: SHARDED }, appTest => {
   appTest('delayed jobs run in the order of their times, and not before', async (t, pool) => {
     const producer = await open(t, pool, { isWorker: false });
     const consumer = await open(t, pool, { activateDelayedJobs: true });
-    const order: number[] = [];
-    const dueAt: number[] = [Date.now() + 200, Date.now() + 600];
+    let order: number[] = [];
+    let dueAt: number[] = [];
     consumer.process(async ({ data }: BeeQueue.Job<Data>) => {
       assert.ok(Date.now() >= dueAt[data.i]!, 'not before its time');
       order.push(data.i);
     });
-    await Promise.all([1, 0].map(i => done(producer.createJob({ i }).delayUntil(dueAt[i]!))));
+    const areInTime = async () => {
+      order = [];
+      dueAt = [Date.now() + 200, Date.now() + 600];
+      const jobs = [1, 0].map(i => producer.createJob({ i }).delayUntil(dueAt[i]!));
+      const ends = jobs.map(ended);
+      await Promise.all(jobs.map(job => job.save()));
+      // Else this process was held up, and they were due before both were there.
+      const isInTime = Date.now() < dueAt[0]!;
+      await Promise.all(ends);
+      return isInTime;
+    };
+    await waitFor(areInTime, { what: 'both jobs to be there in time' });
     assert.deepEqual(order, [0, 1]);
   });
 

@@ -56,14 +56,21 @@ forEachPool('bull', { pools: SHARDED }, appTest => {
 
   appTest('delayed jobs run in the order of their times, and not before', async (t, pool) => {
     const [producer, consumer] = [open(t, pool), open(t, pool)];
-    const order: string[] = [];
+    let order: string[] = [];
     void consumer.process(async job => {
       assert.ok(Date.now() >= job.timestamp + job.opts.delay!, 'not before its time');
       order.push(job.data.name);
     });
-    const late = await producer.add({ name: 'late' }, { delay: 600 });
-    await producer.add({ name: 'early' }, { delay: 200 });
-    await finished(late);
+    const areInTime = async () => {
+      order = [];
+      const late = await producer.add({ name: 'late' }, { delay: 600 });
+      const early = await producer.add({ name: 'early' }, { delay: 200 });
+      // Else this process was held up, and the first was due before the second, or before that was there.
+      const isInTime = early.timestamp < late.timestamp + 400 && Date.now() < late.timestamp + 600;
+      await Promise.all([late, early].map(finished));
+      return isInTime;
+    };
+    await waitFor(areInTime, { what: 'both jobs to be there in time' });
     assert.deepEqual(order, ['early', 'late']);
   });
 

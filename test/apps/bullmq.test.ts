@@ -81,14 +81,21 @@ forEachPool('bullmq', { pools: SHARDED }, appTest => {
 
   appTest('delayed jobs run in the order of their times, and not before', async (t, pool) => {
     const { queue, events, work } = await open(t, pool);
-    const order: string[] = [];
+    let order: string[] = [];
     work(async job => {
       assert.ok(Date.now() >= job.timestamp + job.opts.delay!, 'not before its time');
       order.push(job.name);
     });
-    const late = await queue.add('late', {}, { delay: 600 });
-    await queue.add('early', {}, { delay: 200 });
-    await late.waitUntilFinished(events, WAIT_MS);
+    const areInTime = async () => {
+      order = [];
+      const late = await queue.add('late', {}, { delay: 600 });
+      const early = await queue.add('early', {}, { delay: 200 });
+      // Else this process was held up, and the first was due before the second, or before that was there.
+      const isInTime = early.timestamp < late.timestamp + 400 && Date.now() < late.timestamp + 600;
+      await Promise.all([late, early].map(job => job.waitUntilFinished(events, WAIT_MS)));
+      return isInTime;
+    };
+    await waitFor(areInTime, { what: 'both jobs to be there in time' });
     assert.deepEqual(order, ['early', 'late']);
   });
 

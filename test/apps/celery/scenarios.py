@@ -42,7 +42,7 @@ def work():
     except shop.flaky.MaxRetriesExceededError:
         pass
     # Commands to workers and their answers go over Pub/Sub and lists.
-    answers = shop.app.control.ping(timeout=1)
+    answers = shop.app.control.ping(timeout=WAIT_S, limit=1)
     same([list(answer.values()) for answer in answers], [[{"ok": "pong"}]])
     forgotten = shop.double.delay(1)
     forgotten.get(timeout=WAIT_S)
