@@ -52,7 +52,7 @@ test('the benchmark measures both proxies in turns and writes what it found', as
 test('the benchmark shows which functions of ours cost how much', async () => {
   const { code, stdout, stderr } = await run(
     process.execPath,
-    [MAIN, '--seconds', '1', '--scenarios', 'get-50', '--profile'],
+    [MAIN, '--quick', '--seconds', '1', '--scenarios', 'get-50', '--profile'],
     { timeoutMs: 120_000 },
   );
   assert.equal(code, 0, stdout + stderr);
@@ -71,6 +71,7 @@ test('the benchmark refuses flags it does not know', async () => {
 test('the benchmark makes load at a fixed rate, over several pools, without a proxy, and with a Ringmaster of another kind', async () => {
   const json = path.join(temporaryDirectory('bench'), 'figures.json');
   const args = [
+    '--quick',
     '--scenarios',
     'tail,pools-10',
     '--rounds',
