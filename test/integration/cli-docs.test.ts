@@ -54,10 +54,12 @@ test('docs/cli.md names every flag and every command', async () => {
   const { stdout } = await runRingmaster(['--help']);
   const commands = [...stdout.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map(match => match[1]!);
   assert.ok(commands.length >= 5);
+  for (const command of commands) assert.match(DOCUMENT, new RegExp(`^## .*\\b${command}\\b`, 'm'));
   const helps = [stdout];
-  for (const command of commands) {
-    assert.match(DOCUMENT, new RegExp(`^## .*\\b${command}\\b`, 'm'));
-    helps.push((await runRingmaster([command, '--help'])).stdout);
+  // Two at a time: each is a process of its own.
+  for (let i = 0; i < commands.length; i += 2) {
+    const pair = commands.slice(i, i + 2).map(command => runRingmaster([command, '--help']));
+    for (const help of await Promise.all(pair)) helps.push(help.stdout);
   }
   for (const [, flag] of helps.join('\n').matchAll(/(--[a-z-]+)/g)) {
     if (flag !== '--help') assert.ok(DOCUMENT.includes(`${flag}`), `${flag} in docs/cli.md`);

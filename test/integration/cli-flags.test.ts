@@ -58,7 +58,7 @@ const LINES: readonly (readonly string[])[] = [
   ['-D', '-t', '-c', BAD],
 ];
 
-describe('a command line ends as it does with nutcracker', () => {
+describe('a command line ends as it does with nutcracker', { concurrency: 2 }, () => {
   for (const args of LINES) {
     const shown = args.map(arg => arg.replaceAll(GOOD, 'GOOD').replaceAll(BAD, 'BAD')).join(' ');
     test(shown, async () => {

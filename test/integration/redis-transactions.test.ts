@@ -69,8 +69,10 @@ test('random conversations with transactions are those with a server', { timeout
   const seed = seedFrom('TRANSACTIONS_SEED');
   t.diagnostic(`TRANSACTIONS_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);
-  const pool = await startRedisPool(t);
-  const single = await startRedis();
+  // They look 500 times a second for who has waited long enough, where the default is ten times.
+  const redis = { args: ['--hz', '500'] };
+  const pool = await startRedisPool(t, { redis });
+  const single = await startRedis(redis);
   t.after(() => single.kill());
   for (let i = 0; i < CONVERSATIONS; i++) {
     const ours = await Promise.all([pool.client(), pool.client()]);
