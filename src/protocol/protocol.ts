@@ -209,7 +209,10 @@ export interface RequestReading {
   readonly isLeavingTopics: boolean;
   /** ROUTE_SUBSCRIPTION: how the client sees topics; null: as the servers do. */
   readonly topicScope: TopicScope | null;
-  /** ROUTE_EVERY: it goes out on a connection of each of these variants; null: of the client's own. */
+  /**
+   * Of connections. Without keys: it goes out on one of each of these variants. With keys: on connections of these they are found,
+   * or will be by when it is done (in several databases, or another). Null: of the client's own.
+   */
   readonly variants: readonly number[] | null;
   /** ROUTE_SERVER: which, in the order of `CommandRules.serverNames`. HOLD_QUEUE: the same, below 0: its keys say which. */
   readonly serverPlace: number;

@@ -140,7 +140,8 @@ export class RedisRequestParser extends RequestRouting implements RequestParser 
     let size = 0;
     while (!own.isWatching && hold !== HOLD_RUN && count < MAX_WHOLE_REQUESTS) {
       const stop = this.parse(session, buf, position, end);
-      const isPart = stop !== INCOMPLETE && this.route === ROUTE_PRIVATE && !this.hasOtherBytes;
+      const isPart =
+        stop !== INCOMPLETE && this.route === ROUTE_PRIVATE && !this.hasOtherBytes && this.variants === null;
       hold = isPart ? this.hold : HOLD_NONE;
       if (hold !== (count === 0 ? HOLD_OPEN : HOLD_QUEUE) && hold !== HOLD_RUN) break;
       const shift = this.keyPrefix === null ? 0 : size - (this.rewritten === null ? position : 0);

@@ -202,6 +202,7 @@ export class RequestRouting extends TransactionRequest {
     else this.findKeys(command, route, session);
     if (route === ROUTE_PRIVATE) findKeys(command, this.args, this.keys);
     if (isImmediate(command)) return;
+    if (session.databaseToBe >= 0) this.variants ??= [session.variantOf(session.databaseToBe)];
     if (this.route === ROUTE_LOCAL) this.refuseInside();
     else {
       this.goPrivate(HOLD_QUEUE);
@@ -292,7 +293,7 @@ export class RequestRouting extends TransactionRequest {
     if (command.scriptAt !== 0) this.knowScript(command, session);
     if (result === KEYS_BLOCK) this.block(command);
     else if (result === KEYS_UNKNOWN) this.refuseKeys(command);
-    else if (command.isChoosingDatabase) this.checkDatabase(command);
+    else if (command.isChoosingDatabase) this.checkDatabase(command, session);
     else if (route === ROUTE_PUBLICATION) this.topicKind = topicKindOf(command);
     else if (route === ROUTE_SAME_SERVER || route === ROUTE_SPLIT) {
       if (keys.count === 0) this.routeWithoutKeys(command, result);
@@ -317,7 +318,7 @@ export class RequestRouting extends TransactionRequest {
   }
 
   /** COPY source destination [DB database] [REPLACE], MOVE key database: not out of what the pool is. */
-  private checkDatabase(command: Command): void {
+  private checkDatabase(command: Command, session: RedisSession): void {
     const { args, commands, keys } = this;
     const { databases, copyRefusal } = commands;
     if (keys.count === 1) this.route = ROUTE_KEY;
@@ -326,7 +327,10 @@ export class RequestRouting extends TransactionRequest {
       const database = args.integer(command.name === 'copy' ? Math.min(i + 1, args.count - 1) : i);
       const isElsewhere = database < 0 || database >= databases;
       const refusal = copyRefusal ?? (isElsewhere ? WRONG_DB : null);
-      if (refusal === null) continue;
+      if (refusal === null) {
+        this.variants = [session.variantOf(session.databaseNow), session.variantOf(database)];
+        continue;
+      }
       keys.count = 0;
       this.answer(command.name, refusal);
       return;

@@ -148,7 +148,17 @@ export class RedisSession implements Session {
   }
 
   select(database: number): void {
-    this.variant = (database << 1) | (this.variant & 1);
+    this.variant = this.variantOf(database);
+  }
+
+  /** Of connections in this database. */
+  variantOf(database: number): number {
+    return (database << 1) | (this.variant & 1);
+  }
+
+  /** Where what it asks now is done, in a transaction when that is run. */
+  get databaseNow(): number {
+    return this.databaseToBe >= 0 ? this.databaseToBe : this.database;
   }
 
   signIn(account: Account): void {

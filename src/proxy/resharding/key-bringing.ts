@@ -115,20 +115,22 @@ export class KeyBringing implements BringOwner, TurnTask {
     for (let i = 0; i < keyCount; i++) {
       const [start, end] = [keyStarts[i] as number, keyEnds[i] as number];
       if (!two.moves(keyBuf, start, end, ACCESS_WRITE)) continue;
-      const id = this.idOf(keyBuf, start, end, request.variant);
-      if (this.words.isFinal && this.known.has(id)) continue;
       const { fromPlace, toPlace } = two;
-      if (fromPlace < 0 || toPlace < 0) return -1;
-      let task = this.table.get(id);
-      if (task === undefined) {
-        const [from, to] = [this.pool.backends[fromPlace] as Backend, this.pool.backends[toPlace] as Backend];
-        if (this.isPaused(from, to)) return -1;
-        task = this.gather(from, to, this.words.variantOf(request.variant));
-        task.keys.push(Buffer.from(keyBuf.subarray(start, end)));
-        task.ids.push(id);
-        this.table.set(id, task);
+      for (const variant of request.variants ?? [request.variant]) {
+        const id = this.idOf(keyBuf, start, end, variant);
+        if (this.words.isFinal && this.known.has(id)) continue;
+        if (fromPlace < 0 || toPlace < 0) return -1;
+        let task = this.table.get(id);
+        if (task === undefined) {
+          const [from, to] = [this.pool.backends[fromPlace] as Backend, this.pool.backends[toPlace] as Backend];
+          if (this.isPaused(from, to)) return -1;
+          task = this.gather(from, to, this.words.variantOf(variant));
+          task.keys.push(Buffer.from(keyBuf.subarray(start, end)));
+          task.ids.push(id);
+          this.table.set(id, task);
+        }
+        if (task.addWaiter(line, request)) waits++;
       }
-      if (task.addWaiter(line, request)) waits++;
     }
     if (waits > 0) this.pool.stats.reshardExtraTrips++;
     return waits;

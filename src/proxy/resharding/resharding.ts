@@ -157,9 +157,15 @@ export class Resharding implements LineKeeper, MemoryHolder, TurnTask {
     for (let i = 0; i < keyCount; i++) {
       const [start, end] = [keyStarts[i] as number, keyEnds[i] as number];
       if (!two.moves(keyBuf, start, end, ACCESS_WRITE)) continue;
-      if (isHolding || !this.bringing.isThere(keyBuf, start, end, origin.variant)) return false;
+      if (isHolding || !this.isThere(reading, keyBuf, start, end, origin.variant)) return false;
     }
     return true;
+  }
+
+  private isThere({ variants }: RequestReading, keyBuf: Buffer, start: number, end: number, variant: number): boolean {
+    const { bringing } = this;
+    if (variants === null) return bringing.isThere(keyBuf, start, end, variant);
+    return variants.every(each => bringing.isThere(keyBuf, start, end, each));
   }
 
   prepare(line: RequestLine, request: DeferredRequest, isAgain: boolean): void {

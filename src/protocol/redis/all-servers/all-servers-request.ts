@@ -48,8 +48,7 @@ export class AllServersRequest extends RoutedRequest {
 
   /** The client's account may not do it; then the answer is set. */
   protected isDenied(account: Account, command: Command, session: RedisSession): boolean {
-    const { databaseToBe, database } = session;
-    const refusal = refusalBy(account, command, this.args, databaseToBe >= 0 ? databaseToBe : database);
+    const refusal = refusalBy(account, command, this.args, session.databaseNow);
     if (refusal === null) return false;
     account.figures.denied();
     this.answer(command.name, refusal);
