@@ -57,7 +57,6 @@ export class ClientIntake implements RequestConsumer, TurnTask {
   private isResuming = false;
   /** The next request may write, and writes are paused. It is in the backlog, or, when it came in pieces, on its way there. */
   private hasHeldUp = false;
-  private heldUp: Buffer | null = null;
   /** What it is held to; null: nothing is limited. */
   private meter: ClientMeter | null = null;
   private account: Account | null;
@@ -142,12 +141,7 @@ export class ClientIntake implements RequestConsumer, TurnTask {
       return null;
     }
     const position = this.read(buf, length);
-    const heldUp = this.takeHeldUp();
-    if (heldUp !== null) {
-      this.backlog.append(heldUp, 0, heldUp.length);
-      heldUp.fill(0);
-    }
-    if (position < length || heldUp !== null) {
+    if (position < length || this.backlog.hasFirst) {
       this.backlog.append(buf, position, length);
       this.pause();
     }
@@ -187,14 +181,8 @@ export class ClientIntake implements RequestConsumer, TurnTask {
     const { backlog } = this;
     for (let chunk = backlog.take(); chunk !== null; chunk = backlog.take()) {
       const position = this.read(chunk, chunk.length);
-      const heldUp = this.takeHeldUp();
-      if (position === chunk.length && heldUp === null) continue;
-      const rest = chunk.subarray(position);
-      backlog.putBack(heldUp === null ? rest : Buffer.concat([heldUp, rest]));
-      if (heldUp !== null) {
-        heldUp.fill(0);
-        rest.fill(0);
-      }
+      if (position === chunk.length && !backlog.hasFirst) continue;
+      backlog.putBack(chunk.subarray(position));
       this.pause();
       return;
     }
@@ -205,7 +193,7 @@ export class ClientIntake implements RequestConsumer, TurnTask {
   }
 
   get isFull(): boolean {
-    return this.isStopped || this.heldUp !== null || this.isOverBounds();
+    return this.isStopped || this.backlog.hasFirst || this.isOverBounds();
   }
 
   onRequest(buf: Buffer, start: number, end: number, block: Block | null): void {
@@ -293,7 +281,7 @@ export class ClientIntake implements RequestConsumer, TurnTask {
   }
 
   onHeldUp(buf: Buffer, end: number): void {
-    this.heldUp = Buffer.from(buf.subarray(0, end));
+    this.backlog.putFirst(Buffer.from(buf.subarray(0, end)));
   }
 
   onUnfinished(missingBytes: number): void {
@@ -355,7 +343,7 @@ export class ClientIntake implements RequestConsumer, TurnTask {
 
   /** `request` goes before all else that was read. */
   private askServers(request: Buffer): void {
-    this.heldUp = request;
+    this.backlog.putFirst(request);
     this.isAskingServers = true;
     this.host.askServers(() => {
       this.isAskingServers = false;
@@ -366,13 +354,7 @@ export class ClientIntake implements RequestConsumer, TurnTask {
   /** `request` signs the client in once there is a place for it; it goes before all else that was read. */
   private awaitPlace(request: Buffer): void {
     if (this.passage?.isUnderway) this.passage.askAgain(request);
-    else this.heldUp = request;
-  }
-
-  private takeHeldUp(): Buffer | null {
-    const { heldUp } = this;
-    this.heldUp = null;
-    return heldUp;
+    else this.backlog.putFirst(request);
   }
 
   private pause(): void {

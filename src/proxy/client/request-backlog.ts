@@ -11,12 +11,25 @@ export class RequestBacklog {
   bytes = 0;
   /** What that costs. */
   heldBytes = 0;
+  /** A whole request that comes before all else. */
+  private first: Buffer | null = null;
   /** The rest of the oldest chunk. */
   private rest: Buffer | null = null;
   private readonly chunks = new Fifo<Buffer>();
   /** The newest chunk, and how much of it is used. */
   private open: Buffer | null = null;
   private used = 0;
+
+  get hasFirst(): boolean {
+    return this.first !== null;
+  }
+
+  /** A whole request that was taken and has to wait after all, one at a time; nobody else has its bytes. */
+  putFirst(request: Buffer): void {
+    this.first = request;
+    this.bytes += request.length;
+    this.heldBytes += request.buffer.byteLength;
+  }
 
   /** Appends a copy of `buf[start, end)`. */
   append(buf: Buffer, start: number, end: number): void {
@@ -37,9 +50,10 @@ export class RequestBacklog {
 
   /** The oldest bytes, which are no longer here; null: there are none. */
   take(): Buffer | null {
-    if (this.rest === null && this.chunks.length === 0) this.seal();
-    const chunk = this.rest ?? this.chunks.shift() ?? null;
-    this.rest = null;
+    if (this.first === null && this.rest === null && this.chunks.length === 0) this.seal();
+    const chunk = this.first ?? this.rest ?? this.chunks.shift() ?? null;
+    if (this.first !== null) this.first = null;
+    else this.rest = null;
     if (chunk === null) return null;
     this.bytes -= chunk.length;
     this.heldBytes -= chunk.buffer.byteLength;
@@ -49,7 +63,9 @@ export class RequestBacklog {
   /** The rest of what was taken last; nobody else has it. */
   putBack(rest: Buffer): void {
     if (rest.length === 0) return;
-    this.rest = rest;
+    // What is there already came behind it.
+    if (this.rest === null) this.rest = rest;
+    else this.first = rest;
     this.bytes += rest.length;
     this.heldBytes += rest.buffer.byteLength;
   }

@@ -41,3 +41,35 @@ test('bytes that come one by one cost little more than they are', () => {
   assert.equal(backlog.bytes, 0);
   assert.equal(backlog.heldBytes, 0);
 });
+
+test('a request that has to wait comes before what came behind it, as often as it has to', () => {
+  const backlog = new RequestBacklog();
+  backlog.append(Buffer.from('wait;next;'), 0, 10);
+  const chunk = backlog.take() as Buffer;
+  backlog.putFirst(Buffer.from('wait;'));
+  backlog.putBack(chunk.subarray(5));
+  backlog.append(Buffer.from('last;'), 0, 5);
+  for (let i = 0; i < 3; i++) {
+    assert.equal(backlog.hasFirst, true);
+    const first = backlog.take() as Buffer;
+    assert.equal(first.toString(), 'wait;');
+    assert.equal(backlog.hasFirst, false);
+    assert.equal(backlog.bytes, 10);
+    backlog.putBack(first);
+  }
+  assert.deepEqual(
+    Array.from({ length: 4 }, () => backlog.take()?.toString() ?? null),
+    ['wait;', 'next;', 'last;', null],
+  );
+  assert.equal(backlog.bytes, 0);
+  assert.equal(backlog.heldBytes, 0);
+});
+
+test('what is cleared is wiped, a request that had to wait with it', () => {
+  const backlog = new RequestBacklog();
+  const request = Buffer.from('AUTH secret\r\n');
+  backlog.putFirst(request);
+  backlog.clear();
+  assert.deepEqual(request, Buffer.alloc(request.length));
+  assert.equal(backlog.hasFirst, false);
+});
