@@ -48,7 +48,7 @@ import { Sweep } from './operations/sweep.ts';
 import { SweepTurns } from './operations/sweep-turns.ts';
 import { WholeTransaction } from './operations/whole-transaction.ts';
 import { ClusterSession } from './private/cluster-session.ts';
-import type { PrivateLimits } from './private/private-limits.ts';
+import type { KeptLimits } from './private/kept-transaction.ts';
 import type { RequestBlocks } from './request-blocks.ts';
 import type { RequestOrigin } from './request-origin.ts';
 import { DeferredRequest } from './resharding/deferred-request.ts';
@@ -58,7 +58,7 @@ import { RingSession } from './resharding/ring-session.ts';
 import { Subscriber } from './subscriber.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
 
-export interface RouterLimits extends PrivateLimits {
+export interface RouterLimits extends KeptLimits {
   /** How long a request that asks all servers again and again may take. */
   readonly sweepTimeoutMs: number;
   /** How many of these may go on at once. */

@@ -25,3 +25,18 @@ export function commonOwner(pool: Pool, parser: RequestReading, bytes: RequestBy
 export function accessOf(parser: RequestReading): Access {
   return (parser.flags & FLAG_WRITES) === 0 ? ACCESS_READ : ACCESS_WRITE;
 }
+
+/**
+ * As `commonOwner`, for a client that is bound to a server: another one is not within its reach, and so `SEVERAL`. Null: to none. The
+ * request may name its server, where no key does.
+ */
+export function reachableOwner(
+  pool: Pool,
+  bound: Backend | null,
+  parser: RequestReading,
+  bytes: RequestBytes,
+): Backend | null | typeof SEVERAL {
+  const { serverPlace } = parser;
+  const owner = serverPlace < 0 ? commonOwner(pool, parser, bytes) : (pool.backends[serverPlace] ?? null);
+  return owner === null || bound === null || owner === bound ? owner : SEVERAL;
+}

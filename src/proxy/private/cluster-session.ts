@@ -14,8 +14,8 @@ import { commonSlot, NO_SLOT, SEVERAL_SLOTS, type SlotForward } from '../operati
 import type { SlotOrder } from '../operations/slot-order.ts';
 import { SlotTransaction, TransactionStep } from '../operations/slot-transaction.ts';
 import type { RequestOrigin } from '../request-origin.ts';
+import type { KeptLimits } from './kept-transaction.ts';
 import { MovableRequest } from './movable-request.ts';
-import type { PrivateLimits } from './private-limits.ts';
 import { PrivateSession } from './private-session.ts';
 
 /**
@@ -41,7 +41,7 @@ export class ClusterSession extends PrivateSession {
     pool: Pool,
     protocol: Protocol,
     words: TransactionWords,
-    limits: PrivateLimits,
+    limits: KeptLimits,
     cluster: SlotForward,
   ) {
     super(origin, pool, protocol, words, limits);
@@ -92,7 +92,7 @@ export class ClusterSession extends PrivateSession {
       }
     }
     if (this.isBroken) this.answer(parser, words.queued);
-    else if (own.backend === null && own.lostReason === null && (this.slot < 0 || this.mayKeep(bytes)))
+    else if (own.backend === null && own.lostReason === null && (this.slot < 0 || this.kept.hasRoomFor(bytes)))
       this.keepForLater(parser, bytes);
     else super.queue(parser, bytes);
   }
@@ -221,25 +221,20 @@ export class ClusterSession extends PrivateSession {
     this.isSoiled = true;
   }
 
-  private mayKeep(bytes: RequestBytes): boolean {
-    const { own, limits } = this;
-    return own.heldRequests < limits.maxPipeline && own.heldBytes + bytes.sizeBytes < limits.bufferBytes;
-  }
-
   /** All that was kept, over the connection that all share. */
   private runWhole(parser: RequestReading, bytes: RequestBytes): void {
-    const { origin, own, words, order, slot } = this;
+    const { origin, kept, words, order, slot } = this;
     const { open } = words;
     const request = super.ask(parser);
     const steps = [
       new TransactionStep(null, new RequestBytes().set(open, 0, open.length, null)),
-      ...own.takeKept().map(kept => new TransactionStep(null, kept)),
+      ...kept.take().map(part => new TransactionStep(null, part)),
       new TransactionStep(request, bytes.keep()),
     ];
     // What the reply changes at the client is changed before the next request is read.
     if (parser.transform === null) this.finish(true);
     else this.endTransaction();
-    const transaction = new SlotTransaction(order, origin, slot, steps, words, this.keptRemedies);
+    const transaction = new SlotTransaction(order, origin, slot, steps, words, kept.remedies);
     order.start(transaction);
   }
 

@@ -1,5 +1,4 @@
 import type { Protocol, RequestReading } from '../../protocol/protocol.ts';
-import type { Remedy } from '../../protocol/remedy.ts';
 import {
   HOLD_ABORT,
   HOLD_BLOCK,
@@ -20,13 +19,13 @@ import { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import { AbortedRun } from '../operations/aborted-run.ts';
-import { commonOwner, SEVERAL } from '../operations/common-owner.ts';
+import { commonOwner, reachableOwner, SEVERAL } from '../operations/common-owner.ts';
 import { privateSink } from '../operations/inquiring-run.ts';
 import { NotedReply } from '../operations/noted-reply.ts';
 import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
 import { AwaitedGifts } from './awaited-gifts.ts';
+import { type KeptLimits, KeptTransaction } from './kept-transaction.ts';
 import { OwnConnection } from './own-connection.ts';
-import type { PrivateLimits } from './private-limits.ts';
 import { ServerWait } from './server-wait.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -49,8 +48,9 @@ export class PrivateSession implements PrivateLane {
   protected readonly pool: Pool;
   protected readonly protocol: Protocol;
   protected readonly words: TransactionWords;
-  protected readonly limits: PrivateLimits;
   protected readonly own: OwnConnection;
+  /** What is queued before a server is known. */
+  protected readonly kept: KeptTransaction;
   /** The client is inside a transaction, … */
   protected isOpen = false;
   /** … of which the server knows, or will by what is held. */
@@ -64,19 +64,17 @@ export class PrivateSession implements PrivateLane {
   /** Waits at the server. */
   protected readonly wait: ServerWait;
   private readonly gifts: AwaitedGifts;
-  /** What the server needs for what is kept for it. */
-  protected readonly keptRemedies: Remedy[] = [];
   protected isSoiled = false;
   protected isEnding = false;
   private isOver = false;
 
-  constructor(origin: RequestOrigin, pool: Pool, protocol: Protocol, words: TransactionWords, limits: PrivateLimits) {
+  constructor(origin: RequestOrigin, pool: Pool, protocol: Protocol, words: TransactionWords, limits: KeptLimits) {
     this.origin = origin;
     this.pool = pool;
     this.protocol = protocol;
     this.words = words;
-    this.limits = limits;
     this.own = new OwnConnection(origin, () => this.lost());
+    this.kept = new KeptTransaction(this.own, words.open, limits);
     this.wait = new ServerWait(origin, protocol, this.own);
     this.gifts = new AwaitedGifts(origin);
   }
@@ -145,7 +143,7 @@ export class PrivateSession implements PrivateLane {
         return;
       case HOLD_DISCARD:
         this.endTransaction();
-        this.discard(parser, bytes);
+        this.discard(parser, bytes, privateSink(this.origin, parser), this.words.discarded);
         return;
       case HOLD_ABORT:
         this.endTransaction();
@@ -186,9 +184,8 @@ export class PrivateSession implements PrivateLane {
     const owner = this.ownerOf(parser, bytes);
     if (own.lostReason !== null) {
       this.refuse(parser, protocol.failureReply(own.lostReason));
-    } else if (owner === SEVERAL || this.isElsewhere(owner)) {
-      this.pool.stats.forwardError++;
-      this.refuse(parser, protocol.crossServerReply);
+    } else if (owner === SEVERAL) {
+      this.refuse(parser, this.crossServer());
     } else if (own.backend === null && owner === null && (parser.keyCount > 0 || parser.serverPlace >= 0)) {
       this.refuse(parser, protocol.failureReply('no_backend'));
     } else if (own.backend === null && owner === null) {
@@ -202,33 +199,25 @@ export class PrivateSession implements PrivateLane {
     }
   }
 
-  /** A queued request may name its server, where no key does. */
+  /** As `reachableOwner`. */
   protected ownerOf(parser: RequestReading, bytes: RequestBytes): Backend | null | typeof SEVERAL {
-    const { serverPlace } = parser;
-    return serverPlace < 0 ? commonOwner(this.pool, parser, bytes) : (this.pool.backends[serverPlace] ?? null);
-  }
-
-  private isElsewhere(owner: Backend | null): boolean {
-    return owner !== null && this.own.backend !== null && owner !== this.own.backend;
+    return reachableOwner(this.pool, this.own.backend, parser, bytes);
   }
 
   /** Nobody knows yet which server it is for: it has no key. */
   protected keepForLater(parser: RequestReading, bytes: RequestBytes): void {
-    const { own } = this;
-    const { maxPipeline, bufferBytes } = this.limits;
-    if (own.heldRequests >= maxPipeline || own.heldBytes + bytes.sizeBytes >= bufferBytes) {
+    if (!this.kept.hasRoomFor(bytes)) {
       this.refuse(parser, this.protocol.failureReply('overloaded'));
       return;
     }
     if (parser.isSoiling) this.isSoiled = true;
-    if (parser.remedy?.isGivenAhead) this.keptRemedies.push(parser.remedy);
-    own.keep(bytes);
+    this.kept.add(parser, bytes);
     this.answer(parser, this.words.queued);
   }
 
   /** The server hears of the transaction before what was kept of it. */
   protected tellOfTransaction(): void {
-    if (!this.isOpenAtServer) this.own.keepFirst(this.words.open, this.keptRemedies);
+    if (!this.isOpenAtServer) this.kept.open();
     this.isOpenAtServer = true;
   }
 
@@ -262,33 +251,21 @@ export class PrivateSession implements PrivateLane {
 
   /** Nothing of the transaction is run; the client reads `reply`. */
   protected giveUp(parser: RequestReading, reply: Buffer): void {
+    const { discard } = this.words;
+    const sink = parser.isNoreply ? this.origin : new AbortedRun(this.origin, reply);
+    this.discard(parser, new RequestBytes().set(discard, 0, discard.length, null), sink, reply);
+  }
+
+  /** `bytes` for the server, if it knows of the transaction; else the client reads `reply` at once. */
+  private discard(parser: RequestReading, bytes: RequestBytes, sink: ReplySink, reply: Buffer): void {
     const { own } = this;
     if (own.lostReason === null && own.backend !== null && this.isOpenAtServer) {
-      const sink = parser.isNoreply ? this.origin : new AbortedRun(this.origin, reply);
-      const { discard } = this.words;
-      const bytes = new RequestBytes().set(discard, 0, discard.length, null);
       own.send(own.backend, this.ask(parser, sink), bytes);
     } else {
-      this.forgetKept();
+      // Keys that the server watches go with the connection.
+      if (this.isWatching) this.isSoiled = true;
+      own.dropKept();
       this.answer(parser, reply);
-    }
-    this.isOpenAtServer = false;
-    this.isWatching = false;
-  }
-
-  /** Keys that the server watches go with the connection. */
-  private forgetKept(): void {
-    if (this.isWatching) this.isSoiled = true;
-    this.own.dropKept();
-  }
-
-  private discard(parser: RequestReading, bytes: RequestBytes): void {
-    const { own } = this;
-    if (own.lostReason === null && own.backend !== null && this.isOpenAtServer) {
-      own.send(own.backend, this.ask(parser), bytes);
-    } else {
-      this.forgetKept();
-      this.answer(parser, this.words.discarded);
     }
     this.isOpenAtServer = false;
     this.isWatching = false;
@@ -345,10 +322,9 @@ export class PrivateSession implements PrivateLane {
       if (own.backend === null && pool.holders.length > 1) origin.answer(parser.reply, false);
       return own.backend ?? (pool.holders.length > 1 ? null : (pool.holders[0] as Backend));
     }
-    const owner = commonOwner(pool, parser, bytes);
-    if (owner === SEVERAL || this.isElsewhere(owner)) {
-      pool.stats.forwardError++;
-      this.answer(parser, this.protocol.crossServerReply);
+    const owner = reachableOwner(pool, own.backend, parser, bytes);
+    if (owner === SEVERAL) {
+      this.answer(parser, this.crossServer());
       return null;
     }
     if (owner === null) origin.onFailure(this.ask(parser), 'no_backend');
@@ -365,14 +341,18 @@ export class PrivateSession implements PrivateLane {
     if (!isByKeys(parser.route)) return false;
     const owner = commonOwner(this.pool, parser, bytes);
     if (owner === SEVERAL) {
-      this.pool.stats.forwardError++;
-      this.answer(parser, this.protocol.crossServerReply);
+      this.answer(parser, this.crossServer());
       return true;
     }
     if (owner !== own.backend) return false;
     own.give(parser.remedy);
     own.send(owner, this.ask(parser), bytes);
     return true;
+  }
+
+  private crossServer(): Buffer {
+    this.pool.stats.forwardError++;
+    return this.protocol.crossServerReply;
   }
 
   protected ask(parser: RequestReading, sink: ReplySink = privateSink(this.origin, parser)): Request {

@@ -4,7 +4,7 @@ import type { ReplySink, Request } from '../../request/request.ts';
 import type { RequestBytes } from '../../request/request-bytes.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import { MovedWait } from '../operations/moved-wait.ts';
-import type { PrivateLimits } from '../private/private-limits.ts';
+import type { KeptLimits } from '../private/kept-transaction.ts';
 import { PrivateSession } from '../private/private-session.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 import { DeferredRequest } from './deferred-request.ts';
@@ -23,7 +23,7 @@ export class RingSession extends PrivateSession {
   /** Dispatches a request, that was asked before, once its keys are where it goes. */
   private readonly askAgain: (request: DeferredRequest) => void;
   /** What the client waits for; null: nothing that could be waited for elsewhere. */
-  private kept: DeferredRequest | null = null;
+  private awaited: DeferredRequest | null = null;
   private startedAtMs = 0;
 
   constructor(
@@ -31,7 +31,7 @@ export class RingSession extends PrivateSession {
     pool: Pool,
     protocol: Protocol,
     words: TransactionWords,
-    limits: PrivateLimits,
+    limits: KeptLimits,
     askAgain: (request: DeferredRequest) => void,
   ) {
     super(origin, pool, protocol, words, limits);
@@ -39,14 +39,14 @@ export class RingSession extends PrivateSession {
   }
 
   override get memoryBytes(): number {
-    return super.memoryBytes + (this.kept?.heldBytes ?? 0);
+    return super.memoryBytes + (this.awaited?.heldBytes ?? 0);
   }
 
   /** The server has something of it, or may have, of which `moves` may say that its keys move. */
   isAtServer(moves: (request: RequestReading) => boolean): boolean {
     const { own } = this;
     if (own.backend === null || own.lostReason !== null || own.isReleased) return false;
-    return this.isWatching || !this.isInWait || this.kept === null || moves(this.kept);
+    return this.isWatching || !this.isInWait || this.awaited === null || moves(this.awaited);
   }
 
   /**
@@ -54,22 +54,22 @@ export class RingSession extends PrivateSession {
    * server gives it before is the client's.
    */
   moveOn(): void {
-    const { kept, own } = this;
+    const { awaited, own } = this;
     const { request } = this.wait;
     const { waits } = this.protocol;
     // Keys that the server watches can't be taken along.
-    if (request === null || kept === null || waits === null || !this.isInWait || this.isWatching) return;
+    if (request === null || awaited === null || waits === null || !this.isInWait || this.isWatching) return;
     const again = () => {
-      this.kept = null;
+      this.awaited = null;
       own.restart();
       this.isEnding = false;
-      kept.resumes = request;
-      if (kept.waitMs > 0) {
-        kept.waitMs = Math.max(1, kept.waitMs - Math.round(this.pool.clock.refresh() - this.startedAtMs));
-        const { buf, start, end } = kept.bytes;
-        kept.replaceBytes(waits.waitingFor(buf.subarray(start, end), kept.waitMs));
+      awaited.resumes = request;
+      if (awaited.waitMs > 0) {
+        awaited.waitMs = Math.max(1, awaited.waitMs - Math.round(this.pool.clock.refresh() - this.startedAtMs));
+        const { buf, start, end } = awaited.bytes;
+        awaited.replaceBytes(waits.waitingFor(buf.subarray(start, end), awaited.waitMs));
       }
-      this.askAgain(kept);
+      this.askAgain(awaited);
     };
     if (own.isWaiting) {
       again();
@@ -77,7 +77,7 @@ export class RingSession extends PrivateSession {
     }
     request.sink = new MovedWait(this.wait.sink, waits, again);
     const end = () => {
-      if (this.kept !== kept || request.isSettled) return;
+      if (this.awaited !== awaited || request.isSettled) return;
       this.wait.unblock(true, wasWaiting => {
         if (!wasWaiting) setTimeout(end, AGAIN_MS).unref();
       });
@@ -87,7 +87,7 @@ export class RingSession extends PrivateSession {
 
   /** Ends what is open at the server, where no reply is owed: the client hears of it when it goes on. `isLate`: a transaction, too. */
   cut(isLate: boolean): void {
-    const mustEnd = isLate && this.isInWait && (this.isWatching || this.kept === null);
+    const mustEnd = isLate && this.isInWait && (this.isWatching || this.awaited === null);
     if (mustEnd) this.wait.unblock(false, () => {});
     else if (isLate || !this.isOpen) this.own.cut('moving');
   }
@@ -115,7 +115,7 @@ export class RingSession extends PrivateSession {
     const { clock } = this.pool;
     this.forget();
     if (parser.keyCount > 0) {
-      this.kept = new DeferredRequest(this.origin, this.origin.variant, parser, bytes, clock.refresh());
+      this.awaited = new DeferredRequest(this.origin, this.origin.variant, parser, bytes, clock.refresh());
       this.startedAtMs = clock.nowMs;
     }
     super.block(parser, bytes);
@@ -148,8 +148,8 @@ export class RingSession extends PrivateSession {
   }
 
   private forget(): void {
-    this.kept?.release();
-    this.kept = null;
+    this.awaited?.release();
+    this.awaited = null;
   }
 }
 
