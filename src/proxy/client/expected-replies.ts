@@ -1,14 +1,15 @@
+import { expectedBytesAfter } from '../../request/expected-bytes.ts';
+
 /** So many replies a client may await whatever their size, … */
 const AWAITED_MIN = 4;
 /** … and so many while nobody knows how large they are; twice as many as came since, after that. */
 const AWAITED_UNKNOWN = 64;
 /** From this size on a reply says that those before it say little about the next ones. */
 const LARGE_REPLY_BYTES = 64 * 1024;
-const EXPECTED_MAX_BYTES = 1 << 30;
 
 /** How large the next replies to a client are likely to be, by the last ones. */
 export class ExpectedReplies {
-  /** What the next one is likely to have: as much as the last one, or less, step by step. */
+  /** What the next one is likely to have. */
   private bytes = 0;
   /** Requests answered since the last large reply. */
   private answered = 0;
@@ -27,11 +28,7 @@ export class ExpectedReplies {
 
   /** A reply of so many bytes is complete. */
   learn(bytes: number): void {
-    if (bytes < this.bytes) {
-      this.bytes -= (this.bytes - bytes) >> 3;
-      return;
-    }
-    this.bytes = bytes < EXPECTED_MAX_BYTES ? bytes : EXPECTED_MAX_BYTES;
-    if (bytes >= LARGE_REPLY_BYTES) this.answered = 0;
+    if (bytes >= LARGE_REPLY_BYTES && bytes >= this.bytes) this.answered = 0;
+    this.bytes = expectedBytesAfter(bytes, this.bytes);
   }
 }
