@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { ACCESS_WRITE } from '../../placement/placement.ts';
 import type { KeySweep, MovingKeys } from '../../protocol/key-sweep.ts';
 import type { RequestReading } from '../../protocol/protocol.ts';
@@ -7,19 +6,12 @@ import { type ReplySink, Request } from '../../request/request.ts';
 import type { ReadyLine } from '../../socket/ready-lines.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
-import type { ClusterOptions, ReshardOptions } from '../../upstream/pool-plan.ts';
 import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
 import { serversOf } from './broadcast.ts';
+import { PoolShape } from './pool-shape.ts';
 import { SweepLine, type SweepOwner } from './sweep-line.ts';
 import type { SweepTurns, TurnTaker } from './sweep-turns.ts';
 import { replySink } from './transformed-reply.ts';
-
-/** What a sweep has seen of a pool. */
-interface PoolShape {
-  readonly reshard: ReshardOptions | null;
-  readonly holders: readonly Backend[];
-  readonly cluster: ClusterOptions | null;
-}
 
 /** Before what the client has asked before is answered, and then before its turn. */
 const NOT_BEGUN = -1;
@@ -56,7 +48,7 @@ export class Sweep implements PrivateLane, SweepOwner, TurnTaker {
   private startedAtMs = NOT_BEGUN;
   /** Rounds of servers that are still to come. */
   private rounds: (readonly Backend[])[] = [];
-  /** The pool when the first of them began. */
+  /** Of the pool when the first of them began. */
   private begun: PoolShape | null = null;
   private moving: MovingKeys | null = null;
   /** Of this round. */
@@ -194,7 +186,7 @@ export class Sweep implements PrivateLane, SweepOwner, TurnTaker {
   private begin(): void {
     const { pool, sweep } = this;
     const { reshard } = pool;
-    this.begun = { reshard, holders: pool.holders, cluster: pool.cluster };
+    this.begun = new PoolShape(pool);
     const isTwice = reshard?.phase === 'both';
     this.rounds = isTwice
       ? [serversOf(pool, sweep.removes, reshard.from), serversOf(pool, sweep.removes, reshard.to)]
@@ -227,11 +219,8 @@ export class Sweep implements PrivateLane, SweepOwner, TurnTaker {
   /** Servers came or went, or keys began to move after it had begun, or ended to: some may have got by. */
   private get hasChanged(): boolean {
     const { pool, begun, sweep } = this;
-    if (begun === null || pool.reshard !== begun.reshard) return true;
-    if (pool.holders.length !== begun.holders.length) return true;
-    if (pool.holders.some((holder, place) => holder !== begun.holders[place])) return true;
     // In a cluster slots may move all the time: what only counts does not begin anew for each.
-    return sweep.removes && !isDeepStrictEqual(pool.cluster, begun.cluster);
+    return begun === null || !begun.isThatOf(pool) || (sweep.removes && begun.haveSlotsMoved(pool));
   }
 
   private restart(): void {
