@@ -16,6 +16,7 @@ import {
   isErrorReply,
   LF,
   MINUS,
+  numberAfterType,
   STAR,
   UNDERSCORE,
   writeArrayHeader,
@@ -80,7 +81,7 @@ function locateRuns(parts: readonly Buffer[], owners: Int32Array, runs: Int32Arr
   for (let p = 0; p < parts.length; p++) {
     const part = parts[p]!;
     if (part[0] !== STAR) return -1;
-    left[p] = lengthAfterType(part, 0);
+    left[p] = numberAfterType(part, 0);
     cursors[p] = part.indexOf(CR) + 2;
   }
   const keyCount = owners.length;
@@ -120,21 +121,13 @@ function elementEnd(part: Buffer, start: number): number {
   return at + 2 + length + 2;
 }
 
-/** Reads the number between the type byte at `at` and the CR; negative too. */
-function lengthAfterType(part: Buffer, at: number): number {
-  const isNegative = part[at + 1] === MINUS;
-  let value = 0;
-  for (let i = isNegative ? at + 2 : at + 1; part[i] !== CR; i++) value = value * 10 + (part[i]! - ZERO);
-  return isNegative ? -value : value;
-}
-
 /** DEL, UNLINK, TOUCH, EXISTS, DBSIZE: the counts added up. */
 class SumCoalescer extends ErrorFirstCoalescer {
   protected override mergeValues(parts: readonly Buffer[], _owners: Int32Array, out: ReplyOut): boolean {
     let sum = 0;
     for (const part of parts) {
       if (part[0] !== COLON) return false;
-      sum += lengthAfterType(part, 0);
+      sum += numberAfterType(part, 0);
     }
     // No count is so large; and it would be no longer exact.
     if (!Number.isSafeInteger(sum)) return false;
@@ -182,7 +175,7 @@ class KeysCoalescer extends ErrorFirstCoalescer {
     let count = 0;
     for (const part of parts) {
       if (part[0] !== STAR) return false;
-      count += lengthAfterType(part, 0);
+      count += numberAfterType(part, 0);
     }
     out.append(header, 0, writeArrayHeader(header, 0, count));
     for (const part of parts) out.append(part, part.indexOf(LF) + 1, part.length);
@@ -209,7 +202,7 @@ class OneOfCoalescer extends ErrorFirstCoalescer {
     const count = parts.length / 2;
     const keys = parts.slice(count);
     // One that has a key has one at least, whatever it had just before.
-    const weights = keys.map((key, i) => (isNull(key) ? 0 : Math.max(1, lengthAfterType(parts[i]!, 0))));
+    const weights = keys.map((key, i) => (isNull(key) ? 0 : Math.max(1, numberAfterType(parts[i]!, 0))));
     let left = Math.random() * weights.reduce((sum, weight) => sum + weight, 0);
     const chosen = weights.findIndex(weight => {
       left -= weight;
@@ -227,7 +220,7 @@ function isNull(part: Buffer): boolean {
 /** `*2\r\n:0\r\n:1\r\n`; the scanner has seen that it is a whole reply. */
 function isArrayOfBits(part: Buffer): boolean {
   const first = part.indexOf(LF) + 1;
-  if (part[0] !== STAR || part.length !== first + lengthAfterType(part, 0) * BIT_BYTES) return false;
+  if (part[0] !== STAR || part.length !== first + numberAfterType(part, 0) * BIT_BYTES) return false;
   for (let at = first; at < part.length; at += BIT_BYTES) {
     if (part[at] !== COLON || (part[at + 1] !== ZERO && part[at + 1] !== ZERO + 1)) return false;
   }

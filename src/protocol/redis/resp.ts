@@ -9,6 +9,7 @@ export const MINUS = 45;
 export const COLON = 58;
 export const DOLLAR = 36;
 export const ZERO = 48;
+const NINE = ZERO + 9;
 // RESP3's: blob error, big number, double, map, set, null, boolean, verbatim string, attribute, push.
 export const BANG = 33;
 export const PAREN = 40;
@@ -92,6 +93,16 @@ export class ReplySet {
 /** An error of RESP2 or RESP3. */
 export function isErrorReply(reply: Buffer): boolean {
   return reply[0] === MINUS || reply[0] === BANG;
+}
+
+/** The number behind the type at `at`, as in `*3`, `$-1` or `:42`: a length, a count, an integer that is no larger than a safe one. */
+export function numberAfterType(reply: Buffer, at: number): number {
+  const isNegative = reply[at + 1] === MINUS;
+  let value = 0;
+  for (let i = isNegative ? at + 2 : at + 1; reply[i]! >= ZERO && reply[i]! <= NINE; i++) {
+    value = value * 10 + (reply[i]! - ZERO);
+  }
+  return isNegative ? -value : value;
 }
 
 /** `+text`. */

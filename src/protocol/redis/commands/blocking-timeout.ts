@@ -22,11 +22,11 @@ const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 export function blockingTimeoutMs(command: Command, args: RequestArgs): number {
   if (command.finder === 'streams') {
     const at = blockOptionAt(args);
-    return at === 0 ? DOES_NOT_WAIT : numberAt(args, at, 1);
+    return at === 0 ? DOES_NOT_WAIT : waitMsAt(args, at, 1);
   }
   const timeout = BLOCKING_TIMEOUTS[command.name];
   if (timeout === undefined) return DOES_NOT_WAIT;
-  return numberAt(args, timeout.at < 0 ? args.count + timeout.at : timeout.at, timeout.unitMs);
+  return waitMsAt(args, timeout.at < 0 ? args.count + timeout.at : timeout.at, timeout.unitMs);
 }
 
 /** A request that waits, an array as clients send it, with `ms` milliseconds to wait in place of what it says. */
@@ -42,7 +42,8 @@ export function withTimeout(request: Buffer, ms: number): Buffer {
   return encodeRequest(...words);
 }
 
-function numberAt(args: RequestArgs, at: number, unitMs: number): number {
+/** What the argument at `at` says, in `unitMs`. */
+function waitMsAt(args: RequestArgs, at: number, unitMs: number): number {
   if (at >= args.count || args.lengthOf(at) > MAX_NUMBER_BYTES) return Number.NaN;
   if (unitMs === 1) {
     const ms = args.integer(at);

@@ -1,5 +1,5 @@
 import type { ReplyTransform, TransformOut } from '../../reply-transform.ts';
-import { BANG, BAR, DOLLAR, EQUALS, GREATER, LF, MINUS, PERCENT, STAR, TILDE, ZERO } from '../resp.ts';
+import { BANG, BAR, DOLLAR, EQUALS, GREATER, LF, MINUS, numberAfterType, PERCENT, STAR, TILDE } from '../resp.ts';
 import { withoutPrefix } from './named-error.ts';
 import { type ReplyShape, SHAPE_ERROR, SHAPE_NAME, SHAPE_PLAIN, shapeOfElement } from './reply-shape.ts';
 
@@ -104,12 +104,12 @@ export class NameStripper implements ReplyTransform {
       case TILDE:
       case GREATER:
         this.write(bytes, at, lineEnd);
-        this.enter(numberAfter(bytes, at), false, false);
+        this.enter(numberAfterType(bytes, at), false, false);
         return lineEnd;
       case PERCENT:
       case BAR:
         this.write(bytes, at, lineEnd);
-        this.enter(2 * numberAfter(bytes, at), true, type === BAR);
+        this.enter(2 * numberAfterType(bytes, at), true, type === BAR);
         return lineEnd;
       case MINUS: {
         const error = withoutPrefix(bytes.subarray(at, lineEnd), this.prefix);
@@ -124,7 +124,7 @@ export class NameStripper implements ReplyTransform {
   }
 
   private readBulk(bytes: Buffer, at: number, lineEnd: number): number {
-    const length = numberAfter(bytes, at);
+    const length = numberAfterType(bytes, at);
     const { prefix } = this;
     if (length < 0 || bytes[at] !== DOLLAR || this.shapeHere() !== SHAPE_NAME) {
       this.write(bytes, at, lineEnd);
@@ -179,12 +179,4 @@ export class NameStripper implements ReplyTransform {
   private write(bytes: Buffer, start: number, end: number): void {
     this.written += bytes.copy(this.out, this.written, start, end);
   }
-}
-
-/** The number between the type at `at` and the line's end; below 0 for null. */
-function numberAfter(bytes: Buffer, at: number): number {
-  if (bytes[at + 1] === MINUS) return -1;
-  let value = 0;
-  for (let i = at + 1; bytes[i]! >= ZERO && bytes[i]! <= ZERO + 9; i++) value = value * 10 + bytes[i]! - ZERO;
-  return value;
 }

@@ -55,9 +55,8 @@ export function queueAnswer(
   local: LocalCommands,
   rules: QueueingRules,
 ): QueuedRequest | Buffer {
-  if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) return localTooLarge(command.name);
-  const bytes = ANSWER_BYTES + args.byteCount;
-  if (session.queuedBytes + bytes > MAX_KEPT_BYTES) return TOO_MUCH;
+  const tooMuch = tooMuchToKeep(command, args, session);
+  if (tooMuch !== null) return tooMuch;
   const request = requestInPlace(command, args, session, local, rules);
   if (Buffer.isBuffer(request)) return request;
   const kept = copyOf(args);
@@ -69,7 +68,7 @@ export function queueAnswer(
     if (version !== null) session.speak(version);
     return reply;
   };
-  session.addQueued(bytes, { place: session.queuedRequests, change: null, settle });
+  session.addQueued(ANSWER_BYTES + args.byteCount, { place: session.queuedRequests, change: null, settle });
   return request;
 }
 
@@ -80,12 +79,11 @@ export function queueInquiry(
   session: RedisSession,
   accounts: Accounts | null,
 ): QueuedRequest | Buffer {
-  if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) return localTooLarge(command.name);
-  const bytes = ANSWER_BYTES + args.byteCount;
-  if (session.queuedBytes + bytes > MAX_KEPT_BYTES) return TOO_MUCH;
+  const tooMuch = tooMuchToKeep(command, args, session);
+  if (tooMuch !== null) return tooMuch;
   const kept = copyOf(args);
   const inquire = () => inquiryOf(command, kept, session, accounts);
-  session.addQueued(bytes, new QueuedInquiry(session.queuedRequests, inquire));
+  session.addQueued(ANSWER_BYTES + args.byteCount, new QueuedInquiry(session.queuedRequests, inquire));
   return HARMLESS;
 }
 
@@ -125,6 +123,12 @@ export function queueSelect(
   session.databaseToBe = database;
   session.addQueued(ANSWER_BYTES, { place: session.queuedRequests, change: null, settle });
   return { placeholder: ['SELECT', String(databases.firstDatabase + database)], isSoiling: true };
+}
+
+/** What the client reads where the request, or its transaction with it, is too large; null: it may be kept. */
+function tooMuchToKeep(command: Command, args: RequestArgs, session: RedisSession): Buffer | null {
+  if (args.count > MAX_LOCAL_ARGUMENTS || args.byteCount > MAX_LOCAL_BYTES) return localTooLarge(command.name);
+  return session.queuedBytes + ANSWER_BYTES + args.byteCount > MAX_KEPT_BYTES ? TOO_MUCH : null;
 }
 
 /** What CLIENT REPLY says of itself goes by what it has changed; as in Redis, ON does not take back a SKIP of the same transaction. */

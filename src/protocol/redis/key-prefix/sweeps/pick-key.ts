@@ -1,7 +1,7 @@
 import type { ServerSweep } from '../../../key-sweep.ts';
-import { COLON, encodeReply, encodeRequest, isErrorReply, type RespVersion } from '../../resp.ts';
+import { COLON, encodeReply, encodeRequest, isErrorReply, numberAfterType, type RespVersion } from '../../resp.ts';
 import { PrefixSweep } from './prefix-sweep.ts';
-import { KEYS_A_STEP, numberAt } from './scan-page.ts';
+import { KEYS_A_STEP } from './scan-page.ts';
 
 /** Cursors are as large on no server. */
 const CURSORS = 2 ** 48;
@@ -70,7 +70,7 @@ class ServerPick implements ServerSweep {
   }
 
   take([scanned, sized]: readonly Buffer[]): Buffer | null {
-    if (sized?.[0] === COLON) this.size = numberAt(sized, 0);
+    if (sized?.[0] === COLON) this.size = numberAfterType(sized, 0);
     this.steps++;
     if (isErrorReply(scanned!) && !this.isFromBeginning) {
       // A server may not take cursors that are not its own.

@@ -1,4 +1,4 @@
-import { DOLLAR, LF, STAR, ZERO } from '../../resp.ts';
+import { DOLLAR, LF, numberAfterType, STAR } from '../../resp.ts';
 
 /** What SCAN answers: where to go on, `0` at the end, and names, which are parts of the reply. */
 export interface ScanPage {
@@ -12,19 +12,19 @@ export const KEYS_A_STEP = 500;
 /** Reads a whole reply; null: it is none of SCAN's. */
 export function readScanPage(reply: Buffer): ScanPage | null {
   let at = lineAfter(reply, 0);
-  if (reply[0] !== STAR || numberAt(reply, 0) !== 2 || reply[at] !== DOLLAR) return null;
+  if (reply[0] !== STAR || numberAfterType(reply, 0) !== 2 || reply[at] !== DOLLAR) return null;
   const cursorAt = lineAfter(reply, at);
-  const cursorEnd = cursorAt + numberAt(reply, at);
+  const cursorEnd = cursorAt + numberAfterType(reply, at);
   const cursor = reply.toString('latin1', cursorAt, cursorEnd);
   at = cursorEnd + 2;
   if (reply[at] !== STAR || !/^\d{1,20}$/.test(cursor)) return null;
-  const count = numberAt(reply, at);
+  const count = numberAfterType(reply, at);
   at = lineAfter(reply, at);
   const names: Buffer[] = [];
   for (let i = 0; i < count; i++) {
     if (reply[at] !== DOLLAR) return null;
     const start = lineAfter(reply, at);
-    const end = start + numberAt(reply, at);
+    const end = start + numberAfterType(reply, at);
     names.push(reply.subarray(start, end));
     at = end + 2;
   }
@@ -33,11 +33,4 @@ export function readScanPage(reply: Buffer): ScanPage | null {
 
 function lineAfter(reply: Buffer, at: number): number {
   return reply.indexOf(LF, at) + 1;
-}
-
-/** The number after the type at `at`. */
-export function numberAt(reply: Buffer, at: number): number {
-  let value = 0;
-  for (let i = at + 1; reply[i]! >= ZERO && reply[i]! <= ZERO + 9; i++) value = value * 10 + reply[i]! - ZERO;
-  return value;
 }
