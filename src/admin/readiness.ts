@@ -3,13 +3,14 @@ import { Slices } from '../system/slices.ts';
 import { PoolLook, type ReadinessPool, type ServerReadiness } from './pool-look.ts';
 import { PROBE_TIMEOUT_MS, ServerAnswers, type ServerAnswersOptions } from './server-answers.ts';
 
-/** A worker slot as far as its readiness is concerned. */
+/** What there is to tell about a worker slot. */
 export interface WorkerReadiness {
   readonly slot: number;
+  /** `silent`: its worker does not report; it may be stopped, or busy for seconds. */
   readonly state: 'serving' | 'silent' | 'starting' | 'backing_off' | 'draining';
   readonly pid: number | null;
   readonly restarts: number;
-  /** Why it backs off, or is silent. */
+  /** While backing off: what the last worker died of. While silent: for how long. */
   readonly why: string | null;
 }
 

@@ -1,4 +1,4 @@
-import type { PoolChange } from '../config/changes/changes.ts';
+import type { ConfigChanges, PoolChange } from '../config/changes/changes.ts';
 import type { OverrideOutcome } from '../config/changes/overrides.ts';
 import { counted } from './text-table.ts';
 
@@ -14,13 +14,7 @@ interface ReloadAnswer extends Answer {
   readonly workers: readonly { readonly servedAfterMs: number }[];
   readonly warnings: readonly string[];
   readonly overrides: readonly OverrideOutcome[];
-  readonly changes: {
-    readonly added: readonly string[];
-    readonly removed: readonly string[];
-    readonly changed: readonly PoolChange[];
-    readonly settings: readonly string[];
-    readonly needWorkerRestart: readonly string[];
-  };
+  readonly changes: ConfigChanges;
 }
 
 /** What /-/restart-workers answers, as far as people are told. */

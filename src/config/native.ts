@@ -2,7 +2,7 @@ import { PROTOCOL_NAMES } from '../protocol/protocol-traits.ts';
 import { SettingError } from '../settings/setting-error.ts';
 import { parseServerLine } from './addresses.ts';
 import { type FieldRules, readFields } from './fields.ts';
-import { type ConfigDraft, namedServer, type PoolDraft, type ServerDraft } from './pool-draft.ts';
+import { type ConfigDraft, namedServer, type PoolDraft, type ServerDraft, serverItems } from './pool-draft.ts';
 import type { Problems } from './problems.ts';
 import type { Secrets } from './secrets.ts';
 import { hasKey } from './setting-paths.ts';
@@ -76,13 +76,8 @@ function readPools(entry: YamlEntry | undefined, secrets: Secrets, problems: Pro
 }
 
 function readServers(node: YamlNode | undefined, path: string, secrets: Secrets, problems: Problems): ServerDraft[] {
-  if (node === undefined) return [];
-  if (node.kind !== 'list' || node.items.length === 0) {
-    problems.add(node.offset, path, 'must be a list with at least one server, each on a line that begins with "- "');
-    return [];
-  }
   const drafts: ServerDraft[] = [];
-  for (const [i, item] of node.items.entries()) {
+  for (const [i, item] of serverItems(node, path, problems).entries()) {
     const draft = readServer(item, `${path}[${i}]`, secrets, problems);
     if (draft !== null) drafts.push(draft);
   }

@@ -1,7 +1,9 @@
 import { ringName } from '../placement/server-name.ts';
 import { addressText, type FixedAddress } from './address.ts';
 import type { ClusterConfig, Config, PoolConfig, PoolSettings, ServerConfig } from './config.ts';
+import type { Problems } from './problems.ts';
 import type { UserDraft } from './users.ts';
+import type { YamlNode } from './yaml-tree.ts';
 
 /*
  * Both forms of the file are read into drafts, which know where things stand in the file and may lack what could not be
@@ -32,6 +34,14 @@ export interface ConfigDraft {
   readonly offsets: ReadonlyMap<string, number>;
   readonly pools: readonly PoolDraft[];
   readonly users: readonly UserDraft[];
+}
+
+/** What stands in the list of servers at `path`; none, with the problem told, where it is no such list. */
+export function serverItems(node: YamlNode | undefined, path: string, problems: Problems): readonly YamlNode[] {
+  if (node === undefined) return [];
+  if (node.kind === 'list' && node.items.length > 0) return node.items;
+  problems.add(node.offset, path, 'must be a list with at least one server, each on a line that begins with "- "');
+  return [];
 }
 
 /** The port's text is part of a ring name as written: twemproxy hashes `host:06379` with its zero. */

@@ -5,7 +5,7 @@ import { SettingError } from '../settings/setting-error.ts';
 import { parseTwemproxyServer } from './addresses.ts';
 import type { PoolSettings } from './config.ts';
 import { type FieldRules, readFields } from './fields.ts';
-import { type ConfigDraft, namedServer, type PoolDraft, type ServerDraft } from './pool-draft.ts';
+import { type ConfigDraft, namedServer, type PoolDraft, type ServerDraft, serverItems } from './pool-draft.ts';
 import type { Problems } from './problems.ts';
 import { hasKey } from './setting-paths.ts';
 import { DAEMON_SETTINGS } from './tables/daemon-settings.ts';
@@ -110,13 +110,8 @@ function readPool(name: string, keyOffset: number, map: YamlMap, ignored: string
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 function readServers(node: YamlNode | undefined, path: string, problems: Problems): ServerDraft[] {
-  if (node === undefined) return [];
-  if (node.kind !== 'list' || node.items.length === 0) {
-    problems.add(node.offset, path, 'must be a list with at least one server, each on a line that begins with "- "');
-    return [];
-  }
   const drafts: ServerDraft[] = [];
-  for (const [i, item] of node.items.entries()) {
+  for (const [i, item] of serverItems(node, path, problems).entries()) {
     const itemPath = `${path}[${i}]`;
     if (item.kind !== 'scalar') {
       problems.add(item.offset, itemPath, 'must be text: host:port:weight [name] or /path:weight [name]');

@@ -1,6 +1,8 @@
 // What a parser is told of its pool.
+
 import type { Accounts } from '../accounts/accounts.ts';
 import type { SignInOutcome } from '../accounts/sign-in-places.ts';
+import type { DeclaredCommand } from './declared-traits.ts';
 
 export interface ParserOptions {
   readonly poolName: string;
@@ -86,14 +88,4 @@ export interface PresentedClusterOptions {
   readonly isTls: boolean;
   /** The servers keep keys by slots, too. */
   readonly hasSlots: boolean;
-}
-
-/** A command as a pool declares it; numbers are argument indexes, the name being 0. */
-export interface DeclaredCommand {
-  readonly name: string;
-  readonly firstKey: number;
-  /** Negative: counted from the end. */
-  readonly lastKey: number;
-  readonly keyStep: number;
-  readonly isWrite: boolean;
 }

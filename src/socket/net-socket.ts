@@ -67,9 +67,8 @@ export class NetSocket implements StreamSocket, LineTarget {
 
   standIn(line: ReadyLine | null): void {
     if (this.line === line || (this.isDestroyed && line !== null)) return;
-    if (this.line !== null) readyLines.leave(this.line);
+    readyLines.move(this.line, line);
     this.line = line;
-    if (line !== null) readyLines.enter(line);
   }
 
   start(reader: SocketReader): void {

@@ -59,12 +59,10 @@ export class ReadyLines {
     return this.waiting > 0;
   }
 
-  enter(line: ReadyLine): void {
-    if (line.sockets++ === 0) this.lines++;
-  }
-
-  leave(line: ReadyLine): void {
-    if (--line.sockets === 0) this.lines--;
+  /** A socket goes from one line to another; null: it stood, or is to stand, in none. */
+  move(from: ReadyLine | null, to: ReadyLine | null): void {
+    if (from !== null && --from.sockets === 0) this.lines--;
+    if (to !== null && to.sockets++ === 0) this.lines++;
   }
 
   add(line: ReadyLine, target: LineTarget, events: number): void {

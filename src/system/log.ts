@@ -6,6 +6,19 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+/** `log`, of which all but what is for debugging goes by `write`. */
+export function logThrough(
+  log: Log,
+  write: (level: 'info' | 'warn' | 'error', fields: object, message: string) => void,
+): Log {
+  return {
+    debug: (fields, message) => log.debug(fields, message),
+    info: (fields, message) => write('info', fields, message),
+    warn: (fields, message) => write('warn', fields, message),
+    error: (fields, message) => write('error', fields, message),
+  };
+}
+
 export interface LogConfig {
   readonly level: LogLevel;
   /** null: standard error. */

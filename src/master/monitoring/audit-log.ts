@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { AuditConfig } from '../../config/config.ts';
 import type { AuditEntry } from '../../figures/audit-entry.ts';
-import type { Log } from '../../system/log.ts';
+import { type Log, logThrough } from '../../system/log.ts';
 import { LogWriter } from '../../system/log-writer.ts';
 
 /** Only its owner reads it. */
@@ -51,18 +51,10 @@ export class AuditLog {
 
   /** `log`, of which what somebody did is also kept here. */
   from(log: Log): Log {
-    const at =
-      (level: 'info' | 'warn' | 'error') =>
-      (fields: object, message: string): void => {
-        log[level](fields, message);
-        if ('by' in fields || ALSO.has(message) || message === CLIENT_CUT) this.tell(fields, message);
-      };
-    return {
-      debug: (fields, message) => log.debug(fields, message),
-      info: at('info'),
-      warn: at('warn'),
-      error: at('error'),
-    };
+    return logThrough(log, (level, fields, message) => {
+      log[level](fields, message);
+      if ('by' in fields || ALSO.has(message) || message === CLIENT_CUT) this.tell(fields, message);
+    });
   }
 
   /** What clients of a worker did. */

@@ -1,4 +1,4 @@
-import type { Log } from '../../system/log.ts';
+import { type Log, logThrough } from '../../system/log.ts';
 
 /** What is worth remembering, by the words that the log has for it; the name stands in the log, too, as `event`. */
 export const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
@@ -90,23 +90,15 @@ export class Events {
 
   /** `log`, of which what is an event is also kept here. */
   from(log: Log): Log {
-    const at =
-      (level: RingmasterEvent['level']) =>
-      (fields: object, message: string): void => {
-        const event = EVENT_NAMES.get(message);
-        if (event === undefined) {
-          log[level](fields, message);
-          return;
-        }
-        log[level]({ event, ...fields }, message);
-        this.add(event, level, message, fields);
-      };
-    return {
-      debug: (fields, message) => log.debug(fields, message),
-      info: at('info'),
-      warn: at('warn'),
-      error: at('error'),
-    };
+    return logThrough(log, (level, fields, message) => {
+      const event = EVENT_NAMES.get(message);
+      if (event === undefined) {
+        log[level](fields, message);
+        return;
+      }
+      log[level]({ event, ...fields }, message);
+      this.add(event, level, message, fields);
+    });
   }
 
   /** Goes on with those of another process, given as `list` does. */

@@ -3,6 +3,7 @@ import { EventStream } from '../../admin/event-stream.ts';
 import { joinRunning } from '../../admin/join-running.ts';
 import { Metrics } from '../../admin/metrics.ts';
 import type { HealthFigures } from '../../admin/pool-metrics.ts';
+import type { WorkerReadiness } from '../../admin/readiness.ts';
 import { Readiness } from '../../admin/readiness.ts';
 import type { ReshardFigures } from '../../admin/reshard-metrics.ts';
 import { AdminServer } from '../../admin/server.ts';
@@ -25,7 +26,6 @@ import { AdminListeners, type AdminPlan, type HandleFor } from '../admin-listene
 import { type Control, controlAnswers } from '../control.ts';
 import type { HandVerdict } from '../servers/hand-verdicts.ts';
 import { type Discovery, topologyRoute } from '../topology/topology-api.ts';
-import type { SlotState } from '../workers/worker-slot.ts';
 import type { AuditCounts } from './audit-log.ts';
 import type { Events } from './events.ts';
 import { History } from './history.ts';
@@ -41,7 +41,7 @@ export interface MonitoringSource {
   readonly log: Log;
   /** Asks the workers for new figures; resolves when they have come, or soon anyway. */
   fresh(): Promise<void>;
-  workers(): readonly SlotState[];
+  workers(): readonly WorkerReadiness[];
   /** Workers started in place of one that died, ever. */
   restarts(): number;
   /** Workers killed because they hung, ever. */
@@ -123,7 +123,7 @@ export class Monitoring {
       certificates: () => [...certificateDates(source.served()), ...this.listeners.dates],
       workers: () => {
         const workers = source.workers();
-        const count = (state: SlotState['state']) => workers.filter(worker => worker.state === state).length;
+        const count = (state: WorkerReadiness['state']) => workers.filter(worker => worker.state === state).length;
         return {
           running: count('serving'),
           wanted: workers.length,

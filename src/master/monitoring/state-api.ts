@@ -1,4 +1,5 @@
 import { type ApiRoute, paged, refused } from '../../admin/api.ts';
+import type { WorkerReadiness } from '../../admin/readiness.ts';
 import type { TopologyRow } from '../../admin/topology-row.ts';
 import type { Totals } from '../../admin/totals.ts';
 import { addressText, listenText } from '../../config/address.ts';
@@ -6,7 +7,6 @@ import type { Config, PoolConfig } from '../../config/config.ts';
 import type { OutServer } from '../../ipc/messages.ts';
 import { VERSION } from '../../system/version.ts';
 import type { HandVerdict } from '../servers/hand-verdicts.ts';
-import type { SlotState } from '../workers/worker-slot.ts';
 import type { Events } from './events.ts';
 import { type History, type HistoryPoint, NO_POINT } from './history.ts';
 import { RingViews } from './ring-view.ts';
@@ -21,7 +21,7 @@ export interface StateSource {
   /** Its pools have the servers that were found. */
   config(): Config;
   topologies(): readonly TopologyRow[];
-  workers(): readonly SlotState[];
+  workers(): readonly WorkerReadiness[];
   out(): readonly OutServer[];
   /** Health checks find them down, and nobody stands in for them. */
   unwell(): readonly OutServer[];
@@ -78,7 +78,7 @@ export interface ServerRow {
   readonly why: string | null;
 }
 
-export interface WorkerRow extends SlotState {
+export interface WorkerRow extends WorkerReadiness {
   readonly clients: number;
   readonly cpuSeconds: number;
   readonly residentBytes: number;

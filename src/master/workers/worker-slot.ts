@@ -1,3 +1,4 @@
+import type { WorkerReadiness } from '../../admin/readiness.ts';
 import type { ClusterTopology } from '../../ipc/cluster-topology.ts';
 import type { Blocked, OutServer, ToWorker } from '../../ipc/messages.ts';
 import type { Log, LogLevel } from '../../system/log.ts';
@@ -49,17 +50,6 @@ export interface WorkerSlotHost {
   blocked(): readonly Blocked[];
   /** A worker is gone. */
   onGone(worker: WorkerProcess): void;
-}
-
-/** What there is to tell about a slot; /readyz shows it. */
-export interface SlotState {
-  readonly slot: number;
-  /** `silent`: its worker does not report; it may be stopped, or busy for seconds. */
-  readonly state: 'serving' | 'silent' | 'starting' | 'backing_off' | 'draining';
-  readonly pid: number | null;
-  readonly restarts: number;
-  /** While backing off: what the last worker died of. While silent: for how long. */
-  readonly why: string | null;
 }
 
 /**
@@ -116,7 +106,7 @@ export class WorkerSlot implements WorkerProcessEvents {
     return this.worker?.pid ?? null;
   }
 
-  state(): SlotState {
+  state(): WorkerReadiness {
     const { index: slot, restarts, pid } = this;
     const state = this.isStopping
       ? 'draining'
@@ -135,7 +125,7 @@ export class WorkerSlot implements WorkerProcessEvents {
     return [...this.processes()].every(worker => !worker.isServing || worker.silentMs >= SILENT_AFTER_MS);
   }
 
-  private whyNot(state: SlotState['state']): string | null {
+  private whyNot(state: WorkerReadiness['state']): string | null {
     if (state === 'backing_off') return this.lastDeath;
     return state === 'silent' ? `it has reported nothing for ${Math.round(this.worker?.silentMs ?? 0)} ms` : null;
   }

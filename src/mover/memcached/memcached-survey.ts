@@ -1,5 +1,6 @@
 import { connectedHosts } from '../connected-hosts.ts';
 import { KeyOwners } from '../key-owners.ts';
+import type { KeySample } from '../key-sample.ts';
 import type { BigKey, ConnectedHost, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
 import { probeKey } from '../probe-key.ts';
 import { dumpedKeys, whyUnlisted } from './key-dump.ts';
@@ -27,14 +28,6 @@ interface Facts {
   readonly hosts: readonly string[];
   /** Under which address it is asked. */
   readonly here: string;
-}
-
-interface Sample {
-  readonly looked: number;
-  readonly factor: number;
-  readonly orphans: number;
-  readonly moving: ReadonlyMap<number, { keys: number; bytes: number }>;
-  readonly biggest: readonly BigKey[];
 }
 
 /** What moves, by the first keys that each server's crawler finds, and what is in the way. Changes nothing that lasts. */
@@ -176,7 +169,7 @@ async function sampled(
   server: number,
   { keys: all }: Facts,
   obstacles: string[],
-): Promise<Sample | null> {
+): Promise<KeySample | null> {
   const moving = new Map<number, { keys: number; bytes: number }>();
   const biggest: BigKey[] = [];
   const reached = owners.servers[server]!;
@@ -207,7 +200,7 @@ async function sampled(
 }
 
 /** Of a server that lists no keys: what moves by its share of the ring. */
-function guessed(owners: KeyOwners, server: number, { keys, usedBytes }: Facts): Sample {
+function guessed(owners: KeyOwners, server: number, { keys, usedBytes }: Facts): KeySample {
   const moving = new Map<number, { keys: number; bytes: number }>();
   const bytes = keys === 0 ? 0 : Math.round(usedBytes / keys);
   let looked = 0;

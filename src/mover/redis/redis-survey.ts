@@ -1,5 +1,6 @@
 import { connectedHosts } from '../connected-hosts.ts';
 import { KeyOwners } from '../key-owners.ts';
+import type { KeySample } from '../key-sample.ts';
 import type { BigKey, ConnectedHost, KeyFlow, SurveyedServer, SurveyJob, SurveyReport } from '../mover-job.ts';
 import { isMutual } from '../mutual-flows.ts';
 import { type Probed, probed } from './probes.ts';
@@ -76,14 +77,8 @@ function connectedTo(owners: KeyOwners, opened: readonly (Opened | null)[]): Con
   return connectedHosts(hosts, new Set(old.map(({ connection }) => connection.here)));
 }
 
-interface Sample {
-  readonly looked: number;
-  /** What a key that was looked at stands for. */
-  readonly factor: number;
-  readonly orphans: number;
-  /** By target. */
-  readonly moving: ReadonlyMap<number, { keys: number; bytes: number }>;
-  readonly biggest: readonly BigKey[];
+interface Sample extends KeySample {
+  /** Of those looked at: too big for a step. */
   readonly bigKeys: number;
 }
 

@@ -14,15 +14,7 @@ import {
 import type { SettingTable } from '../../settings/setting.ts';
 import { SettingError } from '../../settings/setting-error.ts';
 import { checkZone, zonedAddress } from '../../settings/zones.ts';
-
-/** As protocol.ts has it. */
-interface DeclaredCommand {
-  readonly name: string;
-  readonly firstKey: number;
-  readonly lastKey: number;
-  readonly keyStep: number;
-  readonly isWrite: boolean;
-}
+import type { DeclaredCommand } from '../declared-traits.ts';
 
 const MAX_DATABASES = 1000;
 const NAME = /^[a-z0-9_.-]{1,32}([| ][a-z0-9_.-]{1,32})?$/i;

@@ -127,13 +127,13 @@ test('one that throws does not keep the others from their turn', () => {
 test('tenants are several when sockets of two are there, ready or not', () => {
   const lines = new ReadyLines();
   const [a, b] = [new ReadyLine(), new ReadyLine()];
-  lines.enter(a);
-  lines.enter(a);
+  lines.move(null, a);
+  lines.move(null, a);
   assert.equal(lines.areSeveral, false);
-  lines.enter(b);
+  lines.move(null, b);
   assert.equal(lines.areSeveral, true);
-  lines.leave(a);
+  lines.move(a, null);
   assert.equal(lines.areSeveral, true);
-  lines.leave(a);
+  lines.move(a, null);
   assert.equal(lines.areSeveral, false);
 });

@@ -99,8 +99,8 @@ for (const [kind, isPolled, isInLine] of [
       if (isInLine) {
         // Somebody else's is there, too.
         const other = new ReadyLine();
-        readyLines.enter(other);
-        t.after(() => readyLines.leave(other));
+        readyLines.move(null, other);
+        t.after(() => readyLines.move(other, null));
         ours.standIn(new ReadyLine());
         assert.ok(readyLines.areSeveral);
       }

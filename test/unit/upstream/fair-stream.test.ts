@@ -35,8 +35,8 @@ async function start(t: TestContext, delivery: Delivery, options: Partial<Backen
   const proxy = new BackendUnderTest(t, server.port, options);
   const [many, one] = [new ReadyLine(), new ReadyLine()];
   for (const line of [many, one]) {
-    readyLines.enter(line);
-    t.after(() => readyLines.leave(line));
+    readyLines.move(null, line);
+    t.after(() => readyLines.move(line, null));
   }
   const ask = (tenant: ReadyLine | null, key: string) => proxy.send(encodeCommand('GET', key), 1, 0, 0, tenant);
   const keys = () => server.requests().map(request => String(redisWords(request)[1]));

@@ -1,6 +1,7 @@
 // What one pool makes of the command table: what it denies, where it has one server only, what it adds. Requests look up routes
 // and refusals by a command's id; names that the table does not have are looked up in a second, mostly empty one.
-import type { CommandRules, DeclaredCommand, PresentedClusterOptions } from '../../parser-options.ts';
+import type { DeclaredCommand } from '../../declared-traits.ts';
+import type { CommandRules, PresentedClusterOptions } from '../../parser-options.ts';
 import {
   ROUTE_ALL,
   ROUTE_ANY,
