@@ -26,17 +26,10 @@ export function accessOf(parser: RequestReading): Access {
   return (parser.flags & FLAG_WRITES) === 0 ? ACCESS_READ : ACCESS_WRITE;
 }
 
-/**
- * As `commonOwner`, for a client that is bound to a server: another one is not within its reach, and so `SEVERAL`. Null: to none. The
- * request may name its server, where no key does.
- */
-export function reachableOwner(
-  pool: Pool,
+/** The same for a client that is bound to a server: another one is out of its reach, and so is `SEVERAL`. */
+export function ownerInReach(
+  owner: Backend | null | typeof SEVERAL,
   bound: Backend | null,
-  parser: RequestReading,
-  bytes: RequestBytes,
 ): Backend | null | typeof SEVERAL {
-  const { serverPlace } = parser;
-  const owner = serverPlace < 0 ? commonOwner(pool, parser, bytes) : (pool.backends[serverPlace] ?? null);
   return owner === null || bound === null || owner === bound ? owner : SEVERAL;
 }

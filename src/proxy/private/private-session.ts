@@ -19,7 +19,7 @@ import { RequestBytes } from '../../request/request-bytes.ts';
 import type { Backend } from '../../upstream/backend.ts';
 import type { Pool } from '../../upstream/pool.ts';
 import { AbortedRun } from '../operations/aborted-run.ts';
-import { commonOwner, reachableOwner, SEVERAL } from '../operations/common-owner.ts';
+import { commonOwner, ownerInReach, SEVERAL } from '../operations/common-owner.ts';
 import { privateSink } from '../operations/inquiring-run.ts';
 import { NotedReply } from '../operations/noted-reply.ts';
 import type { PrivateLane, RequestOrigin } from '../request-origin.ts';
@@ -181,7 +181,7 @@ export class PrivateSession implements PrivateLane {
 
   protected queue(parser: RequestReading, bytes: RequestBytes): void {
     const { own, protocol } = this;
-    const owner = this.ownerOf(parser, bytes);
+    const owner = ownerInReach(this.ownerOf(parser, bytes), own.backend);
     if (own.lostReason !== null) {
       this.refuse(parser, protocol.failureReply(own.lostReason));
     } else if (owner === SEVERAL) {
@@ -199,9 +199,10 @@ export class PrivateSession implements PrivateLane {
     }
   }
 
-  /** As `reachableOwner`. */
+  /** A queued request may name its server, where no key does. */
   protected ownerOf(parser: RequestReading, bytes: RequestBytes): Backend | null | typeof SEVERAL {
-    return reachableOwner(this.pool, this.own.backend, parser, bytes);
+    const { serverPlace } = parser;
+    return serverPlace < 0 ? commonOwner(this.pool, parser, bytes) : (this.pool.backends[serverPlace] ?? null);
   }
 
   /** Nobody knows yet which server it is for: it has no key. */
@@ -322,7 +323,7 @@ export class PrivateSession implements PrivateLane {
       if (own.backend === null && pool.holders.length > 1) origin.answer(parser.reply, false);
       return own.backend ?? (pool.holders.length > 1 ? null : (pool.holders[0] as Backend));
     }
-    const owner = reachableOwner(pool, own.backend, parser, bytes);
+    const owner = ownerInReach(commonOwner(pool, parser, bytes), own.backend);
     if (owner === SEVERAL) {
       this.answer(parser, this.crossServer());
       return null;
