@@ -9,7 +9,6 @@ import { KeyRing } from '../../src/placement/key-ring.ts';
 import { memcachedProtocol } from '../../src/protocol/memcached/memcached.ts';
 import type { Protocol } from '../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../src/protocol/redis/redis.ts';
-import { NO_TOPICS } from '../../src/protocol/topics.ts';
 import type { RequestOrigin } from '../../src/proxy/request-origin.ts';
 import { Router } from '../../src/proxy/router.ts';
 import type { ReplyOut, Request } from '../../src/request/request.ts';
@@ -129,30 +128,15 @@ class MultiKeyRequest {
   private readonly parts: Buffer[] = [];
   private readonly router: Router;
   private readonly out = new Out();
-  private readonly origin: RequestOrigin = {
-    id: 1,
-    variant: 0,
-    peer: '',
-    ...new IdleOrigin(),
-    lineEnded() {},
-    privateLane: null,
-    wroteAtMs: 0,
-    subscriptions: null,
-    topics: NO_TOPICS,
-    push() {},
-    length: 0,
-    isNext: () => true,
-    readOn() {},
-    leavePrivate() {},
-    destroy() {},
+  private readonly origin: RequestOrigin = Object.assign(new IdleOrigin(), {
     enqueue() {},
     answer() {},
     onReply() {},
     onFailure() {},
     failWith() {},
     onPart() {},
-    onCoalesced: request => request.releaseTo(this.out),
-  };
+    onCoalesced: (request: Request) => request.releaseTo(this.out),
+  });
 
   constructor({ protocol, request, reply }: Dialect, serverCount: number) {
     const servers = Array.from({ length: serverCount }, (_, i) => ({ name: `10.0.0.${i}:6379`, weight: 1 }));

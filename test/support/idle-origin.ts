@@ -1,8 +1,18 @@
 import type { AskClients } from '../../src/protocol/client-inquiry.ts';
+import { NO_TOPICS, type TopicCounts } from '../../src/protocol/topics.ts';
+import type { PrivateLane, Subscriptions } from '../../src/proxy/request-origin.ts';
 import type { RequestCommand } from '../../src/request/request.ts';
 
-/** What a test's client of the router has beside what the test is about: it waits for nothing. */
+/** What a test's client of the router has beside what the test is about: it asks nothing else, and waits for nothing. */
 export class IdleOrigin {
+  readonly id = 1;
+  variant = 0;
+  peer = '';
+  wroteAtMs = 0;
+  length = 0;
+  privateLane: PrivateLane | null = null;
+  subscriptions: Subscriptions | null = null;
+  topics: TopicCounts = NO_TOPICS;
   line = null;
   tenant = null;
   dispatchBytes = 0;
@@ -11,7 +21,14 @@ export class IdleOrigin {
   dispatchKeyAt = 0;
   dispatchKeyBytes = 0;
   askClients: AskClients = (_question, then) => then([], false);
+  isNext(): boolean {
+    return true;
+  }
+  push(): void {}
+  readOn(): void {}
+  leavePrivate(): void {}
   lineEnded(): void {}
+  destroy(): void {}
 }
 
 /** Of a pool that is not between two rings. */

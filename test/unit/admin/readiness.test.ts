@@ -5,6 +5,7 @@ import type { ReadinessPool } from '../../../src/admin/pool-look.ts';
 import type { ProbeTarget } from '../../../src/admin/probe.ts';
 import { Readiness, type WorkerReadiness } from '../../../src/admin/readiness.ts';
 import { freePort } from '../../support/free-port.ts';
+import { mockClock } from '../../support/mocked-clock.ts';
 import { startRedis } from '../../support/redis-server.ts';
 
 const HOLD_MS = 1000;
@@ -99,18 +100,7 @@ test('all pools ready: ready', async () => {
 });
 
 describe('with the clock in hand', () => {
-  let nowMs = 0;
-
-  beforeEach(() => {
-    nowMs = 1000;
-    mock.method(performance, 'now', () => nowMs);
-    mock.timers.enable({ apis: ['setTimeout'] });
-  });
-
-  afterEach(() => {
-    mock.timers.reset();
-    mock.restoreAll();
-  });
+  const clock = mockClock();
 
   test('a silent server does not delay the report on a pool that another one serves', async () => {
     const probes = new Probes();
@@ -129,7 +119,7 @@ describe('with the clock in hand', () => {
     await probes.answer(1, null);
     await probes.answer(2, null);
     await first;
-    nowMs += 1000;
+    clock.skip(1000);
     const second = subject.check();
     await probes.answer(2, null);
     assert.equal((await afterCompletion(second)).pools[0]!.servers[0]!.reachable, null);
@@ -141,10 +131,10 @@ describe('with the clock in hand', () => {
     const first = subject.check();
     await probes.answer(1, null);
     await first;
-    nowMs += 999;
+    clock.skip(999);
     assert.equal((await subject.check()).ready, true);
     assert.deepEqual(probes.asked, [1]);
-    nowMs += 1;
+    clock.skip(1);
     const third = subject.check();
     await probes.answer(1, 'gone');
     assert.equal((await third).ready, false);

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { memcachedProtocol } from '../../../src/protocol/memcached/memcached.ts';
 import type { Protocol } from '../../../src/protocol/protocol.ts';
 import { redisProtocol } from '../../../src/protocol/redis/redis.ts';
-import { NO_TOPICS } from '../../../src/protocol/topics.ts';
 import type { RequestOrigin } from '../../../src/proxy/request-origin.ts';
 import { Router } from '../../../src/proxy/router.ts';
 import type { FailureReason } from '../../../src/request/failure.ts';
@@ -17,21 +16,8 @@ import { encodeCommand } from '../../support/resp-reader.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 
 class Origin extends IdleOrigin implements RequestOrigin {
-  wroteAtMs = 0;
-  readonly id = 1;
-  variant = 0;
-  peer = '10.0.0.1:7';
-  privateLane = null;
-  subscriptions = null;
-  topics = NO_TOPICS;
-  push(): void {}
-  length = 0;
-  isNext(): boolean {
-    return true;
-  }
-  readOn(): void {}
-  leavePrivate(): void {}
-  destroy(): void {}
+  override variant = 0;
+  override peer = '10.0.0.1:7';
   readonly requests: Request[] = [];
   /** Replies and failures, in the order they settled. */
   readonly settled: string[] = [];

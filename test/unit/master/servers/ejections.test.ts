@@ -1,31 +1,14 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, mock, test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
+import { test } from 'node:test';
 import type { PoolConfig } from '../../../../src/config/config.ts';
 import { parseConfig } from '../../../../src/config/load.ts';
 import { Ejections } from '../../../../src/master/servers/ejections.ts';
 import { CollectedLog } from '../../../support/collected-log.ts';
+import { mockClock } from '../../../support/mocked-clock.ts';
 
 const RETRY_MS = 1000;
 
-let nowMs = 0;
-beforeEach(() => {
-  nowMs = 1000;
-  mock.method(performance, 'now', () => nowMs);
-  mock.timers.enable({ apis: ['setTimeout'] });
-});
-afterEach(() => {
-  mock.timers.reset();
-  mock.restoreAll();
-});
-
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 10) {
-    nowMs += 10;
-    mock.timers.tick(10);
-    await setImmediate();
-  }
-}
+const { pass } = mockClock();
 
 function pools(
   ports: readonly number[],

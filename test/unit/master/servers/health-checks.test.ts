@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, mock, test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
+import { mock, test } from 'node:test';
 import { CANNOT_ASK, type ProbeTarget } from '../../../../src/admin/probe.ts';
 import type { PoolConfig } from '../../../../src/config/config.ts';
 import { parseConfig } from '../../../../src/config/load.ts';
@@ -8,30 +7,13 @@ import type { ClusterTopology } from '../../../../src/ipc/cluster-topology.ts';
 import { poolServers } from '../../../../src/ipc/pool-servers.ts';
 import { HealthChecks } from '../../../../src/master/servers/health-checks.ts';
 import { CollectedLog } from '../../../support/collected-log.ts';
+import { mockClock } from '../../../support/mocked-clock.ts';
 
 const INTERVAL_MS = 1000;
 /** With the jitter. */
 const LONGEST_MS = 1100;
 
-let nowMs = 0;
-beforeEach(() => {
-  nowMs = 1000;
-  mock.method(performance, 'now', () => nowMs);
-  mock.timers.enable({ apis: ['setTimeout'] });
-});
-afterEach(() => {
-  mock.timers.reset();
-  mock.restoreAll();
-});
-
-/** Lets time pass, and then all that can go on without the outside. */
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 10) {
-    nowMs += 10;
-    mock.timers.tick(10);
-    await setImmediate();
-  }
-}
+const { pass } = mockClock();
 
 /** Health checks of servers that answer as the test says. */
 class Subject {
@@ -112,11 +94,11 @@ test('servers are not asked in step', async () => {
   let calls = 0;
   mock.method(Math, 'random', () => (++calls * 0.37) % 1);
   subject.checks.setPools(pools(pool('a', [1, 2, 3])));
-  const startedAtMs = nowMs;
+  const startedAtMs = performance.now();
   const first = new Map<number, number>();
   for (let i = 0; i < 110 && first.size < 3; i++) {
     await pass(10);
-    for (const port of subject.asked) if (!first.has(port)) first.set(port, nowMs - startedAtMs);
+    for (const port of subject.asked) if (!first.has(port)) first.set(port, performance.now() - startedAtMs);
   }
   assert.deepEqual([...first.values()], [110, 370, 740]);
 });

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { type Block, dropFreeBlocks, freeBlockBytes, takeBlock } from '../../../../src/memory/block.ts';
 import type { Coalescer } from '../../../../src/protocol/protocol.ts';
 import type { ReplyTransform } from '../../../../src/protocol/reply-transform.ts';
-import { NO_TOPICS } from '../../../../src/protocol/topics.ts';
 import { CoalescedReply } from '../../../../src/proxy/operations/coalesced-reply.ts';
 import type { RequestOrigin } from '../../../../src/proxy/request-origin.ts';
 import type { FailureReason } from '../../../../src/request/failure.ts';
@@ -12,21 +11,6 @@ import { IdleOrigin } from '../../../support/idle-origin.ts';
 import { ReplyCollector } from '../../../support/reply-collector.ts';
 
 class Parent extends IdleOrigin implements RequestOrigin {
-  wroteAtMs = 0;
-  readonly id = 1;
-  readonly variant = 0;
-  readonly peer = '';
-  privateLane = null;
-  subscriptions = null;
-  topics = NO_TOPICS;
-  push(): void {}
-  length = 0;
-  isNext(): boolean {
-    return true;
-  }
-  readOn(): void {}
-  leavePrivate(): void {}
-  destroy(): void {}
   settled: string[] = [];
   heldBytes = 0;
 

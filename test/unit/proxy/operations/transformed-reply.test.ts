@@ -3,7 +3,6 @@ import { describe, test } from 'node:test';
 import { takeBlock } from '../../../../src/memory/block.ts';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
 import type { ReplyTransform, TransformOut } from '../../../../src/protocol/reply-transform.ts';
-import { NO_TOPICS } from '../../../../src/protocol/topics.ts';
 import { TransformedReply } from '../../../../src/proxy/operations/transformed-reply.ts';
 import type { RequestOrigin } from '../../../../src/proxy/request-origin.ts';
 import { Request } from '../../../../src/request/request.ts';
@@ -16,21 +15,6 @@ const SENT = { what: 'the requests at the servers', everyMs: 1 };
 
 /** Keeps what a transform makes, piece by piece; `|` stands behind the last one. */
 class Origin extends IdleOrigin implements RequestOrigin {
-  wroteAtMs = 0;
-  readonly id = 1;
-  readonly variant = 0;
-  readonly peer = '';
-  privateLane = null;
-  subscriptions = null;
-  topics = NO_TOPICS;
-  push(): void {}
-  length = 0;
-  isNext(): boolean {
-    return true;
-  }
-  readOn(): void {}
-  leavePrivate(): void {}
-  destroy(): void {}
   readonly pieces: string[] = [];
   readonly blocks: boolean[] = [];
 

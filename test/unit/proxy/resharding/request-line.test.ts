@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { redisProtocol } from '../../../../src/protocol/redis/redis.ts';
-import type { RequestOrigin } from '../../../../src/proxy/request-origin.ts';
+import type { PrivateLane, RequestOrigin } from '../../../../src/proxy/request-origin.ts';
 import {
   type DeferredRequest,
   FAILED,
@@ -24,9 +24,6 @@ function lineOf() {
   let bytes = 0;
   let ends = 0;
   const origin = Object.assign(new IdleOrigin(), {
-    variant: 0,
-    privateLane: null as { isBusy: boolean } | null,
-    subscriptions: null,
     lineEnded: () => void ends++,
   });
   const keeper: LineKeeper = {
@@ -120,10 +117,11 @@ test('what is dispatched sees the variant of when it came', () => {
 test('nothing is dispatched while a connection of the client’s own is busy', () => {
   const { line, add, done, origin, requests } = lineOf();
   add('GET', 'waits');
-  origin.privateLane = { isBusy: true };
+  const lane = { isBusy: true };
+  origin.privateLane = lane as PrivateLane;
   for (let i = 0; i < 2; i++) line.came(requests[0]!, true);
   assert.deepEqual(done, []);
-  origin.privateLane.isBusy = false;
+  lane.isBusy = false;
   line.onAnswered();
   assert.deepEqual(done, ['GET waits']);
 });
