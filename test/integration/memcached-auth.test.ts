@@ -1,34 +1,17 @@
 // User and password between clients, Ringmaster and memcached, in text and in binary.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { describeResponses, packet, responseLength, storeExtras } from '../support/binary-packets.ts';
-import { startMemcached } from '../support/memcached-server.ts';
+import { startMemcachedFor } from '../support/memcached-sign-in.ts';
+import { connectMemjs } from '../support/memjs.ts';
 import { startDaemon } from '../support/pool-daemon.ts';
 
 const SETTINGS = ['memcached_auth: "user:secret"'];
 
-interface MemjsClient {
-  get(key: string): Promise<{ readonly value: Buffer | null }>;
-  set(key: string, value: string, options: object): Promise<boolean>;
-  close(): void;
-}
-const memjs = createRequire(import.meta.url)('memjs') as {
-  Client: { create(server: string, options: object): MemjsClient };
-};
-
 /** A pool with a password, of a memcached that wants the one in `line` from its clients. */
 async function start(t: TestContext, line = 'user:secret') {
-  const directory = mkdtempSync(join(tmpdir(), 'ringmaster-auth-'));
-  const file = join(directory, 'auth');
-  writeFileSync(file, `${line}\n`);
-  const server = await startMemcached({ args: ['-Y', file] });
+  const server = await startMemcachedFor(t, line);
   const daemon = await startDaemon(t, { pool: { protocol: 'memcached', servers: [server.port], settings: SETTINGS } });
-  t.after(() => server.kill());
-  t.after(() => rmSync(directory, { recursive: true }));
   return daemon;
 }
 
@@ -55,9 +38,7 @@ test('a binary client gives it by SASL, also memjs with a user and password', as
   assert.match(describeResponses(await client.readUntil(responseLength))[0]!, /^set status 0 /);
   client.destroy();
 
-  const address = `127.0.0.1:${daemon.port('pool')}`;
-  const silent = { logger: { log: () => {} } };
-  const known = memjs.Client.create(address, { username: 'user', password: 'secret', ...silent });
+  const known = connectMemjs(daemon.port('pool'), { username: 'user', password: 'secret' });
   t.after(() => known.close());
   assert.equal(String((await known.get('k')).value), 'v');
   const stranger = await daemon.client('pool');

@@ -1,6 +1,6 @@
 // Binary requests through the daemon, against the same bytes sent to a memcached directly.
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import {
   countExtras,
   describeResponses,
@@ -10,10 +10,9 @@ import {
   responseLength,
   storeExtras,
 } from '../support/binary-packets.ts';
-import { type MemcachedServer, startMemcached } from '../support/memcached-server.ts';
-import { type PoolUnderTest, startMemcachedPool } from '../support/pool-under-test.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
+import { type MemcachedPair, memcachedBesidePool } from '../support/server-beside-pool.ts';
 
 const LAST = packet('noop', { opaque: 0x1a571a57 });
 const NO_CREATION = 0xffffffff;
@@ -259,17 +258,6 @@ const LAST_REQUESTS: Readonly<Record<string, Buffer>> = {
   'body shorter than key': packet('get', { key: 'abc', bodyBytes: 1 }),
 };
 
-interface Pair {
-  readonly pool: PoolUnderTest<MemcachedServer>;
-  readonly direct: MemcachedServer;
-}
-
-async function startBoth(t: TestContext, servers = 1): Promise<Pair> {
-  const [pool, direct] = await Promise.all([startMemcachedPool(t, { servers }), startMemcached()]);
-  t.after(() => direct.kill());
-  return { pool, direct };
-}
-
 /** Length of all responses up to that to LAST, or -1. */
 function untilLast(bytes: Buffer): number {
   for (let at = 0; at < bytes.length; ) {
@@ -300,7 +288,7 @@ function comparable(responses: Buffer, withCas: boolean): string[] {
 }
 
 async function assertAlike(
-  { pool, direct }: Pair,
+  { pool, direct }: MemcachedPair,
   sent: Buffer,
   how: string,
   pieceBytes?: number,
@@ -314,35 +302,35 @@ async function assertAlike(
 }
 
 test('each request is answered as memcached answers it', async t => {
-  const pair = await startBoth(t);
+  const pair = await memcachedBesidePool(t);
   for (const [name, requests] of Object.entries(CONVERSATIONS)) {
     await t.test(name, () => assertAlike(pair, Buffer.concat(requests), name));
   }
 });
 
 test('each request is answered alike when it is sent alone and when its bytes arrive one by one', async t => {
-  const pair = await startBoth(t);
+  const pair = await memcachedBesidePool(t);
   for (const [name, requests] of Object.entries(CONVERSATIONS)) {
     const sent = Buffer.concat(requests);
     if (sent.length > 10_000) continue;
     await t.test(name, () => assertAlike(pair, sent, name, 1));
   }
   // A flush lets go of what is stored in the same second, too, and the seconds of two servers begin apart.
-  const fresh = await startBoth(t);
+  const fresh = await memcachedBesidePool(t);
   for (const [name, requests] of Object.entries(CONVERSATIONS)) {
     for (const request of requests) await assertAlike(fresh, request, name);
   }
 });
 
 test('several servers answer each request as one does', async t => {
-  const pair = await startBoth(t, 3);
+  const pair = await memcachedBesidePool(t, 3);
   for (const [name, requests] of Object.entries(CONVERSATIONS)) {
     await t.test(name, () => assertAlike(pair, Buffer.concat(requests), name, undefined, false));
   }
 });
 
 test('a request that is not of its form is the last of its connection', async t => {
-  const { pool, direct } = await startBoth(t);
+  const { pool, direct } = await memcachedBesidePool(t);
   for (const [name, request] of Object.entries(LAST_REQUESTS)) {
     await t.test(name, async () => {
       const answers: Buffer[] = [];
@@ -356,7 +344,7 @@ test('a request that is not of its form is the last of its connection', async t 
 });
 
 test('random requests are answered as memcached answers them', async t => {
-  const pair = await startBoth(t);
+  const pair = await memcachedBesidePool(t);
   const seed = seedFrom('MEMCACHED_SEED');
   t.diagnostic(`MEMCACHED_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);

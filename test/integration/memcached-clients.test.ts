@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { connectMemjs } from '../support/memjs.ts';
 import { startMemcachedPool } from '../support/pool-under-test.ts';
 
 const SPREAD = { servers: 3, workers: 2 } as const;
@@ -30,25 +31,9 @@ interface MemcachedClient {
   end(): void;
 }
 type Done = (error: unknown, value: unknown) => void;
-interface MemjsClient {
-  get(key: string): Promise<{ readonly value: Buffer | null }>;
-  set(key: string, value: string, options: object): Promise<unknown>;
-  add(key: string, value: string, options: object): Promise<unknown>;
-  replace(key: string, value: string, options: object): Promise<unknown>;
-  increment(key: string, amount: number, options: object): Promise<{ readonly value: number }>;
-  decrement(key: string, amount: number, options: object): Promise<{ readonly value: number }>;
-  delete(key: string): Promise<unknown>;
-  close(): void;
-}
-interface MemjsOptions {
-  readonly username?: string;
-  readonly password?: string;
-  readonly logger: { log(line: string): void };
-}
 
 const require = createRequire(import.meta.url);
 const Memcached = require('memcached') as new (server: string) => MemcachedClient;
-const memjs = require('memjs') as { Client: { create(server: string, options: MemjsOptions): MemjsClient } };
 
 /** Calls a function that ends with a callback. */
 function ask(call: (done: Done) => void): Promise<unknown> {
@@ -108,7 +93,7 @@ test('the npm package memcached does everything it can', async t => {
 
 test('memjs, which speaks the binary protocol', async t => {
   const pool = await startMemcachedPool(t, SPREAD);
-  const client = memjs.Client.create(`127.0.0.1:${pool.port}`, { logger: { log: () => {} } });
+  const client = connectMemjs(pool.port);
   t.after(() => client.close());
   assert.equal(await client.set('k', 'v'.repeat(100_000), { expires: 60 }), true);
   assert.equal(String((await client.get('k')).value), 'v'.repeat(100_000));

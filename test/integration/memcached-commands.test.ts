@@ -1,12 +1,13 @@
 // Every memcached command through the daemon, against the same bytes sent to a memcached directly. What each word and
 // each odd line is answered with, byte for byte, is in memcached-words.test.ts; here is the way through everything.
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { COMMANDS } from '../../src/protocol/memcached/command-table.ts';
-import { type MemcachedServer, startMemcached } from '../support/memcached-server.ts';
-import { type PoolUnderTest, startMemcachedPool } from '../support/pool-under-test.ts';
+import type { MemcachedServer } from '../support/memcached-server.ts';
+import { startMemcachedPool } from '../support/pool-under-test.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
+import { type MemcachedPair, memcachedBesidePool } from '../support/server-beside-pool.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const SERVERS = 3;
@@ -52,17 +53,6 @@ const CONVERSATIONS: Readonly<Record<string, string>> = {
 };
 const TESTED_APART = ['quit'];
 
-interface Pair {
-  readonly pool: PoolUnderTest<MemcachedServer>;
-  readonly direct: MemcachedServer;
-}
-
-async function startBoth(t: TestContext, servers = 1): Promise<Pair> {
-  const [pool, direct] = await Promise.all([startMemcachedPool(t, { servers }), startMemcached()]);
-  t.after(() => direct.kill());
-  return { pool, direct };
-}
-
 /** All that a new connection reads after `sent`, written in pieces of these sizes. */
 async function converse(
   connect: () => Promise<RawClient>,
@@ -83,9 +73,14 @@ async function converse(
   return reply.toString('latin1');
 }
 
-const connectTo = (pair: Pair) => [() => pair.pool.client(), () => pair.direct.client()] as const;
+const connectTo = (pair: MemcachedPair) => [() => pair.pool.client(), () => pair.direct.client()] as const;
 
-async function assertAlike(pair: Pair, sent: string, what: string, pieces: readonly number[] = []): Promise<void> {
+async function assertAlike(
+  pair: MemcachedPair,
+  sent: string,
+  what: string,
+  pieces: readonly number[] = [],
+): Promise<void> {
   const [proxy, direct] = connectTo(pair);
   const theirs = await converse(direct, sent);
   assertSameLines(await converse(proxy, sent, pieces), theirs, what);
@@ -107,21 +102,21 @@ test('the command table and the conversations know the same commands', () => {
 });
 
 test('each command is answered as memcached answers it', async t => {
-  const pair = await startBoth(t);
+  const pair = await memcachedBesidePool(t);
   for (const [name, conversation] of Object.entries(CONVERSATIONS)) {
     await t.test(name, () => assertAlike(pair, conversation, name));
   }
 });
 
 test('each command is answered alike when its bytes arrive one by one', async t => {
-  const pair = await startBoth(t);
+  const pair = await memcachedBesidePool(t);
   for (const [name, conversation] of Object.entries(CONVERSATIONS)) {
     await assertAlike(pair, conversation, name, Array<number>(conversation.length).fill(1));
   }
 });
 
 test('several servers answer each command with one key as one does', async t => {
-  const pair = await startBoth(t, SERVERS);
+  const pair = await memcachedBesidePool(t, SERVERS);
   const [proxy, direct] = connectTo(pair);
   for (const [name, conversation] of Object.entries(CONVERSATIONS)) {
     const theirs = withoutUniques(await converse(direct, conversation));
@@ -161,7 +156,7 @@ test('random requests are answered as memcached answers them', { timeout: 120_00
   const seed = seedFrom('MEMCACHED_SEED');
   t.diagnostic(`MEMCACHED_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);
-  const pair = await startBoth(t);
+  const pair = await memcachedBesidePool(t);
   // No key over 250 bytes: a get with one makes memcached 1.6.18 forget replies it owes to the requests before it.
   const keys = ['a', 'b', 'c', 'd', 'n', 'noreply', '0', 'k'.repeat(250)];
   const words = [...keys.slice(0, -1), '1', '2', '5', 'x', '-1', '99999999999999999999', '100', ''];
@@ -200,7 +195,7 @@ test('one to a thousand keys are fetched from several servers in key order', { t
   const seed = seedFrom('MEMCACHED_SEED');
   t.diagnostic(`MEMCACHED_SEED=${seed} repeats this run`);
   const random = new SeededRandom(seed);
-  const pair = await startBoth(t, SERVERS);
+  const pair = await memcachedBesidePool(t, SERVERS);
   const [proxy, direct] = connectTo(pair);
   const keys = Array.from({ length: 1500 }, (_, i) => `key:${i}${'.'.repeat(i % 200)}`);
   const sizes = [0, 1, 30, 4095, 4097, 20_000];

@@ -11,9 +11,9 @@ import type { CommandCase, Comparison } from '../support/redis-command-cases/com
 import { DATA } from '../support/redis-command-cases/data.ts';
 import { CLUSTER_COMMANDS, REFUSED_COMMANDS } from '../support/redis-command-cases/refused-commands.ts';
 import { TWEMPROXY_COMMANDS } from '../support/redis-command-cases/twemproxy-commands.ts';
-import { startRedis } from '../support/redis-server.ts';
 import { encodeCommand, splitReplies } from '../support/resp-reader.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
+import { type RedisClients, redisBesidePool } from '../support/server-beside-pool.ts';
 
 /** Commands with random arguments, in as many batches. */
 const RANDOM_COMMANDS = 6000;
@@ -28,41 +28,17 @@ const NOT_AT_RANDOM =
 const VERSIONS = [2, 3] as const;
 type Version = (typeof VERSIONS)[number];
 
-interface Pair {
-  /** Through Ringmaster. */
-  readonly proxy: RawClient;
-  /** The server behind it. */
-  readonly backend: RawClient;
-  /** A second server with the same data. */
-  readonly direct: RawClient;
-}
-
 const requestOf = (line: string): Buffer => encodeCommand(...commandWords(line));
 
 /** Commands as a client sends them: `client setname`. */
 const wordsOf = (name: string): string[] => name.split('|');
 
-/** Starts both ways to a server; returns what connects anew to both, in a version of the protocol. */
-async function startBoth(t: TestContext): Promise<(version: Version) => Promise<Pair>> {
-  const pool = await startRedisPool(t);
-  const reference = await startRedis();
-  t.after(() => reference.kill());
-  return async version => {
-    const clients = await Promise.all([pool.client(), pool.servers[0]!.client(), reference.client()]);
-    t.after(() => clients.forEach(client => void client.destroy()));
-    const [proxy, backend, direct] = clients;
-    // Version 2 is what a client has that asks for nothing.
-    if (version === 3) for (const client of [proxy, direct]) await client.command('HELLO', 3);
-    return { proxy, backend, direct };
-  };
-}
-
-async function connectPair(t: TestContext, version: Version = 2): Promise<Pair> {
-  return (await startBoth(t))(version);
+async function connectPair(t: TestContext, version: Version = 2): Promise<RedisClients> {
+  return (await redisBesidePool(t))(version);
 }
 
 /** Gives both servers the data of the cases and nothing else. */
-async function refill({ backend, direct }: Pair): Promise<void> {
+async function refill({ backend, direct }: RedisClients): Promise<void> {
   const lines = ['FLUSHALL', 'SCRIPT FLUSH', 'FUNCTION FLUSH', ...DATA];
   const script = Buffer.concat(lines.map(requestOf));
   for (const server of [backend, direct]) server.send(script);
@@ -72,7 +48,7 @@ async function refill({ backend, direct }: Pair): Promise<void> {
 }
 
 /** Both replies to one request: Ringmaster's, and the server's. */
-async function askBoth({ proxy, direct }: Pair, request: Buffer): Promise<[string, string]> {
+async function askBoth({ proxy, direct }: RedisClients, request: Buffer): Promise<[string, string]> {
   direct.send(request);
   const theirs = await direct.readReply();
   return [await askProxy(proxy, request), theirs.toString('latin1')];
@@ -122,7 +98,7 @@ test('nothing is refused that twemproxy forwards', () => {
 
 for (const version of VERSIONS) {
   test(`RESP${version}: each command is answered as a server answers it`, async t => {
-    const connect = await startBoth(t);
+    const connect = await redisBesidePool(t);
     for (const [name, entries] of Object.entries(COMMAND_CASES)) {
       await t.test(name.replace('|', ' '), async () => {
         const pair = await connect(version);
@@ -136,7 +112,7 @@ for (const version of VERSIONS) {
   });
 
   test(`RESP${version}: the cases of each command in a pipeline are answered alike, in their order`, async t => {
-    const connect = await startBoth(t);
+    const connect = await redisBesidePool(t);
     for (const [name, entries] of Object.entries(COMMAND_CASES)) {
       const pair = await connect(version);
       await refill(pair);

@@ -1,36 +1,13 @@
 // One port for several pools: the user that a memcached client signs in as chooses the pool, in text and in binary.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { describeResponses, packet, responseLength, storeExtras } from '../support/binary-packets.ts';
-import { type MemcachedServer, startMemcached } from '../support/memcached-server.ts';
-import { memcachedSignIn } from '../support/memcached-sign-in.ts';
+import { memcachedSignIn, startMemcachedFor } from '../support/memcached-sign-in.ts';
+import { connectMemjs } from '../support/memjs.ts';
 import { type Daemon, startDaemon } from '../support/pool-daemon.ts';
 
-interface MemjsClient {
-  get(key: string): Promise<{ readonly value: Buffer | null }>;
-  set(key: string, value: string, options: object): Promise<boolean>;
-  close(): void;
-}
-const memjs = createRequire(import.meta.url)('memjs') as {
-  Client: { create(server: string, options: object): MemjsClient };
-};
-
-async function server(t: TestContext, credentials: string): Promise<MemcachedServer> {
-  const directory = mkdtempSync(join(tmpdir(), 'ringmaster-port-'));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const file = join(directory, 'auth');
-  writeFileSync(file, `${credentials}\n`);
-  const memcached = await startMemcached({ args: ['-Y', file] });
-  t.after(() => memcached.kill());
-  return memcached;
-}
-
 async function start(t: TestContext): Promise<Daemon> {
-  const [alices, bobs] = [await server(t, 'alice:sesame'), await server(t, 'bob:open')];
+  const [alices, bobs] = [await startMemcachedFor(t, 'alice:sesame'), await startMemcachedFor(t, 'bob:open')];
   const pool = (port: number, credentials: string) => ({
     protocol: 'memcached' as const,
     servers: [port],
@@ -108,10 +85,8 @@ test('binary: SASL PLAIN, also as another user later', async t => {
 
 test('memjs with user and password', async t => {
   const daemon = await start(t);
-  const silent = { logger: { log: () => {} } };
-  const address = `127.0.0.1:${daemon.port('front')}`;
-  const alice = memjs.Client.create(address, { username: 'alice', password: 'sesame', ...silent });
-  const bob = memjs.Client.create(address, { username: 'bob', password: 'open', ...silent });
+  const alice = connectMemjs(daemon.port('front'), { username: 'alice', password: 'sesame' });
+  const bob = connectMemjs(daemon.port('front'), { username: 'bob', password: 'open' });
   assert.equal(await alice.set('shared', 'alice', {}), true);
   assert.equal(await bob.set('shared', 'bob', {}), true);
   assert.equal(String((await alice.get('shared')).value), 'alice');

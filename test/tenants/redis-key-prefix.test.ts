@@ -1,6 +1,6 @@
 // A pool with a key prefix: each command is answered as by a server of its client's own, and nothing of others is seen or changed.
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { COMMANDS } from '../../src/protocol/redis/commands/command-table.ts';
 import { commandWords } from '../support/command-words.ts';
 import { startRedisPool } from '../support/pool-under-test.ts';
@@ -8,13 +8,12 @@ import type { RawClient } from '../support/raw-client.ts';
 import { COMMAND_CASES } from '../support/redis-command-cases/all-cases.ts';
 import type { CommandCase, Comparison } from '../support/redis-command-cases/command-case.ts';
 import { DATA } from '../support/redis-command-cases/data.ts';
-import { startRedis } from '../support/redis-server.ts';
 import { encodeCommand, splitReplies } from '../support/resp-reader.ts';
 import { SeededRandom, seedFrom } from '../support/seeded-random.ts';
+import { type RedisClients, redisBesidePool } from '../support/server-beside-pool.ts';
 
 const PREFIX = 'app:';
 const VERSIONS = [2, 3] as const;
-type Version = (typeof VERSIONS)[number];
 
 const requestOf = (line: string): Buffer => encodeCommand(...commandWords(line));
 
@@ -55,31 +54,10 @@ async function ask(client: RawClient, line: string): Promise<string> {
   return (await client.readReply()).toString('latin1');
 }
 
-interface Both {
-  /** Through Ringmaster, under the prefix. */
-  readonly proxy: RawClient;
-  /** The server behind it. */
-  readonly backend: RawClient;
-  /** A server of its own. */
-  readonly direct: RawClient;
-}
-
-async function startBoth(t: TestContext): Promise<(version: Version) => Promise<Both>> {
-  const settings = [`key_prefix: "${PREFIX}"`, 'scripts_under_prefix: allow'];
-  const pool = await startRedisPool(t, { settings });
-  const reference = await startRedis();
-  t.after(() => reference.kill());
-  return async version => {
-    const clients = await Promise.all([pool.client(), pool.servers[0]!.client(), reference.client()]);
-    t.after(() => clients.forEach(client => void client.destroy()));
-    const [proxy, backend, direct] = clients;
-    if (version === 3) for (const client of [proxy, direct]) await client.command('HELLO', 3);
-    return { proxy, backend, direct };
-  };
-}
+const SETTINGS = [`key_prefix: "${PREFIX}"`, 'scripts_under_prefix: allow'];
 
 /** Functions are what all share: the operator loads them. */
-async function refill({ proxy, backend, direct }: Both): Promise<void> {
+async function refill({ proxy, backend, direct }: RedisClients): Promise<void> {
   const ofServer = DATA.filter(line => line.startsWith('FUNCTION'));
   const ofClient = DATA.filter(line => !line.startsWith('FUNCTION'));
   const flush = ['FLUSHALL', 'SCRIPT FLUSH', 'FUNCTION FLUSH'];
@@ -92,7 +70,7 @@ async function refill({ proxy, backend, direct }: Both): Promise<void> {
 
 for (const version of VERSIONS) {
   test(`RESP${version}: each command is answered under a prefix as a server answers it`, async t => {
-    const connect = await startBoth(t);
+    const connect = await redisBesidePool(t, SETTINGS);
     for (const [name, entries] of Object.entries(COMMAND_CASES)) {
       await t.test(name.replace('|', ' '), async () => {
         const both = await connect(version);

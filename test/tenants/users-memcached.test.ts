@@ -1,25 +1,16 @@
 // Users of a memcached pool: text, meta and binary requests are held against the same rules.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { createRequire } from 'node:module';
 import { type TestContext, test } from 'node:test';
 import { describeResponses, packet, responseLength, storeExtras } from '../support/binary-packets.ts';
 import { startMemcached } from '../support/memcached-server.ts';
+import { connectMemjs } from '../support/memjs.ts';
 import { startDaemon } from '../support/pool-daemon.ts';
 
 const hash = createHash('sha256').update('pass').digest('hex');
 const NO_COMMAND = 'CLIENT_ERROR this user has no permissions to run the command\r\n';
 const NO_KEY = 'CLIENT_ERROR this user has no permissions to access the key\r\n';
 const SIGN_IN = 'set x 0 0 8\r\napp pass\r\n';
-
-interface MemjsClient {
-  get(key: string): Promise<{ readonly value: Buffer | null }>;
-  set(key: string, value: string, options: object): Promise<boolean>;
-  close(): void;
-}
-const memjs = createRequire(import.meta.url)('memjs') as {
-  Client: { create(server: string, options: object): MemjsClient };
-};
 
 async function start(t: TestContext, rules: string) {
   const servers = await Promise.all([startMemcached(), startMemcached()]);
@@ -104,7 +95,7 @@ test('binary: a refused request is answered by itself, also among gets that go t
 
 test('memjs signs in as a user', async t => {
   const daemon = await start(t, '+@read +@write ~app:*');
-  const client = memjs.Client.create(`127.0.0.1:${daemon.port('pool')}`, { username: 'app', password: 'pass' });
+  const client = connectMemjs(daemon.port('pool'), { username: 'app', password: 'pass' });
   t.after(() => client.close());
   assert.equal(await client.set('app:1', 'v', {}), true);
   assert.equal(String((await client.get('app:1')).value), 'v');
