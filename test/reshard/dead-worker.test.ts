@@ -16,8 +16,8 @@ const KEYS = Array.from({ length: 60 }, (_, i) => `key:${i}`);
 
 interface Between {
   readonly pool: ReshardPool;
-  /** Keys that are on the first server, and belong on the third. */
-  readonly moving: readonly string[];
+  /** A key that is on the first server, and belongs on the third. */
+  readonly key: string;
   readonly source: RedisServer;
   readonly target: RedisServer;
 }
@@ -38,8 +38,8 @@ async function between(t: TestContext, stepTimeout: string): Promise<Between> {
   const left = new Set(((await source.command('KEYS', '*')) as Buffer[]).map(String));
   const { moves } = movesOf(pool);
   const moving = KEYS.filter(key => here.has(key) && left.has(key) && moves(key));
-  assert.ok(moving.length > 0, 'the mover has left keys');
-  return { pool, moving, source, target };
+  assert.ok(moving[0] !== undefined, 'the mover has left keys');
+  return { pool, key: moving[0], source, target };
 }
 
 function movesOf(pool: ReshardPool): { moves(key: string): boolean } {
@@ -57,11 +57,21 @@ async function killWorkers(pool: ReshardPool): Promise<void> {
 }
 
 /** It has asked for a key of a server that is stopped, or that waits for one that is. */
-async function asking(pool: ReshardPool, key: string): Promise<RawClient> {
+async function asking({ pool, key }: Between): Promise<RawClient> {
   const client = await pool.client();
   client.send(encodeCommand('GET', key));
   client.socket.on('error', () => {});
   return client;
+}
+
+/** The key has come, once, and is changed once, by who asks for it now; `goOn` is called once that is asked. */
+async function assertComesOnce({ pool, key, source, target }: Between, goOn: () => void = () => {}): Promise<void> {
+  const client = await pool.client();
+  const appended = client.command('APPEND', key, '!');
+  goOn();
+  assert.equal(await appended, key.length + 1);
+  assert.equal(String(await target.command('GET', key)), `${key}!`);
+  assert.equal(await source.command('EXISTS', key), 0);
 }
 
 async function finish({ pool }: Between, without: readonly string[] = []): Promise<void> {
@@ -76,43 +86,32 @@ async function finish({ pool }: Between, without: readonly string[] = []): Promi
 
 test('killed before its old server has read that it is to give the key away', async t => {
   const situation = await between(t, '5s');
-  const { pool, moving, source, target } = situation;
-  const key = moving[0] as string;
+  const { pool, source } = situation;
   source.freeze();
-  await asking(pool, key);
+  await asking(situation);
   await waitFor(async () => (await pool.waitingClients()) > 0, { what: 'a client that waits' });
   await killWorkers(pool);
   source.thaw();
-  const client = await pool.client();
-  assert.equal(await client.command('APPEND', key, '!'), key.length + 1);
-  assert.equal(String(await target.command('GET', key)), `${key}!`);
-  assert.equal(await source.command('EXISTS', key), 0);
+  await assertComesOnce(situation);
   await finish(situation);
 });
 
 test('killed while its new server has not read the key yet: it comes, once, and is changed once', async t => {
   const situation = await between(t, '20s');
-  const { pool, moving, source, target } = situation;
-  const key = moving[0] as string;
+  const { pool, source, target } = situation;
   target.freeze();
-  await asking(pool, key);
+  await asking(situation);
   await untilGiving(source);
   await killWorkers(pool);
-  const client = await pool.client();
-  const appended = client.command('APPEND', key, '!');
-  target.thaw();
-  assert.equal(await appended, key.length + 1);
-  assert.equal(String(await target.command('GET', key)), `${key}!`);
-  assert.equal(await source.command('EXISTS', key), 0);
+  await assertComesOnce(situation, () => target.thaw());
   await finish(situation);
 });
 
 test('killed, and its old server waits no longer for the new one: what comes late brings nothing back', async t => {
   const situation = await between(t, '200ms');
-  const { pool, moving, source, target } = situation;
-  const key = moving[0] as string;
+  const { pool, key, source, target } = situation;
   target.freeze();
-  await asking(pool, key);
+  await asking(situation);
   await waitFor(async () => String(await source.command('INFO', 'errorstats')).includes('errorstat_IOERR'), {
     what: 'a MIGRATE that has failed',
   });
@@ -129,13 +128,10 @@ test('killed, and its old server waits no longer for the new one: what comes lat
 
 test('killed when both servers had the key: the new one’s is the one', async t => {
   const situation = await between(t, '5s');
-  const { pool, moving, source, target } = situation;
-  const key = moving[0] as string;
+  const { pool, key, target } = situation;
   await target.command('SET', key, key);
   await killWorkers(pool);
-  const client = await pool.client();
-  assert.equal(await client.command('APPEND', key, '!'), key.length + 1);
-  assert.equal(await source.command('EXISTS', key), 0);
+  await assertComesOnce(situation);
   await finish(situation);
 });
 

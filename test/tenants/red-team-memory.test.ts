@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { packet } from '../support/binary-packets.ts';
 import { startMemcached } from '../support/memcached-server.ts';
-import { startDaemon } from '../support/pool-daemon.ts';
+import { type Daemon, startDaemon } from '../support/pool-daemon.ts';
+import type { RawClient } from '../support/raw-client.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { encodeCommand } from '../support/resp-reader.ts';
 
@@ -39,15 +40,45 @@ function countIn(pid: number, texts: readonly string[]): number[] | null {
   return counts;
 }
 
+/** So named that it is nowhere else than in this test, and comes to the daemon only by its clients. */
+const unheardOf = (what: string) => `${what}-${process.pid}-${Date.now()}`;
+
+/** The first bytes that the client reads. */
+async function firstBytes(client: RawClient): Promise<string> {
+  return (await client.readUntil(arrived => (arrived.length > 0 ? arrived.length : -1))).toString('latin1');
+}
+
+/** Fails when one of the passwords is in the memory of the daemon's worker, other requests having been read since by way of `client`. */
+async function assertForgotten(
+  t: TestContext,
+  daemon: Daemon,
+  client: RawClient,
+  ...passwords: string[]
+): Promise<void> {
+  // All clients are read into the same buffer.
+  for (let i = 0; i < 10; i++) await client.command('PING', 'x'.repeat(4000));
+  // So that a search that finds nothing is known to work.
+  const seen = unheardOf('seen');
+  await client.command('CLIENT', 'SETNAME', seen);
+  await client.command('PING', 'x'.repeat(4000));
+  const [worker] = daemon.ringmaster.workerPids() as [number];
+  const counts = countIn(worker, [seen, ...passwords]);
+  if (counts === null) {
+    t.skip('NOT SHOWN: the memory of a worker may not be read here (kernel.yama.ptrace_scope); run this as root');
+    return;
+  }
+  const [found, ...others] = counts as [number, ...number[]];
+  assert.ok(found > 0);
+  assert.deepEqual(
+    others,
+    passwords.map(() => 0),
+  );
+}
+
 test('a password that a client gave is nowhere in memory once other requests were read', async t => {
   const [redis, memcached] = await Promise.all([startRedis(), startMemcached()]);
   t.after(() => Promise.all([redis.kill(), memcached.kill()]));
-  // They are nowhere else than here, and come to the daemon only by its clients.
-  const [right, wrong, seen] = ['right', 'wrong', 'seen'].map(what => `${what}-${process.pid}-${Date.now()}`) as [
-    string,
-    string,
-    string,
-  ];
+  const [right, wrong] = [unheardOf('right'), unheardOf('wrong')];
   const hash = createHash('sha256').update(right).digest('hex');
   const pools = {
     p: { protocol: 'redis', servers: [redis.port] },
@@ -75,29 +106,14 @@ test('a password that a client gave is nowhere in memory once other requests wer
       signIns.map(async ({ pool, bytes, answer }) => {
         const client = await daemon.client(pool);
         client.send(bytes(password));
-        assert.match(
-          (await client.readUntil(arrived => (arrived.length > 0 ? arrived.length : -1))).toString('latin1'),
-          answer,
-        );
+        assert.match(await firstBytes(client), answer);
         client.destroy();
       }),
     );
   }
   const client = await daemon.client('p');
   assert.equal(await client.command('AUTH', 'app', right), 'OK');
-  // All clients are read into the same buffer.
-  for (let i = 0; i < 10; i++) await client.command('PING', 'x'.repeat(4000));
-  // So that a search that finds nothing is known to work.
-  await client.command('CLIENT', 'SETNAME', seen);
-  await client.command('PING', 'x'.repeat(4000));
-  const [worker] = daemon.ringmaster.workerPids() as [number];
-  const found = countIn(worker, [right, wrong, seen]);
-  if (found === null) {
-    t.skip('NOT SHOWN: the memory of a worker may not be read here (kernel.yama.ptrace_scope); run this as root');
-    return;
-  }
-  assert.deepEqual(found.slice(0, 2), [0, 0]);
-  assert.ok(found[2]! > 0);
+  await assertForgotten(t, daemon, client, right, wrong);
   const ofMaster = countIn(daemon.ringmaster.pid, [right, wrong]);
   assert.deepEqual(ofMaster, [0, 0]);
   client.destroy();
@@ -106,8 +122,7 @@ test('a password that a client gave is nowhere in memory once other requests wer
 test('neither is one that was copied on its way: to a pool of a shared port, in pieces, behind a request that waits, before there is a place', async t => {
   const [redis, memcached] = await Promise.all([startRedis(), startMemcached()]);
   t.after(() => Promise.all([redis.kill(), memcached.kill()]));
-  const word = (what: string) => `${what}-${process.pid}-${Date.now()}`;
-  const [right, wrong, seen] = [word('just'), word('unjust'), word('found')];
+  const [right, wrong] = [unheardOf('just'), unheardOf('unjust')];
   const hash = createHash('sha256').update(right).digest('hex');
   const pools = {
     rp: { protocol: 'redis', servers: [], settings: ['pool_by: user'] },
@@ -126,10 +141,9 @@ test('neither is one that was copied on its way: to a pool of a shared port, in 
     for (const [i, piece] of bytes.entries()) {
       client.send(piece);
       // Then it was read.
-      if (i < bytes.length - 1) await client.readUntil(arrived => (arrived.length > 0 ? arrived.length : -1));
+      if (i < bytes.length - 1) await firstBytes(client);
     }
-    const answered = await client.readUntil(arrived => (arrived.length > 0 ? arrived.length : -1));
-    assert.match(answered.toString('latin1'), answer);
+    assert.match(await firstBytes(client), answer);
     return client;
   };
   const auth = (name: string, password: string) => encodeCommand('AUTH', name, password);
@@ -162,15 +176,5 @@ test('neither is one that was copied on its way: to a pool of a shared port, in 
   assert.match(String(await client.readReply()), /list/);
   assert.equal(String(await client.readReply()), '+OK\r\n');
   assert.match(String(await client.readReply()), /^-WRONGPASS/);
-  for (let i = 0; i < 10; i++) await other.command('PING', 'x'.repeat(4000));
-  await other.command('CLIENT', 'SETNAME', seen);
-  await other.command('PING', 'x'.repeat(4000));
-  const [worker] = daemon.ringmaster.workerPids() as [number];
-  const found = countIn(worker, [right, wrong, seen]);
-  if (found === null) {
-    t.skip('the memory of other processes may not be read here');
-    return;
-  }
-  assert.deepEqual(found.slice(0, 2), [0, 0]);
-  assert.ok(found[2]! > 0);
+  await assertForgotten(t, daemon, other, right, wrong);
 });
