@@ -1,9 +1,10 @@
 import type { AskClients } from '../protocol/client-inquiry.ts';
 import type { RequestReading } from '../protocol/protocol.ts';
 import type { TopicCounts } from '../protocol/topics.ts';
-import type { ReplySink, Request, RequestCommand } from '../request/request.ts';
+import type { ReplySink, Request } from '../request/request.ts';
 import type { RequestBytes } from '../request/request-bytes.ts';
 import type { ReadyLine } from '../socket/ready-lines.ts';
+import type { RequestNote } from './request-note.ts';
 import type { SubscriptionLimits } from './subscription-limits.ts';
 
 /** What a client does on a server connection of its own. */
@@ -82,12 +83,8 @@ export interface RequestOrigin extends ReplySink {
   privateLane: PrivateLane | null;
   /** What waits for keys on the move; null: nothing does. */
   line: WaitingLine | null;
-  /** Of the request that is being dispatched: see `Request`. */
-  dispatchBytes: number;
-  dispatchCommand: RequestCommand | null;
-  dispatchReadAtUs: number;
-  dispatchKeyAt: number;
-  dispatchKeyBytes: number;
+  /** Of the request that is being dispatched. */
+  readonly note: RequestNote;
   /** Nothing waits in line any more. */
   lineEnded(): void;
   /** Null: it has never subscribed to anything. */

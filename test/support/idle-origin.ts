@@ -1,7 +1,7 @@
 import type { AskClients } from '../../src/protocol/client-inquiry.ts';
 import { NO_TOPICS, type TopicCounts } from '../../src/protocol/topics.ts';
+import { RequestNote } from '../../src/proxy/request-note.ts';
 import type { PrivateLane, Subscriptions } from '../../src/proxy/request-origin.ts';
-import type { RequestCommand } from '../../src/request/request.ts';
 
 /** What a test's client of the router has beside what the test is about: it asks nothing else, and waits for nothing. */
 export class IdleOrigin {
@@ -15,11 +15,7 @@ export class IdleOrigin {
   topics: TopicCounts = NO_TOPICS;
   line = null;
   tenant = null;
-  dispatchBytes = 0;
-  dispatchCommand: RequestCommand | null = null;
-  dispatchReadAtUs = 0;
-  dispatchKeyAt = 0;
-  dispatchKeyBytes = 0;
+  readonly note = new RequestNote();
   askClients: AskClients = (_question, then) => then([], false);
   isNext(): boolean {
     return true;

@@ -151,7 +151,7 @@ export class ClientConnection
   }
 
   turnAway(words: Buffer): void {
-    this.replies.dispatchCommand = null;
+    this.replies.note.command = null;
     this.replies.answer(words, true);
   }
 
@@ -199,7 +199,7 @@ export class ClientConnection
       idleMs: Math.max(0, host.clock.turnMs() - intake.activeAtMs),
       isBlocked:
         (replies.privateLane?.isBlocking === true && replies.length > 0) || (intake.isHeld && !intake.isParsed),
-      command: replies.dispatchCommand?.name ?? '',
+      command: replies.note.command?.name ?? '',
       unsentBytes: replies.unsentBytes,
       memoryBytes: this.memoryBytes,
     };

@@ -218,19 +218,14 @@ export class ClientIntake implements RequestConsumer, TurnTask {
     }
     host.stats.requests++;
     const { replies } = this;
-    replies.dispatchBytes = end - start;
-    replies.dispatchCommand = host.commands.of(parser.command);
-    replies.dispatchReadAtUs = this.readAtUs;
+    replies.note.begin(host.commands.of(parser.command), end - start, this.readAtUs);
     if (rewritten === null) requestBytes.set(buf, start, end, block);
     else requestBytes.set(rewritten, 0, parser.rewrittenEnd, parser.rewrittenBlock);
     if (parser.keyBuf !== null) requestBytes.keyBuf = parser.keyBuf;
     const keyCount = parser.route === ROUTE_LOCAL ? 0 : parser.keyCount;
     if (keyCount > 0 && host.keepsKeys) {
-      const keyStart = parser.keyStarts[0] as number;
-      const keyEnd = parser.keyEnds[0] as number;
-      replies.dispatchKeyBytes = keyEnd - keyStart;
-      replies.dispatchKeyAt = host.keyTrail.keep(requestBytes, keyStart, keyEnd);
-    } else replies.dispatchKeyBytes = 0;
+      replies.note.keepKey(host.keyTrail, requestBytes, parser.keyStarts[0] as number, parser.keyEnds[0] as number);
+    }
     host.watch.onRequest(replies, parser, requestBytes, end - start, keyCount);
     requestBytes.cut(parser.cutStart, parser.cutEnd);
     // Whoever guesses passwords does so one after the other.
@@ -289,7 +284,7 @@ export class ClientIntake implements RequestConsumer, TurnTask {
   }
 
   onTooLarge(): void {
-    this.replies.dispatchCommand = null;
+    this.replies.note.command = null;
     this.replies.answer(this.host.protocol.tooLargeReply, true);
   }
 

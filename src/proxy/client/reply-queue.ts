@@ -4,7 +4,7 @@ import type { AskClients } from '../../protocol/client-inquiry.ts';
 import type { Session } from '../../protocol/protocol.ts';
 import type { TopicCounts } from '../../protocol/topics.ts';
 import type { FailureReason } from '../../request/failure.ts';
-import { Request, type RequestCommand } from '../../request/request.ts';
+import { Request } from '../../request/request.ts';
 import type { Outbox } from '../../socket/outbox.ts';
 import type { ReadyLine } from '../../socket/ready-lines.ts';
 import type { StreamSocket } from '../../socket/stream-socket.ts';
@@ -12,6 +12,7 @@ import type { ClientHost } from '../client-host.ts';
 import type { SlowClient } from '../insight/slow-requests.ts';
 import type { WatchedClient } from '../insight/traffic-watch.ts';
 import type { ClientMeter } from '../limits/client-meter.ts';
+import { RequestNote } from '../request-note.ts';
 import type { PrivateLane, RequestOrigin, Subscriptions, WaitingLine } from '../request-origin.ts';
 import { logCutOff } from './cut-off.ts';
 import { ExpectedReplies } from './expected-replies.ts';
@@ -46,15 +47,8 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   private readonly owner: ReplyQueueOwner;
   private peerText: string | null = null;
   private readonly pending = new Fifo<Request>();
-  /** Bytes that the client has sent for the request that is being dispatched. */
-  dispatchBytes = 0;
-  /** What that one is counted as, and when it was read; see `Request`. */
-  dispatchCommand: RequestCommand | null = null;
-  dispatchReadAtUs = 0;
-  /** Where its first key is kept, and the bytes of it; see `Request`. */
-  dispatchKeyAt = 0;
-  dispatchKeyBytes = 0;
-  /** The same, of all that are pending. */
+  readonly note = new RequestNote();
+  /** That the client has sent for all that are pending. */
   pendingBytes = 0;
   /** Of all pending requests that were split, the fragments. */
   private pendingParts = 0;
@@ -170,12 +164,8 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   }
 
   enqueue(request: Request): void {
-    request.originBytes = this.dispatchBytes;
-    request.command = this.dispatchCommand;
-    request.readAtUs = this.dispatchReadAtUs;
-    request.keyAt = this.dispatchKeyAt;
-    request.keyBytes = this.dispatchKeyBytes;
-    this.pendingBytes += this.dispatchBytes;
+    this.note.putOn(request);
+    this.pendingBytes += request.originBytes;
     this.pendingParts += request.part;
     this.pending.push(request);
     if (this.meter !== null) this.meter.enqueued();
@@ -321,12 +311,13 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   private localReply(bytes: number): void {
     this.trafficBytes += bytes;
     if (this.meter !== null) this.meter.replied(bytes);
-    const { host, dispatchCommand: command, dispatchReadAtUs: readAtUs } = this;
+    const { host, note } = this;
+    const { command, readAtUs } = note;
     if (command === null) return;
     host.replyTimer.settled(command, readAtUs);
     if ((host.clock.nowUs - readAtUs) >>> 0 < host.slowRequests.threshold) return;
     const request = new Request(null, 0);
-    request.originBytes = this.dispatchBytes;
+    request.originBytes = note.bytes;
     request.readAtUs = readAtUs;
     host.slowRequests.add(host.poolName, this, command, request, bytes);
   }

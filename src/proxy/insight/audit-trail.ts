@@ -59,7 +59,7 @@ export class AuditTrail {
     const { signIn, options } = this;
     this.signIn = null;
     if (options === null) return;
-    const command = origin.dispatchCommand?.name ?? '';
+    const command = origin.note.command?.name ?? '';
     const common = { atMs: Date.now(), pool, client: origin.peer, command };
     if (signIn !== null) {
       const named = signIn.user.slice(0, USER_MAX_LENGTH);

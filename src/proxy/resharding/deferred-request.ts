@@ -1,7 +1,8 @@
 import type { Fragment, Fragmenter, RequestReading } from '../../protocol/protocol.ts';
 import { ROUTE_SPLIT } from '../../protocol/routes.ts';
-import type { Request, RequestCommand } from '../../request/request.ts';
+import type { Request } from '../../request/request.ts';
 import { RequestBytes } from '../../request/request-bytes.ts';
+import { RequestNote } from '../request-note.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 
 /** What it takes beside its bytes. */
@@ -63,11 +64,7 @@ export class DeferredRequest implements RequestReading {
   readonly coalescer;
   readonly variant: number;
   private readonly fragments: Fragmenter | null;
-  private readonly originBytes: number;
-  private readonly counted: RequestCommand | null;
-  private readonly readAtUs: number;
-  private readonly keyAt: number;
-  private readonly keyBytes: number;
+  private readonly note = new RequestNote();
 
   /** `reading` and `bytes` are of the request that is being dispatched for `origin`. */
   constructor(origin: RequestOrigin, variant: number, reading: RequestReading, bytes: RequestBytes, nowMs: number) {
@@ -98,11 +95,7 @@ export class DeferredRequest implements RequestReading {
     this.isSignIn = reading.isSignIn;
     this.coalescer = reading.coalescer;
     this.variant = variant;
-    this.originBytes = origin.dispatchBytes;
-    this.counted = origin.dispatchCommand;
-    this.readAtUs = origin.dispatchReadAtUs;
-    this.keyAt = origin.dispatchKeyAt;
-    this.keyBytes = origin.dispatchKeyBytes;
+    this.note.copyFrom(origin.note);
     const { keyCount, keyStarts, keyEnds } = reading;
     this.keyCount = keyCount;
     this.keyStarts = new Int32Array(keyCount);
@@ -117,11 +110,7 @@ export class DeferredRequest implements RequestReading {
 
   /** Makes it the request that is being dispatched for `origin`. */
   resume(origin: RequestOrigin): void {
-    origin.dispatchBytes = this.originBytes;
-    origin.dispatchCommand = this.counted;
-    origin.dispatchReadAtUs = this.readAtUs;
-    origin.dispatchKeyAt = this.keyAt;
-    origin.dispatchKeyBytes = this.keyBytes;
+    origin.note.copyFrom(this.note);
   }
 
   /** Goes out as these bytes, its keys being the same. */
