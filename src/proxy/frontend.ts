@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { SIGN_IN_FULL } from '../accounts/sign-in-places.ts';
 import type { PoolCommands } from '../figures/command-times.ts';
 import type { SlowLog } from '../figures/slow-request.ts';
 import type { PoolStats } from '../figures/statistics.ts';
@@ -25,12 +24,10 @@ import { PausedClients } from './client/paused-clients.ts';
 import type { ClientLimits } from './client-host.ts';
 import type { ClientOwner } from './client-owner.ts';
 import { renewAccounts } from './entrance/account-renewal.ts';
-import { Arrival, type ArrivalHost } from './entrance/arrival.ts';
 import type { ClientRoom } from './entrance/client-room.ts';
 import { Entrance, type EntranceOptions } from './entrance/entrance.ts';
-import { Farewell } from './entrance/farewell.ts';
-import { FullRoomLog } from './entrance/full-room-log.ts';
 import { GreetingPlaces } from './entrance/greeting-places.ts';
+import { Reception } from './entrance/reception.ts';
 import { SharedPort, type SharedPortOptions } from './entrance/shared-port.ts';
 import type { AuditTrail } from './insight/audit-trail.ts';
 import type { KeyTrail } from './insight/key-trail.ts';
@@ -38,8 +35,7 @@ import type { ReplyTimer } from './insight/reply-timer.ts';
 import { slowLogSource } from './insight/slow-log-source.ts';
 import { type SlowRequestOptions, SlowRequests } from './insight/slow-requests.ts';
 import { TrafficWatch, type TrafficWatchOptions } from './insight/traffic-watch.ts';
-import { ClientSeat } from './limits/client-seat.ts';
-import { type PlaceHolder, type PlaceLink, type PlaceOptions, Places } from './limits/places.ts';
+import { type PlaceLink, type PlaceOptions, Places } from './limits/places.ts';
 import type { PoolLimitOptions, PoolLimitsHost } from './limits/pool-limits.ts';
 import { PoolPause } from './pool-pause.ts';
 import { Router } from './router.ts';
@@ -92,7 +88,7 @@ export interface FrontendHost {
 }
 
 /** The client side of one pool in one worker: its listener, its clients, and what these share. */
-export class Frontend implements ClientOwner, ArrivalHost {
+export class Frontend implements ClientOwner {
   readonly stats: PoolStats;
   readonly protocol: Protocol;
   parser: RequestParser;
@@ -116,7 +112,6 @@ export class Frontend implements ClientOwner, ArrivalHost {
   readonly log: Log;
   readonly systemCalls: SystemCalls | null;
   readonly memory: MemoryCeiling;
-  private readonly room: ClientRoom;
   private readonly pool: Pool;
   private options: FrontendOptions;
   private parserOptions: ParserOptions;
@@ -132,16 +127,13 @@ export class Frontend implements ClientOwner, ArrivalHost {
   private isDraining = false;
   private readonly idleClients: IdleClients;
   private onDrained: () => void = () => {};
-  private readonly fullLog = new FullRoomLog();
-
-  private readonly nextClientId: () => number;
+  private readonly reception: Reception;
   readonly places: Places;
   readonly greetings: GreetingPlaces;
 
   constructor(pool: Pool, options: FrontendOptions, worker: FrontendHost) {
     this.systemCalls = worker.systemCalls;
     this.memory = worker.memory;
-    this.room = worker.room;
     this.pool = pool;
     this.audit = worker.audit;
     this.options = options;
@@ -173,13 +165,15 @@ export class Frontend implements ClientOwner, ArrivalHost {
     this.log = pool.log;
     this.tenants = new Tenants({ clock: this.clock, turn: this.turn, stats: this.stats, ...worker.limiting });
     this.tenants.configure(pool.name, options.tenantLimits, []);
-    this.nextClientId = worker.nextClientId;
     this.places = new Places(pool.name, worker.places);
     this.greetings = new GreetingPlaces(this.places, isByLimit => {
       this.stats.turnedAway++;
       if (isByLimit) this.stats.limitTurnedAway++;
     });
     this.places.configure(pool.name, options.places, []);
+    this.reception = new Reception(this, worker.room, (arrival, seat) => {
+      new ClientConnection(worker.nextClientId(), arrival, seat, this);
+    });
     this.idleClients = new IdleClients(this.clients, this.clock, this.stats);
     this.idleClients.watch(options.idleTimeoutMs);
     this.port = options.port === null ? null : new SharedPort(options.port, this, name => worker.frontendOf(name));
@@ -335,12 +329,12 @@ export class Frontend implements ClientOwner, ArrivalHost {
   private enter(socket: StreamSocket, greeting: TlsGreeting): void {
     const { port } = this;
     if (port === null) {
-      this.receive(socket, greeting, null, '');
+      this.reception.receive(socket, greeting, null, '');
       return;
     }
     const name = port.nameOf(greeting);
     const home = port.homeOf(name) as Frontend | null;
-    if (home !== null) home.receive(socket, greeting, port, name);
+    if (home !== null) home.reception.receive(socket, greeting, port, name);
     else {
       const { serverName } = greeting;
       this.log.warn(
@@ -350,47 +344,5 @@ export class Frontend implements ClientOwner, ArrivalHost {
       this.stats.turnedAway++;
       socket.destroy();
     }
-  }
-
-  private receive(
-    socket: StreamSocket,
-    { certificateNames }: TlsGreeting,
-    port: SharedPort | null,
-    name: string,
-  ): void {
-    if (this.room.enter(socket)) {
-      const arrival = new Arrival(socket, this, port, name, certificateNames);
-      const { accounts } = this.parser;
-      const account = accounts === null ? null : (accounts.ofCertificate(certificateNames) ?? accounts.open);
-      new ClientSeat(this.places, arrival, socket.peer, account === null ? null : account.name).find();
-      return;
-    }
-    this.fullLog.say(this.log, this.poolName, this.room.limit, this.clock.refresh());
-    if (this.room.mayLinger(socket)) {
-      this.dismiss(socket);
-    } else {
-      this.stats.turnedAway++;
-      socket.destroy();
-    }
-  }
-
-  begin(arrival: Arrival, seat: ClientSeat): void {
-    new ClientConnection(this.nextClientId(), arrival, seat, this);
-  }
-
-  turnAway({ socket, certificateNames }: Arrival, full: PlaceHolder['scope']): void {
-    const { accounts } = this.parser;
-    if (full !== 'pool') this.stats.limitTurnedAway++;
-    if (full === 'user' && accounts !== null) {
-      const shown = accounts.ofCertificate(certificateNames);
-      (shown ?? accounts.open)?.figures.turnedAway();
-      if (shown !== null) this.audit.onCertificate(this.poolName, shown.name, socket.peer, SIGN_IN_FULL);
-    }
-    this.dismiss(socket);
-  }
-
-  private dismiss(socket: StreamSocket): void {
-    this.stats.turnedAway++;
-    new Farewell(socket, this.protocol.tooManyClientsReply);
   }
 }
