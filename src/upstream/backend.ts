@@ -2,45 +2,31 @@ import type { BackendStats } from '../figures/statistics.ts';
 import type { Clock } from '../loop/clock.ts';
 import type { Turn } from '../loop/turn.ts';
 import type { HolderVisit } from '../memory/memory-ceiling.ts';
-import { FlapPenalty } from '../placement/flap-penalty.ts';
 import { type FailureReason, REASONS_OF_A_WELL_SERVER } from '../request/failure.ts';
 import type { Request } from '../request/request.ts';
 import type { Log } from '../system/log.ts';
 import type { BackendConnection } from './backend-connection.ts';
 import { type BackendOptions, isSameAddress, keepsConnections } from './backend-options.ts';
 import type { ConnectionOwner } from './connection-host.ts';
+import { type EjectableServer, Ejection, type EjectionHost } from './ejection.ts';
 import type { PrivateConnection } from './private-connection.ts';
 import { PrivateConnections, type PrivateConnectionWaiter } from './private-connections.ts';
-import { Renewals } from './renewals.ts';
 import { SharedConnections } from './shared-connections.ts';
 import { Unanswered } from './unanswered.ts';
 
 /** What a backend needs of its worker. */
-export interface BackendHost {
+export interface BackendHost extends EjectionHost {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Log;
-  /** So many requests to the server have failed in a row. False when there is nobody to decide for all workers. */
-  onTrouble(server: string, reason: FailureReason, failures: number): boolean;
   /** Somebody else may be in its place by now. */
   onDoubt(backend: Backend): void;
-  /** The backend leaves the ring because of its failures here. */
-  onEjection(): void;
-  /** The ring has to be built anew: the backend has left it, or is back in it. */
-  onEjectionChange(): void;
   /** From now on, until it `isAwake` no more, the backend has to be looked at once per tick. */
   onAwake(backend: Backend): void;
 }
 
-/** Who decides for all workers has so long; then the worker decides for itself. */
-const VERDICT_WITHIN_MS = 1000;
-/** An ejected server is not asked more often than this, however short its retry timeout. */
-const PROBE_PAUSE_MIN_MS = 50;
-/** A server that keeps toggling is out for no longer than this before it is probed, or for its retry timeout. */
-const TOGGLING_PAUSE_MAX_MS = 5 * 60_000;
-
 /** One server of a pool: its connections, its health, its statistics. */
-export class Backend implements ConnectionOwner<BackendConnection> {
+export class Backend implements ConnectionOwner<BackendConnection>, EjectableServer {
   readonly name: string;
   /** Among the backends of the pool, which keeps it. */
   place = 0;
@@ -53,21 +39,13 @@ export class Backend implements ConnectionOwner<BackendConnection> {
   isAwake = false;
   /** Its figures may have changed since they were last reported. */
   isUnreported = true;
-  /** Out of the ring because requests failed: the master's verdict, or ours where it says nothing. */
-  isEjected = false;
   /** Out of the ring because the master says that it is down: since then, on the worker's clock; 0: it does not. */
   markedDownAtMs = 0;
   private readonly host: BackendHost;
   readonly connections: SharedConnections;
   private readonly privates: PrivateConnections;
-  private failuresInARow = 0;
-  /** Nobody decided for us: we have to probe it ourselves. */
-  private isEjectedAlone = false;
-  private verdictTimer: NodeJS.Timeout | null = null;
-  private readonly renewals = new Renewals();
+  private readonly ejection: Ejection;
   readonly unanswered = new Unanswered();
-  private readonly penalty = new FlapPenalty();
-  private retryTimer: NodeJS.Timeout | null = null;
   private retireTimer: NodeJS.Timeout | null = null;
   private onRetired: (() => void) | null = null;
 
@@ -82,6 +60,12 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     this.log = host.log;
     this.privates = new PrivateConnections(this, () => this.closeIfRetired());
     this.connections = new SharedConnections(this);
+    this.ejection = new Ejection(this, host);
+  }
+
+  /** Out of the ring because requests failed. */
+  get isEjected(): boolean {
+    return this.ejection.isEjected;
   }
 
   /** In the ring. */
@@ -105,26 +89,9 @@ export class Backend implements ConnectionOwner<BackendConnection> {
     return true;
   }
 
-  /**
-   * Takes over the master's verdict: `why` the server is ejected, or null when it is not. True when that is a change; the
-   * ring is the caller's to build anew. Null does not end an ejection of our own: its probe does.
-   */
+  /** The same for an ejection; see `Ejection.mark`. */
   markEjected(why: FailureReason | null): boolean {
-    if (why === null) {
-      if (!this.isEjected || this.isEjectedAlone) return false;
-      this.readmit('the master says so');
-      return true;
-    }
-    const isOurs = this.verdictTimer !== null;
-    this.stopWaiting();
-    if (this.isEjected) {
-      this.isEjectedAlone = false;
-      this.stopRetrying();
-      return false;
-    }
-    if (isOurs) this.host.onEjection();
-    this.eject(why);
-    return true;
+    return this.ejection.mark(why);
   }
 
   /** Both lead to the same server. */
@@ -141,18 +108,13 @@ export class Backend implements ConnectionOwner<BackendConnection> {
   reconfigure(options: BackendOptions): void {
     this.options = options;
     this.connections.setCount(options.connections);
-    if (options.autoEject) return;
-    this.stopWaiting();
-    if (!this.isEjected) return;
-    this.readmit('ejection was turned off');
-    this.host.onEjectionChange();
+    if (!options.autoEject) this.ejection.turnOff();
   }
 
   /** Answers what is inflight within `withinMs`, then closes and calls `onRetired`. */
   retire(withinMs: number, onRetired: () => void): void {
     this.onRetired = onRetired;
-    this.stopRetrying();
-    this.stopWaiting();
+    this.ejection.stop();
     // The figures live on under this name, in the backend that takes its place.
     this.stats.isEjected = 0;
     this.stats.isMarkedDown = 0;
@@ -234,8 +196,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
   }
 
   close(): void {
-    this.stopRetrying();
-    this.stopWaiting();
+    this.ejection.stop();
     if (this.retireTimer !== null) clearTimeout(this.retireTimer);
     this.retireTimer = null;
     this.connections.close();
@@ -273,7 +234,7 @@ export class Backend implements ConnectionOwner<BackendConnection> {
 
   /** A whole reply arrived. */
   answered(isErrorReply: boolean, isWell: boolean): void {
-    if (isWell) this.failuresInARow = 0;
+    if (isWell) this.ejection.wentWell();
     this.stats.responses++;
     if (isErrorReply) this.stats.errorReplies++;
   }
@@ -283,113 +244,40 @@ export class Backend implements ConnectionOwner<BackendConnection> {
    * so connections are made anew, once a second at most. Where that is of no use again and again, it has failed.
    */
   outOfService(): void {
-    const { autoEject, failureLimit, connections } = this.options;
+    const { renewals } = this.ejection;
     this.host.onDoubt(this);
-    if (!this.renewals.begin(this.clock.nowMs)) return;
-    const { before } = this.renewals;
-    if (before === 0) this.log.warn({ server: this.name }, 'server is out of service: connecting anew');
-    this.connections.replace(connections);
+    if (!renewals.begin(this.clock.nowMs)) return;
+    if (renewals.before === 0) this.log.warn({ server: this.name }, 'server is out of service: connecting anew');
+    this.connections.replace(this.options.connections);
     this.privates.renew();
-    if (autoEject && !this.isEjected && before >= failureLimit) this.tellTrouble('host_down', before);
+    this.ejection.renewed();
   }
 
   /** A connection was lost with requests on it, or could not be made. */
   failed(reason: FailureReason): void {
-    const { autoEject, failureLimit } = this.options;
     if (REASONS_OF_A_WELL_SERVER.has(reason)) return;
     this.host.onDoubt(this);
-    if (!autoEject || this.isEjected || ++this.failuresInARow < failureLimit) return;
-    this.tellTrouble(reason, this.failuresInARow);
+    this.ejection.failed(reason);
   }
 
-  /** Asks for a verdict on this server. */
-  private tellTrouble(reason: FailureReason, failures: number): void {
-    if (this.verdictTimer !== null) return;
-    if (!this.host.onTrouble(this.name, reason, failures)) {
-      this.ejectAlone(reason);
-      return;
-    }
-    // A verdict that came while this process was busy is read first.
-    const timer = setTimeout(() => setImmediate(() => this.missVerdict(timer, reason)), VERDICT_WITHIN_MS);
-    this.verdictTimer = timer.unref();
-  }
-
-  /** In a row, of the kind of which there are more. */
-  private get failures(): number {
-    return Math.max(this.failuresInARow, this.renewals.before);
-  }
-
-  private missVerdict(timer: NodeJS.Timeout, reason: FailureReason): void {
-    if (this.verdictTimer !== timer) return;
-    this.stopWaiting();
-    if (this.failures >= this.options.failureLimit) this.ejectAlone(reason);
-  }
-
-  private stopWaiting(): void {
-    if (this.verdictTimer !== null) clearTimeout(this.verdictTimer);
-    this.verdictTimer = null;
-  }
-
-  private ejectAlone(reason: FailureReason): void {
-    const { failures } = this;
-    this.host.onEjection();
-    this.eject(reason);
-    this.isEjectedAlone = true;
-    this.penalty.wentDown(this.clock.nowMs);
-    const pauseMs = this.pauseMs(this.penalty.factor);
-    this.log.warn({ server: this.name, reason, failures, probeInMs: pauseMs }, 'server ejected by this worker alone');
-    this.host.onEjectionChange();
-    this.probeAfter(pauseMs);
-  }
-
-  private eject(reason: FailureReason): void {
-    this.isEjected = true;
-    this.isUnreported = true;
-    this.stats.isEjected = 1;
-    this.stats.serverEjectedAtUs = Date.now() * 1000;
+  suspend(reason: FailureReason): void {
     this.connections.suspend(reason);
     this.privates.cutAll(reason);
   }
 
-  probeSucceeded(): void {
-    this.failuresInARow = 0;
-    if (!this.isEjected) return;
-    this.readmit('it answered a probe');
-    this.host.onEjectionChange();
-  }
-
-  private readmit(why: string): void {
-    this.stopRetrying();
-    if (this.isEjectedAlone) this.log.info({ server: this.name, why }, 'server readmitted by this worker alone');
-    else this.log.debug({ server: this.name, why }, 'server readmitted');
-    this.isEjected = false;
-    this.isEjectedAlone = false;
-    this.failuresInARow = 0;
-    this.renewals.forget();
-    this.stats.isEjected = 0;
-    this.isUnreported = true;
-    this.penalty.cameBack(this.clock.nowMs);
-    // The other connections were suspended with this one.
+  resume(): void {
     this.connections.resume();
   }
 
+  probe(): void {
+    this.connections.first?.probe();
+  }
+
+  probeSucceeded(): void {
+    this.ejection.probeSucceeded();
+  }
+
   probeFailed(reason: FailureReason): void {
-    this.log.debug({ server: this.name, reason }, 'ejected server does not answer yet');
-    this.probeAfter(this.pauseMs(1));
-  }
-
-  private stopRetrying(): void {
-    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
-    this.retryTimer = null;
-  }
-
-  private pauseMs(factor: number): number {
-    const onceMs = Math.max(PROBE_PAUSE_MIN_MS, this.options.retryTimeoutMs);
-    return Math.max(onceMs, Math.min(onceMs * factor, TOGGLING_PAUSE_MAX_MS));
-  }
-
-  private probeAfter(pauseMs: number): void {
-    this.retryTimer = setTimeout(() => this.connections.first?.probe(), pauseMs);
-    this.retryTimer.unref();
+    this.ejection.probeFailed(reason);
   }
 }
