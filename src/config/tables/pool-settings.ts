@@ -10,15 +10,16 @@ import {
   type Kind,
   milliseconds,
   oneOf,
-  size,
   text,
 } from '../../settings/kinds.ts';
 import type { SettingTable } from '../../settings/setting.ts';
 import { type ListenAddress, listenText } from '../address.ts';
 import { type BareIpv6, parseListenAddress } from '../addresses.ts';
 import { ACCESS_SETTINGS } from './access-settings.ts';
+import { BOUND_SETTINGS } from './bound-settings.ts';
 import { CLUSTER_SETTINGS } from './cluster-settings.ts';
 import { CREDENTIAL_SETTINGS } from './credential-settings.ts';
+import { HEALTH_CHECK_SETTINGS } from './health-check-settings.ts';
 import { POOL_LIMIT_SETTINGS } from './limit-settings.ts';
 import { PORT_SETTINGS } from './port-settings.ts';
 import { RESHARD_SETTINGS } from './reshard-settings.ts';
@@ -34,61 +35,11 @@ import { TRAFFIC_SETTINGS } from './traffic-settings.ts';
 
 const MAX_SERVER_CONNECTIONS = 1024;
 const MAX_PRIVATE_CONNECTIONS = 65_536;
-/** The master asks all servers itself: not more often than this. */
-const MIN_HEALTH_INTERVAL_MS = 50;
-/** A timer runs 24.8 days at most, and a tenth of the interval comes on top. */
-const MAX_HEALTH_INTERVAL_MS = 24 * 3_600_000;
 /** Bounds of the kernel, in whole seconds. */
 const MIN_KEEPALIVE_MS = 1000;
 const MAX_KEEPALIVE_MS = 32_767_000;
-const MAX_HEALTH_COUNT = 1000;
-const MIN_REQUEST_BYTES = 1024;
-/**
- * Places in a request are kept as 32-bit numbers. A value may be announced that begins just below the limit and is 512 MB
- * long, so 2 GB less 512 MB would be the most; no client of ours and no server takes so much.
- */
-const MAX_REQUEST_BYTES = 1024 ** 3;
-/** A socket says that it drained only when more than its own buffer (64 KiB) was waiting. */
-const MIN_BUFFER_BYTES = 128 * 1024;
-
 /** twemproxy's default, and once ours: keys that differ in their last characters land together. */
 export const FORMER_DEFAULT_HASH = 'fnv1a_64';
-
-export const HEALTH_CHECK_SETTINGS = {
-  intervalMs: {
-    key: 'interval',
-    kind: duration(MIN_HEALTH_INTERVAL_MS, MAX_HEALTH_INTERVAL_MS),
-    default: '5s',
-    about: 'From one probe of a server to the next, give or take a tenth.',
-    applies: 'live',
-  },
-  /** Of one probe, connecting included. */
-  timeoutMs: {
-    key: 'timeout',
-    kind: duration(1),
-    default: '1s',
-    about: 'How long a probe may take, connecting included.',
-    applies: 'live',
-  },
-  /** Probes in a row that fail before a server is down. */
-  failures: {
-    key: 'failures',
-    kind: count(1, MAX_HEALTH_COUNT),
-    default: '3',
-    about: 'Probes in a row that fail before the server is down, and out of the ring.',
-    applies: 'live',
-  },
-  /** Probes in a row that succeed before it is up again, unless it keeps toggling. */
-  successes: {
-    key: 'successes',
-    kind: count(1, MAX_HEALTH_COUNT),
-    default: '2',
-    about:
-      'Probes in a row that succeed before it is up again. Twice as many each time it goes down within ten minutes ' +
-      'of its return, up to 32 times as many.',
-    applies: 'live',
-  },
-} as const satisfies SettingTable;
 
 export const POOL_SETTINGS = {
   listen: {
@@ -325,55 +276,7 @@ export const POOL_SETTINGS = {
       'Ask the servers whether they are well, and keep those that are not out of the ring; see [Health checks](#health-checks).',
   },
   /** Longest request a client may send. */
-  maxRequestBytes: {
-    key: 'max_request_bytes',
-    kind: size(MIN_REQUEST_BYTES, MAX_REQUEST_BYTES, 'because places in a request are 32-bit numbers'),
-    default: '513mb',
-    about:
-      'The longest request a client may send, 1gb at most; the default takes a Redis value of 512 MB and its command.',
-    applies: 'live',
-  },
-  /** Pending requests of one client above which we stop reading from it. */
-  maxPipeline: {
-    key: 'max_pipeline',
-    kind: count(1),
-    default: '4096',
-    about: 'Unanswered requests of one client above which no more are read from it for the moment.',
-    applies: 'live',
-  },
-  /** Unsent replies or unanswered requests of one client above which we stop reading from it. */
-  clientBufferBytes: {
-    key: 'client_buffer',
-    kind: size(MIN_BUFFER_BYTES),
-    default: '1mb',
-    about:
-      'Bytes of unsent replies or unanswered requests of one client above which no more is read from it for the moment.',
-    applies: 'live',
-  },
-  /** Unsent replies of one client above which it is cut off. */
-  clientOutputLimitBytes: {
-    key: 'client_output_limit',
-    kind: size(MIN_BUFFER_BYTES),
-    default: '1gb',
-    about: 'Bytes of unsent replies above which a client that does not read is cut off.',
-    applies: 'live',
-  },
-  /** Requests queued or in flight per server connection; over it they fail at once. */
-  maxInflight: {
-    key: 'max_inflight',
-    kind: count(1),
-    default: '1048576',
-    about: 'Requests queued or unanswered on one server connection; above it they fail at once.',
-    applies: 'live',
-  },
-  /** Unsent request bytes per server connection; over it requests fail at once. */
-  serverOutputLimitBytes: {
-    key: 'server_output_limit',
-    kind: size(MIN_BUFFER_BYTES),
-    default: '1gb',
-    about: 'Bytes of unsent requests on one server connection; above it requests fail at once.',
-    applies: 'live',
-  },
+  ...BOUND_SETTINGS,
   ...POOL_LIMIT_SETTINGS,
   ...TRAFFIC_SETTINGS,
   ...RESHARD_SETTINGS,
