@@ -4,7 +4,7 @@ import { pairPools } from '../config/changes/changes.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { isFound } from '../config/found-servers.ts';
 import { filesBesideClients } from '../config/open-files.ts';
-import { SlowLog, type SlowLogEntry, type SlowRequest } from '../figures/slow-request.ts';
+import type { SlowLogEntry, SlowRequest } from '../figures/slow-request.ts';
 import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer } from '../ipc/messages.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
@@ -36,15 +36,13 @@ import { memoryLimitBytes } from './memory-limit.ts';
 import { PoolFigures } from './pool-figures.ts';
 import type { Pass } from './reporter.ts';
 import { Reshards } from './reshards.ts';
+import { SlowLogs } from './slow-logs.ts';
 import { tickPeriodMs } from './tick-period.ts';
 
 /** Let in however few open files there are. */
 const CLIENTS_MIN = 16;
 /** Memory that nobody has needed for so long goes back to the system. */
 const TRIM_PERIOD_MS = 1000;
-
-/** As long as its pool is not known; it can be set to no more. */
-const SLOWLOG_MAX = 10_000;
 
 /** The master, as far as the data path knows it. */
 export interface MasterLink
@@ -88,9 +86,8 @@ export class DataPath {
   private readonly topologies = new Map<string, ClusterTopology>();
   private readonly reshards = new Reshards();
   private shutdownTimeoutMs = 0;
+  private readonly slowLogs = new SlowLogs();
   /** By pool, also of pools to come. */
-  private readonly slowLogs = new Map<string, SlowLog>();
-  /** Likewise. */
   private readonly crowds = new Map<string, OtherCrowds>();
   private readonly pauses = new Map<string, { readonly untilMs: number; readonly isOfWrites: boolean }>();
   private blocked: ReadonlyMap<string, readonly Blocked[]> = new Map();
@@ -120,7 +117,7 @@ export class DataPath {
       room,
       keyTrail,
       replyTimer,
-      slowLog: pool => this.slowLog(pool),
+      slowLog: pool => this.slowLogs.of(pool),
       frontendOf: pool => this.lanes.get(pool)?.frontend ?? null,
       nextClientId: () => clientId(++this.clients),
       limiting: { office: this.shares, tellLimiting: master.tellLimiting },
@@ -224,7 +221,7 @@ export class DataPath {
     this.memory.setLimit(memoryLimitBytes(config));
     this.shutdownTimeoutMs = config.shutdownTimeoutMs;
     this.room.limit = Math.max(CLIENTS_MIN, this.openFilesLimit - filesBesideClients(config));
-    this.setSlowLogs(config);
+    this.slowLogs.setPools(config.pools);
     this.shares.workers = config.workers === 'auto' ? availableParallelism() : config.workers;
     const slices = new Slices();
     for (const next of config.pools) {
@@ -342,26 +339,7 @@ export class DataPath {
 
   /** Entries of a pool's slow log, from all workers, also of a pool to come; `isWhole`: it has no others. */
   addToSlowlog(pool: string, entries: readonly SlowLogEntry[], isWhole: boolean): void {
-    const log = this.slowLog(pool);
-    if (isWhole) log.clear();
-    log.add(entries);
-  }
-
-  private setSlowLogs({ pools }: Config): void {
-    const names = new Set(pools.map(pool => pool.name));
-    for (const name of this.slowLogs.keys()) {
-      if (!names.has(name)) this.slowLogs.delete(name);
-    }
-    for (const { name, slowlogLength } of pools) this.slowLog(name).setCapacity(slowlogLength);
-  }
-
-  private slowLog(pool: string): SlowLog {
-    let log = this.slowLogs.get(pool);
-    if (log === undefined) {
-      log = new SlowLog(SLOWLOG_MAX);
-      this.slowLogs.set(pool, log);
-    }
-    return log;
+    this.slowLogs.add(pool, entries, isWhole);
   }
 
   /** What there is to report. */

@@ -1,12 +1,9 @@
 import type { Worker } from 'node:cluster';
-import { cpus, setPriority } from 'node:os';
-import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/config.ts';
 import type { ClientSearch } from '../figures/client-row.ts';
 import type { ProcessSnapshot } from '../figures/statistics.ts';
 import { type HandedPool, readToWorker, type ToMaster } from '../ipc/messages.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
-import { heapMemory, residentBytes } from '../memory/process-memory.ts';
 import type { ClientAnswer, ClientQuestion } from '../protocol/client-inquiry.ts';
 import type { KeptChange } from '../protocol/kept-memory.ts';
 import type { Frontend } from '../proxy/frontend.ts';
@@ -22,6 +19,8 @@ import { ClientInquiries } from './client-inquiries.ts';
 import { CrowdNews } from './crowd-news.ts';
 import { DataPath } from './data-path.ts';
 import { type DataPathPlan, DataPathPlanner } from './data-path-plan.ts';
+import { saySockets, takePlace } from './place-on-machine.ts';
+import { processFigures } from './process-figures.ts';
 import { Reporter } from './reporter.ts';
 
 const REPORT_PERIOD_MS = 1000;
@@ -247,29 +246,9 @@ class WorkerRole {
         giveBack: (holder, count, isAnswer) => send({ type: 'giveBack', ...holder, count, isAnswer }),
       },
     });
-    this.setPriority(slot, config);
+    takePlace(slot, config, this.systemCalls, this.log.log);
+    saySockets(this.systemCalls !== null, this.log.log);
     setInterval(() => this.reporter.report(null), REPORT_PERIOD_MS).unref();
-  }
-
-  /** Cores and priority, as far as the system lets us; the log tells what came of it. */
-  private setPriority(slot: number, { cpuAffinity, workerNice }: Config): void {
-    const log = this.log?.log;
-    const hasQuickAck = this.systemCalls !== null;
-    if (cpuAffinity !== 'off') {
-      const cores = cpuAffinity === 'auto' ? Array.from({ length: cpus().length }, (_, core) => core) : cpuAffinity;
-      const core = cores[slot % cores.length] as number;
-      const isPinned = this.systemCalls?.setAffinity([core]) ?? false;
-      if (isPinned) log?.info({ core }, 'worker pinned to a core');
-      else log?.warn({ core }, 'cpu_affinity has no effect: this system or runtime does not let us');
-    }
-    try {
-      if (workerNice !== 0) setPriority(workerNice);
-    } catch (error) {
-      log?.warn({ worker_nice: workerNice, err: error }, 'worker_nice has no effect');
-    }
-    log?.info({ quickAck: hasQuickAck }, hasQuickAck ? 'quick ACKs are on' : 'quick ACKs are off: no node:ffi here');
-    const sockets = arePolled ? 'polled' : 'net';
-    log?.info({ sockets }, arePolled ? 'sockets are polled' : 'sockets are on node:net: slower');
   }
 
   private setLog(level: LogLevel, file: string | null, reopen: boolean): void {
@@ -370,28 +349,4 @@ function openLog(config: LogConfig, role: string): ReopenableLog {
 function send(message: ToMaster, onSent = () => {}): void {
   if (process.connected) process.send?.(message, undefined, {}, onSent);
   else setImmediate(onSent);
-}
-
-type SystemFigures =
-  | 'pid'
-  | 'uptimeMs'
-  | 'residentBytes'
-  | 'heapUsedBytes'
-  | 'externalBytes'
-  | 'cpuUserUs'
-  | 'cpuSystemUs';
-
-function processFigures(): Pick<ProcessSnapshot, SystemFigures | 'eventLoopUtilization'> {
-  const heap = heapMemory();
-  const cpu = process.cpuUsage();
-  return {
-    pid: process.pid,
-    uptimeMs: performance.now(),
-    residentBytes: residentBytes(),
-    heapUsedBytes: heap.usedBytes,
-    externalBytes: heap.externalBytes,
-    cpuUserUs: cpu.user,
-    cpuSystemUs: cpu.system,
-    eventLoopUtilization: performance.eventLoopUtilization().utilization,
-  };
 }
