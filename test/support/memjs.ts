@@ -17,9 +17,8 @@ export interface MemjsOptions {
   readonly password?: string;
 }
 
-const memjs = createRequire(import.meta.url)('memjs') as {
-  Client: { create(server: string, options: object): MemjsClient };
-};
+const require = createRequire(import.meta.url);
+const memjs = require('memjs') as { Client: { create(server: string, options: object): MemjsClient } };
 
 /** A client of the binary protocol for 127.0.0.1:`port`, which says nothing of what fails but by its promises. */
 export function connectMemjs(port: number, options: MemjsOptions = {}): MemjsClient {
