@@ -4,11 +4,11 @@ import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { Blocked, OutServer } from '../ipc/messages.ts';
 import type { Log, LogLevel } from '../system/log.ts';
 import { dropPrivileges } from '../system/privileges.ts';
+import { adminRoutes } from './admin-routes.ts';
 import { Blocks } from './blocks.ts';
 import { ClientMatters } from './clients/client-matters.ts';
 import { Deployment, refuseRestart, slotCount } from './configuration/deployment.ts';
 import { LiveConfig } from './configuration/live-config.ts';
-import { settingsRoutes } from './configuration/settings-api.ts';
 import { RefusedError, StartError } from './errors.ts';
 import { oneByOne } from './in-turn.ts';
 import type { PlaceMessage } from './limits/connection-quotas.ts';
@@ -17,16 +17,14 @@ import type { MasterOptions } from './master-options.ts';
 import { Events } from './monitoring/events.ts';
 import { Monitoring } from './monitoring/monitoring.ts';
 import { SlowLogs } from './monitoring/slow-logs.ts';
-import { reshardRoutes } from './reshard/reshard-api.ts';
 import { Resharding } from './reshard/resharding.ts';
 import type { Trouble } from './servers/ejections.ts';
 import { ServerVerdicts } from './servers/server-verdicts.ts';
 import { ServiceManager } from './service-manager.ts';
 import { SocketTable } from './socket-table.ts';
-import { steeringRoutes } from './steering-api.ts';
 import { Clusters } from './topology/clusters.ts';
 import { Succession } from './upgrade/succession.ts';
-import { upgradeRoute } from './upgrade/upgrade-api.ts';
+import { FirstStart } from './workers/first-start.ts';
 import type { ReloadResult } from './workers/progress.ts';
 import { type RestartResult, RollingRestart } from './workers/rolling-restart.ts';
 import { Watchdog } from './workers/watchdog.ts';
@@ -70,15 +68,12 @@ export class Master implements WorkerSlotHost {
   private readonly clusters: Clusters;
   private readonly resharding: Resharding;
   readonly succession: Succession;
-  private isStarted = false;
+  private readonly firstStart = new FirstStart();
   /** What changes the workers, one after the other. */
   private readonly inTurn = oneByOne();
   private readonly rollingRestart: RollingRestart;
   private isStopping = false;
   private clientsCut = 0;
-  /** All workers serve, or none is to serve any more. */
-  private onStartEnded: () => void = () => {};
-  private onStartFailed: (error: StartError) => void = () => {};
   private onAllGone: () => void = () => {};
 
   constructor(initial: Overridden, options: MasterOptions) {
@@ -138,19 +133,12 @@ export class Master implements WorkerSlotHost {
       byHand: (pool, server) => this.verdicts.byHand.of(pool, server),
       reshard: () => this.resharding.figures(),
       steered: () => ({ settings: this.liveConfig.overrides, blocks: this.blocks.list().length }),
-      routes: [
-        ...settingsRoutes(() => this.liveConfig, this.log),
-        upgradeRoute((by, asked) => this.succession.run(by, asked), this.log),
-        ...this.clientMatters.routes(pool => this.config.pools.some(({ name }) => name === pool)),
-        ...reshardRoutes(() => this.resharding, this.log),
-        ...steeringRoutes({
-          log: this.log,
-          blocks: this.blocks,
-          verdicts: this.verdicts,
-          refuseUnlessRunning: () => this.succession.refuseUnlessSettled(),
-          untilBlocking: () => this.answers.untilBlocking(this.blocked()),
-        }),
-      ],
+      routes: adminRoutes({
+        ...{ log: this.log, clientMatters: this.clientMatters, blocks: this.blocks, verdicts: this.verdicts },
+        ...{ liveConfig: () => this.liveConfig, succession: () => this.succession, resharding: () => this.resharding },
+        isPool: pool => this.config.pools.some(({ name }) => name === pool),
+        untilBlocking: () => this.answers.untilBlocking(this.blocked()),
+      }),
     });
     this.deployment = new Deployment(config, {
       sockets: this.sockets,
@@ -246,7 +234,7 @@ export class Master implements WorkerSlotHost {
       }
       throw new StartError((error as Error).message);
     }
-    this.isStarted = true;
+    this.firstStart.isDone = true;
     this.serviceManager.ready();
     this.verdicts.health.setPools(this.deployment.served.pools);
     this.resharding.resume();
@@ -270,7 +258,7 @@ export class Master implements WorkerSlotHost {
       this.onAllGone = resolve;
     });
     for (const slot of this.slots.current) slot.drain();
-    this.onStartEnded();
+    this.firstStart.end();
     this.succession.closeSockets();
     const timer = setTimeout(() => this.slots.killRemaining(this.log), this.config.shutdownTimeoutMs + STOP_GRACE_MS);
     if (!this.slots.areEmpty) await allGone;
@@ -290,7 +278,7 @@ export class Master implements WorkerSlotHost {
   }
 
   private refuseUnlessRunning(): void {
-    if (this.isStopping || !this.isStarted) throw new RefusedError('not while the daemon starts or stops');
+    if (this.isStopping || !this.firstStart.isDone) throw new RefusedError('not while the daemon starts or stops');
   }
 
   logLevel(): LogLevel {
@@ -336,7 +324,7 @@ export class Master implements WorkerSlotHost {
   }
 
   onServing(): void {
-    if (this.slots.current.every(each => each.isServing)) this.onStartEnded();
+    if (this.slots.current.every(each => each.isServing)) this.firstStart.end();
   }
 
   onTrouble(trouble: Trouble): void {
@@ -379,8 +367,8 @@ export class Master implements WorkerSlotHost {
     this.clientMatters.gone(worker);
     this.answers.gone(worker);
     this.monitoring.totals.retire(worker.id);
-    if (!this.isStarted && !this.isStopping)
-      this.onStartFailed(new StartError(worker.failure ?? 'a worker died while it started'));
+    if (!this.firstStart.isDone && !this.isStopping)
+      this.firstStart.fail(new StartError(worker.failure ?? 'a worker died while it started'));
     this.clientsCut += worker.clientsCut;
     this.slots.forgetEmpty();
     if (this.slots.areEmpty) this.onAllGone();
@@ -388,13 +376,9 @@ export class Master implements WorkerSlotHost {
 
   private async startWorkers(count: number): Promise<void> {
     setUpWorkers();
-    const ended = new Promise<void>((resolve, reject) => {
-      this.onStartEnded = resolve;
-      this.onStartFailed = reject;
-    });
     this.slots.growTo(count);
     this.watchdog.start();
-    await ended;
+    await this.firstStart.untilEnded();
   }
 
   private release(): void {
