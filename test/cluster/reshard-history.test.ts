@@ -6,6 +6,7 @@ import { reshardFaults, reshardTo } from '../soak/reshard-change.ts';
 import type { FleetRing, ReshardFleet } from '../soak/reshard-fleet.ts';
 import { keysOf } from '../soak/reshard-keys.ts';
 import { type ReshardSoakOptions, runReshardSoak } from '../soak/reshard-soak.ts';
+import type { HistoryRecorder } from '../support/history/recorder.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { runRingmaster } from '../support/ringmaster.ts';
 
@@ -48,12 +49,15 @@ describe('what clients see while keys move has an order, and each key is where i
 
 test('what is planted on the servers of a ring that stays is found, and nothing else', async () => {
   const planted = new Map<string, RegExp>();
-  const tamper = async (fleet: ReshardFleet) => {
+  const tamper = async (fleet: ReshardFleet, recorder: HistoryRecorder) => {
     const { found } = await keysOf(fleet);
     const present = [...found].filter(([key]) => key.startsWith('register:'));
     const [lost, old, twice] = present as [(typeof present)[0], (typeof present)[0], (typeof present)[0]];
     const clients = await Promise.all(fleet.servers.map(({ port }) => RawClient.connect(port)));
     const at = (server: string) => clients[Number(server.slice('server-'.length))]!;
+    // Seen when nobody writes any more: else a deletion that overlapped the last write would explain that it is gone.
+    const [invokedAt, seen] = [performance.now(), String(lost[1][0]!.value)];
+    recorder.register(lost[0], { kind: 'read', value: '', seen, invokedAt, returnedAt: invokedAt, by: 'the test' });
     await at(lost[1][0]!.server).command('DEL', lost[0]);
     planted.set(lost[0], /the last of these fits no order[\s\S]*read → nothing {2}\(the end\)$/);
     await at(old[1][0]!.server).command('SET', old[0], 'v0');

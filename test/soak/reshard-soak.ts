@@ -31,7 +31,7 @@ export interface ReshardSoakOptions {
   /** The longest between two of them. */
   readonly faultPauseMs?: number;
   /** Called when the last change is done, before the servers are read: for planted bugs. */
-  readonly tamper?: (fleet: ReshardFleet) => Promise<void>;
+  readonly tamper?: (fleet: ReshardFleet, recorder: HistoryRecorder) => Promise<void>;
   readonly settings?: readonly string[];
   readonly say?: (line: string) => void;
 }
@@ -88,7 +88,7 @@ async function soak(fleet: ReshardFleet, options: ReshardSoakOptions): Promise<R
     for (const client of clients) client.stop();
     await working;
   }
-  await options.tamper?.(fleet);
+  await options.tamper?.(fleet, recorder);
   say(`${recorder.operations} operations; now every server is read`);
   const keys = await keysOf(fleet);
   const problems = [
