@@ -38,11 +38,20 @@ async function client(t: TestContext, daemon: Daemon, pool = 'p'): Promise<RawCl
   return connected;
 }
 
-/** A client that has asked this, and what it read first. */
+/** A client that has asked this, and what it read first; who is refused is gone. */
 async function asked(t: TestContext, daemon: Daemon, ...command: readonly string[]) {
   const one = await client(t, daemon);
   one.send(encodeCommand(...command));
-  return { one, reply: String(await one.readReply()) };
+  const reply = String(await one.readReply());
+  if (reply === FULL) await one.closed;
+  return { one, reply };
+}
+
+/** Resolves when a client was counted there and, once it has left by `leave`, is no more: figures may be those of before it came. */
+async function untilLeft(daemon: Daemon, pool: string, user: string, leave: () => unknown): Promise<void> {
+  await daemon.untilMetric('ringmaster_user_connections', { pool, user }, 1);
+  await leave();
+  await daemon.untilMetric('ringmaster_user_connections', { pool, user }, 0);
 }
 
 const limits = async (daemon: Daemon) => JSON.parse((await askAdmin(daemon.adminPort, '/api/v1/limits')).text);
@@ -221,8 +230,7 @@ test('memcached: in its words, text and binary', async t => {
   const refusal = await binary.readToEnd();
   assert.equal(refusal.readUInt16BE(6), 0x85);
   assert.equal(String(refusal.subarray(24)), 'Too many open connections');
-  one.destroy();
-  await daemon.untilMetric('ringmaster_user_connections', { pool: 'p', user: 'app' }, 0);
+  await untilLeft(daemon, 'p', 'app', () => one.destroy());
   const again = await client(t, daemon);
   again.send(plain);
   const reply = await again.readUntil(arrived => responseLength(arrived));
@@ -250,8 +258,7 @@ test('a port that leads by user: each pool has its own count, and who is refused
   assert.equal(String(await (await as('one')).readToEnd()), FULL);
   assert.equal(String(await (await as('two')).readToEnd()), FULL);
   // From one pool to the other: the place in the first is free then.
-  inside[1]?.destroy();
-  await daemon.untilMetric('ringmaster_user_connections', { pool: 'b', user: 'two' }, 0);
+  await untilLeft(daemon, 'b', 'two', () => inside[1]?.destroy());
   assert.equal(await inside[0]?.command('AUTH', 'two', 'secret'), 'OK');
   const third = await as('one');
   assert.deepEqual((await third.readReplies(2)).map(String), ['+OK\r\n', '+PONG\r\n']);
@@ -268,12 +275,13 @@ test('a port that leads by database: one sign-in counts where the client is', as
   const daemon = await startDaemon(t, { front, a: pool, b: pool }, { workers: 2, settings: users });
   const one = await client(t, daemon, 'front');
   assert.equal(await one.command('AUTH', 'app', 'secret'), 'OK');
-  assert.equal(await one.command('SELECT', '1'), 'OK');
-  await daemon.untilMetric('ringmaster_user_connections', { pool: 'a', user: 'app' }, 0);
+  await untilLeft(daemon, 'a', 'app', async () => assert.equal(await one.command('SELECT', '1'), 'OK'));
   const two = await client(t, daemon, 'front');
   assert.equal(await two.command('AUTH', 'app', 'secret'), 'OK');
-  two.send(encodeCommand('SELECT', '1'));
-  assert.equal(String(await two.readToEnd()), FULL);
+  await untilLeft(daemon, 'a', 'app', async () => {
+    two.send(encodeCommand('SELECT', '1'));
+    assert.equal(String(await two.readToEnd()), FULL);
+  });
   await daemon.untilMetric('ringmaster_user_connections', { pool: 'b', user: 'app' }, 1);
   await daemon.untilMetric('ringmaster_pool_client_connections', { pool: 'a' }, 0);
   assert.equal(await one.command('SELECT', '0'), 'OK');

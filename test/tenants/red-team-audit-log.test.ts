@@ -153,7 +153,7 @@ test('of a flood of refused sign-ins each is a line or is counted', async () => 
   const [linesBefore, refusedBefore] = [await total(), await refused()];
   const flood = await Promise.all(Array.from({ length: 300 }, () => daemon.client('p')));
   for (const each of flood) each.send(encodeCommand('AUTH', 'app', 'wrong'));
-  await waitFor(async () => (await refused()) === refusedBefore + flood.length, { what: 'all refusals' });
+  await waitFor(async () => (await refused()) >= refusedBefore + flood.length, { what: 'all refusals' });
   await waitFor(async () => (await total()) === linesBefore + flood.length, { what: 'a line for each' });
   const one = await daemon.client('p');
   assert.equal(await one.command('AUTH', 'app', 'geheim'), 'OK');

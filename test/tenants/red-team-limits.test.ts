@@ -111,6 +111,7 @@ test('an address that owes and was forgotten meanwhile is refused when it is bac
     client.send(Buffer.concat([Buffer.from('PING\r\n'.repeat(pings)), encodeCommand('GET', 'none')]));
     await read();
     const reply = String((await client.readReplies(pings + 1)).at(-1));
+    await daemon.untilMetric('ringmaster_pool_client_connections', { pool: 'owes' }, 1);
     client.destroy();
     // It has no client any more.
     await daemon.untilMetric('ringmaster_pool_client_connections', { pool: 'owes' }, 0);
