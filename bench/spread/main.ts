@@ -30,7 +30,7 @@ const rings: readonly TestRing[] = SERVER_COUNTS.map(servers => {
 
 function sharesOf(ring: KetamaRing, servers: number): number[] {
   const owned = new Array<number>(servers).fill(0);
-  const { points, owners } = ring;
+  const { points, owners } = ring.listPoints();
   for (let i = 0; i < points.length; i++) owned[owners[i]!]! += points[i]! - (i === 0 ? -1 : points[i - 1]!);
   owned[owners[0]!]! += 2 ** 32 - 1 - points[points.length - 1]!;
   return owned.map(count => count / 2 ** 32);

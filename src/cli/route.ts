@@ -137,8 +137,12 @@ function hashedPart(pool: PoolConfig, key: Buffer): Buffer {
 
 function placeOf({ ring }: KeyRing, value: number): RouteSteps['place'] {
   if (ring.distribution === 'ketama') {
-    const index = ring.pointOf(value);
-    return { distribution: 'ketama', point: ring.points[index]!, index, points: ring.points.length };
+    const { points } = ring.listPoints();
+    const index = Math.max(
+      0,
+      points.findIndex(point => point >= value),
+    );
+    return { distribution: 'ketama', point: points[index]!, index, points: points.length };
   }
   if (ring.distribution === 'modula') return { distribution: 'modula', slot: value % ring.slots, slots: ring.slots };
   throw new Error('a random ring has no places');

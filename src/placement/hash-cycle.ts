@@ -29,7 +29,7 @@ export function cycleOf(ring: KetamaRing | ModulaRing): HashCycle {
   if (ring.distribution === 'modula') {
     return { length: ring.slots, ends: Float64Array.from(ring.ends), owners: ring.owners };
   }
-  const { points, owners } = ring;
+  const { points, owners } = ring.listPoints();
   // A point's run ends with the point itself; what lies behind the last belongs to the first.
   const ends = new Float64Array(points.length + 1);
   const runOwners = new Uint32Array(points.length + 1);

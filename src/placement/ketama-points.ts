@@ -1,5 +1,7 @@
 import { md5Words } from '../hash/md5.ts';
+import { type Memory, takeMemory } from '../memory/uncounted-memory.ts';
 import { liveInNameOrder, type RingServer } from './ring-server.ts';
+import { SharedMemory } from './shared-memory.ts';
 
 const POINTS_PER_SERVER = 160;
 const POINTS_PER_DIGEST = 4;
@@ -8,10 +10,17 @@ const ID_LIMIT = 2 ** 21;
 /** One digest more than needed: rounding gives a server one more or less with the number of those that are live. */
 const SPARE_DIGESTS = 1;
 
-/** The points of a ring in ascending order; `owners[i]`: index, into the servers given, of the owner of `points[i]`. */
-export interface LivePoints {
-  readonly points: Uint32Array;
-  readonly owners: Uint32Array;
+/**
+ * Points in ascending order: `values[i]` is of the digest, or the server, of number `ids[i]`. Both in one piece of memory.
+ */
+interface NumberedPoints {
+  readonly values: Uint32Array;
+  readonly ids: Uint16Array | Uint32Array;
+}
+
+/** The points of a ring among those that are kept: `ownerOfId[ids[i]]` is an index into the servers given; -1: not live, and no point of the ring. */
+export interface LivePoints extends NumberedPoints {
+  readonly ownerOfId: Int32Array;
 }
 
 /**
@@ -22,18 +31,18 @@ export interface LivePoints {
  * As twemproxy's `nc_ketama.c` does it, rounding to float32 at every step: in float64 keys would move (at 25, 47, 50 and 100
  * servers, among others).
  */
-export class KetamaPoints {
+export class KetamaPoints extends SharedMemory {
   private readonly servers: readonly RingServer[];
   /** Indexes into `servers` in name order; a server's place in it is its rank. */
   private readonly ordered: Uint32Array;
   /** By rank: how many of its digests are here; and the number, over all, of its first one. */
   private digests: Uint32Array;
   private firstIds: Uint32Array;
-  private values: Uint32Array = new Uint32Array(0);
-  /** `ids[i]`: the number of the digest that `values[i]` is of. */
-  private ids: Uint32Array = new Uint32Array(0);
+  /** By the numbers of their digests; replaced, never changed. */
+  private points: NumberedPoints = numberedPoints(0, 0, size => new ArrayBuffer(size));
 
   constructor(servers: readonly RingServer[]) {
+    super();
     this.servers = servers;
     this.ordered = liveInNameOrder(servers);
     this.digests = new Uint32Array(servers.length);
@@ -52,17 +61,7 @@ export class KetamaPoints {
       const first = this.firstIds[rank]!;
       ownerOfId.fill(ordered[rank]!, first, first + counts[rank]!);
     }
-    const points = new Uint32Array(total * POINTS_PER_DIGEST);
-    const owners = new Uint32Array(points.length);
-    const { values, ids } = this;
-    let n = 0;
-    for (let i = 0; i < values.length; i++) {
-      const owner = ownerOfId[ids[i]!]!;
-      if (owner < 0) continue;
-      points[n] = values[i]!;
-      owners[n++] = owner;
-    }
-    return { points, owners };
+    return { ...this.points, ownerOfId };
   }
 
   /** As `live`, of tens of thousands of servers: nothing is kept. */
@@ -74,8 +73,7 @@ export class KetamaPoints {
         for (const word of this.digest(rank, j)) keys[n++] = word * ID_LIMIT + rank;
       }
     }
-    const { values, ids } = sorted(keys);
-    return { points: values, owners: ids.map(rank => this.ordered[rank]!) };
+    return { ...sorted(keys, numberedPoints(n, counts.length, size => new ArrayBuffer(size))), ownerOfId: Int32Array.from(this.ordered) };
   }
 
   /** By rank; 0 for those that are not live. */
@@ -90,6 +88,10 @@ export class KetamaPoints {
     }
     const isLive = (index: number) => live === undefined || live[index] === true;
     return ordered.map(index => (isLive(index) ? digestCount(servers[index]!.weight, totalWeight, nLive) : 0));
+  }
+
+  protected memory(): Memory {
+    return this.points.values.buffer;
   }
 
   /** Has at least `counts` digests, by rank, from now on. */
@@ -107,9 +109,8 @@ export class KetamaPoints {
         for (const word of this.digest(rank, j)) keys[n++] = word * ID_LIMIT + firstIds[rank]! + j;
       }
     }
-    const { values, ids } = sorted(keys);
-    this.values = values;
-    this.ids = ids;
+    // Rings of before may still go by what was here.
+    this.points = sorted(keys, numberedPoints(n, sum(digests), takeMemory));
     this.digests = digests;
     this.firstIds = firstIds;
   }
@@ -121,7 +122,7 @@ export class KetamaPoints {
       const first = this.firstIds[rank]!;
       moves.fill(firstIds[rank]! - first, first, first + this.digests[rank]!);
     }
-    const { values, ids } = this;
+    const { values, ids } = this.points;
     for (let i = 0; i < values.length; i++) keys[i] = values[i]! * ID_LIMIT + ids[i]! + moves[ids[i]!]!;
     return values.length;
   }
@@ -136,17 +137,26 @@ export class KetamaPoints {
 
 const words = new Uint32Array(POINTS_PER_DIGEST);
 
-/** Sorts keys, each a point × `ID_LIMIT` and the number of its digest or owner, and takes them apart. */
-function sorted(keys: Float64Array): { readonly values: Uint32Array; readonly ids: Uint32Array } {
+/** Room for so many points with numbers below `idCount`. */
+function numberedPoints(count: number, idCount: number, take: (bytes: number) => Memory): NumberedPoints {
+  const isShort = idCount <= 2 ** 16;
+  const memory = take(count * (isShort ? 6 : 8));
+  const values = new Uint32Array(memory, 0, count);
+  const at = values.byteLength;
+  return { values, ids: isShort ? new Uint16Array(memory, at, count) : new Uint32Array(memory, at, count) };
+}
+
+/** Sorts keys, each a point × `ID_LIMIT` and the number of its digest or server, and takes them apart; then they are gone. */
+function sorted(keys: Float64Array<ArrayBuffer>, points: NumberedPoints): NumberedPoints {
+  const { values, ids } = points;
   keys.sort();
-  const values = new Uint32Array(keys.length);
-  const ids = new Uint32Array(keys.length);
   for (let i = 0; i < keys.length; i++) {
     const value = Math.floor(keys[i]! / ID_LIMIT);
     values[i] = value;
     ids[i] = keys[i]! - value * ID_LIMIT;
   }
-  return { values, ids };
+  keys.buffer.transfer(0);
+  return points;
 }
 
 function sum(counts: Uint32Array): number {

@@ -1,6 +1,7 @@
 import { type HashFunction, type HashName, hashFunction } from '../hash/hash.ts';
 import { HashTag } from '../hash/hash-tag.ts';
 import { KetamaPoints } from './ketama-points.ts';
+import { ModulaRing } from './modula.ts';
 import type { Placement } from './placement.ts';
 import { buildRing, type Distribution, type Ring } from './ring.ts';
 import type { RingServer } from './ring-server.ts';
@@ -12,6 +13,8 @@ export interface KeyRingOptions {
   readonly distribution: Distribution;
   readonly servers: readonly RingServer[];
 }
+
+const NOBODY: Ring = new ModulaRing([]);
 
 /**
  * From a key to a server: hash tag, hash and ring of one pool.
@@ -33,6 +36,7 @@ export class KeyRing implements Placement {
 
   /** All servers are live in `ring`. */
   private isWhole = true;
+  private isReleased = false;
 
   /**
    * Starts with all servers live. Throws a RangeError for weights that no ring can have. `known`: another ring, perhaps of the
@@ -46,8 +50,10 @@ export class KeyRing implements Placement {
     this.skipsHash = options.servers.length === 1 || options.distribution === 'random';
     this.options = options;
     const same = known?.isOf(options) === true ? known : null;
-    this.points = same?.points ?? new KetamaPoints(options.servers);
-    this.ring = same?.isWhole ? same.ring : buildRing(options.distribution, options.servers, undefined, this.points);
+    this.points = same?.points.retain() ?? new KetamaPoints(options.servers);
+    this.ring = same?.isWhole
+      ? same.ring.retain()
+      : buildRing(options.distribution, options.servers, undefined, this.points);
   }
 
   get isRandom(): boolean {
@@ -83,9 +89,21 @@ export class KeyRing implements Placement {
 
   /** Rebuilds the ring over the servers whose entry is true; one entry per server. Not for the hot path. */
   setLive(live: readonly boolean[]): void {
+    if (this.isReleased) return;
     const isWhole = live.every(isLive => isLive);
     if (isWhole && this.isWhole && live.length === this.servers.length) return;
-    this.isWhole = isWhole;
+    const before = this.ring;
     this.ring = buildRing(this.distribution, this.servers, live, this.points);
+    this.isWhole = isWhole;
+    before.release();
+  }
+
+  release(): void {
+    if (this.isReleased) return;
+    this.isReleased = true;
+    this.ring.release();
+    this.points.release();
+    // Who asks all the same must not read what may be another's by then.
+    this.ring = NOBODY;
   }
 }

@@ -1,10 +1,11 @@
 import { liveInNameOrder, type RingServer } from './ring-server.ts';
+import { SharedMemory } from './shared-memory.ts';
 
 /**
  * The remainder of the hash, over a list in which each live server stands `weight` times. The list is kept as the places
  * where each server's run of entries ends, so that big weights cost no memory.
  */
-export class ModulaRing {
+export class ModulaRing extends SharedMemory {
   readonly distribution = 'modula';
   /** The length of the list: the total weight of the live servers. */
   readonly slots: number;
@@ -14,6 +15,7 @@ export class ModulaRing {
   readonly owners: Uint32Array;
 
   constructor(servers: readonly RingServer[], live?: readonly boolean[]) {
+    super();
     this.owners = liveInNameOrder(servers, live);
     this.ends = new Uint32Array(this.owners.length);
     let end = 0;
@@ -38,5 +40,9 @@ export class ModulaRing {
       else high = middle;
     }
     return this.owners[low]!;
+  }
+
+  protected memory() {
+    return null;
   }
 }

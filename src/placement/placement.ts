@@ -11,4 +11,6 @@ export interface Placement {
   pick(buf: Uint8Array, start: number, end: number, access: Access): number;
   /** From now on only the servers whose entry is true are picked; one entry per server. Not for the hot path. */
   setLive(live: readonly boolean[]): void;
+  /** Nobody will ask it again: what only it has goes back to the system now. Who asks all the same gets -1. */
+  release(): void;
 }

@@ -1,7 +1,8 @@
 import { liveInNameOrder, type RingServer } from './ring-server.ts';
+import { SharedMemory } from './shared-memory.ts';
 
 /** Any live server, each as likely as the other: as in twemproxy neither the hash nor the weights matter. */
-export class RandomRing {
+export class RandomRing extends SharedMemory {
   readonly distribution = 'random';
   /** Indexes into the servers given of the live ones. */
   readonly owners: Uint32Array;
@@ -9,6 +10,7 @@ export class RandomRing {
   private state = (Math.random() * 2 ** 32) | 1;
 
   constructor(servers: readonly RingServer[], live?: readonly boolean[]) {
+    super();
     this.owners = liveInNameOrder(servers, live);
   }
 
@@ -21,5 +23,9 @@ export class RandomRing {
     x ^= x << 5;
     this.state = x;
     return this.owners[(x >>> 0) % this.owners.length]!;
+  }
+
+  protected memory() {
+    return null;
   }
 }

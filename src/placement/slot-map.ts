@@ -37,6 +37,8 @@ export class SlotMap implements Placement {
   /** A slot has one owner, and nobody stands in for it. */
   setLive(): void {}
 
+  release(): void {}
+
   /** The server that is spoken of by this `host:port`; NO_OWNER: none that is known. */
   serverAt(address: string): number {
     return this.byAddress.get(address) ?? NO_OWNER;

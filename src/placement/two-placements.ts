@@ -64,6 +64,9 @@ export class TwoPlacements implements Placement {
   }
 
   setLive(): void {}
+
+  /** Sweeps that are under way go on asking: it is left to the collector. */
+  release(): void {}
 }
 
 function placeOf(

@@ -122,6 +122,7 @@ export class Pool implements BackendHost {
     });
     for (const [place, backend] of this.backends.entries()) backend.place = place;
     this.holders = this.backends.filter(({ options }) => !options.isReplica);
+    if (this.placement !== plan.placement) this.placement.release();
     this.placement = plan.placement;
     this.cluster = plan.options.cluster ?? null;
     this.isFound = plan.options.isFound ?? false;
@@ -319,6 +320,7 @@ export class Pool implements BackendHost {
     this.hub?.close();
     for (const backend of this.backends) backend.close();
     for (const backend of this.retiring) backend.close();
+    this.placement.release();
   }
 }
 

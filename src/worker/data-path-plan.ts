@@ -5,6 +5,7 @@ import type { ClusterTopology } from '../ipc/cluster-topology.ts';
 import type { HandedPool } from '../ipc/messages.ts';
 import { poolServers } from '../ipc/pool-servers.ts';
 import type { ReshardState } from '../ipc/reshard-state.ts';
+import { LastingObjects } from '../memory/lasting-objects.ts';
 import { PROTOCOLS } from '../protocol/protocols.ts';
 import { ownProxyHeader } from '../system/own-proxy-header.ts';
 import { Slices } from '../system/slices.ts';
@@ -38,6 +39,8 @@ export class DataPathPlanner {
   private readonly running: RunningPools | null;
   private readonly configs: PoolConfig[] = [];
   private readonly plans = new Map<string, PoolPlan>();
+  private readonly objects = new LastingObjects();
+  private isAbandoned = false;
 
   constructor(running: RunningPools | null) {
     this.running = running;
@@ -47,12 +50,25 @@ export class DataPathPlanner {
   async add(pools: readonly HandedPool[]): Promise<void> {
     const slices = new Slices();
     for (const pool of pools) {
+      if (this.isAbandoned) return;
       if (typeof pool === 'string') this.configs.push(this.served(pool));
       else {
         this.configs.push(pool);
         // Of servers that are found the plan is made anew when it is applied: by then its topology may be known.
         this.plans.set(pool.name, planPool(poolOptions(pool, NO_TOPOLOGY), this.running?.placementOf(pool.name)));
+        await this.objects.made(pool.servers.length);
       }
+      await slices.next();
+    }
+  }
+
+  /** Nothing of it is applied: what was built goes back to the system. */
+  async abandon(): Promise<void> {
+    this.isAbandoned = true;
+    this.objects.end(true);
+    const slices = new Slices();
+    for (const { placement } of this.plans.values()) {
+      placement.release();
       await slices.next();
     }
   }
@@ -65,6 +81,7 @@ export class DataPathPlanner {
 
   /** `config`: its pools are those that were added. */
   finish(config: Config): DataPathPlan {
+    this.objects.end(true);
     return { config: { ...config, pools: this.configs }, pools: this.plans };
   }
 }

@@ -11,6 +11,7 @@ import type { ReshardState } from '../ipc/reshard-state.ts';
 import { Clock } from '../loop/clock.ts';
 import { Turn } from '../loop/turn.ts';
 import { trimFreeBlocks } from '../memory/block.ts';
+import { LastingObjects } from '../memory/lasting-objects.ts';
 import { MemoryCeiling } from '../memory/memory-ceiling.ts';
 import { ClientRoom } from '../proxy/entrance/client-room.ts';
 import { Frontend, type FrontendHost } from '../proxy/frontend.ts';
@@ -214,6 +215,7 @@ export class DataPath {
   private async applyInSlices(plan: DataPathPlan, handles: ReadonlyMap<string, ListenHandle>): Promise<void> {
     const { config } = plan;
     const before = new Map(this.lanes);
+    const isStart = before.size === 0;
     const pairs = pairPools(
       [...before.values()].map(lane => lane.config),
       config.pools,
@@ -224,6 +226,7 @@ export class DataPath {
     this.slowLogs.setPools(config.pools);
     this.shares.workers = config.workers === 'auto' ? availableParallelism() : config.workers;
     const slices = new Slices();
+    const objects = new LastingObjects();
     for (const next of config.pools) {
       const old = pairs.get(next.name)?.name;
       const lane = old === undefined ? undefined : before.get(old);
@@ -234,6 +237,7 @@ export class DataPath {
         this.figures.poolsChanged();
         if (staysLane && lane?.config.name !== next.name) this.lanes.delete((lane as Lane).config.name);
         this.lanes.set(next.name, this.applyPool(next, poolPlan, staysLane ? lane : undefined, config));
+        await objects.made(next.servers.length);
       }
       await slices.next();
     }
@@ -248,6 +252,7 @@ export class DataPath {
     for (const name of this.pauses.keys()) if (!names.has(name)) this.pauses.delete(name);
     for (const name of this.reshards.keys()) if (!names.has(name)) this.reshards.delete(name);
     for (const { frontend } of this.lanes.values()) frontend.portsChanged();
+    objects.end(!isStart);
     this.startClock(config);
     await Promise.all([...handles].map(([pool, handle]) => this.listen(pool, handle)));
   }
@@ -274,6 +279,7 @@ export class DataPath {
     const isPlanned = !isFound(next) && reshard === null;
     const known = reshard === null ? planned.placement : lane?.pool.placement;
     const plan = isPlanned ? planned : planPool(poolOptions(next, topology, reshard), known);
+    if (plan !== planned) planned.placement.release();
     if (lane !== undefined) {
       if (lane.pool.name !== next.name) lane.pool.rename(next.name);
       lane.pool.apply(plan, config.shutdownTimeoutMs);

@@ -93,6 +93,7 @@ class WorkerRole {
         void this.switch(message.id);
         return;
       case 'abandon':
+        void this.planning?.planner.abandon();
         this.planning = null;
         this.prepared = null;
         for (const socket of this.sockets.values()) (socket as { close(): void }).close();

@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   request: ['memory'],
   accounts: [...BASE],
   figures: ['request'],
-  placement: ['hash'],
+  placement: ['hash', 'memory'],
   protocol: ['traits', 'settings', 'hash', 'accounts', 'request', ...BASE],
   socket: ['request', ...BASE],
   upstream: ['protocol', 'socket', 'placement', 'hash', 'request', 'figures', ...BASE],

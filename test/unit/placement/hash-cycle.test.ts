@@ -99,7 +99,7 @@ test('a ketama cycle gives each hash the owner that the ring gives it', () => {
   const ring = new KetamaRing(servers([1, 2, 5]));
   const cycle = cycleOf(ring);
   const telling = [0, HASH_VALUES - 1];
-  for (const point of ring.points) telling.push(point, (point + 1) % HASH_VALUES);
+  for (const point of ring.listPoints().points) telling.push(point, (point + 1) % HASH_VALUES);
   for (const hash of telling) assert.equal(ownerIn(cycle, hash), ring.pick(hash), `hash ${hash}`);
   const counts = countOwned(cycle, 3);
   assert.equal(counts[0]! + counts[1]! + counts[2]!, HASH_VALUES);
