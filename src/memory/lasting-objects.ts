@@ -1,15 +1,7 @@
-import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { HeapMarking } from './heap-marking.ts';
 
 /** So many servers' objects, some 2 KB each, are moved in 1–4 ms. */
-const MOVED_AT_ONCE = 1000;
-/** A heap of 400 MB is marked in 0.5–1 s, little by little. */
-const MARKING_MAX_MS = 3000;
-const LOOK_AGAIN_MS = 5;
-
-interface GcEntry extends PerformanceEntry {
-  readonly detail: { readonly kind: number };
-}
+export const MOVED_AT_ONCE = 1000;
 
 /**
  * Objects that stay, made by the thousand beside clients. V8 moves whatever is alive when the young generation is full,
@@ -18,40 +10,29 @@ interface GcEntry extends PerformanceEntry {
  */
 export class LastingObjects {
   private young = 0;
-  private markedSinceMs: number | null = null;
-  private observer: PerformanceObserver | null = null;
+  private isWatching = false;
+  private readonly marking: Pick<HeapMarking, 'watch' | 'unwatch' | 'isOver'>;
+
+  constructor(marking: Pick<HeapMarking, 'watch' | 'unwatch' | 'isOver'> = new HeapMarking()) {
+    this.marking = marking;
+  }
 
   /** Those of so many servers were made; resolves when more may be. */
   async made(servers: number): Promise<void> {
     this.young += servers;
     if (this.young < MOVED_AT_ONCE) return;
     this.young = 0;
-    this.watch();
-    // So that the observer hears what happened meanwhile.
-    await setImmediate();
-    while (this.markedSinceMs !== null && performance.now() - this.markedSinceMs < MARKING_MAX_MS) {
-      await setTimeout(LOOK_AGAIN_MS);
-    }
+    if (!this.isWatching) this.marking.watch();
+    this.isWatching = true;
+    await this.marking.isOver();
     globalThis.gc?.({ type: 'minor', execution: 'sync' });
   }
 
   /** There are no more. `isServing`: beside clients; else what making so many left behind is collected before there are any. */
   end(isServing: boolean): void {
-    if (this.observer === null) return;
-    this.observer.disconnect();
-    this.observer = null;
+    if (!this.isWatching) return;
+    this.isWatching = false;
+    this.marking.unwatch();
     if (!isServing) globalThis.gc?.();
-  }
-
-  private watch(): void {
-    if (this.observer !== null) return;
-    this.observer = new PerformanceObserver(list => {
-      for (const entry of list.getEntries()) {
-        const { kind } = (entry as GcEntry).detail;
-        if (kind === constants.NODE_PERFORMANCE_GC_INCREMENTAL) this.markedSinceMs = performance.now();
-        else if (kind === constants.NODE_PERFORMANCE_GC_MAJOR) this.markedSinceMs = null;
-      }
-    });
-    this.observer.observe({ entryTypes: ['gc'] });
   }
 }

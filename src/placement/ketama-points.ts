@@ -73,7 +73,13 @@ export class KetamaPoints extends SharedMemory {
         for (const word of this.digest(rank, j)) keys[n++] = word * ID_LIMIT + rank;
       }
     }
-    return { ...sorted(keys, numberedPoints(n, counts.length, size => new ArrayBuffer(size))), ownerOfId: Int32Array.from(this.ordered) };
+    return {
+      ...sorted(
+        keys,
+        numberedPoints(n, counts.length, size => new ArrayBuffer(size)),
+      ),
+      ownerOfId: Int32Array.from(this.ordered),
+    };
   }
 
   /** By rank; 0 for those that are not live. */

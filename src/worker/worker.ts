@@ -288,6 +288,7 @@ class WorkerRole {
 
   private plannerOf(id: number): DataPathPlanner {
     if (this.planning?.id !== id) {
+      void this.planning?.planner.abandon();
       const planner = new DataPathPlanner(this.dataPath);
       this.planning = { id, planner };
     }

@@ -152,3 +152,36 @@ test('a ring of the same options is not computed again; of others it is', () => 
     assert.equal(ring.isOf({ ...options, ...other }), false);
   }
 });
+
+test("memory of a ring goes back when the last that has it lets go, and is no other ring's before", () => {
+  const ring = keyRing();
+  const want = KEYS.map(key => pick(ring, key));
+  const options = { hash: 'fnv1a_64', hashTag: null, distribution: 'ketama', servers: SERVERS } as const;
+  const heir = new KeyRing(options, ring);
+  ring.release();
+  ring.release();
+  assert.equal(pick(ring, 'key'), -1, 'who asks all the same gets nothing');
+  ring.setLive(SERVERS.map(() => true));
+  assert.equal(pick(ring, 'key'), -1);
+  // Others of as many servers would take the memory, if it were free.
+  const others = Array.from({ length: 8 }, (_, i) =>
+    keyRing({ servers: SERVERS.map(({ weight }, j) => ({ name: `10.1.${i}.${j}:6379`, weight })) }),
+  );
+  assert.deepEqual(
+    KEYS.map(key => pick(heir, key)),
+    want,
+  );
+  for (const live of [SERVERS.map((_, i) => i !== 2), SERVERS.map(() => true)]) heir.setLive(live);
+  assert.deepEqual(
+    KEYS.map(key => pick(heir, key)),
+    want,
+  );
+  for (const other of others) other.release();
+  heir.release();
+  const anew = keyRing();
+  assert.deepEqual(
+    KEYS.map(key => pick(anew, key)),
+    want,
+    'memory that others have used',
+  );
+});

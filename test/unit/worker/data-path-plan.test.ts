@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
+import { ACCESS_READ, type Placement } from '../../../src/placement/placement.ts';
 import { DataPathPlanner } from '../../../src/worker/data-path-plan.ts';
 
 const POOLS = 10;
@@ -46,4 +47,31 @@ test('pools that are only named are served as they are, and need nothing; parts 
 test('a name that is not served is refused', async () => {
   const planner = new DataPathPlanner({ configOf: () => null, placementOf: () => null });
   await assert.rejects(planner.add(['p0']), /^Error: pool p0 was to stay as it is, and is not served$/);
+});
+
+test('a plan that is abandoned lets go of its rings, and of none that is served', async () => {
+  const config = largeConfig();
+  const first = new DataPathPlanner(null);
+  await first.add(config.pools);
+  const { pools } = first.finish(config);
+  const served = (name: string) => pools.get(name)!.placement;
+  const key = Buffer.from('key');
+  const ownerBy = (placement: Placement) => placement.pick(key, 0, key.length, ACCESS_READ);
+  const before = config.pools.map(({ name }) => ownerBy(served(name)));
+
+  const planner = new DataPathPlanner({
+    configOf: name => config.pools.find(pool => pool.name === name) ?? null,
+    placementOf: served,
+  });
+  // The same rings, and others.
+  await planner.add(config.pools.map((pool, i) => (i % 2 === 0 ? pool : { ...pool, hash: 'md5' as const })));
+  const next = planner.finish(config);
+  await planner.abandon();
+  for (const { placement } of next.pools.values()) assert.equal(ownerBy(placement), -1);
+  await planner.add(config.pools);
+  assert.equal(planner.finish(config).pools.size, POOLS, 'nothing more is built');
+  assert.deepEqual(
+    config.pools.map(({ name }) => ownerBy(served(name))),
+    before,
+  );
 });
