@@ -3,7 +3,8 @@
 // the server, so that what they cost there and on the machine is told from what they cost in the worker.
 //
 // The worker has core 0, and all else core 1, where the server and who measures run first (real-time priority) and the flood has the
-// rest: else what is measured is how the kernel shares a core between them and the flood. Where that can't be had, it says so.
+// rest: else what is measured is how the kernel shares a core between them and the flood. All other processes of the machine are kept
+// off core 0 meanwhile (cleared-core.ts). Where that can't be had, it says so.
 //
 //   npm run bench:neighbours [-- MODE …]
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -15,8 +16,10 @@ import { startDaemon } from '../../test/support/pool-daemon.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { encodeCommand } from '../../test/support/resp-reader.ts';
 import type { FloodJob } from './flood-job.ts';
+import { ClearedCore } from './cleared-core.ts';
 import { Phases } from './phases.ts';
 
+const WORKER_CORE = '0';
 const SECONDS = 12;
 /** Before: V8 compiles what has become hot for some seconds, in the worker's thread and for milliseconds at a time. */
 const WARM_UP_SECONDS = 5;
@@ -85,6 +88,7 @@ async function main(): Promise<void> {
   scope.after(() => server.kill());
   await server.command('SET', 'small', 'x'.repeat(KEY_BYTES));
   await server.command('SET', 'large', 'x'.repeat(LARGE_BYTES));
+  clearCore();
   const complaint = pin(process.pid, '1') ?? pin(server.pid, '1') ?? goFirst(process.pid) ?? goFirst(server.pid);
   favour(process.pid);
   if (complaint !== null) process.stdout.write(`Not pinned, the kernel shares the cores as it likes: ${complaint}\n\n`);
@@ -95,7 +99,7 @@ async function main(): Promise<void> {
     if (wanted.length > 0 && !wanted.includes(mode)) continue;
     const daemon = await startDaemon(scope as never, { pool }, { workers: 1, settings });
     for (const pid of daemon.ringmaster.workerPids()) {
-      pin(pid, '0');
+      pin(pid, WORKER_CORE);
       favour(pid);
     }
     const isSignedIn = settings.length > 0;
@@ -120,6 +124,25 @@ async function main(): Promise<void> {
       await once(flood, 'exit');
     }
     await daemon.ringmaster.stop();
+  }
+}
+
+/** All others off the worker's core, until the end however it comes, and says how far that went. */
+function clearCore(): void {
+  try {
+    const cleared = new ClearedCore(Number(WORKER_CORE), new Set([process.pid]));
+    scope.after(() => cleared.restore());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        cleared.restore();
+        process.exit(1);
+      });
+    }
+    const { moved, refused } = cleared;
+    const rest = refused === 0 ? '' : `; ${refused} may not be moved, and what they do there is in the figures`;
+    process.stdout.write(`Core ${WORKER_CORE} is the worker's: ${moved} other processes are kept off it${rest}.\n\n`);
+  } catch (error) {
+    process.stdout.write(`Others may run on core ${WORKER_CORE}: ${(error as Error).message}\n\n`);
   }
 }
 
