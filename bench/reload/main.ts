@@ -1,4 +1,4 @@
-// What reloads of a daemon with thousands of servers take, and for how long at a time they keep its clients and whoever asks its
+// What changes of a daemon with thousands of servers take, and for how long at a time they keep its clients and whoever asks its
 // master waiting: npm run bench:reload -- [--pools 1000] [--servers 100] [--workers 1]
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -27,14 +27,14 @@ const slicesFile = path.join(directory, 'slices');
 const meter = new URL('slice-meter.ts', import.meta.url).href;
 const adminPort = await freePort();
 
-function config(weightOf: (pool: number) => number, more = ''): string {
+function config(weightOf: (pool: number) => number, more = '', ofEach = ''): string {
   const lines = [`admin: 127.0.0.1:${adminPort}`, 'pools:'];
   for (let pool = 0; pool < POOLS; pool++) {
     lines.push(
       `  p${pool}:`,
       `    listen: ${path.join(directory, `${pool}.sock`)}`,
       '    protocol: redis',
-      '    hash: murmur',
+      `    hash: murmur${ofEach}`,
     );
     lines.push('    servers:');
     for (let server = 0; server < SERVERS; server++) {
@@ -90,6 +90,24 @@ async function reload(): Promise<void> {
   if (status !== 200) throw new Error(`reload: ${status} ${text}`);
 }
 
+async function set(settings: Readonly<Record<string, string>>): Promise<void> {
+  const { status, text } = await askAdmin(adminPort, '/api/v1/settings', {
+    method: 'PATCH',
+    body: { set: settings },
+  });
+  if (status !== 200) throw new Error(`set: ${status} ${text.slice(0, 1000)}`);
+}
+
+/** So many users, each one of so many pools. */
+function users(count: number, pools: number): string {
+  const names = Array.from({ length: pools }, (_, pool) => `p${pool}`).join(', ');
+  const lines = Array.from(
+    { length: count },
+    (_, i) => `  u${i}: { pools: [${names}], passwords: [secret${i}], rules: '+@all -@admin ~u${i}:*' }`,
+  );
+  return `users:\n${lines.join('\n')}\n`;
+}
+
 const startedAtMs = performance.now();
 const ringmaster = await startRingmaster({
   config: config(() => 1),
@@ -122,6 +140,15 @@ try {
     'every ring again',
     config(() => 4),
   );
+  const timeouts = (ms: number) => `\n    timeout: ${ms}ms`;
+  const same = (more = '', timeoutMs = 400) => config(() => 4, more, timeouts(timeoutMs));
+  await run('the timeout of every pool', same());
+  const all = Object.fromEntries(Array.from({ length: POOLS }, (_, pool) => [`p${pool}.timeout`, '300ms']));
+  phases.push(await beside('a setting of one pool', () => set({ 'p7.timeout': '200ms' })));
+  phases.push(await beside('a setting of every pool', () => set(all)));
+  await run('a user of every pool', same(users(1, POOLS), 300));
+  await run('1,000 users of one pool', same(users(1000, 1), 300));
+  await run('50 users of 50 pools', same(users(50, Math.min(50, POOLS)), 300));
   phases.push(await beside('a scrape', () => askAdmin(adminPort, '/metrics')));
 } finally {
   await ringmaster.kill();
