@@ -15,8 +15,8 @@ import { fileURLToPath } from 'node:url';
 import { startDaemon } from '../../test/support/pool-daemon.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { encodeCommand } from '../../test/support/resp-reader.ts';
-import type { FloodJob } from './flood-job.ts';
 import { ClearedCore } from './cleared-core.ts';
+import type { FloodJob } from './flood-job.ts';
 import { Phases } from './phases.ts';
 
 const WORKER_CORE = '0';
