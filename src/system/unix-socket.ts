@@ -79,7 +79,8 @@ export function isServed(path: string): Promise<boolean> {
       resolve(isServed);
     };
     socket.on('connect', () => done(true));
-    socket.on('timeout', () => done(true));
+    // What it has been told already comes first, also where this process was stopped meanwhile.
+    socket.on('timeout', () => setImmediate(done, true));
     // EAGAIN: its queue is full.
     socket.on('error', ({ code }: NodeJS.ErrnoException) => done(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
   });

@@ -29,7 +29,8 @@ export class ReportRounds {
         this.rounds.delete(id);
         resolve([...missing]);
       };
-      const timer = setTimeout(end, this.withinMs);
+      // Answers that came while this process was busy are read first.
+      const timer = setTimeout(() => setImmediate(end), this.withinMs);
       this.rounds.set(id, { missing, end });
     });
   }

@@ -316,10 +316,13 @@ export class WorkerSlot implements WorkerProcessEvents {
 
   private killLater(worker: WorkerProcess): NodeJS.Timeout {
     const { shutdownTimeoutMs } = this.host.current().config;
-    return setTimeout(() => {
+    const kill = () => {
+      if (!this.leaving.has(worker)) return;
       this.log.warn({ slot: this.index, workerPid: worker.pid }, 'worker did not end within shutdown_timeout: killed');
       worker.kill();
-    }, shutdownTimeoutMs + EXIT_GRACE_MS);
+    };
+    // That it has ended, or serves, may be there to be read where this process was busy: here and below.
+    return setTimeout(() => setImmediate(kill), shutdownTimeoutMs + EXIT_GRACE_MS);
   }
 
   private stopFilling(): void {
@@ -341,10 +344,11 @@ export class WorkerSlot implements WorkerProcessEvents {
         resolve(true);
       };
       if (Number.isFinite(withinMs)) {
-        timer = setTimeout(() => {
+        const giveUp = () => {
           this.watchers = this.watchers.filter(each => each !== watch);
           resolve(false);
-        }, withinMs);
+        };
+        timer = setTimeout(() => setImmediate(giveUp), withinMs);
       }
       watch();
     });
