@@ -34,16 +34,25 @@ interface File {
   readonly a?: string | null;
   readonly listen?: string;
   readonly front?: string;
+  /** Further settings of each user. */
+  readonly user?: string;
 }
 
-function file({ pools, by = 'pool_by: user', a = '', listen = `127.0.0.1:${port}`, front = '' }: File): string {
+function file({
+  pools,
+  by = 'pool_by: user',
+  a = '',
+  listen = `127.0.0.1:${port}`,
+  front = '',
+  user: rest = '',
+}: File): string {
   const pool = (i: number, more: string) =>
     `{ listen: none, protocol: redis${more}, servers: ['127.0.0.1:${servers[i]!.port}'] }`;
   return [
     `admin: 127.0.0.1:${adminPort}`,
     'shutdown_timeout: 5s',
     'users:',
-    ...Object.entries(pools).map(([user, own]) => `  ${user}: { pools: [${own}], passwords: [secret] }`),
+    ...Object.entries(pools).map(([user, own]) => `  ${user}: { pools: [${own}], passwords: [secret]${rest} }`),
     'pools:',
     `  front: { listen: ${listen}, protocol: redis, ${by}${front} }`,
     ...(a === null ? [] : [`  a: ${pool(0, a)}`]),
@@ -116,6 +125,27 @@ test('one that is in a transaction, watches, or listens is ended; it can come ag
   await reload({ pools: { alice: 'b' } });
   for (const client of [inside, watching, listening]) await client.closed;
   assert.equal(await ask(await signedIn(t), WHO), B);
+});
+
+test('one whose keys have another prefix now is let go, and who may not hear its channels any more', async t => {
+  const pools = { alice: 'a' };
+  await start({ pools, user: ", key_prefix: 'old:'" });
+  const [queues, waits, listens, idles] = await Promise.all([1, 2, 3, 4].map(() => signedIn(t)));
+  assert.equal(await ask(queues!, ['MULTI'], ['SET', 'k', 'v']), '+OK\r\n+QUEUED\r\n');
+  assert.equal(await ask(listens!, ['SUBSCRIBE', 'ch']), '*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n');
+  waits!.send('BLPOP list 0\r\n');
+  const isWaiting = async () => String(await servers[0]!.command('INFO', 'clients')).includes('blocked_clients:1');
+  await waitFor(isWaiting, { what: 'a client that waits' });
+  await reload({ pools, user: ", key_prefix: 'new:'" });
+  for (const client of [queues!, waits!, listens!, idles!]) await client.readToEnd();
+  assert.deepEqual(await servers[0]!.command('EXISTS', 'old:k', 'new:k'), 0);
+
+  const [hears, queuesOn] = [await signedIn(t), await signedIn(t)];
+  await ask(hears, ['SUBSCRIBE', 'ch']);
+  await ask(queuesOn, ['MULTI'], ['SET', 'k', 'v']);
+  await reload({ pools, user: ", key_prefix: 'new:', rules: '+@all ~* &other'" });
+  assert.equal(await ask(queuesOn, ['EXEC']), '*1\r\n+OK\r\n');
+  await hears.readToEnd();
 });
 
 test('a user or a pool that is gone: its clients end, the port stays', async t => {

@@ -54,7 +54,7 @@ export function renewAccounts(
  * Who listens to what its user may not hear any more has to go: messages would go on coming. And who has keys of other names now:
  * what it watches, waits for or has subscribed to would be another's.
  */
-function mayStay({ topics }: Session, before: Account | null, after: Account): boolean {
+export function mayStay({ topics }: Session, before: Account | null, after: Account): boolean {
   if (!(before?.keyPrefix ?? NO_PREFIX).equals(after.keyPrefix)) return false;
   if (before === null || topics.every(count => count === 0) || before.permissions === null) return true;
   return after.permissions?.keepTopicsOf(before.permissions) ?? true;

@@ -10,6 +10,7 @@ import type { Session } from '../../protocol/protocol.ts';
 import type { ClientOwner } from '../client-owner.ts';
 import { ClientSeat, type Guest } from '../limits/client-seat.ts';
 import type { PlaceHolder } from '../limits/places.ts';
+import { mayStay } from './account-renewal.ts';
 import { carriedAccount, carrySignIn } from './carried-sign-in.ts';
 import type { SharedPort } from './shared-port.ts';
 
@@ -145,7 +146,7 @@ export class PoolPassage implements PortGuest, Guest {
     if (this.isUnderway) return;
     const host = port.homeOf(name);
     if (host === client.host) {
-      if (this.poolBy === 'user' && name !== '') this.renew(name);
+      if (this.poolBy === 'user' && name !== '') this.stay(name);
       return;
     }
     if (host === null || client.isBound) client.drain();
@@ -265,6 +266,16 @@ export class PoolPassage implements PortGuest, Guest {
     const wasSignedIn = session.isAuthenticated;
     carrySignIn(session, before.parser, host.parser);
     if (wasSignedIn && !session.isAuthenticated) client.drain();
+  }
+
+  /** It has signed in by this name, and its pool, which is the same, may have other accounts now. */
+  private stay(name: string): void {
+    const { session, host } = this.client;
+    const { account } = session;
+    const next = host.parser.accounts?.find(name) ?? null;
+    if (next === account) return;
+    if (next === null || !mayStay(session, account, next)) this.client.drain();
+    else this.renew(name);
   }
 
   /** It has signed in by this name, and stays so: with the account that its pool has for it now. */
