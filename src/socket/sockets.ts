@@ -1,16 +1,10 @@
-import { connect, createServer, type Server, Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import { serverComplaint } from '../system/handshake-complaint.ts';
-import { type ServerTls, startServerTls } from '../system/server-tls.ts';
-import { keepAlive } from './keepalive.ts';
-import { lookupName } from './name-lookup.ts';
+import { createServer, type Server, Socket } from 'node:net';
 import { nameEnds } from './named-ends.ts';
 import { NetSocket } from './net-socket.ts';
 import { type BoundHandle, PolledListener } from './polled-listener.ts';
 import { PolledSocket } from './polled-socket.ts';
 import { socketCalls } from './socket-calls.ts';
 import { type StreamSocket, UNNAMED_PEER } from './stream-socket.ts';
-import { TlsSocket } from './tls-socket.ts';
 
 /** A bound socket that the master made for this worker slot: node's internal TCP or Pipe handle. */
 export type ListenHandle = object;
@@ -24,36 +18,6 @@ export interface ListenerOptions {
 /** Accepts until it is closed. */
 export interface Listener {
   close(): void;
-}
-
-/** Where to connect to. */
-export type PeerAddress =
-  | { readonly host: string; readonly port: number }
-  | { readonly path: string }
-  /** Whoever is the master of that name: nowhere, as long as nobody has said who it is. */
-  | { readonly master: string };
-
-/** An attempt to connect that is under way. */
-export interface ConnectAttempt {
-  /** It is connected, and not yet through with TLS. */
-  readonly isInHandshake: boolean;
-  /** Gives up; nobody hears of the outcome. */
-  cancel(): void;
-}
-
-/** What is said on a connection before its first request. */
-export interface ConnectGreeting {
-  /** Null: it is not spoken. */
-  readonly tls: ServerTls | null;
-  /** Goes before all else; null: nothing does. */
-  readonly proxyHeader: Buffer | null;
-}
-
-/** The attempt's outcome; never called before `connectSocket` returns. */
-export interface ConnectListener {
-  onConnected(socket: StreamSocket): void;
-  /** `complaint`: what was wrong with the peer's TLS; null: it did not come to that. */
-  onRefused(errorCode: string, complaint: string | null): void;
 }
 
 /** Whether sockets are polled; else they are node's. */
@@ -114,97 +78,6 @@ function listening(server: Server, handle: ListenHandle, backlog: number): Promi
     handleServer._handle = handle;
     handleServer._listen2(null, -1, -1, backlog);
   });
-}
-
-/**
- * Connects to a host, trying its addresses in turn, or to the path of a unix socket. `keepaliveIdleMs` as for a listener.
- * With `tls` it is connected when the peer has proved who it is.
- */
-export function connectSocket(
-  address: PeerAddress,
-  keepaliveIdleMs: number,
-  { tls, proxyHeader }: ConnectGreeting,
-  listener: ConnectListener,
-): ConnectAttempt {
-  if ('master' in address) return refuseLater(listener);
-  let socket: Socket | null = null;
-  let errorCode = 'EIO';
-  let complaint: string | null = null;
-  let isOver = false;
-  const connected = (make: () => StreamSocket): void => {
-    if (isOver) return;
-    isOver = true;
-    listener.onConnected(make());
-  };
-  const failed = (error: NodeJS.ErrnoException): void => {
-    errorCode = error.code ?? errorCode;
-  };
-  const closed = (): void => {
-    if (isOver) return;
-    isOver = true;
-    listener.onRefused(errorCode, complaint);
-  };
-  // node's own sockets need the ends of callbacks that node itself makes, and a round of polled sockets is none.
-  setImmediate(() => {
-    if (isOver) return;
-    const plain = connect({
-      ...address,
-      lookup: lookupName,
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: keepaliveIdleMs > 0,
-      keepAliveInitialDelay: keepaliveIdleMs,
-    });
-    socket = plain;
-    plain.on('error', failed);
-    plain.once('close', closed);
-    plain.once('connect', () => {
-      if (isOver) return;
-      const polled = () => connected(() => polledWhereAble(plain, keepaliveIdleMs));
-      if (proxyHeader === null && tls === null) polled();
-      else if (tls === null) plain.write(proxyHeader as Buffer, error => error || polled());
-      else {
-        if (proxyHeader !== null) plain.write(proxyHeader);
-        socket = secure(plain, tls);
-      }
-    });
-  });
-  const secure = (plain: Socket, wanted: ServerTls): Socket => {
-    const tlsSocket = startServerTls(plain, address, wanted);
-    plain.off('close', closed);
-    tlsSocket.on('error', (error: NodeJS.ErrnoException) => {
-      // The system's own errors say enough.
-      const isOfSystem = 'errno' in error || error.code === 'ECONNRESET';
-      errorCode = isOfSystem ? (error.code ?? errorCode) : 'EPROTO';
-      complaint = isOfSystem ? null : `TLS: ${serverComplaint(error)}`;
-    });
-    tlsSocket.once('secureConnect', () => connected(() => new TlsSocket(tlsSocket)));
-    tlsSocket.once('close', closed);
-    return tlsSocket;
-  };
-  return {
-    get isInHandshake() {
-      return !isOver && socket instanceof TLSSocket;
-    },
-    cancel: () => {
-      isOver = true;
-      socket?.destroy();
-    },
-  };
-}
-
-/** There is nowhere to connect to. */
-function refuseLater(listener: ConnectListener): ConnectAttempt {
-  const later = setImmediate(() => listener.onRefused('EHOSTDOWN', null));
-  return { isInHandshake: false, cancel: () => clearImmediate(later) };
-}
-
-function polledWhereAble(socket: Socket, keepaliveIdleMs: number): StreamSocket {
-  const stream = streamSocket(socket);
-  if (keepaliveIdleMs > 0 && socketCalls !== null && stream instanceof PolledSocket) {
-    keepAlive(socketCalls, BigInt(stream.descriptor), keepaliveIdleMs);
-  }
-  return stream;
 }
 
 /** Node's socket in place of one that was accepted and from which nothing was read; throws an Error where there is none. */

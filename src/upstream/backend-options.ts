@@ -1,6 +1,6 @@
 import type { HandshakeOptions } from '../protocol/control-request.ts';
 import type { Protocol } from '../protocol/protocol.ts';
-import type { PeerAddress } from '../socket/sockets.ts';
+import type { PeerAddress } from '../socket/connect-attempt.ts';
 import type { ServerTls } from '../system/server-tls.ts';
 
 export type BackendAddress = PeerAddress;

@@ -54,10 +54,6 @@ export class PrivateConnections {
     return this.inUse.size === 0 && this.idle.length === 0 && this.waiting.length === 0;
   }
 
-  get countWaiting(): number {
-    return this.waiting.length;
-  }
-
   /** Gives `waiter` a connection of its variant, now or later, or refuses it. */
   acquire(waiter: PrivateConnectionWaiter): void {
     const { options } = this.host;

@@ -4,8 +4,8 @@ import { type Block, takeBlock } from '../memory/block.ts';
 import type { ControlRequest } from '../protocol/control-request.ts';
 import { INCOMPLETE, MALFORMED, type ReplyScanner } from '../protocol/protocol.ts';
 import { type FailureReason, failureFromErrno } from '../request/failure.ts';
+import { ConnectAttempt } from '../socket/connect-attempt.ts';
 import { Outbox, type OutboxOwner } from '../socket/outbox.ts';
-import { type ConnectAttempt, connectSocket } from '../socket/sockets.ts';
 import type { SocketReader, StreamSocket } from '../socket/stream-socket.ts';
 import { UNANSWERED_HANDSHAKE } from '../system/handshake-complaint.ts';
 import type { BackendOptions } from './backend-options.ts';
@@ -76,7 +76,7 @@ export class ServerLink implements SocketReader, OutboxOwner {
     this.scanner = scanner;
     this.user = user;
     this.outbox = new Outbox(null, turn, this, true);
-    this.attempt = connectSocket(
+    this.attempt = new ConnectAttempt(
       address,
       keepaliveIdleMs,
       { tls, proxyHeader },

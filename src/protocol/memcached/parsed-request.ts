@@ -5,16 +5,7 @@ import { WholeParts } from '../../request/whole-parts.ts';
 import type { KeySweep } from '../key-sweep.ts';
 import type { Coalescer } from '../protocol.ts';
 import type { ReplyTransform } from '../reply-transform.ts';
-import {
-  HOLD_NONE,
-  ROUTE_ALL,
-  ROUTE_ANY,
-  ROUTE_KEY,
-  ROUTE_LOCAL,
-  ROUTE_PLACE,
-  ROUTE_SWEEP,
-  type Route,
-} from '../routes.ts';
+import { HOLD_NONE, ROUTE_ALL, ROUTE_ANY, ROUTE_LOCAL, ROUTE_PLACE, ROUTE_SWEEP, type Route } from '../routes.ts';
 import { TOPIC_CHANNEL } from '../topics.ts';
 import { firstLineCoalescer } from './first-line-coalescer.ts';
 import { NO_REPLY } from './replies.ts';
@@ -116,10 +107,6 @@ export class ParsedRequest {
     this.replyKind = replyKind;
     this.reply = NO_REPLY;
     return next;
-  }
-
-  forwardToKey(replyKind: number, next: number): number {
-    return this.forward(ROUTE_KEY, replyKind, next);
   }
 
   forwardToAny(replyKind: number, next: number): number {

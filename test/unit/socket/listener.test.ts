@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { connectSocket, type Listener, listenOn } from '../../../src/socket/sockets.ts';
+import { ConnectAttempt } from '../../../src/socket/connect-attempt.ts';
+import { type Listener, listenOn } from '../../../src/socket/sockets.ts';
 import type { StreamSocket } from '../../../src/socket/stream-socket.ts';
 import { bindLocal } from '../../support/bind-local.ts';
 import { Child } from '../../support/child.ts';
@@ -67,7 +68,7 @@ for (const keepaliveIdleMs of [30_000, 0]) {
 test('a connection that is made is probed as soon as it is told to be', async t => {
   const { port } = await listening(t, 0);
   const socket = await new Promise<StreamSocket>((onConnected, reject) => {
-    connectSocket(
+    new ConnectAttempt(
       { host: '127.0.0.1', port },
       30_000,
       { tls: null, proxyHeader: null },
