@@ -2,12 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { addressText } from '../../config/address.ts';
 import type { PoolConfig } from '../../config/config.ts';
 import { withRing } from '../../config/tables/ring-settings.ts';
-import type { BigKeyRule, FromMover, MoveProgress, Way } from '../../mover/mover-job.ts';
+import type { BigKeyRule, MoveProgress, Way } from '../../mover/mover-job.ts';
 import { MOVERS } from '../../mover/movers.ts';
 import type { Log } from '../../system/log.ts';
 import { RefusedError } from '../errors.ts';
 import { type DecidedPhase, type Decision, type DecisionEvent, nextDecision } from './decision.ts';
 import { Fence } from './fence.ts';
+import { MoveTally } from './move-tally.ts';
 import { MoverProcess } from './mover-process.ts';
 import type { Participant } from './participant.ts';
 import { NOT_ASKED, type ParticipantState } from './participant-state.ts';
@@ -50,9 +51,7 @@ export class Coordinator {
   private decision: Decision;
   private states: ParticipantState[] = [];
   private mover: MoverProcess | null = null;
-  private progress: MoveProgress | null = null;
-  /** What earlier movers of this one have done. */
-  private before = { keysMoved: 0, bytesMoved: 0 };
+  private readonly tally = new MoveTally();
   /** The operator's wish that the loop has not seen yet. */
   private wantsAbort = false;
   /** Why it can't do what is next, and tries again. */
@@ -97,7 +96,7 @@ export class Coordinator {
 
   /** Why it gets no further for the moment. */
   get trouble(): string | null {
-    return this.fault ?? this.progress?.trouble ?? null;
+    return this.fault ?? this.tally.trouble;
   }
 
   get isStuck(): boolean {
@@ -112,13 +111,7 @@ export class Coordinator {
 
   /** Since it was started or taken up, over all movers. */
   get moved(): MoveProgress | null {
-    const { progress, before } = this;
-    if (progress === null) return null;
-    return {
-      ...progress,
-      keysMoved: progress.keysMoved + before.keysMoved,
-      bytesMoved: progress.bytesMoved + before.bytesMoved,
-    };
+    return this.tally.total;
   }
 
   /**
@@ -257,12 +250,12 @@ export class Coordinator {
       const { isBack } = this.decision;
       const job = { type: 'move', ...this.placements(), paceBytes, maxStepMs, bigKeys, unlisted, isBack } as const;
       this.moverSinceMs = performance.now();
-      this.mover = new MoverProcess(job, message => this.onProgress(message));
+      this.mover = new MoverProcess(job, message => this.tally.hear(message));
       const last = await this.mover.ended;
       this.mover = null;
       if (this.isStopping) return;
-      this.onProgress(last);
-      this.keepProgress();
+      this.tally.hear(last);
+      this.tally.moverEnded();
       if (last.type === 'moved' && last.left === 0) {
         while (this.expiresInMs > 0 && !this.wantsElse) await this.pause(Math.min(this.expiresInMs, LONGEST_PAUSE_MS));
         if (this.wantsElse) continue;
@@ -313,18 +306,6 @@ export class Coordinator {
     } catch (error) {
       return (error as Error).message;
     }
-  }
-
-  private onProgress(message: FromMover): void {
-    if (message.type === 'progress' || message.type === 'moved') this.progress = message.progress;
-  }
-
-  private keepProgress(): void {
-    const { progress } = this;
-    if (progress === null) return;
-    this.before.keysMoved += progress.keysMoved;
-    this.before.bytesMoved += progress.bytesMoved;
-    this.progress = { ...progress, keysMoved: 0, bytesMoved: 0 };
   }
 
   /** From where to where keys move now. */
