@@ -129,6 +129,43 @@ test('an error in a transaction aborts it, and what ends it is let through', asy
   ]);
 });
 
+test('more of what is never refused than a burst has its client wait, and nobody else', async t => {
+  const { daemon, client, set } = await start(t, ['limits: { requests: 240/24h, burst: 1h, over: error }'], 1);
+  const one = await client();
+  // Ten are a burst, and ten more the debt that there may be.
+  one.send(wire(...Array.from({ length: 21 }, () => 'PING'), 'GET k', ...Array.from({ length: 1000 }, () => 'PING')));
+  assert.equal((await one.readReplies(20)).length, 20);
+  await daemon.untilMetric('ringmaster_pool_limit_waiting_clients', { pool: 'pool' }, 1);
+  const other = await client();
+  other.send(wire('GET k', 'GET k', 'PING', 'GET k'));
+  assert.deepEqual((await other.readReplies(4)).map(String), [LIMITED, LIMITED, '+PONG\r\n', LIMITED]);
+  // Each waits for a while only, and what may be refused is.
+  assert.deepEqual((await one.readReplies(3)).map(String), ['+PONG\r\n', LIMITED, '+PONG\r\n']);
+  await daemon.untilMetric('ringmaster_pool_limit_waiting_clients', { pool: 'pool' }, 1);
+  await set({ 'pool.limits': 'off' });
+  assert.equal((await one.readReplies(999)).length, 999);
+});
+
+test('signing in anew, as somebody else, gets nobody out of that', async t => {
+  const server = await startRedis();
+  t.after(() => server.kill());
+  const users = [1, 2].map(
+    i => `  app${i}: { pools: [p], passwords: [geheim], limits: { requests: 2/24h, over: error } }`,
+  );
+  const daemon = await startDaemon(
+    t,
+    { p: { protocol: 'redis', servers: [server.port] } },
+    { workers: 1, settings: ['users:', ...users] },
+  );
+  const one = await daemon.client('p', { timeoutMs: 20_000 });
+  t.after(() => one.destroy());
+  one.send(wire(...Array.from({ length: 1000 }, (_, i) => `AUTH app${1 + (i % 2)} geheim`)));
+  // Each user's burst, and its debt, is one request.
+  await daemon.untilMetric('ringmaster_pool_limit_waiting_clients', { pool: 'p' }, 1);
+  await one.readReplies(8);
+  await daemon.untilMetric('ringmaster_pool_limit_waiting_clients', { pool: 'p' }, 1);
+});
+
 test('a transaction that has to wait is run whole, and a client that listens hears meanwhile', async t => {
   const { daemon, client, set } = await start(t, ['limits: { requests: 3/24h, burst: 24h }'], 1);
   const one = await client();

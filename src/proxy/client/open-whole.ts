@@ -1,7 +1,7 @@
 import type { Session } from '../../protocol/protocol.ts';
 import type { ClientHost } from '../client-host.ts';
 import type { ClientMeter } from '../limits/client-meter.ts';
-import { WHOLE_FITS } from '../limits/limiter.ts';
+import { WHOLE_FITS } from '../limits/whole-fit.ts';
 import type { RequestOrigin } from '../request-origin.ts';
 
 /**

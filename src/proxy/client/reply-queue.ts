@@ -276,8 +276,8 @@ export class ReplyQueue implements RequestOrigin, SlowClient, WatchedClient {
   /** From now on the client is held to this. */
   setMeter(meter: ClientMeter | null): void {
     this.meter?.leave();
+    meter?.takeOver(this.meter, this.pending.length);
     this.meter = meter;
-    meter?.takeOver(this.pending.length);
   }
 
   /** The client is gone: what is still to come is read and dropped. */

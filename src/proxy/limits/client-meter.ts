@@ -2,8 +2,9 @@ import type { Clock } from '../../loop/clock.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import type { WholeParts } from '../../request/whole-parts.ts';
 import type { ReadyLine } from '../../socket/ready-lines.ts';
-import { type Limiter, WHOLE_FITS, WHOLE_TOO_MUCH, WHOLE_WAITS, type WholeFit } from './limiter.ts';
+import type { Limiter } from './limiter.ts';
 import { LimitedClient } from './waiting-clients.ts';
+import { WHOLE_FITS, WHOLE_TOO_MUCH, WHOLE_WAITS, type WholeFit } from './whole-fit.ts';
 
 interface HeldTo {
   readonly limiter: Limiter;
@@ -126,9 +127,13 @@ export class ClientMeter {
     for (const { limiter } of this.limited) limiter.pushed(bytes);
   }
 
-  /** So many of its requests were asked before it had this meter. */
-  takeOver(pending: number): void {
+  /** So many of its requests were asked before it had this meter; what it sends next waits as it did by that, whoever it is now. */
+  takeOver(before: ClientMeter | null, pending: number): void {
     for (let i = 0; i < pending; i++) this.enqueued();
+    for (const { limiter, client } of before?.limited ?? []) {
+      const own = this.limited.find(each => each.limiter === limiter) ?? this.limited[0];
+      own?.client.slow(client.slowedUntilMs, client.slowedBy);
+    }
   }
 
   /** The client is gone, or has another meter from now on. */

@@ -3,6 +3,7 @@ import type { Turn, TurnTask } from '../../loop/turn.ts';
 import type { FailureReason } from '../../request/failure.ts';
 import type { WholeParts } from '../../request/whole-parts.ts';
 import { ReadyLine } from '../../socket/ready-lines.ts';
+import { FloodBrake } from './flood-brake.ts';
 import type { LimitName, LimitOptions, RateOption } from './limit-options.ts';
 import { PendingShare } from './pending-share.ts';
 import { RateLimit, RateShare } from './rate-share.ts';
@@ -10,6 +11,7 @@ import { ReplyReserve } from './reply-reserve.ts';
 import { type LimitedTenant, placesKey, shareKey } from './share-keys.ts';
 import { ASK_EVERY_MS, type ShareOffice, type ShareUser } from './share-office.ts';
 import { type LimitedClient, type LimitedCommands, WaitingClients } from './waiting-clients.ts';
+import { WHOLE_FITS, WHOLE_TOO_MUCH, WHOLE_WAITS, type WholeFit } from './whole-fit.ts';
 
 export interface LimiterHost {
   readonly clock: Clock;
@@ -21,14 +23,6 @@ export interface LimiterHost {
   /** It is over a limit now, and was not of late. */
   onOver(limiter: Limiter): void;
 }
-
-// What a limiter says of a transaction that came whole.
-export const WHOLE_FITS = 0;
-/** Its client is woken when there may be enough. */
-export const WHOLE_WAITS = 1;
-/** There is never so much at once, as things are. */
-export const WHOLE_TOO_MUCH = 2;
-export type WholeFit = typeof WHOLE_FITS | typeof WHOLE_WAITS | typeof WHOLE_TOO_MUCH;
 
 /** No timer of ours is shorter. */
 const SHORTEST_WAIT_MS = 1;
@@ -52,6 +46,7 @@ export class Limiter implements ShareUser, TurnTask {
   private readonly commands: readonly LimitedCommands[];
   private readonly shares: readonly RateShare[];
   private readonly waiting = new WaitingClients();
+  private readonly brake: FloodBrake;
   /** Of the requests that are not answered; null: as many as its clients like. */
   private readonly pending: PendingShare | null;
   /** Where its clients wait to be read. */
@@ -75,6 +70,7 @@ export class Limiter implements ShareUser, TurnTask {
     this.tenant = tenant;
     this.options = options;
     this.host = host;
+    this.brake = new FloodBrake(host.clock);
     const shareOf = (name: string, rate: RateOption | null) =>
       rate === null
         ? null
@@ -103,11 +99,12 @@ export class Limiter implements ShareUser, TurnTask {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
     this.release(this.waiting);
+    this.release(this.brake);
     for (const { waiting } of this.commands) this.release(waiting);
   }
 
   get waitingClients(): number {
-    let clients = this.waiting.length;
+    let clients = this.waiting.length + this.brake.length;
     for (const { waiting } of this.commands) clients += waiting.length;
     return clients;
   }
@@ -116,6 +113,11 @@ export class Limiter implements ShareUser, TurnTask {
   mustWait(client: LimitedClient, nowMs: number): boolean {
     if (this.host.isLifted) return false;
     if (client.isWaiting) return true;
+    if (client.slowedUntilMs > nowMs) {
+      this.isOver(nowMs, client.slowedBy);
+      this.wait(client, nowMs, this.brake);
+      return true;
+    }
     if (this.isOpen(client, nowMs)) {
       if (client.hasTurn) return false;
       if (!this.isBehind(client.wanted)) {
@@ -188,7 +190,7 @@ export class Limiter implements ShareUser, TurnTask {
   charge(client: LimitedClient, command: string, bytes: number, mayRefuse: boolean): void {
     client.allowance--;
     if (this.options.isRefusing && !mayRefuse) {
-      this.chargeWithin(command, bytes);
+      this.chargeUnrefused(client, command, bytes);
       return;
     }
     this.requests?.take(1);
@@ -196,11 +198,10 @@ export class Limiter implements ShareUser, TurnTask {
     for (const each of this.commands) if (each.commands.has(command)) each.share.take(1);
   }
 
-  /** Neither refused nor made to wait: the others pay for it with a burst at most, however many such there are. */
-  private chargeWithin(command: string, bytes: number): void {
-    this.requests?.takeWithin(1);
-    this.bytesIn?.takeWithin(bytes);
-    for (const each of this.commands) if (each.commands.has(command)) each.share.takeWithin(1);
+  private chargeUnrefused(client: LimitedClient, command: string, bytes: number): void {
+    this.brake.charge(client, this.requests, 1);
+    this.brake.charge(client, this.bytesIn, bytes);
+    for (const { share, commands } of this.commands) if (commands.has(command)) this.brake.charge(client, share, 1);
   }
 
   /** So many bytes of a reply were given to a client. */
@@ -260,6 +261,7 @@ export class Limiter implements ShareUser, TurnTask {
     const nowMs = this.host.clock.turnMs();
     const { pending } = this;
     if (pending?.isOwing) this.host.office.gaveLate(pending, pending.giveOwed(nowMs));
+    this.host.stats.limitWaiting -= this.brake.ease(nowMs, this.host.isLifted);
     this.serveClients(this.waiting, null, nowMs);
     for (const { waiting, share } of this.commands) this.serveClients(waiting, share, nowMs);
     if (this.waitingClients > 0) this.arm(nowMs);
@@ -279,11 +281,11 @@ export class Limiter implements ShareUser, TurnTask {
     this.host.stats.limitWaiting -= waiting.serve(available, client => this.isOpen(client, nowMs));
   }
 
-  private wait(client: LimitedClient, nowMs: number): void {
+  private wait(client: LimitedClient, nowMs: number, among = client.wanted?.waiting ?? this.waiting): void {
     client.isWaiting = true;
     this.host.stats.limitWaits++;
     this.host.stats.limitWaiting++;
-    (client.wanted?.waiting ?? this.waiting).add(client);
+    among.add(client);
     this.arm(nowMs);
   }
 

@@ -75,11 +75,20 @@ export class RateShare implements LeasedShare {
     this.hasServed = true;
   }
 
-  /** As `take`, but no further below nothing than one capacity. */
-  takeWithin(amount: number): void {
+  /** As `take`, but no further below nothing than one capacity; false: it is as far below now. */
+  takeWithin(amount: number): boolean {
     const floor = -(this.limit.capacity * this.units) / this.limit.units;
     this.used += amount;
     if (this.tokens > floor) this.tokens = Math.max(floor, this.tokens - amount);
+    return this.tokens > floor;
+  }
+
+  /** Until one more may be taken by `takeWithin`; infinite: not before more is leased. */
+  msUntilWithin(nowMs: number): number {
+    this.fill(nowMs);
+    const missing = 1 - this.tokens - this.capacity;
+    const { perMs, units } = this.limit;
+    return missing <= ROUNDING ? 0 : (missing * units) / (perMs * this.units);
   }
 
   /** How much may be used at once. */

@@ -13,6 +13,9 @@ export class LimitedClient {
   /** … of which so many have to have `wanted`. */
   ofWanted = 1;
   isGone = false;
+  /** What it sends next waits until then, because of what it has sent, and of this limit. */
+  slowedUntilMs = 0;
+  slowedBy = '';
   private readonly wake: () => void;
 
   constructor(wake: () => void) {
@@ -28,6 +31,12 @@ export class LimitedClient {
     this.requests = requests;
     this.wanted = wanted;
     this.ofWanted = ofWanted;
+  }
+
+  slow(untilMs: number, name: string): void {
+    if (untilMs <= this.slowedUntilMs) return;
+    this.slowedUntilMs = untilMs;
+    this.slowedBy = name;
   }
 
   goOn(allowance: number): void {
