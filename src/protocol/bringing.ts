@@ -78,6 +78,8 @@ export interface BringWords {
   /** A task that was begun asks on to its end when nobody waits for it any more: what it leaves half done is in the way of others. */
   readonly isFinished: boolean;
   readonly replyKind: number;
+  /** `buf[start, end)` is a name of what is kept on servers while keys are brought: no client may use it then. */
+  isOwnName(buf: Buffer, start: number, end: number): boolean;
   /** What tells `SourceMemory.fencedFailures` of a server; null: nobody has to know. */
   readonly failures: { readonly request: Buffer; countOf(reply: Buffer): number } | null;
   bring(task: BringTask): void;

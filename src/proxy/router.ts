@@ -213,10 +213,12 @@ export class Router {
 
   /** Keys of the request are on the move, and can't be brought. */
   refuseMoving(origin: RequestOrigin, parser: RequestReading): void {
-    const resumed = parser instanceof DeferredRequest ? parser.resumes : null;
-    if (resumed !== null) resumed.sink?.onFailure(resumed, 'moving');
-    else if (!origin.privateLane?.refuseNext(parser, this.protocol.failureReply('moving')))
-      refuse(origin, parser, 'moving');
+    this.refuseDeferred(origin, parser, 'moving');
+  }
+
+  /** A name in it is none of the clients' while keys move. */
+  refuseReserved(origin: RequestOrigin, parser: RequestReading): void {
+    this.refuseDeferred(origin, parser, 'reserved_name');
   }
 
   /** The request just parsed may be answered with `refuse`. */
@@ -228,6 +230,13 @@ export class Router {
   /** The request is not to be done. */
   refuse(origin: RequestOrigin, parser: RequestReading, reason: FailureReason): void {
     if (!origin.privateLane?.refuseNext(parser, this.protocol.failureReply(reason))) refuse(origin, parser, reason);
+  }
+
+  /** It may have been asked before. */
+  private refuseDeferred(origin: RequestOrigin, parser: RequestReading, reason: FailureReason): void {
+    const resumed = parser instanceof DeferredRequest ? parser.resumes : null;
+    if (resumed !== null) resumed.sink?.onFailure(resumed, reason);
+    else this.refuse(origin, parser, reason);
   }
 
   private beginSweep(origin: RequestOrigin, parser: RequestReading, sweep: KeySweep): void {

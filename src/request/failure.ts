@@ -17,6 +17,7 @@ export type FailureReason =
   | 'blocked'
   | 'ejected_by_hand'
   | 'moving'
+  | 'reserved_name'
   | 'limited'
   | 'limited_size'
   | 'limited_keys'
@@ -46,6 +47,7 @@ export const FAILURE_TEXT: Readonly<Record<FailureReason, string>> = {
   blocked: 'blocked by an operator of the proxy',
   ejected_by_hand: 'server ejected by an operator of the proxy',
   moving: 'its key is on the move to another server, and could not be brought there in time',
+  reserved_name: 'names that end in :ringmaster:claim and its like are reserved while keys move to other servers',
   limited: 'over a limit for this client, its user or its pool: try again later',
   limited_size: 'the request is larger than the limits for this client, its user or its pool allow',
   limited_keys: 'the request names more keys than the limits for this client, its user or its pool allow',

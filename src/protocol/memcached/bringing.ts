@@ -29,6 +29,7 @@ export const BRING_WORDS: BringWords = {
   isFinal: true,
   isFinished: true,
   replyKind: REPLY_STATS,
+  isOwnName: () => false,
   failures: null,
   bring: task => new ItemMove(task).begin(),
   listClients: Buffer.from('stats conns\r\n'),

@@ -3,7 +3,7 @@
 import { type BringTask, type BringWords, SIDE_FROM, SIDE_TO } from '../bringing.ts';
 import { migrationAuth } from './migration-traits.ts';
 import { bringInParts } from './parts-bringing.ts';
-import { claimOf, markOf } from './parts-traits.ts';
+import { claimOf, isOwnNameIn, markOf } from './parts-traits.ts';
 import { COLON, DOLLAR, encodeRequest, MINUS } from './resp.ts';
 import { databaseOf, RESP2_VARIANT } from './session.ts';
 
@@ -21,6 +21,7 @@ export const BRING_WORDS: BringWords = {
   isFinal: true,
   isFinished: false,
   replyKind: 0,
+  isOwnName: isOwnNameIn,
   failures: { request: COUNT_REQUEST, countOf: reply => failuresOf(reply) },
   bring: task => migrate(task),
   listClients: encodeRequest('CLIENT', 'LIST'),

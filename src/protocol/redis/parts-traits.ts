@@ -17,6 +17,9 @@ import { VALUE_PARTS, type ValueParts, type Word } from './value-traits.ts';
 const MARK = ':ringmaster:moving';
 const CLAIM = ':ringmaster:claim';
 const PARTS = ':ringmaster:parts:';
+const COLON = 0x3a;
+const ENDS_RINGMASTER = 0x72;
+const ENDS_PARTS = 0x73;
 const OWN_NAME = /:ringmaster:(?:moving|claim|parts:[0-9a-f]+)$/;
 const OWN_NAME_MAX_BYTES = 64;
 
@@ -109,7 +112,17 @@ export function claimOf(key: Buffer): Buffer {
 
 /** Whether a key is none of the clients', but one of those that moving in parts leaves for a while. */
 export function isOwnName(key: Buffer): boolean {
-  return OWN_NAME.test(key.toString('latin1', Math.max(0, key.length - OWN_NAME_MAX_BYTES)));
+  return isOwnNameIn(key, 0, key.length);
+}
+
+/** The same of `buf[start, end)`. Of most names it is enough to see what stands before their last colon. */
+export function isOwnNameIn(buf: Buffer, start: number, end: number): boolean {
+  const from = Math.max(start, end - OWN_NAME_MAX_BYTES);
+  let at = end - 1;
+  while (at > from && buf[at] !== COLON) at--;
+  const before = at > from ? buf[at - 1] : 0;
+  if (before !== ENDS_RINGMASTER && before !== ENDS_PARTS) return false;
+  return OWN_NAME.test(buf.toString('latin1', from, end));
 }
 
 /** Whose mark a name of its own is; null: it is none. */

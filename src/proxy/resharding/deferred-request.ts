@@ -20,6 +20,8 @@ export const FAILED = 3;
 /** A request that is dispatched later than it came: all that is known of it, and its bytes. */
 export class DeferredRequest implements RequestReading {
   state: number = READY;
+  /** FAILED: because of a name in it that is none of the clients'. */
+  isReserved = false;
   /** WAITING: so many times something has to come. */
   pending = 0;
   /** Since when it waits. */

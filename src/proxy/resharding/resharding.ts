@@ -20,6 +20,8 @@ import type { ReshardLimits } from './reshard-limits.ts';
 export interface ReshardRouter {
   dispatchNow(origin: RequestOrigin, reading: RequestReading, bytes: RequestBytes): void;
   refuseMoving(origin: RequestOrigin, reading: RequestReading): void;
+  /** It has a name that nobody may use for now. */
+  refuseReserved(origin: RequestOrigin, reading: RequestReading): void;
   /** Nothing waits any more, and nothing has to. */
   reshardOver(resharding: Resharding): void;
 }
@@ -156,6 +158,7 @@ export class Resharding implements LineKeeper, MemoryHolder, TurnTask {
     const two = this.pool.twoPlacements;
     for (let i = 0; i < keyCount; i++) {
       const [start, end] = [keyStarts[i] as number, keyEnds[i] as number];
+      if (this.words.isOwnName(keyBuf, start, end)) return false;
       if (!two.moves(keyBuf, start, end, ACCESS_WRITE)) continue;
       if (isHolding || !this.isThere(reading, keyBuf, start, end, origin.variant)) return false;
     }
@@ -174,6 +177,11 @@ export class Resharding implements LineKeeper, MemoryHolder, TurnTask {
     // The servers may stand in another order by now.
     request.state = isAgain && request.route === ROUTE_SERVER ? FAILED : READY;
     if (reshard === null || reshard.phase === 'old' || !isAboutKeys(request)) return;
+    if (this.hasOwnName(request)) {
+      request.isReserved = true;
+      request.state = FAILED;
+      return;
+    }
     if (reshard.phase === 'hold') {
       if (this.hasMoving(request)) request.state = PARKED;
       return;
@@ -191,7 +199,8 @@ export class Resharding implements LineKeeper, MemoryHolder, TurnTask {
   }
 
   refuse(origin: RequestOrigin, request: DeferredRequest): void {
-    this.router.refuseMoving(origin, request);
+    if (request.isReserved) this.router.refuseReserved(origin, request);
+    else this.router.refuseMoving(origin, request);
   }
 
   due(line: RequestLine): void {
@@ -234,6 +243,13 @@ export class Resharding implements LineKeeper, MemoryHolder, TurnTask {
     const two = this.pool.twoPlacements;
     for (let i = 0; i < keyCount; i++) {
       if (two.moves(keyBuf as Buffer, keyStarts[i] as number, keyEnds[i] as number, ACCESS_WRITE)) return true;
+    }
+    return false;
+  }
+
+  private hasOwnName({ keyBuf, keyStarts, keyEnds, keyCount }: RequestReading): boolean {
+    for (let i = 0; i < keyCount; i++) {
+      if (this.words.isOwnName(keyBuf as Buffer, keyStarts[i] as number, keyEnds[i] as number)) return true;
     }
     return false;
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { claimOf, isOwnName, markOf, moveInParts } from '../../../../src/protocol/redis/parts-traits.ts';
+import { claimOf, isOwnName, isOwnNameIn, markOf, moveInParts } from '../../../../src/protocol/redis/parts-traits.ts';
 import { ErrorReply, type Reply } from '../../../../src/protocol/redis/reply-traits.ts';
 
 const KEY = Buffer.from('k');
@@ -79,7 +79,20 @@ describe('moving a key in parts', () => {
   test('names of its own are told from others', () => {
     for (const own of [markOf(KEY), claimOf(KEY), bytes('k:ringmaster:parts:0123456789abcdef')])
       assert.ok(isOwnName(own));
-    for (const other of ['k', 'k:ringmaster', 'k:ringmaster:moving:k', 'k:ringmaster:parts:x'])
+    for (const other of [
+      '',
+      ':',
+      'k',
+      's:',
+      'k:ringmaster',
+      'k:ringmaster:moving:k',
+      'k:ringmaster:parts:x',
+      'ringmaster:claim',
+    ])
       assert.ok(!isOwnName(bytes(other)));
+    const inside = bytes('x:ringmaster:claim:ringmaster:claim');
+    assert.ok(isOwnNameIn(inside, 1, 18));
+    assert.ok(!isOwnNameIn(inside, 2, 18));
+    assert.ok(!isOwnNameIn(inside, 1, 19));
   });
 });
