@@ -64,6 +64,8 @@ export class TlsIntake {
       this.overs.set(socket, onOver);
       // The TLS socket over it hears of them, too.
       socket.on('error', () => {});
+      // Who ends its side in the handshake is gone; who does so later may wait for answers.
+      socket.allowHalfOpen = false;
       this.server.emit('connection', socket);
     });
   }
@@ -86,6 +88,7 @@ export class TlsIntake {
   }
 
   private secured(socket: TLSSocket, wantsCertificate: boolean): void {
+    socket.allowHalfOpen = true;
     this.ended(socket);
     const certificate = wantsCertificate ? shownCertificate(socket) : null;
     const complaint = certificate === null ? null : certificateComplaint(socket, certificate);
