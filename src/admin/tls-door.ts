@@ -48,12 +48,15 @@ export class TlsDoor {
     // The TLS socket over it hears of them, too.
     socket.on('error', () => {});
     this.host.onPlain(socket);
+    // Who ends its side in the handshake is gone; who does so later may wait for an answer.
+    socket.allowHalfOpen = false;
     if (!socket.destroyed) this.tls.emit('connection', socket);
   }
 
   private createServer(tls: ListenTls): TlsServer {
     const server = createTlsServer(tls);
     server.on('secureConnection', socket => {
+      socket.allowHalfOpen = true;
       const certificate = tls.clientCert === 'none' ? null : shownCertificate(socket);
       const complaint = certificate === null ? null : certificateComplaint(socket, certificate);
       if (complaint !== null) this.refuse(socket, complaint);

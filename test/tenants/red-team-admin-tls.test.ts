@@ -123,6 +123,16 @@ test('a handshake that does not go on ends', async t => {
   }
 });
 
+test('who ends its side in the handshake is gone, however long a handshake may take', async t => {
+  const { port } = await start(t, ', handshake_timeout: 10m');
+  const hello = clientHello({ version: 0x0303, suites: [ECDHE_ECDSA_AES128_GCM] });
+  for (const first of [Buffer.alloc(0), hello.subarray(0, 20), hello]) {
+    const socket = plain(t, port);
+    socket.end(first);
+    await ended(socket);
+  }
+});
+
 test('who does not speak TLS is not answered in plain words, does nothing, and fills no log', async t => {
   const { daemon, port } = usual;
   const requests = [
