@@ -224,10 +224,19 @@ test('of three programs at once the clients of each count, also when the middle 
   servers[0].freeze();
   const first = await busy();
   await daemon.untilMetric('ringmaster_server_inflight_requests', { pool: 'p' }, 1);
-  const middlePid = await upgrade();
+  /** Resolves when nobody that connects from now on is served by those before. */
+  const replaced = async () => {
+    const quiet = await connected();
+    quiet.send(encodeCommand('PING'));
+    assert.match(String(await quiet.readReply()), /^-NOAUTH/);
+    const pid = await upgrade();
+    assert.equal(String(await quiet.readToEnd()), '');
+    return pid;
+  };
+  const middlePid = await replaced();
   const middle = await busy();
   await daemon.untilMetric('ringmaster_server_inflight_requests', { pool: 'p' }, 1);
-  await upgrade();
+  await replaced();
   const last = await busy();
   await refused();
   // The middle one's client leaves: there is a place for one more, and no more than that.
