@@ -4,15 +4,19 @@ import { createServer, type ListenOptions, type Server, type Socket } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ServerAddress } from '../../src/placement/server-name.ts';
+import { claim } from './claim.ts';
+import { LEAST_FREE_PORT } from './free-port.ts';
 import { redisRequest } from './request-splitter.ts';
 import { SeededRandom } from './seeded-random.ts';
+import { waitFor } from './wait-for.ts';
 
 const MEMCACHED_PORT = 11211;
-/** Below the ports that Linux gives to outgoing connections. */
 const MIN_PORT = 1024;
-const MAX_PORT = 32_000;
+/** Below the ports that tests are given, whose listeners are told from these by their ports. */
+const MAX_PORT = LEAST_FREE_PORT - 1;
 /** How many addresses of 127.0.0.0/8 are drawn for one server before giving up. */
 const TRIES = 50;
+const CLAIMED_WITHIN_MS = 60_000;
 
 /** Fake Redis servers that answer every command with the place they listen on, as `placeOf` writes it. */
 export interface NameServers {
@@ -38,6 +42,7 @@ export function placeOf(address: ServerAddress): string {
  * random ones in 127.0.0.0/8, where hardly one is ever taken; for one that is, the next is drawn.
  */
 export async function startNameServers(seed: number, counts: NameServerCounts): Promise<NameServers> {
+  const claimed = await claimSeed(seed);
   const random = new SeededRandom(seed);
   const addresses: ServerAddress[] = [];
   const servers: Server[] = [];
@@ -84,8 +89,17 @@ export async function startNameServers(seed: number, counts: NameServerCounts): 
       for (const socket of sockets) socket.destroy();
       await Promise.all(closed);
       rmSync(dir, { recursive: true, force: true });
+      await once(claimed.close(), 'close');
     },
   };
+}
+
+/** Another test of the same seed would have the same addresses and paths: its end is waited for. */
+function claimSeed(seed: number): Promise<Server> {
+  return waitFor(() => claim(`names-${seed}`), {
+    what: 'the end of another test of this seed',
+    timeoutMs: CLAIMED_WITHIN_MS,
+  });
 }
 
 /** Of different lengths, because the order of servers begins with the length of their names. */
