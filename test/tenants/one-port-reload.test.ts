@@ -148,6 +148,18 @@ test('one whose keys have another prefix now is let go, and who may not hear its
   await hears.readToEnd();
 });
 
+test('who has signed in as another user of the same pool is that one in a reload, too', async t => {
+  await start({ pools: { alice: 'a', bob: 'a' } });
+  const client = await signedIn(t);
+  assert.equal(await ask(client, ['AUTH', 'bob', 'secret'], WHO), `+OK\r\n${A}`);
+  await reload({ pools: { alice: 'b', bob: 'a' } });
+  assert.equal(await ask(client, WHO, ['ACL', 'WHOAMI']), `${A}$3\r\nbob\r\n`);
+  await reload({ pools: { alice: 'b', bob: 'a' }, front: ', max_pipeline: 99' });
+  assert.equal(await ask(client, WHO, ['ACL', 'WHOAMI']), `${A}$3\r\nbob\r\n`);
+  await reload({ pools: { alice: 'a', bob: 'b' } });
+  assert.equal(await ask(client, WHO, ['ACL', 'WHOAMI']), `${B}$3\r\nbob\r\n`);
+});
+
 test('a user or a pool that is gone: its clients end, the port stays', async t => {
   await start({ pools: { alice: 'a', bob: 'b' } });
   const [alice, bob, stranger] = [await signedIn(t), await signedIn(t, 'bob'), await connect(t)];

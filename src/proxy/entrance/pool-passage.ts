@@ -142,8 +142,12 @@ export class PoolPassage implements PortGuest, Guest {
 
   /** The port may lead elsewhere since a reload: the client follows between two requests, or ends where it can't. */
   lookAgain(): void {
-    const { client, port, name } = this;
     if (this.isUnderway) return;
+    const { client, port } = this;
+    // Since it came it may have signed in as another of the same pool.
+    const { account } = client.session;
+    if (this.poolBy === 'user' && this.name !== '' && account !== null) this.name = account.name;
+    const { name } = this;
     const host = port.homeOf(name);
     if (host === client.host) {
       if (this.poolBy === 'user' && name !== '') this.stay(name);
