@@ -2,7 +2,7 @@ import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
 /** A heap of 400 MB is marked in 0.5–1 s, little by little. */
-const MARKING_MAX_MS = 3000;
+const MARKING_MAX_MS = 1000;
 const LOOK_AGAIN_MS = 5;
 /** Node tells observers some turns later. */
 const OBSERVED_AFTER_TURNS = 3;

@@ -60,10 +60,11 @@ export class KeyRing implements Placement {
     return this.distribution === 'random' && this.servers.length > 1;
   }
 
-  /** Whether a ring of these options is the same, but for what is live. */
+  /** Whether a ring of these options is the same, but for what is live; one that was released is none. */
   isOf({ hash, hashTag, distribution, servers }: KeyRingOptions): boolean {
     const own = this.options;
     return (
+      !this.isReleased &&
       own.hash === hash &&
       own.distribution === distribution &&
       own.hashTag?.[0] === hashTag?.[0] &&

@@ -4,7 +4,9 @@ import { giveBack, type Memory } from '../memory/uncounted-memory.ts';
 export abstract class SharedMemory {
   private users = 1;
 
+  /** Throws an Error when nobody uses it any more. */
   retain(): this {
+    if (this.users <= 0) throw new Error('a ring was retained that was released');
     this.users++;
     return this;
   }

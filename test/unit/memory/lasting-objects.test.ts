@@ -55,3 +55,13 @@ test('nothing is moved before the marking is over', async t => {
   await moved;
   assert.deepEqual(calls, ['watch', 'marked', 'minor']);
 });
+
+test('a marking that goes on and on is waited for no longer than the master waits', async t => {
+  t.mock.method(performance, 'now', () => nowMs);
+  let nowMs = 0;
+  const { calls, objects } = recorded(t, async () => {
+    nowMs += 600;
+  });
+  for (let i = 0; i < 4; i++) await objects.made(MOVED_AT_ONCE);
+  assert.deepEqual(calls, ['watch', 'marked', 'minor', 'marked', 'minor', 'minor', 'minor']);
+});

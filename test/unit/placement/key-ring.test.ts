@@ -161,6 +161,7 @@ test("memory of a ring goes back when the last that has it lets go, and is no ot
   ring.release();
   ring.release();
   assert.equal(pick(ring, 'key'), -1, 'who asks all the same gets nothing');
+  assert.equal(ring.isOf(options), false, 'nothing of it is taken over');
   ring.setLive(SERVERS.map(() => true));
   assert.equal(pick(ring, 'key'), -1);
   // Others of as many servers would take the memory, if it were free.
