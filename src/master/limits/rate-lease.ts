@@ -282,7 +282,8 @@ export class RateLease {
   /** For so many of the free units: their part, but no request in pieces of which nobody could use any. */
   private tokensFor(units: number): number {
     const { tokens, free } = this;
-    if (units === free) return tokens;
+    // A debt is for all who get some, in parts.
+    if (units === free || tokens <= 0) return (tokens * units) / free;
     return Math.min(tokens, this.capacityOf(units), Math.ceil((tokens * units) / free - ROUNDING));
   }
 

@@ -132,7 +132,7 @@ export class ClientMeter {
     for (let i = 0; i < pending; i++) this.enqueued();
     for (const { limiter, client } of before?.limited ?? []) {
       const own = this.limited.find(each => each.limiter === limiter) ?? this.limited[0];
-      own?.client.slow(client.slowedUntilMs, client.slowedBy);
+      own?.client.slow(client.slowedUntilMs, own.limiter === limiter ? client.slowedBy : '');
     }
   }
 

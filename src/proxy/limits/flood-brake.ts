@@ -11,6 +11,8 @@ const SLOWED_MAX_MS = 250;
  */
 export class FloodBrake extends WaitingClients {
   private readonly clock: Clock;
+  /** The first of them may go on then. */
+  private nextAtMs = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock) {
     super();
@@ -21,12 +23,27 @@ export class FloodBrake extends WaitingClients {
   charge(client: LimitedClient, share: RateShare | null, amount: number): void {
     if (share === null || share.takeWithin(amount)) return;
     const nowMs = this.clock.turnMs();
-    client.slow(nowMs + Math.min(SLOWED_MAX_MS, share.msUntilWithin(nowMs)), share.name);
+    client.slow(nowMs + Math.min(SLOWED_MAX_MS, share.msUntilWithin(amount, nowMs)), share.name);
+  }
+
+  override add(client: LimitedClient): void {
+    super.add(client);
+    this.nextAtMs = Math.min(this.nextAtMs, client.slowedUntilMs);
+  }
+
+  /** Until somebody may go on; infinite: nobody waits. */
+  msUntilNext(nowMs: number): number {
+    return this.nextAtMs - nowMs;
   }
 
   /** Lets those go on whose time has come, or all; returns how many, those who are gone among them. */
   ease(nowMs: number, areAll: boolean): number {
     if (this.length === 0) return 0;
-    return this.serve(Number.POSITIVE_INFINITY, client => areAll || client.slowedUntilMs <= nowMs);
+    this.nextAtMs = Number.POSITIVE_INFINITY;
+    return this.serve(Number.POSITIVE_INFINITY, client => {
+      if (areAll || client.slowedUntilMs <= nowMs) return true;
+      this.nextAtMs = Math.min(this.nextAtMs, client.slowedUntilMs);
+      return false;
+    });
   }
 }

@@ -114,7 +114,7 @@ export class Limiter implements ShareUser, TurnTask {
     if (this.host.isLifted) return false;
     if (client.isWaiting) return true;
     if (client.slowedUntilMs > nowMs) {
-      this.isOver(nowMs, client.slowedBy);
+      if (client.slowedBy !== '') this.isOver(nowMs, client.slowedBy);
       this.wait(client, nowMs, this.brake);
       return true;
     }
@@ -199,6 +199,7 @@ export class Limiter implements ShareUser, TurnTask {
   }
 
   private chargeUnrefused(client: LimitedClient, command: string, bytes: number): void {
+    if (this.requests?.units === 0) this.host.office.askForMore(this.requests, this.host.clock.turnMs());
     this.brake.charge(client, this.requests, 1);
     this.brake.charge(client, this.bytesIn, bytes);
     for (const { share, commands } of this.commands) if (commands.has(command)) this.brake.charge(client, share, 1);
@@ -373,7 +374,7 @@ export class Limiter implements ShareUser, TurnTask {
 
   /** Looks again when there may be enough. */
   private arm(nowMs: number): void {
-    let waitMs = Number.POSITIVE_INFINITY;
+    let waitMs = this.brake.msUntilNext(nowMs);
     const lacking = this.full(this.waiting.first?.requests ?? 1, nowMs);
     if (lacking !== null) this.host.office.askForMore(lacking, nowMs);
     const { requests, bytesIn, bytesOut } = this;

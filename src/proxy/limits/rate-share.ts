@@ -75,18 +75,18 @@ export class RateShare implements LeasedShare {
     this.hasServed = true;
   }
 
-  /** As `take`, but no further below nothing than one capacity; false: it is as far below now. */
+  /** As `take`, but no further below nothing than one capacity; false: it is as far below now. Without units nobody knows. */
   takeWithin(amount: number): boolean {
     const floor = -(this.limit.capacity * this.units) / this.limit.units;
     this.used += amount;
     if (this.tokens > floor) this.tokens = Math.max(floor, this.tokens - amount);
-    return this.tokens > floor;
+    return this.tokens > floor || this.units === 0;
   }
 
-  /** Until one more may be taken by `takeWithin`; infinite: not before more is leased. */
-  msUntilWithin(nowMs: number): number {
+  /** Until as much again may be taken by `takeWithin`, or a whole capacity; infinite: not before more is leased. */
+  msUntilWithin(amount: number, nowMs: number): number {
     this.fill(nowMs);
-    const missing = 1 - this.tokens - this.capacity;
+    const missing = Math.min(amount, this.capacity) - this.tokens - this.capacity;
     const { perMs, units } = this.limit;
     return missing <= ROUNDING ? 0 : (missing * units) / (perMs * this.units);
   }

@@ -13,7 +13,7 @@ export class LimitedClient {
   /** … of which so many have to have `wanted`. */
   ofWanted = 1;
   isGone = false;
-  /** What it sends next waits until then, because of what it has sent, and of this limit. */
+  /** What it sends next waits until then, because of what it has sent, and of this limit; empty: of another tenant's. */
   slowedUntilMs = 0;
   slowedBy = '';
   private readonly wake: () => void;

@@ -202,6 +202,33 @@ test('what is used before it is there has to be made up for, also by who takes t
   assert.equal(world.shares[1]?.has(0, 4001), true);
 });
 
+test('a debt goes to all who get some of the rate, in parts', () => {
+  const limit = new RateLimit({ amount: 1000, periodMs: 1000 }, 1000);
+  const world = worldOf(limit, 2);
+  world.deliver();
+  for (let worker = 0; worker < 2; worker++) {
+    const share = world.shares[worker] as RateShare;
+    share.take(3000);
+    world.offices[worker]?.close(share);
+  }
+  world.deliver();
+  for (let worker = 2; worker < 4; worker++) world.newWorker();
+  world.deliver();
+  const owed = [2, 3].map(worker => Math.round(world.shares[worker]?.available(0) ?? 0));
+  assert.deepEqual(owed, [-2500, -2500]);
+});
+
+test('what can not be refused is over a burst in debt at once where little is left, and never where nobody knows', () => {
+  const world = worldOf(new RateLimit({ amount: 1, periodMs: 1000 }, 1000), 2);
+  world.deliver();
+  const [has, hasNot] = world.shares.toSorted((a, b) => b.units - a.units) as [RateShare, RateShare];
+  assert.deepEqual([has.units, hasNot.units], [1, 0]);
+  assert.deepEqual([has.takeWithin(1), has.takeWithin(1)], [true, false]);
+  assert.equal(hasNot.takeWithin(1), true);
+  // Until it is as much less in debt as is to be taken, or has made up for all of it.
+  assert.deepEqual([has.msUntilWithin(1, 0), has.msUntilWithin(0.5, 0), has.msUntilWithin(7, 0)], [1000, 500, 1000]);
+});
+
 test('messages owe no more than a burst', () => {
   const limit = new RateLimit({ amount: 1000, periodMs: 1000 }, 1000);
   const world = worldOf(limit, 1);
