@@ -7,6 +7,7 @@ import type { LeasedShare } from '../../../../src/proxy/limits/leased-share.ts';
 import { PendingShare } from '../../../../src/proxy/limits/pending-share.ts';
 import { RateLimit, RateShare } from '../../../../src/proxy/limits/rate-share.ts';
 import { ShareOffice } from '../../../../src/proxy/limits/share-office.ts';
+import { mostAtOnce } from '../../../support/most-at-once.ts';
 import { SeededRandom } from '../../../support/seeded-random.ts';
 
 /** As in master/upgrade/upgrade.ts. */
@@ -125,17 +126,6 @@ class Program<S extends LeasedShare> {
   get isDrained(): boolean {
     return this.workers.every(({ isDead }) => isDead);
   }
-}
-
-/** The most that was used in any time, above what the rate makes in it. */
-function mostAtOnce(usedAtMs: readonly number[], perMs: number): number {
-  let most = 0;
-  let least = Number.POSITIVE_INFINITY;
-  for (const [i, atMs] of usedAtMs.entries()) {
-    least = Math.min(least, i - atMs * perMs);
-    most = Math.max(most, i + 1 - atMs * perMs - least);
-  }
-  return most;
 }
 
 const RATES = [

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { RateLease } from '../../../../src/master/limits/rate-lease.ts';
 import { RateLimit, RateShare } from '../../../../src/proxy/limits/rate-share.ts';
 import { ShareOffice } from '../../../../src/proxy/limits/share-office.ts';
+import { mostAtOnce } from '../../../support/most-at-once.ts';
 import { SeededRandom } from '../../../support/seeded-random.ts';
 
 interface World {
@@ -74,18 +75,6 @@ function use({ shares, offices, nowMs }: World, worker: number): boolean {
   }
   offices[worker]?.askForMore(share, nowMs);
   return false;
-}
-
-/** The most that was used in any time, above what the rate makes in it. */
-function mostAtOnce(usedAtMs: readonly number[], perMs: number): number {
-  // Of a window that begins with one use and ends with a later one, both in it.
-  let most = 0;
-  let least = Number.POSITIVE_INFINITY;
-  for (const [i, atMs] of usedAtMs.entries()) {
-    least = Math.min(least, i - atMs * perMs);
-    most = Math.max(most, i + 1 - atMs * perMs - least);
-  }
-  return most;
 }
 
 const RATES = [
